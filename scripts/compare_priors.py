@@ -1,0 +1,12 @@
+"""Rule compare_priors: what each prior changed beside uniform."""
+
+from fineprior.foundation.logs import log_to
+from fineprior.steps.inputs import under_each_prior
+from fineprior.steps.summarise import compare_priors
+
+with log_to(snakemake.log[0], f"compare_priors {snakemake.wildcards.study}"):
+    compare_priors(
+        variants=under_each_prior(snakemake.input, "variants"),
+        credible_sets=under_each_prior(snakemake.input, "credible_sets"),
+        output=snakemake.output.comparison,
+    )

@@ -1,0 +1,15 @@
+"""Rule embed_variants: embeddings of both alleles of each variant."""
+
+from fineprior.foundation.logs import log_to
+from fineprior.foundation.settings import BackboneSettings, WindowSettings
+from fineprior.steps.annotate import embed_variants
+
+with log_to(snakemake.log[0], f"embed_variants {snakemake.wildcards.study} batch {snakemake.wildcards.batch}"):
+    embed_variants(
+        sequences=snakemake.input.sequences,
+        output=snakemake.output.embeddings,
+        backbone=BackboneSettings(**snakemake.params.backbone),
+        windows=WindowSettings(**snakemake.params.windows),
+        batch_size=snakemake.resources.batch_size,
+        threads=snakemake.threads,
+    )

@@ -1,0 +1,22 @@
+"""Rule evaluate_head: a head beside simpler models."""
+
+from fineprior.foundation.logs import log_to
+from fineprior.foundation.settings import BackboneSettings, HeadSettings, TrackSettings
+from fineprior.steps.transfer import evaluate_head
+
+with log_to(snakemake.log[0], f"evaluate_head {snakemake.wildcards.head}"):
+    evaluate_head(
+        fasta=snakemake.input.fasta,
+        regions=snakemake.input.regions,
+        embeddings=snakemake.input.embeddings,
+        bigwigs=list(snakemake.input.bigwigs),
+        tracks=list(snakemake.params.tracks),
+        head=snakemake.input.head,
+        metrics=snakemake.input.metrics,
+        output=snakemake.output.baselines,
+        backbone=BackboneSettings(**snakemake.params.backbone),
+        settings=HeadSettings(**snakemake.params.settings),
+        targets=TrackSettings(**snakemake.params.targets),
+        seed=snakemake.params.seed,
+        threads=snakemake.threads,
+    )

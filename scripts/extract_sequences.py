@@ -1,0 +1,12 @@
+"""Rule extract_sequences: slabs of the genome and the variants on them."""
+
+from fineprior.foundation.logs import log_to
+from fineprior.steps.annotate import extract_sequences
+
+with log_to(snakemake.log[0], f"extract_sequences {snakemake.wildcards.study} batch {snakemake.wildcards.batch}"):
+    extract_sequences(
+        variants=snakemake.input.variants,
+        fasta=snakemake.input.fasta,
+        output=snakemake.output.sequences,
+        context_length=snakemake.params.context_length,
+    )

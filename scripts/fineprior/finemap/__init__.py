@@ -1,0 +1,1 @@
+"""SuSiE with prior weights, and its credible sets."""

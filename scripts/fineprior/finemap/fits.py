@@ -1,0 +1,95 @@
+"""Fits of a batch of loci in one npz file: the same fits, the same bytes; no pickle."""
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fineprior.finemap.credible_sets import CredibleSet, CredibleSets, Purity
+from fineprior.finemap.susie import SusieFit
+from fineprior.foundation.errors import InputError
+from fineprior.foundation.files import atomic_path
+
+ARRAYS = ("alpha", "mu", "mu2", "lbf", "lbf_variable", "V", "KL", "elbo", "pi", "pip", "z")
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+def save_fits(path: str | Path, fits: Mapping[str, SusieFit]) -> None:
+    """Write fits as arrays `<locus>/alpha`, `<locus>/pip` and so on.
+
+    Parameters
+    ----------
+    path : path of the npz file
+    fits : mapping
+        Fit of each locus, by its name. `null_index` is stored as -1 where there is none; the credible sets as
+        `set_effect`, `set_size`, `set_variables` (of all sets, one after the other), `set_coverage`,
+        `set_purity` (min, mean, median), `set_log10_bayes_factor`, `set_requested` (coverage, min_abs_corr) and
+        `set_reason`.
+    """
+    arrays: Arrays = {}
+    for locus, fit in fits.items():
+        for name, values in _fit_arrays(fit).items():
+            arrays[f"{locus}/{name}"] = values
+    with atomic_path(path) as temporary, temporary.open("wb") as handle:
+        np.savez_compressed(handle, allow_pickle=False, **arrays)
+
+
+def load_fits(path: str | Path) -> dict[str, SusieFit]:
+    """Read what `save_fits` wrote; an InputError where the file is not of that kind."""
+    loci: dict[str, Arrays] = {}
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            for key in stored.files:
+                locus, _, name = key.rpartition("/")
+                loci.setdefault(locus, {})[name] = stored[key]
+        return {locus: _fit_of(arrays) for locus, arrays in loci.items()}
+    except (zipfile.BadZipFile, KeyError, ValueError, AttributeError) as error:
+        raise InputError(f"{path}: not a file of fits ({error})") from error
+
+
+def _fit_arrays(fit: SusieFit) -> Arrays:
+    arrays: Arrays = {name: getattr(fit, name) for name in ARRAYS}
+    sets = fit.sets.sets
+    purity = [(s.purity.min_abs_corr, s.purity.mean_abs_corr, s.purity.median_abs_corr) for s in sets]
+    return arrays | {
+        "sigma2": np.array(fit.sigma2),
+        "niter": np.array(fit.niter),
+        "converged": np.array(fit.converged),
+        "null_index": np.array(-1 if fit.null_index is None else fit.null_index),
+        "set_effect": np.array([s.effect for s in sets], np.int64),
+        "set_size": np.array([len(s.variables) for s in sets], np.int64),
+        "set_variables": np.array([v for s in sets for v in s.variables], np.int64),
+        "set_coverage": np.array([s.coverage for s in sets], np.float64),
+        "set_purity": np.array(purity, np.float64).reshape(-1, 3),
+        "set_log10_bayes_factor": np.array([s.log10_bayes_factor for s in sets], np.float64),
+        "set_requested": np.array([fit.sets.requested_coverage, fit.sets.min_abs_corr]),
+        "set_reason": np.array(fit.sets.reason),
+    }
+
+
+def _fit_of(arrays: Arrays) -> SusieFit:
+    variables = np.split(arrays["set_variables"], np.cumsum(arrays["set_size"])[:-1])
+    sets = tuple(
+        CredibleSet(int(effect), members, float(coverage), Purity(*map(float, purity)), float(bayes_factor))
+        for effect, members, coverage, purity, bayes_factor in zip(
+            arrays["set_effect"],
+            variables,
+            arrays["set_coverage"],
+            arrays["set_purity"],
+            arrays["set_log10_bayes_factor"],
+            strict=False,
+        )
+    )
+    coverage, min_abs_corr = map(float, arrays["set_requested"])
+    null_index = int(arrays["null_index"])
+    return SusieFit(
+        **{name: arrays[name] for name in ARRAYS},
+        sigma2=float(arrays["sigma2"]),
+        niter=int(arrays["niter"]),
+        converged=bool(arrays["converged"]),
+        null_index=None if null_index < 0 else null_index,
+        sets=CredibleSets(sets, coverage, min_abs_corr, str(arrays["set_reason"])),
+    )

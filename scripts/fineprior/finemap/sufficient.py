@@ -1,0 +1,163 @@
+"""What SuSiE sees of a locus: X'X, X'y and y'y on the scale of standardised genotypes, from z, R and n.
+
+Zou et al. 2022 (doi:10.1371/journal.pgen.1010299), "SuSiE with summary statistics"; the shrinkage of z and the
+scale are susieR's.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fineprior.finemap.correlation import Correlation, Floats
+from fineprior.foundation.errors import InputError
+
+# Stands for the unknown n: susieR takes yty = 1 and n = 2.
+UNKNOWN_N = 2
+
+
+@dataclass(frozen=True)
+class SufficientStatistics:
+    """Regression of a phenotype on the p standardised variants of a locus, and perhaps a null column.
+
+    Attributes
+    ----------
+    R : Correlation
+    Xty : ndarray, shape (p,) or (p + 1,)
+        X'y; the null column, where there is one, is the last and 0.
+    yty : float
+    n : float
+    pi : ndarray, same shape as Xty
+        Prior weights, sum 1.
+    null_index : int or None
+        Column of the null, or None.
+    d : float or ndarray, same shape as Xty
+        diag(X'X); 0 for the null and for variants without variance.
+    """
+
+    R: Correlation
+    Xty: Floats
+    yty: float
+    n: float
+    pi: Floats
+    null_index: int | None
+    d: float | Floats
+
+    @property
+    def var_y(self) -> float:
+        """Variance of the phenotype."""
+        return self.yty / (self.n - 1)
+
+    def times(self, b: Floats) -> Floats:
+        """X'X b, same shape as b."""
+        if self.null_index is None:
+            return (self.n - 1) * self.R.times(b)
+        return np.append((self.n - 1) * self.R.times(b[:-1]), 0.0)
+
+
+def sufficient_statistics(
+    z: Floats,
+    R: Correlation,
+    n: float | None,
+    *,
+    prior_weights: Floats,
+    null_weight: float = 0.0,
+    var_y: float = 1.0,
+    shrink: bool = True,
+) -> SufficientStatistics:
+    """Sufficient statistics of z-scores.
+
+    Parameters
+    ----------
+    z : ndarray, shape (p,)
+        Wald z-scores, one variant at a time.
+    R : Correlation
+    n : float or None
+        Sample size; None stands for a large sample with small effects.
+    prior_weights : ndarray, shape (p,)
+        Checked weights; they are divided by their sum.
+    null_weight : float
+        Prior weight of "no variant at all", in [0, 1).
+    var_y : float
+        Variance of the phenotype: coefficients are then on its scale.
+    shrink : bool
+        Whether z is first multiplied with sqrt((n - 1) / (z² + n - 2)), which takes the variance that the variant
+        explains out of the standard error: for Wald statistics, not for score statistics.
+    """
+    if n is None:
+        Xty, yty, size = z, 1.0, float(UNKNOWN_N)
+    else:
+        size = float(n)
+        with np.errstate(over="raise"):
+            shrunk = z * np.sqrt((size - 1) / (z * z + size - 2)) if shrink else z
+        Xty, yty = math.sqrt((size - 1) * var_y) * shrunk, (size - 1) * var_y
+    informative = R.informative
+    if R.scale is not None:
+        Xty = Xty * R.scale  # As susieR does, which standardises X'X and X'y alike.
+    if informative is not None:
+        Xty = np.where(informative, Xty, 0.0)
+    pi = prior_weights / prior_weights.sum()
+    null_index = None
+    d: float | Floats = size - 1
+    if null_weight > 0 or informative is not None:
+        d = d * (np.ones(len(z)) if informative is None else informative.astype(np.float64))
+    if null_weight > 0:
+        null_index = len(z)
+        pi = np.append(pi * (1 - null_weight), null_weight)
+        Xty, d = np.append(Xty, 0.0), np.append(d, 0.0)
+    return SufficientStatistics(R, Xty, yty, size, pi, null_index, d)
+
+
+def check_z(z: npt.ArrayLike) -> Floats:
+    """z-scores as a float64 vector; an InputError names the first value that is not finite."""
+    return _finite_vector("z", z)
+
+
+def check_n(n: float | None) -> None:
+    """Raise InputError unless n is None or a finite number above 1."""
+    if n is not None and not (math.isfinite(n) and n > 1):
+        raise InputError(f"n: {n} is not a sample size, a number above 1 is needed")
+
+
+def check_prior_weights(prior_weights: npt.ArrayLike | None, p: int) -> Floats:
+    """Prior weights as float64; uniform when None.
+
+    Raises
+    ------
+    InputError
+        Wrong length, a value that is negative or not finite, or no weight above 0.
+    """
+    if prior_weights is None:
+        return np.full(p, 1 / p)
+    weights = _finite_vector("prior_weights", prior_weights)
+    if len(weights) != p:
+        raise InputError(f"prior_weights: {len(weights)} values for {p} variants")
+    if (weights < 0).any():
+        bad = int(np.flatnonzero(weights < 0)[0])
+        raise InputError(f"prior_weights: value {weights[bad]:g} at index {bad}, 0 or more is allowed")
+    if not weights.any():
+        raise InputError("prior_weights: all are 0, at least one above 0 is needed")
+    return weights
+
+
+def z_from_effects(bhat: npt.ArrayLike, shat: npt.ArrayLike) -> Floats:
+    """Ratio of effect to standard error; an InputError where the lengths differ or a standard error is not above 0."""
+    effects, errors = _finite_vector("bhat", bhat), _finite_vector("shat", shat)
+    if len(effects) != len(errors):
+        raise InputError(f"bhat and shat: {len(effects)} and {len(errors)} values, they must be as many")
+    if (errors <= 0).any():
+        bad = int(np.flatnonzero(errors <= 0)[0])
+        raise InputError(f"shat: value {errors[bad]:g} at index {bad}, above 0 is needed")
+    return effects / errors
+
+
+def _finite_vector(name: str, values: npt.ArrayLike) -> Floats:
+    vector = np.asarray(values, dtype=np.float64)
+    if vector.ndim != 1 or len(vector) == 0:
+        raise InputError(f"{name}: shape {vector.shape}, a vector with one value per variant is needed")
+    bad = np.flatnonzero(~np.isfinite(vector))
+    if len(bad):
+        count = f"{len(bad)} of {len(vector)}"
+        raise InputError(f"{name}: {count} values are not finite, the first at index {bad[0]}")
+    return vector

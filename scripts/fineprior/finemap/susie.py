@@ -1,0 +1,245 @@
+"""SuSiE with prior weights from summary statistics (SuSiE-RSS): names, defaults and answers of susieR.
+
+Wang et al. 2020 (doi:10.1111/rssb.12388); Zou et al. 2022 (doi:10.1371/journal.pgen.1010299). The reference is
+susieR 0.16.5, but max_iter is 100 as in susieR up to 0.14.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from fineprior.finemap.correlation import Correlation, Floats
+from fineprior.finemap.credible_sets import CredibleSets, credible_sets
+from fineprior.finemap.ibss import Effects, IbssOptions, drop_null_effects, fit_effects
+from fineprior.finemap.refinement import refine_effects
+from fineprior.finemap.sufficient import (
+    SufficientStatistics,
+    check_n,
+    check_prior_weights,
+    check_z,
+    sufficient_statistics,
+    z_from_effects,
+)
+from fineprior.foundation.errors import InputError
+
+PRIOR_METHODS = ("optim", "EM", "simple")
+CONVERGENCE_METHODS = ("elbo", "pip")
+Z_METHODS = ("wald", "score")
+
+
+@dataclass(frozen=True)
+class SusieFit:
+    """A fitted SuSiE model; names are susieR's, indices count from 0.
+
+    Attributes
+    ----------
+    alpha, mu, mu2, lbf_variable : ndarray, shape (L, p), or (L, p + 1) with a null column
+        Per effect: posterior probability; posterior mean and second moment of the coefficient (per standard
+        deviation of the genotype) given that the variant is the effect's; log Bayes factor without the prior.
+    V, lbf, KL : ndarray, shape (L,)
+        Per effect: prior variance, log Bayes factor, divergence from the prior.
+    elbo : ndarray, shape (niter,)
+        Evidence lower bound after each iteration.
+    sigma2 : float
+        Residual variance.
+    pi : ndarray, shape (p,) or (p + 1,)
+        Prior weights, sum 1.
+    niter : int
+    converged : bool
+    null_index : int or None
+        Column of the null.
+    pip : ndarray, shape (p,)
+        Posterior inclusion probabilities over all effects with V > prior_tol.
+    sets : CredibleSets
+    z : ndarray, shape (p,)
+        As given.
+    """
+
+    alpha: Floats
+    mu: Floats
+    mu2: Floats
+    lbf: Floats
+    lbf_variable: Floats
+    V: Floats
+    KL: Floats
+    elbo: Floats
+    sigma2: float
+    pi: Floats
+    niter: int
+    converged: bool
+    null_index: int | None
+    pip: Floats
+    sets: CredibleSets
+    z: Floats
+
+
+def susie_rss(
+    z: npt.ArrayLike | None,
+    R: npt.ArrayLike,
+    n: float | None,
+    *,
+    L: int = 10,
+    prior_weights: npt.ArrayLike | None = None,
+    bhat: npt.ArrayLike | None = None,
+    shat: npt.ArrayLike | None = None,
+    var_y: float | None = None,
+    coverage: float = 0.95,
+    min_abs_corr: float = 0.5,
+    scaled_prior_variance: float = 0.2,
+    prior_variance: float = 50.0,
+    estimate_prior_variance: bool = True,
+    estimate_prior_method: str = "optim",
+    check_null_threshold: float = 0.0,
+    estimate_residual_variance: bool = False,
+    residual_variance: float | None = None,
+    null_weight: float = 0.0,
+    z_method: str = "wald",
+    max_iter: int = 100,
+    tol: float = 1e-4,
+    convergence_method: str = "elbo",
+    prior_tol: float = 1e-9,
+    refine: bool = False,
+) -> SusieFit:
+    """Fine-map one locus from z-scores and correlations.
+
+    Parameters
+    ----------
+    z : array, shape (p,), or None
+        z-scores of single-variant regressions, on the same alleles as R; None with `bhat` and `shat`.
+    R : array, shape (p, p), float32 or float64
+        Signed correlations; never copied when it is contiguous. Sums are in float64.
+    n : float or None
+        Sample size (effective sample size for cases and controls); None stands for "large", as in susieR.
+    L : int
+        Largest number of effects.
+    prior_weights : array, shape (p,), optional
+        Prior probabilities up to a factor; uniform by default. As in susieR 1.5e-8 is added to each after
+        normalisation, so that a 0 excludes a variant in practice only.
+    bhat, shat : array, shape (p,), optional
+        Effects and standard errors in place of z.
+    var_y : float, optional
+        Variance of the phenotype, used with `bhat` and `shat`: coefficients and V are then on its scale.
+    coverage, min_abs_corr : float
+        Coverage and purity of credible sets, see `credible_sets`.
+    scaled_prior_variance : float
+        First (or fixed) prior variance of an effect as a share of the phenotype's variance.
+    prior_variance : float
+        The same without n, on the scale of z.
+    estimate_prior_variance : bool
+    estimate_prior_method : {"optim", "EM", "simple"}
+        Brent's method on log V; expectation maximisation; or the first value, or 0 where that is as good.
+    check_null_threshold : float
+        An effect is kept if its log evidence exceeds the one of no effect by more than this.
+    estimate_residual_variance : bool
+        Only for an R from the same sample as z.
+    residual_variance : float, optional
+        The variance of the phenotype by default.
+    null_weight : float
+        Prior weight of "no variant" in each effect, in [0, 1).
+    z_method : {"wald", "score"}
+        Which statistic z is.
+    max_iter : int
+    tol : float
+        Rise of the ELBO, or change of alpha and PIP, below which the fit has converged.
+    convergence_method : {"elbo", "pip"}
+    prior_tol : float
+        Effects with a smaller prior variance count as none.
+    refine : bool
+        Whether to look for a better fit from where each credible set is forbidden.
+
+    Returns
+    -------
+    SusieFit
+
+    Raises
+    ------
+    InputError
+        Bad input, named; or estimates that show that z and R do not belong together.
+    ArithmeticError
+        A value overflows or is not finite.
+    """
+    _check_choice("estimate_prior_method", estimate_prior_method, PRIOR_METHODS)
+    _check_choice("convergence_method", convergence_method, CONVERGENCE_METHODS)
+    _check_choice("z_method", z_method, Z_METHODS)
+    if not 0 <= null_weight < 1:
+        raise InputError(f"null_weight: {null_weight}, from 0 to below 1 is allowed")
+    check_n(n)
+    scores = _z_scores(z, bhat, shat)
+    correlation = Correlation.from_matrix(R, len(scores))
+    data = sufficient_statistics(
+        scores,
+        correlation,
+        n,
+        prior_weights=check_prior_weights(prior_weights, len(scores)),
+        null_weight=null_weight,
+        var_y=var_y if z is None and var_y is not None else 1.0,
+        shrink=z_method == "wald" or z is None,
+    )
+    options = IbssOptions(
+        L=min(L, len(data.Xty)),
+        prior_variance=prior_variance if n is None else scaled_prior_variance * data.var_y,
+        residual_variance=data.var_y if residual_variance is None else residual_variance,
+        estimate_prior_method=estimate_prior_method if estimate_prior_variance else "none",
+        check_null_threshold=check_null_threshold,
+        estimate_residual_variance=estimate_residual_variance,
+        max_iter=max_iter,
+        tol=tol,
+        convergence_method=convergence_method,
+        prior_tol=prior_tol,
+    )
+    find_sets = partial(_sets, data=data, coverage=coverage, min_abs_corr=min_abs_corr)
+    effects = fit_effects(data, options)
+    drop_null_effects(effects, data, prior_tol)
+    if refine:
+        effects = refine_effects(effects, data, options, find_sets)
+    return _susie_fit(effects, data, find_sets(effects), scores, prior_tol)
+
+
+def _sets(effects: Effects, *, data: SufficientStatistics, coverage: float, min_abs_corr: float) -> CredibleSets:
+    return credible_sets(
+        effects.alpha,
+        effects.V,
+        effects.lbf,
+        data.R,
+        coverage=coverage,
+        min_abs_corr=min_abs_corr,
+        null_index=data.null_index,
+    )
+
+
+def _susie_fit(
+    effects: Effects, data: SufficientStatistics, sets: CredibleSets, z: Floats, prior_tol: float
+) -> SusieFit:
+    return SusieFit(
+        alpha=effects.alpha,
+        mu=effects.mu,
+        mu2=effects.mu2,
+        lbf=effects.lbf,
+        lbf_variable=effects.lbf_variable,
+        V=effects.V,
+        KL=effects.KL,
+        elbo=np.array(effects.elbo),
+        sigma2=effects.sigma2,
+        pi=data.pi,
+        niter=len(effects.elbo),
+        converged=effects.converged,
+        null_index=data.null_index,
+        pip=effects.pip(prior_tol)[: len(z)],
+        sets=sets,
+        z=z,
+    )
+
+
+def _z_scores(z: npt.ArrayLike | None, bhat: npt.ArrayLike | None, shat: npt.ArrayLike | None) -> Floats:
+    if z is not None and bhat is None and shat is None:
+        return check_z(z)
+    if z is None and bhat is not None and shat is not None:
+        return z_from_effects(bhat, shat)
+    raise InputError("either z, or bhat and shat, are needed")
+
+
+def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise InputError(f"{name}: {value!r}, allowed are {', '.join(allowed)}")

@@ -1,0 +1,1 @@
+"""Files, settings, tables, provenance and logs; knows nothing of genetics."""

@@ -1,0 +1,138 @@
+"""The pages that are made from definitions: docs/outputs.md from the tables, config/README.md from the schemas.
+
+`python -m fineprior.foundation.dictionary` writes both (run it in the repository).
+"""
+
+from pathlib import Path
+from typing import Any
+
+from fineprior.foundation.project import SCHEMAS
+from fineprior.foundation.tables import Table, all_tables
+
+FILES = {
+    "sumstats": "results/{study}/sumstats.parquet",
+    "sumstats_qc": "results/{study}/sumstats_qc.tsv",
+    "dropped": "results/{study}/dropped.tsv.gz",
+    "loci": "results/{study}/loci.tsv",
+    "locus_variants": "results/{study}/loci/{batch}.tsv.gz",
+    "scores": "results/{study}/scores/{batch}.tsv.gz",
+    "enrichment": "results/{study}/prior/enrichment.tsv",
+    "verdict": "results/{study}/prior/verdict.tsv",
+    "prior": "results/{study}/prior/{prior}/{batch}.tsv.gz",
+    "finemap_variants": "results/{study}/{prior}/variants.tsv.gz",
+    "credible_sets": "results/{study}/{prior}/credible_sets.tsv",
+    "loci_status": "results/{study}/{prior}/loci_status.tsv",
+    "comparison": "results/{study}/comparison.tsv",
+    "truth": "resources/embedded/truth.tsv",
+    "truth_comparison": "results/{study}/truth_comparison.tsv",
+    "calibration": "results/{study}/calibration.tsv",
+    "head_metrics": "results/heads/{head}/metrics.tsv",
+    "head_history": "results/heads/{head}/history.tsv",
+    "head_baselines": "results/heads/{head}/baselines.tsv",
+}
+
+INTRODUCTION = """# Outputs
+
+Tables are tab-separated with a header (`NA` = missing, TRUE/FALSE), gzipped where the name says so, and are read in R
+by `read.delim` as they are; the genome-wide one is parquet. Positions are 1-based, intervals 0-based half-open, and
+the effect allele is the alternative allele (`alt`) everywhere: z, beta, frequencies, LD and scores count it.
+`{prior}` is uniform, functional or shuffled. This page is made from the table definitions
+(`python -m fineprior.foundation.dictionary`).
+
+Further files, which are not tables:
+
+| file | content |
+| --- | --- |
+| `results/{study}/ld/{batch}.npz` | for each locus `<locus>/R`, float32 (variants, variants); `<locus>/variant_id` |
+| `results/{study}/sequences/{batch}.npz` | one slab of bases for each locus and the variants on it |
+| `results/{study}/embeddings/{batch}.npz` | for each variant the reference's embedding, and alternative minus reference |
+| `results/{study}/finemap/{prior}/{batch}.fits.npz` | for each locus the fields of its SuSiE fit (`<locus>/alpha`, ...) |
+| `results/regions/embeddings.npz` | embeddings of the training regions |
+| `results/heads/{head}/head.safetensors` | weight and bias of the head, with the backbone's digest |
+| `results/{study}/report.html` | the report |
+"""
+
+
+def section(table: Table) -> str:
+    """One table as Markdown: heading, meaning, columns."""
+    lines = [f"## `{table.name}`", "", f"`{FILES[table.name]}`", "", table.meaning, "", "| column | kind | meaning |"]
+    lines.append("| --- | --- | --- |")
+    for column in table.columns:
+        meaning = column.meaning.replace("|", "\\|")
+        lines.append(f"| `{column.name}` | {column.kind} | {meaning} |")
+    if table.open_ended:
+        lines += ["", f"Further columns: {table.open_ended}."]
+    return "\n".join(lines)
+
+
+def outputs_page() -> str:
+    """Return docs/outputs.md."""
+    return INTRODUCTION + "\n" + "\n\n".join(section(table) for table in all_tables()) + "\n"
+
+
+CONFIG_INTRODUCTION = """# Configuration
+
+`config.yaml` names two sheets and holds the settings of each stage. A key
+that is not listed here, a value of another type or out of its range, and a file that does not exist stop the run with
+one line before any job starts. Paths are relative to the folder that Snakemake runs in (`--directory`). YAML reads
+`5e-8` as text: write `5.0e-8`. This page is made from workflow/schemas (`python -m fineprior.foundation.dictionary`).
+"""
+
+
+def config_page() -> str:
+    """Return config/README.md."""
+    lines = [CONFIG_INTRODUCTION]
+    for schema, title in (("studies", "studies.tsv"), ("tracks", "tracks.tsv")):
+        rules = _schema(schema)
+        lines += [
+            f"## `{title}`",
+            "",
+            rules["description"],
+            "",
+            "| column | required | meaning |",
+            "| --- | --- | --- |",
+        ]
+        for name, column in rules["properties"].items():
+            required = "yes" if name in rules["required"] else "no"
+            lines.append(f"| `{name}` | {required} | {column['description']} |")
+        lines.append("")
+    rules = _schema("config")
+    plain = {key: rule for key, rule in rules["properties"].items() if rule["type"] != "object"}
+    lines += ["## `config.yaml`", "", *_keys(plain, rules["required"])]
+    for key, rule in rules["properties"].items():
+        if rule["type"] == "object":
+            lines += [
+                "",
+                f"### `{key}`",
+                "",
+                rule["description"],
+                "",
+                *_keys(rule["properties"], rule.get("required", [])),
+            ]
+    return "\n".join(lines) + "\n"
+
+
+def _schema(name: str) -> dict[str, Any]:
+    import yaml
+
+    rules: dict[str, Any] = yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text())
+    return rules
+
+
+def _keys(properties: dict[str, Any], required: list[str]) -> list[str]:
+    lines = ["| key | default | allowed | meaning |", "| --- | --- | --- | --- |"]
+    for name, rule in properties.items():
+        default = "required" if name in required else f"`{rule['default']}`" if rule["default"] != "" else "none"
+        bounds = [f"{sign} {rule[word]:g}" for word, sign in _BOUNDS.items() if word in rule]
+        allowed = " or ".join(rule["enum"]) if "enum" in rule else ", ".join([rule["type"], *bounds])
+        lines.append(f"| `{name}` | {default} | {allowed} | {rule['description'].replace('|', chr(92) + '|')} |")
+    return lines
+
+
+_BOUNDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
+
+PAGES = {"docs/outputs.md": outputs_page, "config/README.md": config_page}
+
+if __name__ == "__main__":
+    for path, make in PAGES.items():
+        Path(path).write_text(make())

@@ -1,0 +1,97 @@
+"""Which code a result depends on.
+
+Snakemake does not see what a script imports, so each rule carries `code=code_digest(<its step module>)` in its params:
+the digest changes when that module or anything of this package that it imports changes, and with nothing else.
+"""
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+
+
+def _source(module: str, root: Path) -> Path | None:
+    base = root / Path(*module.split("."))
+    candidates = (base.with_suffix(".py"), base / "__init__.py")
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _imports(tree: ast.AST) -> set[str]:
+    """Modules of this package that a piece of code names in its import statements, wherever they stand."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in found if name.split(".")[0] == "fineprior"}
+
+
+@cache
+def _file_imports(path: Path) -> set[str]:
+    return _imports(ast.parse(path.read_text()))
+
+
+@cache
+def _step_code(path: Path, function: str) -> tuple[set[str], bytes]:
+    """Imports and source that one rule's function needs of its step module.
+
+    A step module holds several rules' functions: another public function is another rule's affair, and an import that
+    only it uses as well; constants and private functions are taken as shared.
+    """
+    source = path.read_text()
+    tree = ast.parse(source)
+    own = [
+        node
+        for node in tree.body
+        if not (isinstance(node, ast.FunctionDef) and not node.name.startswith("_") and node.name != function)
+    ]
+    trimmed = ast.Module(body=own, type_ignores=[])
+    used = {node.id for node in ast.walk(trimmed) if isinstance(node, ast.Name)}
+    kept: list[ast.stmt] = []
+    for node in own:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            node.names = [alias for alias in node.names if (alias.asname or alias.name.split(".")[0]) in used]
+            if not node.names:
+                continue
+        kept.append(node)
+    trimmed = ast.Module(body=kept, type_ignores=[])
+    return _imports(trimmed), ast.unparse(trimmed).encode()
+
+
+def imported_modules(modules: set[str], root: Path = PACKAGE_ROOT) -> list[Path]:
+    """Source files of the given modules of this package and of all that they import, sorted."""
+    seen: set[Path] = set()
+    waiting = set(modules)
+    while waiting:
+        path = _source(waiting.pop(), root)
+        if path is None or path in seen:
+            continue
+        seen.add(path)
+        waiting |= _file_imports(path)
+    return sorted(seen)
+
+
+def code_digest(step: str, root: Path = PACKAGE_ROOT) -> str:
+    """Digest of the code behind one rule.
+
+    Parameters
+    ----------
+    step
+        `<module of fineprior.steps>.<function>`, for example `finemap.finemap`.
+
+    Returns
+    -------
+    str
+        Twelve hexadecimal digits.
+    """
+    module, function = step.split(".")
+    path = root / "fineprior" / "steps" / f"{module}.py"
+    imports, own_source = _step_code(path, function)
+    digest = hashlib.sha256(own_source)
+    for source in imported_modules(imports, root):
+        digest.update(source.relative_to(root).as_posix().encode())
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:12]

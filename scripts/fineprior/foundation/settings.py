@@ -1,0 +1,176 @@
+"""Settings of each stage, as frozen dataclasses: the typed form of config.yaml.
+
+Snakemake compares parameters by their `repr`, so what enters a rule is `as_params(<one of these>)`: a dict of plain
+values in a fixed order, with defaults filled in and floats coerced. Each field is described, with its unit and range,
+in workflow/schemas/config.schema.yaml; a test holds the two together.
+"""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, get_type_hints
+
+from fineprior.foundation.errors import InputError
+
+
+@dataclass(frozen=True)
+class GenomeSettings:
+    """Reference genome of all studies."""
+
+    fasta: str = ""
+    build: str = "GRCh38"
+
+
+@dataclass(frozen=True)
+class HarmoniseSettings:
+    """How summary statistics are brought to the alleles of the FASTA and the panel."""
+
+    palindromic: str = "frequency"
+    palindromic_max_maf: float = 0.42
+    min_maf: float = 0.01
+    min_info: float = 0.6
+
+
+@dataclass(frozen=True)
+class LociSettings:
+    """How loci are found."""
+
+    p_threshold: float = 5e-8
+    flank: int = 250_000
+    max_width: int = 2_000_000
+    batches: int = 2
+
+
+@dataclass(frozen=True)
+class BackboneSettings:
+    """The sequence model: a local directory in the hub's format, or a hub name."""
+
+    weights: str = ""
+    context_length: int = 196_608
+    target_bins: int = 896
+    use_tf_gamma: bool = False
+
+
+@dataclass(frozen=True)
+class WindowSettings:
+    """The sequence window around a variant and the bins of it that are read."""
+
+    centre_bins: int = 4
+    reverse_complement: bool = True
+
+
+@dataclass(frozen=True)
+class TrackSettings:
+    """How bigWig signal becomes training targets (field conventions of Basenji)."""
+
+    clip: float = 32.0
+    pooling: str = "mean"
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class HeadSettings:
+    """Training of a linear head on the frozen backbone."""
+
+    epochs: int = 30
+    learning_rate: float = 0.01
+    l2: float = 1e-4
+    patience: int = 5
+    batch_bins: int = 1024
+
+
+@dataclass(frozen=True)
+class PriorSettings:
+    """How scores become prior causal probabilities."""
+
+    ridge: float = 1.0
+    max_ratio: float = 100.0
+    uniform_weight: float = 0.05
+    effect_variance: float = 0.0
+
+
+@dataclass(frozen=True)
+class FinemapSettings:
+    """SuSiE-RSS with susieR's defaults."""
+
+    max_effects: int = 10
+    coverage: float = 0.95
+    min_purity: float = 0.5
+    scaled_prior_variance: float = 0.2
+    estimate_prior_variance: bool = True
+    prior_variance_method: str = "optim"
+    estimate_residual_variance: bool = False
+    max_iterations: int = 100
+    tolerance: float = 1e-4
+
+
+@dataclass(frozen=True)
+class ReportSettings:
+    """What the report shows."""
+
+    max_locus_plots: int = 200
+
+
+@dataclass(frozen=True)
+class EmbeddedSettings:
+    """The embedded study: what is simulated."""
+
+    chromosomes: int = 4
+    chromosome_length: int = 3_000_000
+    panel_size: int = 500
+    gwas_size: int = 8_000
+    causal_loci: int = 52
+    heritability: float = 0.35
+    enrichment: float = 10.0
+    disease_tracks: int = 3
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The whole of config.yaml."""
+
+    studies: str = "config/studies.tsv"
+    tracks: str = "config/tracks.tsv"
+    regions: str = ""
+    seed: int = 1
+    genome: GenomeSettings = field(default_factory=GenomeSettings)
+    harmonise: HarmoniseSettings = field(default_factory=HarmoniseSettings)
+    loci: LociSettings = field(default_factory=LociSettings)
+    backbone: BackboneSettings = field(default_factory=BackboneSettings)
+    windows: WindowSettings = field(default_factory=WindowSettings)
+    targets: TrackSettings = field(default_factory=TrackSettings)
+    head: HeadSettings = field(default_factory=HeadSettings)
+    priors: PriorSettings = field(default_factory=PriorSettings)
+    finemap: FinemapSettings = field(default_factory=FinemapSettings)
+    report: ReportSettings = field(default_factory=ReportSettings)
+    embedded: EmbeddedSettings = field(default_factory=EmbeddedSettings)
+
+
+def from_dict(cls: type, values: dict[str, Any], where: str = "config") -> Any:
+    """Build a settings dataclass from plain values; floats written as integers are coerced.
+
+    Raises
+    ------
+    InputError
+        An unknown key, or a value of another type.
+    """
+    types = get_type_hints(cls)
+    unknown = sorted(set(values) - set(types))
+    if unknown:
+        raise InputError(f"{where}: unknown key '{unknown[0]}'; allowed: {', '.join(types)}")
+    built = {}
+    for name, value in values.items():
+        kind = types[name]
+        if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+            built[name] = from_dict(kind, value or {}, f"{where}.{name}")
+        elif kind is float and type(value) in (int, float):
+            built[name] = float(value)
+        elif type(value) is kind:
+            built[name] = value
+        else:
+            raise InputError(f"{where}.{name}: {value!r} is not of type {kind.__name__}")
+    return cls(**built)
+
+
+def as_params(settings: Any) -> dict[str, Any]:
+    """A settings dataclass as the dict that a rule's `params` carries."""
+    return dataclasses.asdict(settings)

@@ -1,0 +1,419 @@
+"""Every table that fineprior writes or reads back: its columns, their types, units and meaning.
+
+`docs/outputs.md` lists exactly these columns. A table is read and written here only, so a column that is missing,
+unknown or of another type is found where it enters.
+"""
+
+import gzip
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import pandas as pd
+
+from fineprior.foundation.errors import InputError
+from fineprior.foundation.files import atomic_path
+
+MISSING = "NA"
+_DTYPES = {"text": "str", "integer": "int64", "number": "float64", "flag": "bool"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its kind is text, integer, number or flag (true/false)."""
+
+    name: str
+    kind: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table's columns in their order; `open_ended` allows further number columns (one for each track, say)."""
+
+    name: str
+    meaning: str
+    columns: tuple[Column, ...]
+    open_ended: str = ""
+
+    @property
+    def names(self) -> list[str]:
+        """Column names in order."""
+        return [column.name for column in self.columns]
+
+    def empty(self) -> pd.DataFrame:
+        """The table without rows."""
+        return pd.DataFrame({c.name: pd.Series(dtype=_DTYPES[c.kind]) for c in self.columns})
+
+    def checked(self, frame: pd.DataFrame, where: str | Path) -> pd.DataFrame:
+        """The frame with this table's columns in order and of their types.
+
+        Raises
+        ------
+        InputError
+            A column is missing, unknown, or not of its type.
+        """
+        missing = [name for name in self.names if name not in frame.columns]
+        if missing:
+            raise InputError(f"{where}: column '{missing[0]}' is missing; {self.name} needs {', '.join(self.names)}")
+        further = [name for name in frame.columns if name not in self.names]
+        if further and not self.open_ended:
+            raise InputError(f"{where}: unknown column '{further[0]}'; {self.name} has {', '.join(self.names)}")
+        kinds = {c.name: c.kind for c in self.columns} | dict.fromkeys(further, "number")
+        columns = {name: _typed(frame[name], kind, f"{where}: column '{name}'") for name, kind in kinds.items()}
+        return pd.DataFrame(columns).reset_index(drop=True)
+
+    def write(self, frame: pd.DataFrame, path: str | Path) -> None:
+        """Write as .tsv, .tsv.gz (same rows, same bytes) or .parquet, whole or not at all."""
+        path = Path(path)
+        frame = self.checked(frame, path)
+        with atomic_path(path) as temporary:
+            if path.suffix == ".parquet":
+                frame.to_parquet(temporary, index=False, compression="zstd")
+                return
+            for column in self.columns:
+                if column.kind == "flag":
+                    frame[column.name] = frame[column.name].map({True: "TRUE", False: "FALSE"})
+            with _opened(temporary, path.suffix == ".gz") as handle:
+                frame.to_csv(handle, sep="\t", index=False, na_rep=MISSING, float_format="%.7g", lineterminator="\n")
+
+    def read(self, path: str | Path) -> pd.DataFrame:
+        """Read what `write` wrote.
+
+        Raises
+        ------
+        InputError
+            The file is absent or empty, or its columns are not this table's.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise InputError(f"{path}: no such file")
+        if path.suffix == ".parquet":
+            return self.checked(pd.read_parquet(path), path)
+        texts = [column.name for column in self.columns if column.kind == "text"]
+        try:
+            frame = pd.read_csv(path, sep="\t", dtype=dict.fromkeys(texts, "str"), na_values=[MISSING],
+                                keep_default_na=False)  # fmt: skip
+        except (pd.errors.EmptyDataError, pd.errors.ParserError, EOFError, OSError) as error:
+            raise InputError(f"{path}: not a readable {self.name} table ({error})") from None
+        return self.checked(frame, path)
+
+
+@contextmanager
+def _opened(path: Path, compressed: bool) -> Iterator[IO[bytes] | gzip.GzipFile]:
+    """Open for writing; a gzip header carries neither time nor name, so that the same rows are the same bytes."""
+    with path.open("wb") as handle:
+        if compressed:
+            with gzip.GzipFile(filename="", mode="wb", fileobj=handle, mtime=0) as packed:
+                yield packed
+        else:
+            yield handle
+
+
+def _typed(values: pd.Series, kind: str, where: str) -> pd.Series:
+    try:
+        if kind == "flag" and values.dtype != bool:
+            allowed = {"TRUE": True, "FALSE": False, True: True, False: False}
+            if not set(values) <= set(allowed):
+                raise ValueError
+            return values.map(allowed).astype(bool)
+        return values.astype(_DTYPES[kind])
+    except (ValueError, TypeError):
+        raise InputError(f"{where} must hold values of kind {kind}, not {_first_wrong(values, kind)!r}") from None
+
+
+def _first_wrong(values: pd.Series, kind: str) -> object:
+    if kind in {"integer", "number"}:
+        numbers = pd.to_numeric(values, errors="coerce")
+        wrong = numbers.isna() if kind == "integer" else numbers.isna() & values.notna()
+    else:
+        wrong = ~values.isin(["TRUE", "FALSE", True, False])
+    return values[wrong].iloc[0] if wrong.any() else values.dtype
+
+
+def _table(name: str, meaning: str, columns: str, open_ended: str = "") -> Table:
+    rows = [[part.strip() for part in line.split("|", 2)] for line in columns.strip().splitlines()]
+    return Table(name, meaning, tuple(Column(*row) for row in rows), open_ended)
+
+
+_VARIANT = """
+variant_id | text | chrom:pos:ref:alt
+chrom | text | chromosome, as the FASTA names it
+pos | integer | position, 1-based
+ref | text | reference allele, as in the FASTA
+alt | text | alternative allele; the effect allele of every number"""
+
+SUMSTATS = _table(
+    "sumstats",
+    "Harmonised summary statistics of one study, sorted by chromosome (order of the FASTA) and position.",
+    _VARIANT
+    + """
+    rsid | text | identifier of the source file, NA when it has none
+    beta | number | effect of one alternative allele (log odds ratio for a disease), NA when the source has only z
+    se | number | standard error of beta, NA when the source has only z
+    z | number | beta / se
+    neg_log10_p | number | -log10 of the p-value
+    eaf | number | frequency of the alternative allele in the GWAS, NA when the source has none
+    n | number | sample size
+    panel_af | number | frequency of the alternative allele in the reference panel
+    panel_index | integer | row of the variant in the panel, from 0
+    action | text | how the alleles were matched: kept, swapped, strand, strand_swapped""",
+)
+
+SUMSTATS_QC = _table(
+    "sumstats_qc",
+    "What happened to the rows of a study's summary statistics.",
+    """
+    outcome | text | kept or dropped
+    reason | text | how the alleles were matched, or why the row was left out
+    rows | integer | number of rows
+    meaning | text | the reason in words""",
+)
+
+DROPPED = _table(
+    "dropped",
+    "The rows of the summary statistics that were left out.",
+    """
+    row | integer | line of the source file, the header being line 1
+    chrom | text | chromosome in the source
+    pos | text | position in the source
+    effect_allele | text | effect allele in the source
+    other_allele | text | other allele in the source
+    reason | text | why, as in sumstats_qc""",
+)
+
+LOCI = _table(
+    "loci",
+    "The loci of a study.",
+    """
+    locus | text | name: chromosome, start, end
+    chrom | text | chromosome
+    start | integer | start, 0-based
+    end | integer | end, exclusive
+    lead_variant | text | variant with the largest |z|
+    lead_z | number | its z
+    lead_neg_log10_p | number | its -log10 p
+    variants | integer | harmonised variants in the locus
+    batch | integer | batch of loci that it is computed in
+    note | text | what was done to it: trimmed to the maximum width, ...; NA when nothing""",
+)
+
+LOCUS_VARIANTS = _table(
+    "locus_variants",
+    "The variants of one batch of loci, sorted by locus (order of loci.tsv) and position.",
+    "locus | text | name of the locus"
+    + _VARIANT
+    + """
+    beta | number | as in sumstats
+    se | number | as in sumstats
+    z | number | as in sumstats
+    neg_log10_p | number | as in sumstats
+    eaf | number | as in sumstats
+    n | number | as in sumstats
+    panel_af | number | as in sumstats
+    panel_index | integer | as in sumstats""",
+)
+
+SCORES = _table(
+    "scores",
+    "What the head says of each variant of a batch.",
+    "locus | text | name of the locus"
+    + _VARIANT
+    + """
+    status | text | scored, or why not: indel, all_n
+    score | number | L2 norm over tracks of the log2 ratios; the magnitude that priors use; NA when not scored""",
+    open_ended="for each track: `<track>.l2`, L2 norm over the centre bins of log2((alt + 1) / (ref + 1)), and "
+    "`<track>.sad`, sum over the centre bins of alt - ref (signed)",
+)
+
+ENRICHMENT = _table(
+    "enrichment",
+    "Softmax enrichment of causal variants in the score, leaving out one chromosome at a time.",
+    """
+    left_out | text | chromosome that the estimate is used for, and that it has not seen; none: all loci
+    loci | integer | loci that it was estimated on
+    log_enrichment | number | log ratio of prior odds for one standard deviation of the transformed score
+    standard_error | number | its standard error (curvature of the penalised log likelihood)
+    score_scale | number | ninth decile of the positive scores there; transformed score = score / (score + score_scale)
+    score_mean | number | mean of the transformed score over the variants that it was estimated on
+    score_sd | number | its standard deviation
+    held_out_gain | number | log10 likelihood gained over the uniform prior on the loci left out; NA for none""",
+)
+
+VERDICT = _table(
+    "verdict",
+    "What the annotation is worth for this study.",
+    """
+    log_enrichment | number | estimate on all loci
+    lower | number | lower end of its 95% interval
+    upper | number | upper end
+    weight | number | share of the functional part in the prior: 0 means uniform
+    held_out_gain | number | sum over chromosomes of the log10 likelihood gained on loci left out
+    top_decile_ratio | number | mean prior of the top tenth of scores over that of the rest, before capping
+    loci | integer | loci used
+    sentence | text | the verdict in words""",
+)
+
+PRIOR = _table(
+    "prior",
+    "Prior causal probabilities of the variants of a batch; they sum to 1 within a locus.",
+    """
+    locus | text | name of the locus
+    variant_id | text | chrom:pos:ref:alt
+    score | number | score that was used (for the shuffled prior: after shuffling); NA when missing or uniform
+    log_odds | number | enrichment times standardised score; 0 when missing or uniform
+    prior | number | prior causal probability, given one causal variant in the locus""",
+)
+
+FINEMAP_VARIANTS = _table(
+    "finemap_variants",
+    "The fine-mapped variants.",
+    "locus | text | name of the locus"
+    + _VARIANT
+    + """
+    z | number | z of the GWAS
+    neg_log10_p | number | -log10 of the p-value
+    r_lead | number | correlation with the variant of the largest |z| in the locus
+    prior | number | prior causal probability
+    pip | number | posterior inclusion probability
+    posterior_mean | number | posterior mean effect of the standardised genotype
+    posterior_sd | number | its standard deviation
+    credible_set | text | credible set that holds the variant (L1, ...), NA when none""",
+)
+
+CREDIBLE_SETS = _table(
+    "credible_sets",
+    "The credible sets.",
+    """
+    locus | text | name of the locus
+    credible_set | text | number of the effect (L1, ...), as susieR names it
+    variants | integer | variants in the set
+    coverage | number | posterior probability that the set holds its effect's causal variant
+    min_abs_r | number | smallest |r| between two variants of the set (purity)
+    mean_abs_r | number | mean |r|
+    median_abs_r | number | median |r|
+    log10_bf | number | log10 Bayes factor of the effect, under the prior of the fit
+    lead_variant | text | variant with the largest posterior probability
+    lead_pip | number | its PIP
+    chrom | text | chromosome
+    start | integer | start of the span, 0-based
+    end | integer | end of the span, exclusive
+    variant_ids | text | variants in decreasing posterior probability, separated by commas""",
+)
+
+LOCI_STATUS = _table(
+    "loci_status",
+    "How fine-mapping went, locus by locus.",
+    """
+    locus | text | name of the locus
+    status | text | ok, no_signal (no credible set), not_converged, failed
+    reason | text | why there is no set, or what failed; NA when ok
+    variants | integer | variants that were fine-mapped
+    credible_sets | integer | number of credible sets
+    iterations | integer | iterations of the fit
+    elbo | number | evidence lower bound at the end
+    lead_variant | text | variant with the largest |z|
+    lead_z | number | its z
+    max_pip | number | largest PIP""",
+)
+
+COMPARISON = _table(
+    "comparison",
+    "What the prior changed, locus by locus: each prior beside uniform.",
+    """
+    locus | text | name of the locus
+    prior | text | functional or shuffled
+    sets_uniform | integer | credible sets under the uniform prior
+    sets | integer | credible sets under this prior
+    mean_size_uniform | number | mean number of variants in a set, uniform; NA without sets
+    mean_size | number | the same under this prior
+    top_variant_uniform | text | variant with the largest PIP, uniform
+    top_pip_uniform | number | its PIP
+    top_variant | text | variant with the largest PIP under this prior
+    top_pip | number | its PIP
+    top_prior_ratio | number | its prior over the uniform prior
+    max_pip_change | number | largest |change of a PIP| in the locus
+    high_pip_uniform | integer | variants with PIP > 0.9, uniform
+    high_pip | integer | variants with PIP > 0.9""",
+)
+
+TRUTH = _table(
+    "truth",
+    "The simulated truth of the embedded study: its causal variants.",
+    _VARIANT
+    + """
+    effect | number | effect of one alternative allele on the liability
+    track_effect | number | L2 norm of the true change of the disease tracks
+    functional | flag | among the variants that change the disease tracks""",
+)
+
+TRUTH_COMPARISON = _table(
+    "truth_comparison",
+    "The three priors against the simulated truth.",
+    """
+    prior | text | uniform, functional or shuffled
+    loci | integer | loci that were fine-mapped
+    causal | integer | causal variants in these loci
+    sets | integer | credible sets
+    coverage | number | share of sets that hold a causal variant
+    power | number | share of causal variants in a set
+    mean_size | number | mean number of variants in a set
+    hits_50 | integer | variants with PIP > 0.5
+    false_50 | integer | of these, not causal
+    hits_90 | integer | variants with PIP > 0.9
+    false_90 | integer | of these, not causal""",
+)
+
+CALIBRATION = _table(
+    "calibration",
+    "Claimed against observed: variants by PIP.",
+    """
+    prior | text | uniform, functional or shuffled
+    pip_lower | number | lower end of the bin of PIP
+    pip_upper | number | upper end
+    variants | integer | variants in the bin
+    mean_pip | number | mean claimed PIP
+    observed | number | share that is causal
+    lower | number | lower end of the 95% (Wilson) interval
+    upper | number | upper end""",
+)
+
+HEAD_METRICS = _table(
+    "head_metrics",
+    "Quality of a head on held-out regions.",
+    """
+    track | text | track
+    split | text | train, valid or test
+    bins | integer | bins
+    pearson_r | number | Pearson correlation of predicted and observed signal over bins
+    poisson_loss | number | mean Poisson negative log likelihood""",
+)
+
+HEAD_HISTORY = _table(
+    "head_history",
+    "The course of training.",
+    """
+    epoch | integer | epoch, from 1
+    train_loss | number | mean Poisson loss on the training regions
+    valid_loss | number | on the validation regions
+    valid_pearson_r | number | mean over tracks, validation regions
+    best | flag | epoch whose weights were kept""",
+)
+
+HEAD_BASELINES = _table(
+    "head_baselines",
+    "A head beside simpler models, on the test regions.",
+    """
+    model | text | transfer (head on the frozen backbone), scratch (same architecture, random start), kmer_ridge
+    track | text | track
+    pearson_r | number | Pearson correlation over bins of the test regions
+    parameters | integer | trained parameters
+    seconds | number | wall time of training""",
+)
+
+
+def all_tables() -> Iterator[Table]:
+    """Every table of this module, in the order of the pipeline."""
+    return (value for value in globals().values() if isinstance(value, Table))

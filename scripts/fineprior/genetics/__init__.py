@@ -1,0 +1,1 @@
+"""Variants, summary statistics, genotypes, LD and loci."""

@@ -1,0 +1,1 @@
+"""Backbone, embeddings, heads and variant scores (the only room that imports torch)."""

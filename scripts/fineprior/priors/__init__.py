@@ -1,0 +1,1 @@
+"""From variant scores to prior causal probabilities."""

@@ -1,0 +1,1 @@
+"""Comparison tables, plots and the report page."""

@@ -1,0 +1,1 @@
+"""Sequence windows, motifs and genome tracks."""

@@ -1,0 +1,10 @@
+"""Inputs of a rule that come once for each prior."""
+
+from typing import Any
+
+PRIORS = ("uniform", "functional", "shuffled")
+
+
+def under_each_prior(inputs: Any, name: str) -> dict[str, str]:
+    """Return the paths of a rule's inputs `<name>_<prior>`, by prior."""
+    return {prior: str(inputs[f"{name}_{prior}"]) for prior in PRIORS}

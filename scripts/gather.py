@@ -1,0 +1,15 @@
+"""Rule gather: tables of all batches as one."""
+
+from fineprior.foundation.logs import log_to
+from fineprior.steps.finemap import gather
+
+with log_to(snakemake.log[0], f"gather {snakemake.wildcards.study} {snakemake.wildcards.prior}"):
+    gather(
+        loci=snakemake.input.loci,
+        variants=list(snakemake.input.variants),
+        credible_sets=list(snakemake.input.credible_sets),
+        status=list(snakemake.input.status),
+        output_variants=snakemake.output.variants,
+        output_credible_sets=snakemake.output.credible_sets,
+        output_status=snakemake.output.status,
+    )

@@ -1,0 +1,16 @@
+"""Rule harmonise_sumstats: summary statistics on the alleles of the FASTA and the panel."""
+
+from fineprior.foundation.logs import log_to
+from fineprior.foundation.settings import HarmoniseSettings
+from fineprior.steps.study import harmonise_sumstats
+
+with log_to(snakemake.log[0], f"harmonise_sumstats {snakemake.wildcards.study}"):
+    harmonise_sumstats(
+        sumstats=snakemake.input.sumstats,
+        fasta=snakemake.input.fasta,
+        panel=snakemake.input.panel[0].removesuffix(".bed"),
+        output=snakemake.output.sumstats,
+        qc=snakemake.output.qc,
+        dropped=snakemake.output.dropped,
+        settings=HarmoniseSettings(**snakemake.params.settings),
+    )

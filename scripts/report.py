@@ -1,0 +1,26 @@
+"""Rule report: the report page of a study."""
+
+from fineprior.foundation.logs import log_to
+from fineprior.foundation.settings import ReportSettings
+from fineprior.steps.inputs import under_each_prior
+from fineprior.steps.report import report
+
+with log_to(snakemake.log[0], f"report {snakemake.wildcards.study}"):
+    report(
+        study=snakemake.wildcards.study,
+        verdict=snakemake.input.verdict,
+        enrichment=snakemake.input.enrichment,
+        loci=snakemake.input.loci,
+        qc=snakemake.input.qc,
+        comparison=snakemake.input.comparison,
+        variants=under_each_prior(snakemake.input, "variants"),
+        credible_sets=under_each_prior(snakemake.input, "credible_sets"),
+        status=under_each_prior(snakemake.input, "status"),
+        head_metrics=snakemake.input.head_metrics,
+        baselines=snakemake.input.baselines,
+        history=snakemake.input.history,
+        truth_comparison=snakemake.input.get("truth_comparison"),
+        calibration=snakemake.input.get("calibration"),
+        output=snakemake.output.page,
+        settings=ReportSettings(**snakemake.params.settings),
+    )

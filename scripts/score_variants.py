@@ -1,0 +1,12 @@
+"""Rule score_variants: what the head says of each variant."""
+
+from fineprior.foundation.logs import log_to
+from fineprior.steps.annotate import score_variants
+
+with log_to(snakemake.log[0], f"score_variants {snakemake.wildcards.study} batch {snakemake.wildcards.batch}"):
+    score_variants(
+        variants=snakemake.input.variants,
+        embeddings=snakemake.input.embeddings,
+        head=snakemake.input.head,
+        output=snakemake.output.scores,
+    )

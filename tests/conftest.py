@@ -1,0 +1,43 @@
+"""Fixtures for all tests, and the promise that tests on real data run where the data are."""
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared"
+ran_on_real_data = []
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """Folder of real loci, panels and tracks; developers have it, users do not."""
+    return _shared("data")
+
+
+@pytest.fixture(scope="session")
+def shared_reference():
+    """Folder of the reference programs' answers."""
+    return _shared("reference")
+
+
+def _shared(name):
+    if not (SHARED / name).is_dir():
+        pytest.skip(f"no folder {SHARED / name}")
+    ran_on_real_data.append(name)
+    return SHARED / name
+
+
+def pytest_sessionfinish(session, exitstatus):
+    """A whole run that had the data and used none of them has lost its tests on real data."""
+    whole = session.config.args == ["tests"] or str(ROOT / "tests") in session.config.args
+    if (
+        whole
+        and not session.config.option.collectonly
+        and (SHARED / "data").is_dir()
+        and "data" not in ran_on_real_data
+    ):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        session.config.pluginmanager.get_plugin("terminalreporter").write_line(
+            "the folder with real data is there, but no test used it", red=True
+        )

@@ -1,0 +1,65 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from fineprior.finemap.fits import load_fits, save_fits
+from fineprior.finemap.susie import susie_rss
+from fineprior.foundation.errors import InputError
+
+Z = np.array([9.0, 1.0, -7.0])
+
+
+def fits():
+    return {
+        "1:100-200": susie_rss(Z, np.eye(3), 5000),
+        "1:500-600": susie_rss(0 * Z, np.eye(3), 5000),
+        "2:100-200": susie_rss(Z, np.eye(3), 5000, null_weight=0.1, L=2),
+    }
+
+
+def test_what_is_saved_is_loaded(tmp_path):
+    before = fits()
+    save_fits(tmp_path / "batch.npz", before)
+    after = load_fits(tmp_path / "batch.npz")
+    assert list(after) == list(before)
+    for locus, fit in before.items():
+        for field in dataclasses.fields(fit):
+            ours, stored = getattr(fit, field.name), getattr(after[locus], field.name)
+            if field.name != "sets":
+                np.testing.assert_array_equal(stored, ours)
+                assert type(stored) is type(ours)
+                continue
+            assert (stored.requested_coverage, stored.min_abs_corr) == (0.95, 0.5)
+            assert stored.reason == ours.reason
+            assert len(stored) == len(ours)
+            for left, right in zip(stored.sets, ours.sets, strict=True):
+                assert left.variables.tolist() == right.variables.tolist()
+                assert dataclasses.replace(left, variables=right.variables) == right
+
+
+def test_same_fits_same_bytes(tmp_path):
+    save_fits(tmp_path / "a.npz", fits())
+    save_fits(tmp_path / "b.npz", fits())
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_arrays_are_named_by_locus(tmp_path):
+    save_fits(tmp_path / "batch.npz", fits())
+    with np.load(tmp_path / "batch.npz", allow_pickle=False) as stored:
+        assert stored["1:100-200/pip"].shape == (3,)
+        assert stored["2:100-200/null_index"] == 3
+        assert stored["1:100-200/null_index"] == -1
+
+
+def test_no_loci_are_no_loci(tmp_path):
+    save_fits(tmp_path / "none.npz", {})
+    assert load_fits(tmp_path / "none.npz") == {}
+
+
+def test_another_file_is_named(tmp_path):
+    (tmp_path / "text.npz").write_text("not a zip")
+    np.savez(tmp_path / "other.npz", x=np.ones(3))
+    for name in ("text.npz", "other.npz"):
+        with pytest.raises(InputError, match=f"{name}: not a file of fits"):
+            load_fits(tmp_path / name)

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+
+from fineprior.finemap.locus import fit_locus
+from fineprior.foundation.settings import FinemapSettings
+
+IDS = ["1:10:A:C", "1:20:G:T", "1:30:C:T"]
+Z = np.array([9.0, 1.0, 0.5])
+R = np.array([[1, 0.1, 0.1], [0.1, 1, 0.1], [0.1, 0.1, 1.0]])
+SETTINGS = FinemapSettings()
+
+
+def test_a_signal_is_ok():
+    locus = fit_locus(IDS, Z, R, 5000, None, SETTINGS)
+    assert (locus.status, locus.reason, locus.variant_ids) == ("ok", "", tuple(IDS))
+    assert locus.fit is not None
+    assert [found.variables.tolist() for found in locus.fit.sets.sets] == [[0]]
+
+
+def test_no_signal_says_why():
+    locus = fit_locus(IDS, 0 * Z, R, 5000, None, SETTINGS)
+    assert locus.status == "no_signal"
+    assert locus.reason == "no effect has a prior variance above 1e-09"
+    assert locus.fit is not None
+
+
+def test_too_few_iterations_are_not_converged():
+    locus = fit_locus(IDS, Z, R, 5000, None, FinemapSettings(max_iterations=1))
+    assert (locus.status, locus.reason) == ("not_converged", "no convergence in 1 iterations (max_iterations)")
+    assert locus.fit is not None
+
+
+def test_settings_reach_the_fit():
+    settings = FinemapSettings(
+        max_effects=2,
+        coverage=0.8,
+        min_purity=0.9,
+        scaled_prior_variance=0.03,
+        estimate_prior_variance=False,
+        estimate_residual_variance=True,
+    )
+    fit = fit_locus(IDS, Z, R, 5000, np.array([1, 2, 1]), settings).fit
+    assert fit is not None
+    assert fit.V.tolist() == [0.03, 0.03]
+    assert (fit.sets.requested_coverage, fit.sets.min_abs_corr) == (0.8, 0.9)
+    assert fit.sigma2 != 1
+    assert fit.pi.tolist() == [0.25, 0.5, 0.25]
+
+
+@pytest.mark.parametrize("z", [0.0, 7.0])
+def test_a_locus_of_one_variant(z):
+    locus = fit_locus(IDS[:1], [z], [[1.0]], 5000, [0.3], SETTINGS)
+    assert locus.status == ("ok" if z else "no_signal")
+
+
+@pytest.mark.parametrize(
+    ("ids", "z", "matrix", "n", "weights", "reason"),
+    [
+        (IDS, [1, np.nan, 2], R, 5000, None, "z: 1 of 3 values are not finite"),
+        (IDS, Z, R * np.nan, 5000, None, "R: row 0"),
+        (IDS, Z[:2], R, 5000, None, "R: shape"),
+        (IDS[:2], Z, R, 5000, None, "variant_ids: 2 names for 3"),
+        (IDS, Z, R, None, None, "n: missing"),
+        (IDS, Z, R, float("nan"), None, "n: nan"),
+        (IDS, Z, R, 5000, [0, 0, 0], "prior_weights: all are 0"),
+        (IDS, [1e200, 0, 0], R, 5000, None, "overflow"),
+        ([], [], np.zeros((0, 0)), 5000, None, "z: shape"),
+    ],
+)
+def test_trouble_is_a_status(ids, z, matrix, n, weights, reason):
+    locus = fit_locus(ids, z, matrix, n, weights, SETTINGS)
+    assert locus.status == "failed"
+    assert reason in locus.reason
+    assert locus.fit is None
+
+
+def test_a_singular_matrix_is_no_trouble():
+    locus = fit_locus(IDS, [8.0, 8.0, 8.0], np.ones((3, 3)), 5000, None, SETTINGS)
+    assert locus.status == "ok"

@@ -1,0 +1,82 @@
+"""A project is checked before any job starts: each mistake gives one line that names place, value and remedy."""
+
+import pytest
+
+from fineprior.foundation.errors import InputError
+from fineprior.foundation.project import load_project
+
+CONFIG = {
+    "genome": {"fasta": "genome.fa"},
+    "regions": "regions.bed",
+    "backbone": {"weights": "backbone", "target_bins": 12},
+}
+STUDIES = "study\tsumstats\tpanel\thead\tnote\ntrait\tgwas.tsv\tpanel\tdisease\tmine\n"
+TRACKS = "head\ttrack\tbigwig\ndisease\tdnase\tdnase.bw\n"
+
+
+@pytest.fixture
+def root(tmp_path):
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/studies.tsv").write_text(STUDIES)
+    (tmp_path / "config/tracks.tsv").write_text(TRACKS)
+    for name in ("genome.fa", "regions.bed", "gwas.tsv", "panel.bed", "panel.bim", "panel.fam", "dnase.bw"):
+        (tmp_path / name).write_text("")
+    return tmp_path
+
+
+def test_a_good_project(root):
+    project = load_project(CONFIG, root)
+    assert project.study("trait").panel == "panel"
+    assert [track.track for track in project.head_tracks("disease")] == ["dnase"]
+    assert project.settings.finemap.coverage == 0.95
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"finemap": {"covrage": 0.9}}, r"^config: finemap: unknown key 'covrage'; allowed: max_effects, coverage"),
+        ({"finemap": {"coverage": 1.2}}, r"^config: finemap.coverage = 1.2 must be below 1$"),
+        ({"loci": {"p_threshold": "5e-8"}}, r"loci.p_threshold = \"5e-8\" must be a number \(YAML reads 5e-8 as text"),
+        ({"genome": {}}, r"^config: genome: 'fasta' is missing$"),
+        ({"genome": {"fasta": "no.fa"}}, r"genome.fasta: file 'no.fa' does not exist \(looked in /"),
+        ({"studies": "no.tsv"}, r"file 'no.tsv' does not exist"),
+        ({"windows": {"centre_bins": 14}}, r"windows.centre_bins = 14 must be at most backbone.target_bins = 12"),
+        ({"harmonise": {"palindromic": "guess"}}, r"must be one of \['frequency', 'drop', 'keep'\]"),
+    ],
+)
+def test_bad_config(root, change, message):
+    with pytest.raises(InputError, match=message):
+        load_project(CONFIG | change, root)
+
+
+@pytest.mark.parametrize(
+    ("sheet", "text", "message"),
+    [
+        (
+            "studies",
+            STUDIES.replace("gwas.tsv", "gwas2.tsv"),
+            r"studies.tsv, line 2 \(study 'trait'\): file 'gwas2.tsv'",
+        ),
+        ("studies", STUDIES.replace("trait", "a/b"), r"studies.tsv, line 2: study = \"a/b\" must match"),
+        ("studies", STUDIES.replace("\tdisease", "\tother"), r"head 'other' has no track in config/tracks.tsv; it has"),
+        ("studies", STUDIES + STUDIES.splitlines()[1] + "\n", r"line 3: study 'trait' stands twice"),
+        ("studies", STUDIES.replace("panel", "pannel", 1), r"unknown key 'pannel'; allowed: study, sumstats"),
+        ("studies", STUDIES.replace("\tmine", ""), r"line 2: not as many fields as the header"),
+        ("studies", STUDIES.splitlines()[0] + "\n", r"no row below the header"),
+        ("tracks", TRACKS.replace("dnase.bw", "no.bw"), r"tracks.tsv, line 2 \(track 'dnase'\): file 'no.bw' does not"),
+    ],
+)
+def test_bad_sheets(root, sheet, text, message):
+    (root / f"config/{sheet}.tsv").write_text(text)
+    with pytest.raises(InputError, match=message):
+        load_project(CONFIG, root)
+
+
+def test_unknown_study_names_the_known_ones(root):
+    with pytest.raises(InputError, match=r"study 'x' is not in config/studies.tsv; it has: trait"):
+        load_project(CONFIG, root).study("x")
+
+
+def test_files_of_the_embedded_study_may_be_absent(root):
+    (root / "config/tracks.tsv").write_text(TRACKS.replace("dnase.bw", "resources/embedded/tracks/dnase.bw"))
+    assert load_project(CONFIG, root).tracks[0].bigwig.startswith("resources/embedded/")

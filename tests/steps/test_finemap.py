@@ -1,0 +1,160 @@
+"""Fine-mapping a batch from files to files, and gathering batches."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fineprior.finemap.fits import load_fits
+from fineprior.foundation import tables
+from fineprior.foundation.errors import InputError
+from fineprior.foundation.settings import FinemapSettings
+from fineprior.steps.finemap import finemap, gather
+
+N = 20_000
+
+
+def locus_table(name, z, start):
+    pos = start + 100 * np.arange(len(z))
+    return pd.DataFrame(
+        {
+            "locus": name,
+            "variant_id": [f"1:{p}:A:C" for p in pos],
+            "chrom": "1",
+            "pos": pos,
+            "ref": "A",
+            "alt": "C",
+            "beta": z / 100,
+            "se": 0.01,
+            "z": z,
+            "neg_log10_p": 1.0,
+            "eaf": 0.3,
+            "n": float(N),
+            "panel_af": 0.3,
+            "panel_index": range(len(z)),
+        }
+    )
+
+
+@pytest.fixture
+def batch(tmp_path):
+    """Two loci: one with a signal at its third variant, one without; a third of one variant only."""
+    rng = np.random.default_rng(1)
+    genotypes = rng.normal(size=(400, 12))
+    genotypes[:, 3] = genotypes[:, 2] + 0.3 * rng.normal(size=400)
+    R = np.corrcoef(genotypes.T).astype(np.float32)
+    loci = {
+        "chr1_0_2000": (R[2] * 9.0, R),
+        "chr1_5000_7000": (0.3 * rng.normal(size=12), R),
+        "chr1_9000_9500": (np.array([7.0]), np.ones((1, 1), np.float32)),
+    }
+    parts = [locus_table(name, z, int(name.split("_")[1]) + 1) for name, (z, _) in loci.items()]
+    table = pd.concat(parts, ignore_index=True)
+    arrays = {}
+    for name, part in table.groupby("locus"):
+        arrays[f"{name}/R"] = loci[name][1]
+        arrays[f"{name}/variant_id"] = part["variant_id"].to_numpy(dtype="U")
+    prior = table[["locus", "variant_id"]].assign(score=np.nan, log_odds=0.0)
+    prior["prior"] = 1 / table.groupby("locus")["pos"].transform("size")
+    tables.LOCUS_VARIANTS.write(table, tmp_path / "variants.tsv.gz")
+    tables.PRIOR.write(prior, tmp_path / "prior.tsv.gz")
+    np.savez(tmp_path / "ld.npz", **arrays)
+    return tmp_path
+
+
+def run(folder, name="out"):
+    paths = {key: folder / f"{name}.{key}" for key in ("variants.tsv.gz", "sets.tsv", "status.tsv", "fits.npz")}
+    finemap(
+        variants=folder / "variants.tsv.gz",
+        ld=folder / "ld.npz",
+        prior=folder / "prior.tsv.gz",
+        output=paths["variants.tsv.gz"],
+        credible_sets=paths["sets.tsv"],
+        status=paths["status.tsv"],
+        fits=paths["fits.npz"],
+        settings=FinemapSettings(),
+    )
+    return paths
+
+
+def test_signal_null_and_single_variant(batch):
+    paths = run(batch)
+    status = tables.LOCI_STATUS.read(paths["status.tsv"]).set_index("locus")
+    assert status["status"].tolist() == ["ok", "no_signal", "ok"]
+    assert status.loc["chr1_5000_7000", "reason"]
+    sets = tables.CREDIBLE_SETS.read(paths["sets.tsv"])
+    assert sets["lead_variant"].tolist() == ["1:201:A:C", "1:9001:A:C"]
+    assert sets["start"].iloc[0] <= 200 < sets["end"].iloc[0]
+    variants = tables.FINEMAP_VARIANTS.read(paths["variants.tsv.gz"])
+    assert len(variants) == 25
+    top = variants.loc[variants["pip"].idxmax()]
+    assert top["credible_set"].startswith("L")
+    assert variants.loc[variants["locus"] == "chr1_5000_7000", "credible_set"].isna().all()
+    assert variants.loc[variants["variant_id"] == "1:201:A:C", "r_lead"].item() == pytest.approx(1)
+    assert list(load_fits(paths["fits.npz"])) == ["chr1_0_2000", "chr1_5000_7000", "chr1_9000_9500"]
+
+
+def test_same_bytes_twice(batch):
+    first, second = run(batch, "first"), run(batch, "second")
+    assert all(first[key].read_bytes() == second[key].read_bytes() for key in first)
+
+
+def test_ld_in_another_order_is_joined_by_name(batch):
+    before = tables.FINEMAP_VARIANTS.read(run(batch)["variants.tsv.gz"])
+    with np.load(batch / "ld.npz") as arrays:
+        turned = {key: arrays[key] for key in arrays}
+    order = np.random.default_rng(0).permutation(12)
+    turned["chr1_0_2000/R"] = turned["chr1_0_2000/R"][np.ix_(order, order)]
+    turned["chr1_0_2000/variant_id"] = turned["chr1_0_2000/variant_id"][order]
+    np.savez(batch / "ld.npz", **turned)
+    after = tables.FINEMAP_VARIANTS.read(run(batch)["variants.tsv.gz"])
+    pd.testing.assert_frame_equal(before, after)
+
+
+def test_a_broken_locus_is_a_status(batch):
+    with np.load(batch / "ld.npz") as arrays:
+        broken = {key: arrays[key] for key in arrays}
+    broken["chr1_0_2000/R"] = np.full_like(broken["chr1_0_2000/R"], np.nan)
+    np.savez(batch / "ld.npz", **broken)
+    paths = run(batch)
+    status = tables.LOCI_STATUS.read(paths["status.tsv"]).set_index("locus")
+    assert status["status"].tolist() == ["failed", "no_signal", "ok"]
+    variants = tables.FINEMAP_VARIANTS.read(paths["variants.tsv.gz"])
+    assert len(variants) == 25
+    assert variants.loc[variants["locus"] == "chr1_0_2000", "pip"].isna().all()
+
+
+def test_missing_ld_and_prior_are_named(batch):
+    prior = tables.PRIOR.read(batch / "prior.tsv.gz")
+    tables.PRIOR.write(prior.drop(index=4), batch / "prior.tsv.gz")
+    with pytest.raises(InputError, match=r"prior.tsv.gz: no prior of variant 1:401:A:C"):
+        run(batch)
+    np.savez(batch / "ld.npz", other=np.zeros(1))
+    with pytest.raises(InputError, match=r"ld.npz: no LD of locus chr1_0_2000"):
+        run(batch)
+    assert not list(batch.glob("out.*"))
+
+
+def test_gather_orders_by_loci(batch):
+    paths = run(batch)
+    loci = tables.LOCI_STATUS.read(paths["status.tsv"])[["locus", "variants"]].iloc[::-1]
+    frame = loci.assign(chrom="1", start=0, end=1, lead_variant="x", lead_z=1.0, lead_neg_log10_p=1.0, batch=0)
+    tables.LOCI.write(frame.assign(note=None), batch / "loci.tsv")
+
+    def gathered():
+        gather(
+            loci=batch / "loci.tsv",
+            variants=[paths["variants.tsv.gz"]],
+            credible_sets=[paths["sets.tsv"]],
+            status=[paths["status.tsv"]],
+            output_variants=batch / "v.tsv.gz",
+            output_credible_sets=batch / "c.tsv",
+            output_status=batch / "s.tsv",
+        )
+
+    gathered()
+    assert tables.LOCI_STATUS.read(batch / "s.tsv")["locus"].tolist() == loci["locus"].tolist()
+    assert len(tables.FINEMAP_VARIANTS.read(batch / "v.tsv.gz")) == 25
+    extra = frame.iloc[[0]].assign(locus="chr9_0_1", note=None)
+    tables.LOCI.write(pd.concat([frame.assign(note=None), extra]), batch / "loci.tsv")
+    with pytest.raises(InputError, match=r"locus chr9_0_1 of .*loci.tsv was not fine-mapped"):
+        gathered()

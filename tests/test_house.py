@@ -1,0 +1,94 @@
+"""House rules: the rooms' order, thin drivers, a light start, and the linters."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+LIBRARY = ROOT / "scripts/fineprior"
+ROOMS = ["foundation", "genetics", "sequence", "model", "priors", "finemap", "report", "simulate", "steps"]
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_only_rooms_before_it(room):
+    allowed = ROOMS[: ROOMS.index(room) + 1]
+    for path in (LIBRARY / room).glob("*.py"):
+        ours = {name.split(".")[1] for name in imports(path) if name.startswith("fineprior.")}
+        assert ours <= set(allowed), path
+        if room != "model":
+            assert not {name for name in imports(path) if name.split(".")[0] in {"torch", "enformer_pytorch"}}, path
+
+
+def test_every_room_is_known():
+    assert sorted(path.parent.name for path in LIBRARY.glob("*/__init__.py")) == sorted(ROOMS)
+
+
+def test_drivers_are_thin_and_belong_to_a_rule():
+    rules = set(re.findall(r"^rule (\w+):", "\n".join(p.read_text() for p in (ROOT / "workflow/rules").glob("*.smk")),
+                           flags=re.MULTILINE))  # fmt: skip
+    drivers = {path.stem: path.read_text() for path in (ROOT / "scripts").glob("*.py")}
+    assert set(drivers) == rules
+    for name, text in drivers.items():
+        assert text.count("\n") <= 30, name
+        assert "snakemake.config" not in text, name
+
+
+def test_parsing_the_workflow_loads_nothing_heavy():
+    code = (
+        "import sys; sys.path.insert(0, 'scripts')\n"
+        "import fineprior.foundation.project, fineprior.foundation.provenance, fineprior.foundation.settings\n"
+        "print(sorted({'torch', 'pandas', 'numpy', 'scipy', 'matplotlib', 'pysam'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_tests_mirror_the_library():
+    modules = {f"{path.parent.name}/test_{path.stem}.py" for path in LIBRARY.glob("*/*.py") if path.stem != "__init__"}
+    tests = {f"{path.parent.name}/{path.name}" for path in (ROOT / "tests").glob("*/test_*.py")}
+    assert not tests - modules - {"finemap/test_susie_reference.py", "finemap/test_susie_properties.py"}
+
+
+def test_environments_agree_with_pyproject():
+    import tomllib
+
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    ranges = dict(re.match(r"([A-Za-z0-9_.-]+)(.*)", line).groups() for line in pyproject)
+    ranges = {name.lower(): bounds for name, bounds in ranges.items()} | {"matplotlib-base": ranges["matplotlib"]}
+    for path in (ROOT / "envs").glob("*.yaml"):
+        for entry in yaml.safe_load(path.read_text())["dependencies"]:
+            for line in entry["pip"] if isinstance(entry, dict) else [entry]:
+                name, bounds = re.match(r"([A-Za-z0-9_.-]+)(.*)", line).groups()
+                if name not in {"python", "pip"}:
+                    assert bounds.strip() == ranges[name], f"{path.name}: {line}"
+
+
+@pytest.mark.workflow
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["ruff", "check", "."],
+        ["ruff", "format", "--check", "."],
+        ["mypy", "scripts/fineprior"],
+        ["snakefmt", "--check", "Snakefile", "workflow"],
+        ["snakemake", "--lint"],
+    ],
+    ids=" ".join,
+)
+def test_linters(command):
+    program = Path(sys.executable).with_name(command[0])
+    done = subprocess.run([program, *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,64 @@
+# From variants to scores: sequences, embeddings of both alleles (the only GPU work of a study), the head's scores.
+rule extract_sequences:
+    input:
+        variants="<results>/{study}/loci/{batch}.tsv.gz",
+        fasta=settings.genome.fasta,
+    output:
+        sequences="<results>/{study}/sequences/{batch}.npz",
+    log:
+        "<logs>/extract_sequences/{study}.{batch}.log",
+    conda:
+        "../../envs/study.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        context_length=settings.backbone.context_length,
+        code=code_digest("annotate.extract_sequences"),
+    script:
+        "../../scripts/extract_sequences.py"
+
+
+rule embed_variants:
+    input:
+        sequences="<results>/{study}/sequences/{batch}.npz",
+        weights=backbone_files,
+    output:
+        embeddings="<results>/{study}/embeddings/{batch}.npz",
+    log:
+        "<logs>/embed_variants/{study}.{batch}.log",
+    benchmark:
+        "<benchmarks>/embed_variants/{study}.{batch}.tsv"
+    conda:
+        "../../envs/model.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=240,
+        gpu=1,
+        batch_size=64,
+    params:
+        backbone=as_params(settings.backbone),
+        windows=as_params(settings.windows),
+        code=code_digest("annotate.embed_variants"),
+    script:
+        "../../scripts/embed_variants.py"
+
+
+rule score_variants:
+    input:
+        variants="<results>/{study}/loci/{batch}.tsv.gz",
+        embeddings="<results>/{study}/embeddings/{batch}.npz",
+        head=head_of_study("<results>/heads/{head}/head.safetensors"),
+    output:
+        scores="<results>/{study}/scores/{batch}.tsv.gz",
+    log:
+        "<logs>/score_variants/{study}.{batch}.log",
+    conda:
+        "../../envs/model.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        code=code_digest("annotate.score_variants"),
+    script:
+        "../../scripts/score_variants.py"

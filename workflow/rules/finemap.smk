@@ -1,0 +1,58 @@
+# SuSiE under each prior, batch by batch, then one set of tables for each study and prior.
+rule finemap:
+    input:
+        variants="<results>/{study}/loci/{batch}.tsv.gz",
+        ld="<results>/{study}/ld/{batch}.npz",
+        prior="<results>/{study}/prior/{prior}/{batch}.tsv.gz",
+    output:
+        variants="<results>/{study}/finemap/{prior}/{batch}.variants.tsv.gz",
+        credible_sets="<results>/{study}/finemap/{prior}/{batch}.credible_sets.tsv",
+        status="<results>/{study}/finemap/{prior}/{batch}.status.tsv",
+        fits="<results>/{study}/finemap/{prior}/{batch}.fits.npz",
+    log:
+        "<logs>/finemap/{study}.{prior}.{batch}.log",
+    benchmark:
+        "<benchmarks>/finemap/{study}.{prior}.{batch}.tsv"
+    conda:
+        "../../envs/finemap.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        settings=as_params(settings.finemap),
+        code=code_digest("finemap.finemap"),
+    script:
+        "../../scripts/finemap.py"
+
+
+rule gather:
+    input:
+        loci="<results>/{study}/loci.tsv",
+        variants=expand(
+            "<results>/{{study}}/finemap/{{prior}}/{batch}.variants.tsv.gz",
+            batch=BATCHES,
+        ),
+        credible_sets=expand(
+            "<results>/{{study}}/finemap/{{prior}}/{batch}.credible_sets.tsv",
+            batch=BATCHES,
+        ),
+        status=expand(
+            "<results>/{{study}}/finemap/{{prior}}/{batch}.status.tsv", batch=BATCHES
+        ),
+    output:
+        variants="<results>/{study}/{prior}/variants.tsv.gz",
+        credible_sets=report(
+            "<results>/{study}/{prior}/credible_sets.tsv", category="Credible sets"
+        ),
+        status=report("<results>/{study}/{prior}/loci_status.tsv", category="Loci"),
+    log:
+        "<logs>/gather/{study}.{prior}.log",
+    conda:
+        "../../envs/finemap.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        code=code_digest("finemap.gather"),
+    script:
+        "../../scripts/gather.py"

@@ -1,0 +1,80 @@
+# From tracks to a head: embed the training regions once, train the head on them, compare it with simpler models.
+rule embed_regions:
+    input:
+        fasta=settings.genome.fasta,
+        regions=settings.regions or [],
+        weights=backbone_files,
+    output:
+        embeddings="<results>/regions/embeddings.npz",
+    log:
+        "<logs>/embed_regions.log",
+    benchmark:
+        "<benchmarks>/embed_regions.tsv"
+    conda:
+        "../../envs/model.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=240,
+        gpu=1,
+        batch_size=64,
+    params:
+        backbone=as_params(settings.backbone),
+        code=code_digest("transfer.embed_regions"),
+    script:
+        "../../scripts/embed_regions.py"
+
+
+rule train_head:
+    input:
+        embeddings="<results>/regions/embeddings.npz",
+        bigwigs=bigwigs_of_head,
+    output:
+        head="<results>/heads/{head}/head.safetensors",
+        metrics="<results>/heads/{head}/metrics.tsv",
+        history="<results>/heads/{head}/history.tsv",
+    log:
+        "<logs>/train_head/{head}.log",
+    benchmark:
+        "<benchmarks>/train_head/{head}.tsv"
+    conda:
+        "../../envs/model.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=120,
+    params:
+        settings=as_params(settings.head),
+        targets=as_params(settings.targets),
+        tracks=tracks_of_head,
+        seed=settings.seed,
+        code=code_digest("transfer.train_head"),
+    script:
+        "../../scripts/train_head.py"
+
+
+rule evaluate_head:
+    input:
+        fasta=settings.genome.fasta,
+        regions=settings.regions or [],
+        weights=backbone_files,
+        embeddings="<results>/regions/embeddings.npz",
+        bigwigs=bigwigs_of_head,
+        head="<results>/heads/{head}/head.safetensors",
+        metrics="<results>/heads/{head}/metrics.tsv",
+    output:
+        baselines="<results>/heads/{head}/baselines.tsv",
+    log:
+        "<logs>/evaluate_head/{head}.log",
+    conda:
+        "../../envs/model.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    params:
+        settings=as_params(settings.head),
+        targets=as_params(settings.targets),
+        backbone=as_params(settings.backbone),
+        tracks=tracks_of_head,
+        seed=settings.seed,
+        code=code_digest("transfer.evaluate_head"),
+    script:
+        "../../scripts/evaluate_head.py"
