@@ -409,8 +409,7 @@ HEAD_BASELINES = _table(
     model | text | transfer (head on the frozen backbone), scratch (same architecture, random start), kmer_ridge
     track | text | track
     pearson_r | number | Pearson correlation over bins of the test regions
-    parameters | integer | trained parameters
-    seconds | number | wall time of training""",
+    parameters | integer | trained parameters""",
 )
 
 
