@@ -80,12 +80,11 @@ class Windows:
 
 @dataclass(frozen=True)
 class PlantedSite:
-    """Where a motif's site was written: window, leftmost base, index of the motif, reverse strand or not."""
+    """Where a motif's site was written: window, leftmost base, index of the motif."""
 
     window: int
     start: int
     motif: int
-    reverse: bool
 
 
 def encode(sequences: Sequence[str]) -> NDArray[np.uint8]:
@@ -200,9 +199,8 @@ class WindowSampler:
         draws = self.rng.random((self.motifs[index].width, 1))
         columns = np.cumsum(self.motifs[index].probabilities, axis=1)[:, :3]
         site = (draws > columns).sum(1).astype(np.uint8)
-        reverse = bool(self.rng.random() < 0.5)
-        codes[start : start + len(site)] = reverse_complement(site) if reverse else site
-        return PlantedSite(window, start, index, reverse)
+        codes[start : start + len(site)] = reverse_complement(site) if self.rng.random() < 0.5 else site
+        return PlantedSite(window, start, index)
 
     def mutate(self, codes: NDArray[np.uint8], planted: Sequence[PlantedSite], rate: float = 0.5) -> None:
         """Change one base in a fraction `rate` of the planted sites, in place."""
