@@ -12,5 +12,6 @@ with log_to(snakemake.log[0], f"harmonise_sumstats {snakemake.wildcards.study}")
         output=snakemake.output.sumstats,
         qc=snakemake.output.qc,
         dropped=snakemake.output.dropped,
+        build=snakemake.params.build,
         settings=HarmoniseSettings(**snakemake.params.settings),
     )

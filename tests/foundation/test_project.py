@@ -19,6 +19,8 @@ def root(tmp_path):
     (tmp_path / "config").mkdir()
     (tmp_path / "config/studies.tsv").write_text(STUDIES)
     (tmp_path / "config/tracks.tsv").write_text(TRACKS)
+    (tmp_path / "backbone").mkdir()
+    (tmp_path / "backbone/config.json").write_text("{}")
     for name in ("genome.fa", "regions.bed", "gwas.tsv", "panel.bed", "panel.bim", "panel.fam", "dnase.bw"):
         (tmp_path / name).write_text("")
     return tmp_path
@@ -41,6 +43,14 @@ def test_a_good_project(root):
         ({"genome": {"fasta": "no.fa"}}, r"genome.fasta: file 'no.fa' does not exist \(looked in /"),
         ({"studies": "no.tsv"}, r"file 'no.tsv' does not exist"),
         ({"windows": {"centre_bins": 14}}, r"windows.centre_bins = 14 must be at most backbone.target_bins = 12"),
+        ({"windows": {"centre_bins": 3}}, r"centre_bins = 3 must be .* = 12, and both odd or both even"),
+        ({"backbone": {"weights": "bakbone"}}, r"backbone.weights = 'bakbone' has no config.json \(looked in"),
+        ({"backbone": {"weights": "owner/model"}}, r"backbone.revision is missing; with the hub's owner/model"),
+        ({"finemap": {"coverage": float("nan")}}, r"finemap.coverage: nan is not a finite number"),
+        (
+            {"loci": {"flank": 600, "max_width": 1199}},
+            r"loci.max_width = 1199 is less than a window of loci.flank = 600",
+        ),
         ({"harmonise": {"palindromic": "guess"}}, r"must be one of \['frequency', 'drop', 'keep'\]"),
     ],
 )
@@ -57,6 +67,7 @@ def test_bad_config(root, change, message):
             STUDIES.replace("gwas.tsv", "gwas2.tsv"),
             r"studies.tsv, line 2 \(study 'trait'\): file 'gwas2.tsv'",
         ),
+        ("studies", STUDIES.replace("trait", "heads"), r"study 'heads' has the name of a folder"),
         ("studies", STUDIES.replace("trait", "a/b"), r"studies.tsv, line 2: study = \"a/b\" must match"),
         ("studies", STUDIES.replace("\tdisease", "\tother"), r"head 'other' has no track in config/tracks.tsv; it has"),
         ("studies", STUDIES + STUDIES.splitlines()[1] + "\n", r"line 3: study 'trait' stands twice"),
@@ -72,13 +83,31 @@ def test_bad_sheets(root, sheet, text, message):
         load_project(CONFIG, root)
 
 
+TARGETS = ["--report", "results/y/r.html", "results/heads/a/b", "-n", "results/trait/r.html", "results/x/r.html"]
+
+
 def test_unknown_study_names_the_known_ones(root):
     with pytest.raises(InputError, match=r"study 'x' is not in config/studies.tsv; it has: trait"):
         load_project(CONFIG, root).study("x")
     with pytest.raises(InputError, match=r"study 'x' is not in"):
-        load_project(CONFIG, root).check_targets(["-n", "results/trait/report.html", "results/x/report.html"])
+        load_project(CONFIG, root).check_targets(
+            [
+                "--report",
+                "results/y/r.html",
+                "results/heads/a/b",
+                "-n",
+                "results/trait/report.html",
+                "results/x/report.html",
+            ]
+        )
 
 
 def test_files_of_the_embedded_study_may_be_absent(root):
     (root / "config/tracks.tsv").write_text(TRACKS.replace("dnase.bw", "resources/embedded/tracks/dnase.bw"))
     assert load_project(CONFIG, root).tracks[0].bigwig.startswith("resources/embedded/")
+
+
+def test_a_sheet_in_another_encoding_is_named(root):
+    (root / "config/studies.tsv").write_bytes(STUDIES.replace("mine", "Prostatakarzinom, Köln").encode("latin-1"))
+    with pytest.raises(InputError, match=r"config/studies.tsv: not UTF-8 text \(byte"):
+        load_project(CONFIG, root)

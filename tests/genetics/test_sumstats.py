@@ -250,3 +250,15 @@ def test_minus_log10_p_named_p_is_noticed(tmp_path):
     for row, value in zip(rows, z, strict=True):
         row["p_value"] = f"{2 * norm.sf(abs(value)):.2g}"
     read_sumstats(write(tmp_path / "g.tsv", rows))
+
+
+@pytest.mark.parametrize(("named", "build"), [("GRCh37", "hg19"), ("hg38", "GRCh38"), ("GRCh38.p14", "GRCh38")])
+def test_names_of_one_assembly_agree(tmp_path, named, build):
+    sumstats.check_assembly(write(tmp_path / "g.tsv", [{}], meta=f"genome_assembly: {named}"), build)
+
+
+def test_another_assembly_is_an_error(tmp_path):
+    path = write(tmp_path / "g.tsv", [{}], meta="genome_assembly: GRCh37")
+    with pytest.raises(InputError, match=r"genome_assembly is 'GRCh37', but genome.build of the config is 'GRCh38'"):
+        sumstats.check_assembly(path, "GRCh38")
+    sumstats.check_assembly(write(tmp_path / "plain.tsv", [{}]), "GRCh38")

@@ -20,7 +20,7 @@ def study_tables(loci: int = 4, variants: int = 60, seed: int = 1) -> StudyTable
         chrom, start = f"chr{1 + i * 4 // loci}", 100_000 + 200_000 * i
         spans.append((chrom, start, start + 100_000))
         names.append(f"{chrom}_{start + 1}_{start + 100_000}")
-    kinds = {1: "no_set", 2: "failed"}
+    kinds = {1: "no_signal", 2: "failed"}
     made = [_locus(rng, names[i], spans[i], variants, kinds.get(i, "ok")) for i in range(loci)]
     frames = {p: pd.concat([m[0][p] for m in made], ignore_index=True) if made else None for p in PRIORS}
     sets = {p: [row for m in made for row in m[1][p]] for p in PRIORS}
@@ -96,7 +96,7 @@ def _locus(rng, name, span, count, kind):
             "start": pos[members].min() - 1, "end": pos[members].max(),
             "variant_ids": ",".join(base["variant_id"][members]),
         }]  # fmt: skip
-        reason = {"ok": None, "no_set": "purity of every set below 0.5", "failed": "R is not <finite>"}[kind]
+        reason = {"ok": None, "no_signal": "purity of every set below 0.5", "failed": "R is not <finite>"}[kind]
         status[prior] = {
             "locus": name, "status": kind, "reason": reason, "variants": count, "credible_sets": len(sets[prior]),
             "iterations": 12, "elbo": -np.inf if kind == "failed" else -812.3,
@@ -143,10 +143,10 @@ def _study_wide(loci):
         "sentence": "The scores carry information: prior odds rise 2.4-fold per SD (95% interval 1.7 to 3.3).",
     }])  # fmt: skip
     qc = pd.DataFrame([
-        ("kept", "kept", 11_800, "alleles as in the FASTA"), ("kept", "swapped", 9_120, "effect allele is REF"),
-        ("dropped", "palindromic", 310, "A/T or C/G with a frequency near one half"),
-        ("dropped", "not_in_panel", 2_041, "not among the panel's variants"),
-    ], columns=["outcome", "reason", "rows", "meaning"])  # fmt: skip
+        ("kept", "kept", 11_800, 40, "alleles as in the FASTA"), ("kept", "swapped", 9_120, 31, "effect allele is REF"),
+        ("dropped", "palindromic", 310, 2, "A/T or C/G with a frequency near one half"),
+        ("dropped", "not_in_panel", 2_041, 0, "not among the panel's variants"),
+    ], columns=["outcome", "reason", "rows", "significant", "meaning"])  # fmt: skip
     tracks, r = ["disease_1", "disease_2", "disease_3"], [0.71, 0.64, 0.58]
     metrics = pd.DataFrame([(track, split, 4_000, value - drop, 0.9) for track, value in zip(tracks, r, strict=True)
                             for split, drop in (("train", -0.05), ("valid", 0), ("test", 0.01))],

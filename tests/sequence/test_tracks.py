@@ -5,7 +5,7 @@ import pytest
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import TrackSettings
-from fineprior.sequence.tracks import bin_starts, read_regions, read_targets
+from fineprior.sequence.tracks import bin_starts, check_splits, read_regions, read_targets
 
 LENGTH, BIN = 10_000, 128
 START = np.arange(0, LENGTH - BIN, BIN)
@@ -150,3 +150,17 @@ def test_real_dnase_signal_is_what_the_bigwig_library_reports(shared_data):
     assert covered > first
     assert np.allclose(found[:, 0], expected, rtol=1e-3, atol=1e-5)
     assert pd.Series(found[:, 0]).std() > 0
+
+
+def test_target_bins_in_two_splits_are_an_error(caplog):
+    regions = pd.DataFrame(
+        {"chrom": ["1", "1", "2"], "start": [0, 256, 0], "end": [512, 768, 512], "split": ["train", "test", "valid"]}
+    )
+    check_splits(regions, bin_starts(regions, 128, 2), 128, "regions.bed")
+    assert "splits share a chromosome" in caplog.text
+    with pytest.raises(InputError, match=r"regions.bed: target bins at 1:256-768 are in splits train and test"):
+        check_splits(regions, bin_starts(regions, 128, 4), 128, "regions.bed")
+    caplog.clear()
+    apart = regions.assign(chrom=["1", "2", "3"])
+    check_splits(apart, bin_starts(apart, 128, 4), 128, "regions.bed")
+    assert not caplog.text

@@ -154,6 +154,11 @@ def test_gather_orders_by_loci(batch):
     gathered()
     assert tables.LOCI_STATUS.read(batch / "s.tsv")["locus"].tolist() == loci["locus"].tolist()
     assert len(tables.FINEMAP_VARIANTS.read(batch / "v.tsv.gz")) == 25
+    empty = frame.iloc[[0]].assign(locus="chr8_0_1", note=None, variants=0)
+    tables.LOCI.write(pd.concat([empty, frame.assign(note=None)]), batch / "loci.tsv")
+    gathered()
+    first = tables.LOCI_STATUS.read(batch / "s.tsv").iloc[0]
+    assert (first["locus"], first["status"], first["reason"]) == ("chr8_0_1", "failed", "no harmonised variant in it")
     extra = frame.iloc[[0]].assign(locus="chr9_0_1", note=None)
     tables.LOCI.write(pd.concat([frame.assign(note=None), extra]), batch / "loci.tsv")
     with pytest.raises(InputError, match=r"locus chr9_0_1 of .*loci.tsv was not fine-mapped"):

@@ -14,7 +14,10 @@ from fineprior.foundation.provenance import code_digest
 from fineprior.foundation.settings import as_params
 
 PRIORS = ["uniform", "functional", "shuffled"]
-MOTIFS = str(REPOSITORY / "resources" / "backbone" / "motifs.meme")
+# Relative where the repository is the working directory, so that a moved clone reruns nothing.
+MOTIFS = "resources/backbone/motifs.meme"
+if not REPOSITORY.samefile(Path.cwd()):
+    MOTIFS = str(REPOSITORY / MOTIFS)
 
 
 def or_stop(function, *arguments):

@@ -1,6 +1,6 @@
 # How the shipped backbone was made. Nothing below `all` asks for these rules, and they never write into resources/:
 # snakemake results/pretrain/backbone/metrics.json, and then copy the folder on purpose (see its MODEL_CARD.md).
-from fineprior.model.pretrain_data import PretrainSettings
+from fineprior.foundation.settings import PretrainSettings
 
 
 rule fetch_pretraining_data:

@@ -18,6 +18,7 @@ rule harmonise_sumstats:
         runtime=60,
     params:
         settings=as_params(settings.harmonise),
+        build=settings.genome.build,
         code=code_digest("study.harmonise_sumstats"),
     script:
         "../../scripts/harmonise_sumstats.py"

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,9 @@ from fineprior.foundation.settings import Settings, from_dict
 
 SCHEMAS = Path(__file__).resolve().parents[3] / "workflow" / "schemas"
 GENERATED = "resources/embedded/"
+RESERVED = ("heads", "regions", "pretrain")
+"""Folders of results/ that are not studies."""
+_PATH_OPTIONS = ("-d", "--directory", "-s", "--snakefile", "--configfile", "--configfiles", "--report", "--profile")
 
 
 @dataclass(frozen=True)
@@ -69,10 +73,11 @@ class Project:
         InputError
             A target is in the folder of a study that there is not.
         """
-        for target in targets:
-            parts = target.split("/")
-            if len(parts) > 2 and parts[0] == "results" and parts[1] not in {"heads", "regions", "pretrain"}:
-                self.study(parts[1])
+        for word, before in zip(targets, ["", *targets], strict=False):
+            parts = word.split("/")
+            if before in _PATH_OPTIONS or len(parts) < 3 or parts[0] != "results" or parts[1] in RESERVED:
+                continue
+            self.study(parts[1])
 
     def head_tracks(self, head: str) -> list[Track]:
         """Return the rows of tracks.tsv that belong to a head.
@@ -110,6 +115,9 @@ def load_project(config: dict[str, Any], root: str | Path = ".") -> Project:
     studies = [Study(**row) for row in _read_sheet(root, settings.studies, "studies.schema.yaml", Study)]
     tracks = [Track(**row) for row in _read_sheet(root, settings.tracks, "tracks.schema.yaml", Track)]
     _unique([row.study for row in studies], settings.studies, "study")
+    for row in studies:
+        if row.study in RESERVED:
+            raise InputError(f"{settings.studies}: study '{row.study}' has the name of a folder that results/ needs")
     _unique([f"{row.head}/{row.track}" for row in tracks], settings.tracks, "head/track")
     project = Project(settings, {row.study: row for row in studies}, tracks)
     for line, row in enumerate(studies, start=2):
@@ -123,12 +131,37 @@ def load_project(config: dict[str, Any], root: str | Path = ".") -> Project:
         _exists(root, track.bigwig, f"{settings.tracks}, line {line} (track '{track.track}')")
     _exists(root, settings.genome.fasta, "config: genome.fasta")
     _exists(root, settings.regions, "config: regions")
-    if settings.windows.centre_bins > settings.backbone.target_bins:
+    _check_backbone(root, settings)
+    if settings.loci.max_width < 2 * settings.loci.flank:
         raise InputError(
-            f"config: windows.centre_bins = {settings.windows.centre_bins} must be at most backbone.target_bins = "
-            f"{settings.backbone.target_bins}"
+            f"config: loci.max_width = {settings.loci.max_width} is less than a window of loci.flank = "
+            f"{settings.loci.flank} to both sides of a variant"
         )
     return project
+
+
+def _check_backbone(root: Path, settings: Settings) -> None:
+    """Whether the backbone is there, or is a hub's, and its bins fit the windows'."""
+    backbone, centre_bins = settings.backbone, settings.windows.centre_bins
+    if not (root / backbone.weights / "config.json").is_file():
+        if (
+            not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", backbone.weights)
+            or (root / backbone.weights).parent.is_dir()
+        ):
+            raise InputError(
+                f"config: backbone.weights = '{backbone.weights}' has no config.json (looked in {root.resolve()}); "
+                "allowed: a folder in the hub's format, or a hub name (owner/model)"
+            )
+        if not backbone.revision:
+            raise InputError(
+                f"config: backbone.revision is missing; with the hub's {backbone.weights} it must name the commit of "
+                "the weights, or a later upload would change results unseen"
+            )
+    if centre_bins > backbone.target_bins or (backbone.target_bins - centre_bins) % 2:
+        raise InputError(
+            f"config: windows.centre_bins = {centre_bins} must be at most backbone.target_bins = "
+            f"{backbone.target_bins}, and both odd or both even"
+        )
 
 
 def is_generated(path: str) -> bool:
@@ -152,14 +185,17 @@ def _read_sheet(root: Path, path: str, schema: str, row_type: type) -> list[dict
     if not (root / path).is_file():
         raise InputError(f"config: file '{path}' does not exist (looked in {root.resolve()})")
     rows = []
-    with (root / path).open(newline="", encoding="utf-8-sig") as handle:
-        for line, row in enumerate(csv.DictReader(handle, delimiter="\t"), start=2):
-            where = f"{path}, line {line}"
-            if None in row or None in row.values():
-                raise InputError(f"{where}: not as many fields as the header has (they are separated by tabs)")
-            kept = {key: value.strip() for key, value in row.items() if key != "note" and value.strip()}
-            _validate(kept, schema, where)
-            rows.append({key: kept[key] for key in fields if key in kept})
+    try:
+        text = (root / path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text (byte {error.start}); save it as plain tab-separated text") from None
+    for line, row in enumerate(csv.DictReader(text.splitlines(), delimiter="\t"), start=2):
+        where = f"{path}, line {line}"
+        if None in row or None in row.values():
+            raise InputError(f"{where}: not as many fields as the header has (they are separated by tabs)")
+        kept = {key: value.strip() for key, value in row.items() if key != "note" and value.strip()}
+        _validate(kept, schema, where)
+        rows.append({key: kept[key] for key in fields if key in kept})
     if not rows:
         raise InputError(f"{path}: no row below the header; the columns are {', '.join(fields)}")
     return rows

@@ -6,6 +6,7 @@ in workflow/schemas/config.schema.yaml; a test holds the two together.
 """
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
@@ -45,6 +46,7 @@ class BackboneSettings:
     """The sequence model: a local directory in the hub's format, or a hub name."""
 
     weights: str = ""
+    revision: str = ""
     context_length: int = 196_608
     target_bins: int = 896
     use_tf_gamma: bool = False
@@ -125,6 +127,28 @@ class EmbeddedSettings:
 
 
 @dataclass(frozen=True)
+class PretrainSettings:
+    """What the shipped backbone depends on besides its data; no part of config.yaml."""
+
+    seed: int = 2026
+    context_length: int = 2048
+    dim: int = 96
+    depth: int = 2
+    heads: int = 4
+    attn_dim_key: int = 24
+    dim_divisible_by: int = 8
+    dropout: float = 0.05
+    steps: int = 3400
+    synthetic_windows: int = 16
+    dhs_windows: int = 24
+    learning_rate: float = 3e-3
+    stem_learning_rate: float = 5e-4
+    weight_decay: float = 0.01
+    head_windows: int = 3000
+    test_windows: int = 128
+
+
+@dataclass(frozen=True)
 class Settings:
     """The whole of config.yaml."""
 
@@ -163,6 +187,8 @@ def from_dict(cls: type, values: dict[str, Any], where: str = "config") -> Any:
         if isinstance(kind, type) and dataclasses.is_dataclass(kind):
             built[name] = from_dict(kind, value or {}, f"{where}.{name}")
         elif kind is float and type(value) in (int, float):
+            if not math.isfinite(value):
+                raise InputError(f"{where}.{name}: {value} is not a finite number")
             built[name] = float(value)
         elif type(value) is kind:
             built[name] = value

@@ -169,6 +169,7 @@ SUMSTATS_QC = _table(
     outcome | text | kept or dropped
     reason | text | how the alleles were matched, or why the row was left out
     rows | integer | number of rows
+    significant | integer | of these, rows with p < 5e-8
     meaning | text | the reason in words""",
 )
 
@@ -181,6 +182,7 @@ DROPPED = _table(
     pos | text | position in the source
     effect_allele | text | effect allele in the source
     other_allele | text | other allele in the source
+    neg_log10_p | number | -log10 of the p-value, NA when the source has none that can be used
     reason | text | why, as in sumstats_qc""",
 )
 

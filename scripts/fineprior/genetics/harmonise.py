@@ -66,7 +66,7 @@ _ENOUGH_ROWS = 20
 _LEAST_AGREEMENT = 0.75
 """Share of rows with an allele of the FASTA: near 1 for the right build, near 0.5 for a wrong one."""
 _CLEARLY_NEGATIVE = -0.5
-_GENOME_WIDE = 7.3
+_GENOME_WIDE = -np.log10(5e-8)
 _ROUNDING = 1e-9
 
 logger = logging.getLogger(__name__)
@@ -148,7 +148,7 @@ def harmonise(
     dropped = frame.assign(pos=frame["source_pos"], reason=sieve.reasons.astype("str"))[sieve.reasons != ""]
     _warn_of_lost_hits(dropped, source)
     kept = sieve.rows.sort_values(["contig", "pos", "variant_id"])[SUMSTATS.names]
-    qc = _counts(kept["action"], dropped["reason"])
+    qc = _counts(kept, dropped)
     return Harmonised(kept.reset_index(drop=True), qc, dropped[DROPPED.names].reset_index(drop=True))
 
 
@@ -337,17 +337,24 @@ def _leave_out_duplicates(sieve: _Sieve) -> None:
 
 
 def _warn_of_lost_hits(dropped: pd.DataFrame, source: str) -> None:
-    hits = dropped[(dropped["neg_log10_p"] >= _GENOME_WIDE) & (dropped["reason"] != DUPLICATE)]
+    hits = dropped[(dropped["neg_log10_p"] > _GENOME_WIDE) & (dropped["reason"] != DUPLICATE)]
     if len(hits):
         top = hits.iloc[int(hits["neg_log10_p"].argmax())]
         logger.warning("%s: %d rows with p < 5e-8 were left out; the strongest, %s:%s (-log10 p %.1f), as %s", source,
                        len(hits), top["chrom"], top["source_pos"], top["neg_log10_p"], top["reason"])  # fmt: skip
 
 
-def _counts(actions: pd.Series, reasons: pd.Series) -> pd.DataFrame:
+def _counts(rows_kept: pd.DataFrame, rows_dropped: pd.DataFrame) -> pd.DataFrame:
     """Table SUMSTATS_QC: every action, and the reasons that were met."""
-    kept = [("kept", name, int((actions == name).sum()), meaning) for name, meaning in ACTIONS.items()]
-    lost = [("dropped", name, int((reasons == name).sum()), meaning) for name, meaning in REASONS.items()]
+
+    def counted(outcome: str, rows: pd.Series, strong: pd.Series, meanings: dict[str, str]) -> list[tuple[object, ...]]:
+        return [
+            (outcome, name, int((rows == name).sum()), int((strong & (rows == name)).sum()), meaning)
+            for name, meaning in meanings.items()
+        ]
+
+    kept = counted("kept", rows_kept["action"], rows_kept["neg_log10_p"] > _GENOME_WIDE, ACTIONS)
+    lost = counted("dropped", rows_dropped["reason"], rows_dropped["neg_log10_p"] > _GENOME_WIDE, REASONS)
     return pd.DataFrame(kept + [line for line in lost if line[2]], columns=SUMSTATS_QC.names)
 
 

@@ -121,6 +121,26 @@ def read_metadata(path: str | Path) -> Metadata:
     return Metadata(str(assembly) if assembly else None, system == "0-based", _sample_size(file, values))
 
 
+def check_assembly(path: str | Path, build: str) -> None:
+    """Check the assembly that a file's meta YAML names, if it names one, against the build of the FASTA.
+
+    Raises
+    ------
+    InputError
+        They differ; hg19 is GRCh37 and hg38 GRCh38, patches (GRCh38.p14) do not count.
+    """
+    assembly = read_metadata(path).genome_assembly
+    if assembly and build and _plain_assembly(assembly) != _plain_assembly(build):
+        raise InputError(
+            f"{path}-meta.yaml: genome_assembly is '{assembly}', but genome.build of the config is '{build}'"
+        )
+
+
+def _plain_assembly(name: str) -> str:
+    plain = name.strip().lower().split(".p")[0]
+    return {"hg19": "grch37", "b37": "grch37", "hg38": "grch38"}.get(plain, plain)
+
+
 def neg_log10_p_of(z: NDArray[np.float64]) -> NDArray[np.float64]:
     """Two-sided -log10 p of z, without underflow."""
     return np.maximum(-(log_ndtr(-np.abs(z)) + np.log(2)) / np.log(10), 0.0)

@@ -186,7 +186,7 @@ def _directory(settings: BackboneSettings) -> Path:
     name = settings.weights
     directory = Path(name)
     if name and not directory.is_dir():
-        directory = _from_hub(name)
+        directory = _from_hub(name, settings.revision)
     if not name or not (directory / CONFIG).is_file():
         raise InputError(
             f"backbone.weights: '{name}' has no {CONFIG}; allowed: a directory with {CONFIG} and {SAFETENSORS} or "
@@ -197,13 +197,13 @@ def _directory(settings: BackboneSettings) -> Path:
     return directory
 
 
-def _from_hub(name: str) -> Path:
+def _from_hub(name: str, revision: str) -> Path:
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
         raise InputError(f"backbone.weights: '{name}' is neither a directory nor a hub name (owner/model)")
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(name, allow_patterns=[CONFIG, SAFETENSORS, TORCH_BIN]))
+        return Path(snapshot_download(name, revision=revision or None, allow_patterns=[CONFIG, SAFETENSORS, TORCH_BIN]))
     except Exception as error:  # the hub's client raises errors of four libraries when it is offline
         reason = str(error).strip().split("\n")[0]
         raise InputError(

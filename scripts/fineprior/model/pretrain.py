@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from fineprior.foundation.settings import PretrainSettings
 from fineprior.model.backbone import PairPool
 from fineprior.model.pretrain_data import (
     OFFSET,
     DhsSites,
-    PretrainSettings,
     Windows,
     WindowSampler,
     join_windows,

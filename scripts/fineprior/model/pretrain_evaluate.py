@@ -9,12 +9,12 @@ from enformer_pytorch import Enformer
 from numpy.typing import NDArray
 from scipy.stats import rankdata, spearmanr
 
+from fineprior.foundation.settings import PretrainSettings
 from fineprior.model.pretrain import predict
 from fineprior.model.pretrain_data import (
     BIN,
     OFFSET,
     DhsSites,
-    PretrainSettings,
     WindowSampler,
     centre_bin,
     dinucleotide_shuffle,

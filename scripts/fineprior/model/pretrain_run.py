@@ -18,9 +18,10 @@ from enformer_pytorch.config_enformer import EnformerConfig
 from safetensors.torch import save_file
 
 from fineprior.foundation.files import atomic_path, sha256
+from fineprior.foundation.settings import PretrainSettings
 from fineprior.model.pretrain import build_backbone, fit_human_head, train_trunk
 from fineprior.model.pretrain_card import model_card
-from fineprior.model.pretrain_data import DhsSites, PretrainSettings
+from fineprior.model.pretrain_data import DhsSites
 from fineprior.model.pretrain_evaluate import GOALS, held_out_figures
 from fineprior.sequence.motifs import Motif
 

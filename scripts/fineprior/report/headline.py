@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pandas as pd
+
 from fineprior.foundation import tables
 
 
@@ -30,14 +32,17 @@ def _findings(folder: Path) -> list[str]:
     both = variants["functional"].merge(variants["uniform"][["locus", "variant_id", "pip"]], on=["locus", "variant_id"])
     findings = [
         f"  prior: {verdict['sentence']}",
-        f"  credible sets: {len(sets['uniform'])} under the uniform prior, mean size "
-        f"{sets['uniform']['variants'].mean():.1f}; {len(sets['functional'])} under the functional prior, mean size "
-        f"{sets['functional']['variants'].mean():.1f}; "
-        f"variants with PIP > 0.9: {high['uniform']} and {high['functional']}",
+        f"  credible sets: {_described(sets['uniform'])} under the uniform prior, {_described(sets['functional'])} "
+        f"under the functional one; variants with PIP > 0.9: {high['uniform']} and {high['functional']}",
     ]
-    if len(both):
-        top = both.loc[(both["pip_x"] - both["pip_y"]).idxmax()]
+    gain = (both["pip_x"] - both["pip_y"]).dropna()
+    if gain.max() > 0:
+        top = both.loc[gain.idxmax()]
         findings.append(
             f"  largest gain: {top['variant_id']} ({top['locus']}), PIP {top['pip_y']:.2f} -> {top['pip_x']:.2f}"
         )
     return findings
+
+
+def _described(sets: pd.DataFrame) -> str:
+    return f"{len(sets)} (mean size {sets['variants'].mean():.1f})" if len(sets) else "none"

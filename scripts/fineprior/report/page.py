@@ -116,11 +116,11 @@ def render_page(tables: StudyTables, settings: ReportSettings) -> str:
 def _input(tables: StudyTables) -> dict[str, Any]:
     rows = tables.qc.groupby("outcome")["rows"].sum()
     kept, dropped = int(rows.get("kept", 0)), int(rows.get("dropped", 0))
-    labels = {"outcome": "outcome", "reason": "reason", "rows": "rows", "meaning": "meaning"}
+    labels = {"outcome": "outcome", "reason": "reason", "rows": "rows", "significant": "p < 5e-8", "meaning": "meaning"}
     counts = pd.DataFrame(
         {prior: tables.status[prior]["status"].value_counts() for prior in SHOWN_PRIORS}
     ).fillna(0).astype(int)  # fmt: skip
-    order = {status: i for i, status in enumerate(("ok", "no_set", "not_converged", "failed"))}
+    order = {status: i for i, status in enumerate(("ok", "no_signal", "not_converged", "failed"))}
     counts = counts.loc[sorted(counts.index, key=lambda status: (order.get(status, len(order)), status))]
     counts = counts.reset_index(names="status")
     return {

@@ -1,5 +1,6 @@
 """Training regions, and the signal of tracks (bigWig) over their bins."""
 
+import logging
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import TrackSettings
 from fineprior.genetics.genome import plain_name
+
+logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "valid", "test")
 _POOLED: dict[str, Callable[..., Any]] = {"mean": np.mean, "sum": np.sum, "max": np.max}
@@ -57,6 +60,36 @@ def read_regions(path: str | Path, context_length: int) -> pd.DataFrame:
     if not rows:
         raise InputError(f"{path}: no region in this file")
     return pd.DataFrame(rows, columns=["chrom", "start", "end", "split"])
+
+
+def check_splits(regions: pd.DataFrame, starts: NDArray[np.int64], bin_size: int, where: str | Path) -> None:
+    """Check that no target bin is in two splits, which would make held-out figures flattering.
+
+    Parameters
+    ----------
+    regions, starts
+        Regions and their target bins, as from `read_regions` and `bin_starts`.
+
+    Raises
+    ------
+    InputError
+        Target bins of two splits overlap. Splits that share a chromosome are a warning.
+    """
+    spans = pd.DataFrame(
+        {"chrom": regions["chrom"], "split": regions["split"], "start": starts[:, 0], "end": starts[:, -1] + bin_size}
+    ).sort_values(["chrom", "start"], kind="stable")
+    # Sorted by start, a bin overlaps one of another split when that split's furthest end so far lies behind its start.
+    for split in SPLITS:
+        end = spans["end"].where(spans["split"] == split, 0).groupby(spans["chrom"]).cummax()
+        wrong = (spans["split"] != split) & (end > spans["start"])
+        if wrong.any():
+            row = spans[wrong].iloc[0]
+            raise InputError(
+                f"{where}: target bins at {row['chrom']}:{row['start']}-{row['end']} are in splits {split} and "
+                f"{row['split']}; the central bins of a region may be in one split only"
+            )
+    if regions.groupby("chrom")["split"].nunique().max() > 1:
+        logger.warning("%s: splits share a chromosome; figures on held-out regions may flatter", where)
 
 
 def bin_starts(regions: pd.DataFrame, bin_size: int, target_bins: int) -> NDArray[np.int64]:

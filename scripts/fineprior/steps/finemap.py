@@ -81,7 +81,7 @@ def gather(
     output_credible_sets: str | Path,
     output_status: str | Path,
 ) -> None:
-    """Put the tables of all batches together, in the order of loci.tsv.
+    """Put the tables of all batches together, in the order of loci.tsv; a locus without variants gets its status.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def gather(
     """
     table = tables.LOCI.read(loci)
     order = {locus: position for position, locus in enumerate(table["locus"])}
-    done = _in_order(tables.LOCI_STATUS, status, order)
+    done = _in_order(tables.LOCI_STATUS, status, order, _without_variants(table))
     missing = set(table.loc[table["variants"] > 0, "locus"]) - set(done["locus"])
     if missing:
         raise InputError(f"{status[0]} and the other batches: locus {min(missing)} of {loci} was not fine-mapped")
@@ -99,8 +99,18 @@ def gather(
     tables.CREDIBLE_SETS.write(_in_order(tables.CREDIBLE_SETS, credible_sets, order), output_credible_sets)
 
 
-def _in_order(table: tables.Table, paths: list[str], order: dict[str, int]) -> pd.DataFrame:
-    frame = _stacked([table.read(path) for path in paths], table)
+def _without_variants(loci: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of LOCI_STATUS for loci (of a BED file) that no harmonised variant lies in."""
+    empty = loci.loc[loci["variants"] == 0, ["locus"]]
+    counts = dict.fromkeys(("variants", "credible_sets", "iterations"), 0)
+    nothing = dict.fromkeys(("elbo", "lead_z", "max_pip"), np.nan)
+    return empty.assign(status="failed", reason="no harmonised variant in it", lead_variant=None, **counts, **nothing)
+
+
+def _in_order(
+    table: tables.Table, paths: list[str], order: dict[str, int], further: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    frame = _stacked([table.read(path) for path in paths] + ([] if further is None else [further]), table)
     return frame.sort_values("locus", key=lambda locus: locus.map(order), kind="stable")
 
 

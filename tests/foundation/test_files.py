@@ -1,0 +1,27 @@
+"""Files are whole or absent."""
+
+import pytest
+
+from fineprior.foundation.files import atomic_path, sha256
+
+
+def test_a_finished_file_is_there_and_nothing_else(tmp_path):
+    with atomic_path(tmp_path / "new/a.tsv.gz") as temporary:
+        assert temporary.name.endswith(".tsv.gz")
+        temporary.write_bytes(b"abc")
+        assert not (tmp_path / "new/a.tsv.gz").exists()
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.tsv.gz"]
+    assert sha256(tmp_path / "new/a.tsv.gz") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_an_interrupted_one_leaves_the_old_file(tmp_path):
+    (tmp_path / "a.tsv").write_text("old")
+
+    def interrupted():
+        with atomic_path(tmp_path / "a.tsv") as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        interrupted()
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]

@@ -1,0 +1,29 @@
+"""A driver's log: one line for a user's mistake, a traceback for ours, both in the log file."""
+
+import logging
+
+import pytest
+
+from fineprior.foundation.errors import InputError
+from fineprior.foundation.logs import log_to
+
+
+def test_a_mistake_is_one_line_and_exit_code_1(tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended, log_to(tmp_path / "logs/a.log", "finemap trait"):
+        raise InputError("gwas.tsv: row 3: p = 1.2")
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == "[finemap trait] error: gwas.tsv: row 3: p = 1.2\n"
+    assert (tmp_path / "logs/a.log").read_text().endswith("ERROR error: gwas.tsv: row 3: p = 1.2\n")
+
+
+def test_our_own_error_leaves_its_traceback_in_the_log(tmp_path):
+    with pytest.raises(ZeroDivisionError), log_to(tmp_path / "a.log", "x"):
+        1 / 0  # noqa: B018
+    assert "Traceback" in (tmp_path / "a.log").read_text()
+
+
+def test_progress_of_the_library_is_shown_and_that_of_others_is_not(tmp_path, capsys):
+    with log_to(tmp_path / "a.log", "x"):
+        logging.getLogger("fineprior.model").info("50 of 100")
+        logging.getLogger("msprime").info("noise")
+    assert capsys.readouterr().err == "[x] 50 of 100\n"
