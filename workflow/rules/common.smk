@@ -12,8 +12,8 @@ from fineprior.foundation.errors import InputError
 from fineprior.foundation.project import is_generated, load_project
 from fineprior.foundation.provenance import code_digest
 from fineprior.foundation.settings import as_params
+from fineprior.steps.inputs import PRIORS
 
-PRIORS = ["uniform", "functional", "shuffled"]
 # Relative where the repository is the working directory, so that a moved clone reruns nothing.
 MOTIFS = "resources/backbone/motifs.meme"
 if not REPOSITORY.samefile(Path.cwd()):

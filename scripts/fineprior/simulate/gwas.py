@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from fineprior.foundation.files import atomic_path
+from fineprior.genetics.variants import complement
 
 _SWAPPED, _STRAND, _STRAND_SWAPPED, _PALINDROMIC_STRAND, _NO_FREQUENCY, _NO_RSID, _NO_EFFECT = range(7)
 _SHARES = {
@@ -22,7 +23,6 @@ _SHARES = {
     _NO_EFFECT: 0.0005,
 }
 """Shares of rows that are reported in another way than for the alternative allele; together below 1%."""
-_COMPLEMENT = {"A": "T", "C": "G", "G": "C", "T": "A"}
 _COLUMNS = [
     "chromosome", "base_pair_location", "effect_allele", "other_allele", "beta", "standard_error",
     "effect_allele_frequency", "p_value", "rsid", "n",
@@ -80,7 +80,7 @@ def vary_rows(table: pd.DataFrame, keep: NDArray[np.bool_], rng: np.random.Gener
         Source of randomness.
     """
     table = table.astype({"n": object, "rsid": object})
-    palindromic = (table["effect_allele"].map(_COMPLEMENT) == table["other_allele"]).to_numpy()
+    palindromic = (table["effect_allele"].map(complement) == table["other_allele"]).to_numpy()
     free = ~keep
     for kind, share in _SHARES.items():
         suitable = free & (palindromic if kind == _PALINDROMIC_STRAND else ~palindromic)
@@ -102,7 +102,7 @@ def _report(table: pd.DataFrame, rows: NDArray[np.int64], kind: int) -> None:
         table.loc[labels, "effect_allele_frequency"] = 1 - table.loc[labels, "effect_allele_frequency"]
     if kind in {_STRAND, _STRAND_SWAPPED, _PALINDROMIC_STRAND}:
         for allele in ("effect_allele", "other_allele"):
-            table.loc[labels, allele] = table.loc[labels, allele].map(_COMPLEMENT)
+            table.loc[labels, allele] = table.loc[labels, allele].map(complement)
     if kind == _NO_FREQUENCY:
         table.loc[labels, "effect_allele_frequency"] = np.nan
     if kind == _NO_RSID:
