@@ -94,9 +94,8 @@ class Effects:
         self.second_moment, self.quadratic = np.zeros(L), np.zeros(L)
         if start is not None:
             self.alpha, self.mu, self.mu2 = start.alpha.copy(), start.mu.copy(), start.mu2.copy()
-            self.b = self.alpha * self.mu
-            for effect in range(L):
-                self.XtXb[effect] = data.times(self.b[effect])
+            for row, b in enumerate(self.alpha * self.mu):
+                self.XtXb[row], self.b[row] = data.times_most(b, self.tolerance)
         self.fitted = self.XtXb.sum(axis=0)
         self.elbo: list[float] = []
         self.converged = False

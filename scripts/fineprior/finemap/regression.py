@@ -11,15 +11,13 @@ from typing import TypedDict, Unpack
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.finemap.correlation import Correlation, Correlations, Floats, PanelCorrelation
+from fineprior.finemap.correlation import PANEL_SHARE, Correlation, Correlations, Floats, PanelCorrelation
 from fineprior.finemap.credible_sets import credible_sets
 from fineprior.finemap.ibss import IbssOptions
 from fineprior.finemap.sufficient import SufficientStatistics, check_n, check_prior_weights, finite_vector, with_prior
 from fineprior.finemap.susie import SusieFit, fit_model
 from fineprior.foundation.errors import InputError
 
-# People per variant above which X'X is formed.
-FORM_FROM = 0.25
 # susieR's lower bound on the residual variance that it estimates from individual data, in variances of the phenotype.
 LOWEST_RESIDUAL_VARIANCE = 1e-4
 
@@ -80,7 +78,7 @@ def susie(
     Parameters
     ----------
     X : array, shape (n, p)
-        Genotypes, a row per person. Sums are in float64; memory is 8 n p bytes, and 8 p² more where n > p / 4.
+        Genotypes, a row per person. Sums are in float64; memory is some 24 n p bytes, and 8 p² where n > p / 4.
     y : array, shape (n,)
         Phenotype.
     standardize : bool
@@ -117,7 +115,7 @@ def susie(
     rows = panel if intercept else PanelCorrelation.from_genotypes(X, centre=False)
     y_left = phenotype - mean_y
     data = with_prior(
-        rows.matrix(np.float64) if n > FORM_FROM * p else rows,
+        rows.matrix(np.float64) if n > PANEL_SHARE * p else rows,
         norm / scale * (rows.standardised @ y_left),
         float(y_left @ y_left),
         n,

@@ -5,7 +5,7 @@ susieR 0.16.5, but max_iter is 100 as in susieR up to 0.14.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -80,6 +80,7 @@ def susie_rss(
     n: float | None,
     *,
     L: int = 10,
+    L_greedy: int | None = None,
     prior_weights: npt.ArrayLike | None = None,
     bhat: npt.ArrayLike | None = None,
     shat: npt.ArrayLike | None = None,
@@ -114,6 +115,8 @@ def susie_rss(
         Sample size (effective sample size for cases and controls); None stands for "large", as in susieR.
     L : int
         Largest number of effects.
+    L_greedy : int, optional
+        Start with so many effects, and fit with as many more, up to L, while every effect makes a credible set.
     prior_weights : array, shape (p,), optional
         Prior probabilities up to a factor; uniform by default. As in susieR 1.5e-8 is added to each after
         normalisation, so that a 0 excludes a variant in practice only.
@@ -165,6 +168,8 @@ def susie_rss(
     """
     if z_method not in Z_METHODS:
         raise InputError(f"z_method: {z_method!r}, allowed are {', '.join(Z_METHODS)}")
+    if L_greedy is not None and L_greedy < 1:
+        raise InputError(f"L_greedy: {L_greedy}, 1 or more is allowed")
     if inflation is not None and (refine or estimate_residual_variance):
         raise InputError("refine, estimate_residual_variance: not possible together with inflation")
     check_n(n)
@@ -194,7 +199,13 @@ def susie_rss(
     find_sets = partial(
         credible_sets, R=correlation, coverage=coverage, min_abs_corr=min_abs_corr, null_index=data.null_index
     )
-    return fit_model(data, options, scores, find_sets, refine=refine, inflation=inflation)
+    step = options.L if L_greedy is None else L_greedy
+    for effects in range(step, options.L + step, step):
+        smaller = replace(options, L=min(effects, options.L))
+        fit = fit_model(data, smaller, scores, find_sets, refine=refine, inflation=inflation)
+        if len(fit.sets) < smaller.L:
+            break
+    return fit
 
 
 def fit_model(
