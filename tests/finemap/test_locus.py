@@ -24,10 +24,14 @@ def test_no_signal_says_why():
     assert locus.fit is not None
 
 
-def test_too_few_iterations_are_not_converged():
+def test_without_convergence_one_effect_is_left():
     locus = fit_locus(IDS, Z, R, 5000, None, FinemapSettings(max_iterations=1))
-    assert (locus.status, locus.reason) == ("not_converged", "no convergence in 1 iterations (max_iterations)")
+    assert locus.status == "single_effect"
+    assert "no convergence in 1 iterations" in locus.reason
     assert locus.fit is not None
+    assert len(locus.fit.alpha) == 1
+    strict = fit_locus(IDS, Z, R, 5000, None, FinemapSettings(max_iterations=1, fallback=False))
+    assert (strict.status, strict.fit) == ("failed", None)
 
 
 def test_settings_reach_the_fit():
@@ -38,6 +42,7 @@ def test_settings_reach_the_fit():
         scaled_prior_variance=0.03,
         estimate_prior_variance=False,
         estimate_residual_variance=True,
+        ld="in_sample",
     )
     fit = fit_locus(IDS, Z, R, 5000, np.array([1, 2, 1]), settings).fit
     assert fit is not None
@@ -57,8 +62,7 @@ def test_a_locus_of_one_variant(z):
     ("ids", "z", "matrix", "n", "weights", "reason"),
     [
         (IDS, [1, np.nan, 2], R, 5000, None, "z: 1 of 3 values are not finite"),
-        (IDS, Z, R * np.nan, 5000, None, "R: row 0"),
-        (IDS, Z[:2], R, 5000, None, "R: shape"),
+        (IDS, Z[:2], R, 5000, None, "variant_ids: 3 names for 2"),
         (IDS[:2], Z, R, 5000, None, "variant_ids: 2 names for 3"),
         (IDS, Z, R, None, None, "n: missing"),
         (IDS, Z, R, float("nan"), None, "n: nan"),
@@ -72,6 +76,41 @@ def test_trouble_is_a_status(ids, z, matrix, n, weights, reason):
     assert locus.status == "failed"
     assert reason in locus.reason
     assert locus.fit is None
+
+
+@pytest.mark.parametrize(
+    ("matrix", "settings", "reason"),
+    [
+        (R * np.nan, SETTINGS, "R: row 0"),
+        (R[:2, :2], SETTINGS, "R: shape"),
+        (R + np.triu(np.full((3, 3), 0.5), 1), SETTINGS, "R: not symmetric"),
+        (None, SETTINGS, "no LD"),
+        (R, FinemapSettings(ld="none"), "no LD"),
+    ],
+)
+def test_without_ld_one_effect_is_left(matrix, settings, reason):
+    z = np.array([9.0, 9.0, 0.5])
+    locus = fit_locus(IDS, z, matrix, 5000, None, settings)
+    assert locus.status == "single_effect"
+    assert locus.reason.startswith(reason)
+    assert [found.variables.tolist() for found in locus.fit.sets.sets] == [[0, 1]]
+    assert np.isnan(locus.fit.sets.sets[0].purity.min_abs_corr)
+
+
+def test_panel_size_is_the_configured_one_first():
+    known = fit_locus(IDS, Z, R, 5000, None, FinemapSettings(panel_size=300), panel_size=700)
+    assert known.ladder.panel_size == 300
+    assert fit_locus(IDS, Z, R, 5000, None, SETTINGS, panel_size=700).ladder.panel_size == 700
+    assert fit_locus(IDS, Z, R, 5000, None, SETTINGS).ladder.panel_size == np.inf
+    assert "panel_size: 0" in fit_locus(IDS, Z, R, 5000, None, SETTINGS, panel_size=0).reason
+
+
+def test_remarks_name_what_a_reader_should_know():
+    assert fit_locus(IDS, Z, R, [5000, 3000, 5000], None, SETTINGS).remarks == (
+        "n differs between variants: from 3000 to 5000",
+    )
+    broken = np.array([[1, 0.9, 0.9], [0.9, 1, -0.9], [0.9, -0.9, 1.0]])
+    assert "not positive semidefinite" in fit_locus(IDS, Z, broken, 5000, None, SETTINGS).remarks[0]
 
 
 def test_a_singular_matrix_is_no_trouble():

@@ -110,17 +110,46 @@ def test_ld_in_another_order_is_joined_by_name(batch):
     pd.testing.assert_frame_equal(before, after)
 
 
-def test_a_broken_locus_is_a_status(batch):
-    with np.load(batch / "ld.npz") as arrays:
-        broken = {key: arrays[key] for key in arrays}
-    broken["chr1_0_2000/R"] = np.full_like(broken["chr1_0_2000/R"], np.nan)
-    np.savez(batch / "ld.npz", **broken)
+def test_a_locus_without_z_is_a_status(batch):
+    table = tables.LOCUS_VARIANTS.read(batch / "variants.tsv.gz")
+    table.loc[3, "z"] = np.nan
+    tables.LOCUS_VARIANTS.write(table, batch / "variants.tsv.gz")
     paths = run(batch)
     status = tables.LOCI_STATUS.read(paths["status.tsv"]).set_index("locus")
     assert status["status"].tolist() == ["failed", "no_signal", "ok"]
     variants = tables.FINEMAP_VARIANTS.read(paths["variants.tsv.gz"])
     assert len(variants) == 25
     assert variants.loc[variants["locus"] == "chr1_0_2000", "pip"].isna().all()
+
+
+def test_a_locus_without_ld_has_one_effect(batch):
+    with np.load(batch / "ld.npz") as arrays:
+        broken = {key: arrays[key] for key in arrays}
+    broken["chr1_0_2000/R"] = np.full_like(broken["chr1_0_2000/R"], np.nan)
+    np.savez(batch / "ld.npz", **broken)
+    paths = run(batch)
+    status = tables.LOCI_STATUS.read(paths["status.tsv"])
+    assert status["status"].tolist() == ["single_effect", "no_signal", "ok"]
+    assert status["reason"].iloc[0].startswith("R: row 0")
+    sets = tables.CREDIBLE_SETS.read(paths["sets.tsv"])
+    assert sets["lead_variant"].iloc[0] == "1:201:A:C"
+    assert np.isnan(sets["min_abs_r"].iloc[0]) == (sets["variants"].iloc[0] > 1)
+
+
+def test_a_switched_variant_is_left_out_and_shown(batch):
+    table = tables.LOCUS_VARIANTS.read(batch / "variants.tsv.gz")
+    table.loc[3, "z"] *= -1
+    tables.LOCUS_VARIANTS.write(table, batch / "variants.tsv.gz")
+    with np.load(batch / "ld.npz") as arrays:
+        np.savez(batch / "ld.npz", **arrays, panel_size=np.array(400))
+    paths = run(batch)
+    status = tables.LOCI_STATUS.read(paths["status.tsv"]).iloc[0]
+    assert (status["status"], status["left_out"], status["panel_size"]) == ("corrected", 1, 400)
+    assert "1 variant left out" in status["reason"]
+    variant = tables.FINEMAP_VARIANTS.read(paths["variants.tsv.gz"]).iloc[3]
+    assert variant["ld_flag"] == "switched"
+    assert np.isnan(variant["pip"])
+    assert variant["z_expected"] * variant["z"] < 0
 
 
 def test_missing_ld_and_prior_are_named(batch):

@@ -31,7 +31,8 @@ def finemap(
     Parameters
     ----------
     variants, ld, prior
-        LOCUS_VARIANTS, LD (`<locus>/R`, `<locus>/variant_id`) and PRIOR of the batch; joined by variant_id.
+        LOCUS_VARIANTS, LD (`<locus>/R`, `<locus>/variant_id`, `panel_size`) and PRIOR of the batch; joined by
+        variant_id.
     output, credible_sets, status, fits
         FINEMAP_VARIANTS, CREDIBLE_SETS, LOCI_STATUS and the fits (npz) to write.
     settings
@@ -47,6 +48,7 @@ def finemap(
     kept: dict[str, LocusFit] = {}
     rows: dict[str, list[pd.DataFrame]] = {"variants": [], "sets": [], "status": []}
     with np.load(ld, allow_pickle=False) as arrays:
+        panel_size = float(arrays["panel_size"]) if "panel_size" in arrays else None
         for locus, table in loci.items():
             correlations = _correlations(arrays, str(locus), table, ld)
             table = table.assign(prior=_prior_of(weights, str(locus), table, prior))
@@ -54,9 +56,10 @@ def finemap(
                 table["variant_id"].tolist(),
                 table["z"].to_numpy(),
                 correlations,
-                float(table["n"].median()),
+                table["n"].to_numpy(),
                 table["prior"].to_numpy(),
                 settings,
+                panel_size=panel_size,
             )
             lead = int(table["z"].abs().to_numpy().argmax())
             rows["variants"].append(_variant_rows(table, fit, correlations[lead]))
@@ -134,14 +137,28 @@ def _variant_rows(table: pd.DataFrame, fit: LocusFit, r_lead: np.ndarray) -> pd.
     pip, mean, sd = (np.full(len(table), np.nan) for _ in range(3))
     if fit.fit is not None:
         alpha, mu, mu2 = (array[:, : len(table)] for array in (fit.fit.alpha, fit.fit.mu, fit.fit.mu2))
-        pip, mean = fit.fit.pip, (alpha * mu).sum(0)
+        pip, mean = fit.fit.pip.copy(), (alpha * mu).sum(0)
         sd = np.sqrt(np.maximum((alpha * mu2 - (alpha * mu) ** 2).sum(0), 0))
         # A variant in several sets is listed with the purest one; credible_sets has them all.
         for credible_set in reversed(fit.fit.sets.sets):
             members[credible_set.variables] = credible_set.name
+    expected, flags = np.full(len(table), np.nan), np.full(len(table), None, dtype=object)
+    if fit.ladder is not None:
+        for values in (pip, mean, sd):
+            values[fit.ladder.left_out] = np.nan
+        if fit.ladder.diagnostics is not None:
+            expected = fit.ladder.diagnostics.conditional_mean
+            flags[fit.ladder.diagnostics.discordant] = "discordant"
+            flags[fit.ladder.diagnostics.switched] = "switched"
     columns = table[["locus", "variant_id", "chrom", "pos", "ref", "alt", "z", "neg_log10_p", "prior"]]
     return columns.assign(
-        r_lead=r_lead, pip=pip, posterior_mean=mean, posterior_sd=sd, credible_set=pd.Series(members, table.index)
+        r_lead=r_lead,
+        pip=pip,
+        posterior_mean=mean,
+        posterior_sd=sd,
+        credible_set=pd.Series(members, table.index),
+        z_expected=expected,
+        ld_flag=pd.Series(flags, table.index),
     )
 
 
@@ -171,15 +188,25 @@ def _set_rows(table: pd.DataFrame, fit: LocusFit) -> pd.DataFrame:
 
 
 def _status_row(table: pd.DataFrame, fit: LocusFit, lead: int) -> pd.DataFrame:
-    done = fit.fit
+    done, ladder = fit.fit, fit.ladder
+    found = ladder.diagnostics if ladder else None
     return pd.DataFrame(
         [
             {
                 "locus": table["locus"].iloc[0],
                 "status": fit.status,
                 "reason": fit.reason or None,
+                "remarks": "; ".join(fit.remarks) or None,
                 "variants": len(table),
+                "left_out": len(ladder.left_out) if ladder else 0,
                 "credible_sets": len(done.sets) if done else 0,
+                "lost_sets": len(ladder.lost) if ladder else 0,
+                "panel_size": ladder.panel_size if ladder and np.isfinite(ladder.panel_size) else np.nan,
+                "s": found.s if found else np.nan,
+                "s_scaled": found.s_scaled if found else np.nan,
+                "drift": ladder.drift if ladder else np.nan,
+                "discordant_pairs": found.discordant_pairs if found else 0,
+                "duplicates": found.duplicates if found else 0,
                 "iterations": done.niter if done else 0,
                 "elbo": float(done.elbo[-1]) if done else np.nan,
                 "lead_variant": table["variant_id"].iloc[lead],
