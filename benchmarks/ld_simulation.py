@@ -34,12 +34,13 @@ Genotypes = npt.NDArray[np.int8]
 
 @dataclass(frozen=True)
 class SimulatedLocus:
-    """A locus: z (p,) of the GWAS, correlations (p, p) in panel and GWAS, indices of the causal variants."""
+    """A locus: z (p,) of the GWAS, correlations (p, p) in panel and GWAS, causal variants, variance explained."""
 
     z: npt.NDArray[np.float64]
     R_panel: npt.NDArray[np.float32]
     R_gwas: npt.NDArray[np.float32] | None
     causal: npt.NDArray[np.intp]
+    explained: float
     n: int = GWAS_PEOPLE
     panel_size: int = PANEL_PEOPLE
 
@@ -101,6 +102,18 @@ def read_founders(prefix: str | Path) -> tuple[Genotypes, npt.NDArray[np.int64]]
     return dosages[:, common], positions[common]
 
 
+def people_of(
+    source: str, founders: tuple[Genotypes, npt.NDArray[np.int64]] | None, rng: np.random.Generator
+) -> Genotypes:
+    """GWAS and panel, (GWAS_PEOPLE + PANEL_PEOPLE, p), of one of the sources."""
+    people = GWAS_PEOPLE + PANEL_PEOPLE
+    if source == "mosaic":
+        if founders is None:
+            raise ValueError("mosaic: a panel of founders is needed")
+        return mosaic_people(*founders, people, rng)
+    return coalescent_people(people, rng, drifted=source == "drifted")
+
+
 def simulate_locus(people: Genotypes, rng: np.random.Generator, *, in_sample: bool = False) -> SimulatedLocus:
     """A GWAS on all but the last PANEL_PEOPLE people, and the LD of these."""
     split = len(people) - PANEL_PEOPLE
@@ -111,7 +124,7 @@ def simulate_locus(people: Genotypes, rng: np.random.Generator, *, in_sample: bo
     mean, sd = people[:split].mean(0), people[:split].std(0)
     causal = np.sort(rng.choice(p, rng.integers(1, 4), replace=False))
     signal = ((people[:split, causal] - mean[causal]) / sd[causal]) @ rng.standard_normal(len(causal))
-    explained = np.exp(rng.uniform(*np.log(EXPLAINED)))
+    explained = float(np.exp(rng.uniform(*np.log(EXPLAINED))))
     y = signal * np.sqrt(explained) / signal.std() + rng.standard_normal(split) * np.sqrt(1 - explained)
     y = (y - y.mean()) / y.std()
     Xty, XtX = np.zeros(p), np.zeros((p, p) if in_sample else (0, 0), np.float32)
@@ -123,4 +136,4 @@ def simulate_locus(people: Genotypes, rng: np.random.Generator, *, in_sample: bo
     r = Xty / split
     z = r * np.sqrt((split - 2) / (1 - r * r))
     R_panel = np.corrcoef(people[split:].T.astype(np.float64)).astype(np.float32)
-    return SimulatedLocus(z, R_panel, XtX / split if in_sample else None, causal, split)
+    return SimulatedLocus(z, R_panel, XtX / split if in_sample else None, causal, explained, split)
