@@ -25,6 +25,9 @@ from fineprior.foundation.settings import FinemapSettings
 
 Indices = npt.NDArray[np.intp]
 
+# A diagonal this near to 1 is that of a correlation matrix: no copy is made.
+ROUNDING = 1e-4
+
 
 @dataclass(frozen=True)
 class LostSet:
@@ -129,7 +132,7 @@ def _readable(R: Matrix, p: int) -> Matrix:
         correlation = Correlation.from_matrix(R, p)
     except InputError as error:
         raise _StepDownError(str(error)) from None
-    if correlation.scale is None:
+    if correlation.scale is None or np.abs(correlation.scale - 1).max() < ROUNDING:
         return correlation.matrix
     return correlation.matrix * correlation.scale[:, None] * correlation.scale
 
