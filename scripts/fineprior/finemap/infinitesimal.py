@@ -81,7 +81,7 @@ def susie_inf(
     Raises
     ------
     InputError
-        Bad input, named.
+        Bad input, named; or estimates that show that z and R do not belong together.
     """
     scores = check_z(z)
     check_n(n)
@@ -166,8 +166,12 @@ class _State:
         sigma2, tau2 = np.linalg.solve(A, x)
         if sigma2 > 0 and tau2 > 0:
             self.sigma2, self.tau2 = float(sigma2), float(tau2)
-        else:
+        elif x[0] > 0:
             self.sigma2, self.tau2 = x[0] / data.n, 0.0
+        else:
+            raise InputError(
+                "the estimated residual variance is negative, as it becomes when z and R do not belong together"
+            )
 
 
 def _susie_fit(
