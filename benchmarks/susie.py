@@ -6,8 +6,8 @@
 
 Every fit runs in a fresh process on one thread: it reads R (float32) and z from disk, fits, and writes PIPs and
 credible sets. Measured are the CPU seconds of the fit alone with R in memory (checks of R, purity and sets included),
-the wall seconds of the whole process, and its largest resident memory; of three runs of fineprior the median, of the
-others, which take seconds, one run. All have L = 10, tol = 1e-4 and at most 100 iterations.
+the wall and CPU seconds of the whole process, and its largest resident memory: of fineprior the median of three
+runs, of the others, which take seconds, one run. All have L = 10, tol = 1e-4 and at most 100 iterations.
 Loci have 1, 3 or 10 causal variants among msprime genotypes; z is that of 50,000 people with the LD of 2,500; R is
 that of these 2,500 ("in-sample") or of 2,500 others ("mismatched"); the prior is uniform or favours the causal ones.
 
@@ -28,6 +28,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).parents[1] / "scripts"
 N, PANEL = 50_000, 2_500
+MEASURES = ("seconds", "wall", "cpu", "memory")
 # Causal variants, LD, prior of each locus; a seventh locus is the first with other causal variants, and so on.
 LOCI = [
     (1, "in-sample", "uniform"),
@@ -88,7 +89,7 @@ root, what, source = sys.argv[1:4]
 sys.path.insert(0, source)
 import numpy as np
 from fineprior.finemap.batch import fit_loci
-from fineprior.finemap.correlation import PanelCorrelation
+from fineprior.finemap.correlation import Correlation, PanelCorrelation
 from fineprior.finemap.susie import susie_rss
 def fit(locus, R=None):
     folder = f"{root}/locus{locus}"
@@ -97,6 +98,11 @@ def fit(locus, R=None):
 before, busy = time.perf_counter(), time.process_time()
 if what == "batch":
     list(fit_loci(fit, [int(locus) for locus in sys.argv[4].split(",")], int(sys.argv[5])))
+elif what == "check":
+    R = np.load(f"{root}/locus0/R.npy")
+    read = time.process_time() - busy
+    Correlation.from_matrix(R, len(R))
+    print(read, time.process_time() - busy - read, end=" ")
 else:
     R = PanelCorrelation.from_genotypes(np.load(f"{root}/panel500.npy"))
     fit(0, R.matrix(np.float32) if what == "matrix" else R)
@@ -250,7 +256,7 @@ def warm_up(programs: list[str], folder: Path, p: int, pysusie: str) -> None:
 def median_run(program: str, folder: Path, p: int, pysusie: str) -> dict:
     """The medians of three runs of fineprior, one run of another program."""
     runs = [run(program, folder, p, pysusie) for _ in range(3 if program == "fineprior" else 1)]
-    return runs[0] | {name: sorted(one[name] for one in runs)[len(runs) // 2] for name in ("seconds", "wall", "memory")}
+    return runs[0] | {name: sorted(one[name] for one in runs)[len(runs) // 2] for name in MEASURES}
 
 
 def run(program: str, folder: Path, p: int, pysusie: str) -> dict:
@@ -264,14 +270,14 @@ def run(program: str, folder: Path, p: int, pysusie: str) -> dict:
             "pysusie": [sys.executable, "-c", PYSUSIE, str(folder), out, pysusie, ""],
             "susieR": ["Rscript", str(script), str(folder), str(p), out],
         }[program]
-        printed, wall, memory = spawn(command)
+        printed, used = spawn(command)
         pip = [float(line) for line in (Path(out) / "pip.txt").read_text().split()]
         sets = [line for line in (Path(out) / "sets.txt").read_text().split("\n") if line]
-    return {"wall": wall, "memory": memory, "pip": pip, "sets": sets} | json.loads(printed.strip().splitlines()[-1])
+    return used | {"pip": pip, "sets": sets} | json.loads(printed.strip().splitlines()[-1])
 
 
-def spawn(command: list[str]) -> tuple[str, float, float]:
-    """Output, wall seconds and peak memory (MB) of a process on one thread."""
+def spawn(command: list[str]) -> tuple[str, dict]:
+    """Output of a process on one thread; its wall and CPU seconds and peak memory (MB)."""
     with tempfile.TemporaryFile("w+") as printed:
         before = time.perf_counter()
         process = subprocess.Popen(command, stdout=printed, env=os.environ | ONE_THREAD | COMPILED)
@@ -281,7 +287,8 @@ def spawn(command: list[str]) -> tuple[str, float, float]:
         if process.returncode:
             raise SystemExit(f"{' '.join(command)}: exit status {process.returncode}")
         printed.seek(0)
-        return printed.read(), wall, usage.ru_maxrss / 1024
+        used = {"wall": wall, "cpu": usage.ru_utime + usage.ru_stime, "memory": usage.ru_maxrss / 1024}
+        return printed.read(), used
 
 
 def print_row(row: dict, programs: list[str]) -> None:
@@ -291,7 +298,7 @@ def print_row(row: dict, programs: list[str]) -> None:
         found = row[name]
         print(
             f"p {row['p']:6d}  {causal:2d} causal {ld:10s} {prior:8s}  {name:9s}  fit {found['seconds']:8.4f} s CPU  "
-            f"file to file {found['wall']:7.3f} s  memory {found['memory']:7.0f} MB  "
+            f"file to file {found['wall']:7.3f} s ({found['cpu']:.3f} s CPU)  memory {found['memory']:7.0f} MB  "
             f"{found['niter']:3d} iterations  {len(found['sets'])} sets",
             flush=True,
         )
@@ -300,12 +307,15 @@ def print_row(row: dict, programs: list[str]) -> None:
 
 
 def print_others(folders: list[Path]) -> None:
-    """A panel with and without its matrix, and a batch on one and on two cores."""
+    """A panel with and without its matrix; the check of R beside reading it; a batch on one and on two cores."""
     root = folders[0].parent
     for what in ("matrix", "low-rank"):
-        printed, _, memory = spawn([sys.executable, "-c", OTHER, str(root), what, str(SOURCE)])
+        printed, used = spawn([sys.executable, "-c", OTHER, str(root), what, str(SOURCE)])
         seconds = float(printed.split()[0])
-        print(f"{root.name}: panel of 500 people, R as {what}, formed and fitted: {seconds:.3f} s CPU, {memory:.0f} MB")
+        print(f"{root.name}: panel of 500 people, R as {what}, fitted in {seconds:.3f} s CPU, {used['memory']:.0f} MB")
+    printed, _ = spawn([sys.executable, "-c", OTHER, str(root), "check", str(SOURCE)])
+    read, checked = map(float, printed.split()[:2])
+    print(f"ratio check_to_reading_{root.name} {checked / read:.2f} goal 1 (at most; R read in {read:.3f} s CPU)")
     # As many loci as take a second or more.
     loci = [str(number) for number in range(len(folders))] * max(1, 20_000 // int(root.name[1:]))
     command = [sys.executable, "-c", OTHER, str(root), "batch", str(SOURCE), ",".join(loci)]
@@ -317,7 +327,7 @@ def print_ratios(rows: list[dict], peers: list[str]) -> None:
     """Lines `ratio NAME VALUE goal GOAL`, with the fastest peer of each locus."""
     for p in dict.fromkeys(row["p"] for row in rows):
         ours = [row for row in rows if row["p"] == p and "fineprior" in row]
-        for measure, name in (("seconds", "fit"), ("wall", "files")) if peers else ():
+        for measure, name in (("seconds", "fit"), ("wall", "files"), ("cpu", "files_cpu")) if peers else ():
             ratios = [min(row[peer][measure] for peer in peers) / row["fineprior"][measure] for row in ours]
             mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
             print(f"ratio {name}_p{p}_geometric_mean {mean:.1f} goal {30 if name == 'fit' else 10}")
