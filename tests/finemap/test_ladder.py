@@ -63,7 +63,7 @@ def test_without_panel_error_it_is_plain_susie(locus):
     z, R, _ = locus
     found = climb_down(z, R, N, None, np.inf, AS_GIVEN)
     assert found.fit.pip == pytest.approx(susie_rss(z, R, N, convergence_method="pip").pip, abs=1e-6)
-    assert found.drift == 0
+    assert np.isnan(found.drift)
     assert found.lost == ()
 
 
@@ -76,6 +76,12 @@ def test_a_set_without_a_z_of_its_own_is_not_kept():
     assert leads(kept.fit) == [0]
     assert len(kept.lost) == 1
     assert leads(climb_down(z, R, N, None, np.inf, replace(AS_GIVEN, min_set_z=2.0)).fit) == [0]
+
+
+def test_a_locus_may_end_without_a_set():
+    found = climb_down(np.array([6.0, 0.1]), np.eye(2), N, None, 500, replace(PANEL_LD, min_set_z=7.0))
+    assert not found.fit.sets
+    assert found.fit.sets.reason == "the set is led by a variant of |z| below 7"
 
 
 @pytest.mark.parametrize("switched", [[59], [19, 61]])

@@ -157,7 +157,8 @@ def _with_ld(whole: _Locus, diagnostics: LdDiagnostics, settings: FinemapSetting
         return LadderFit(step, tuple(reasons), _whole(plain, whole, left_out), diagnostics, left_out=left_out)
     if trouble:
         reasons.append(f"SuSiE without corrections: {trouble}")
-    error = PanelError(locus.panel_size, estimate_drift=settings.estimate_drift or settings.ld == "in_sample")
+    drifts = settings.model == "susie" and (settings.estimate_drift or settings.ld == "in_sample")
+    error = PanelError(locus.panel_size, estimate_drift=drifts)
     fit = _trusted(locus, settings, error)
     lost = _lost(plain, fit, locus.z)
     kept = np.delete(np.arange(len(whole.z)), left_out)
@@ -167,7 +168,7 @@ def _with_ld(whole: _Locus, diagnostics: LdDiagnostics, settings: FinemapSetting
         _whole(fit, whole, left_out),
         diagnostics,
         locus.panel_size,
-        error.drift,
+        error.drift if drifts else math.nan,
         left_out,
         tuple(LostSet(int(kept[one.lead]), one.z) for one in lost),
     )
@@ -188,6 +189,9 @@ def _trusted(locus: _Locus, settings: FinemapSettings, error: PanelError) -> Sus
         trusted = sum(_shows(found, fit, locus, settings) for found in fit.sets.sets)
         if trusted == len(fit.sets):
             return fit
+        if L == 1:
+            reason = f"the set is led by a variant of |z| below {settings.min_set_z:g}"
+            return replace(fit, sets=replace(fit.sets, sets=(), reason=reason))
         L = max(trusted, 1)
 
 

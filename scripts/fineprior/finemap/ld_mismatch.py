@@ -211,15 +211,15 @@ def _switch_log_lr(z: Floats, mean: Floats, sd: Floats) -> Floats:
     return _mixture_log_density((z + mean) / sd, scales, weights) - _mixture_log_density(residual, scales, weights)
 
 
-def _densities(x: Floats, scales: Floats) -> Floats:
-    """Normal densities, shape (len(x), len(scales)), each row over its largest, and the log of that."""
-    log_density = -0.5 * (x[:, None] / scales) ** 2 - np.log(scales)
+def _log_densities(x: Floats, scales: Floats) -> Floats:
+    """Log density of each x under each N(0, scale²), up to a constant, shape (len(x), len(scales))."""
+    log_density: Floats = -0.5 * (x[:, None] / scales) ** 2 - np.log(scales)
     return log_density
 
 
 def _mixture_weights(residual: Floats, scales: Floats) -> Floats:
     """Maximum likelihood weights of a mixture of N(0, scale²), by expectation maximisation."""
-    log_density = _densities(residual, scales)
+    log_density = _log_densities(residual, scales)
     density = np.exp(log_density - log_density.max(axis=1, keepdims=True))
     weights = np.full(len(scales), 1 / len(scales))
     for _ in range(MIXTURE_SWEEPS):
@@ -228,7 +228,7 @@ def _mixture_weights(residual: Floats, scales: Floats) -> Floats:
 
 
 def _mixture_log_density(x: Floats, scales: Floats, weights: Floats) -> Floats:
-    log_density = _densities(x, scales)
+    log_density = _log_densities(x, scales)
     top = log_density.max(axis=1)
     return np.log(np.exp(log_density - top[:, None]) @ (weights + 1e-15)) + top
 
