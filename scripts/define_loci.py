@@ -8,6 +8,7 @@ with log_to(snakemake.log[0], f"define_loci {snakemake.wildcards.study}"):
     define_loci(
         sumstats=snakemake.input.sumstats,
         bed=snakemake.input.bed or None,
+        fasta=snakemake.input.fasta,
         output=snakemake.output.loci,
         batches=list(snakemake.output.batches),
         settings=LociSettings(**snakemake.params.settings),

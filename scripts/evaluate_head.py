@@ -1,7 +1,7 @@
 """Rule evaluate_head: a head beside simpler models."""
 
 from fineprior.foundation.logs import log_to
-from fineprior.foundation.settings import BackboneSettings, HeadSettings, TrackSettings
+from fineprior.foundation.settings import BackboneSettings, TrackSettings
 from fineprior.steps.transfer import evaluate_head
 
 with log_to(snakemake.log[0], f"evaluate_head {snakemake.wildcards.head}"):
@@ -12,10 +12,8 @@ with log_to(snakemake.log[0], f"evaluate_head {snakemake.wildcards.head}"):
         bigwigs=list(snakemake.input.bigwigs),
         tracks=list(snakemake.params.tracks),
         head=snakemake.input.head,
-        metrics=snakemake.input.metrics,
         output=snakemake.output.baselines,
         backbone=BackboneSettings(**snakemake.params.backbone),
-        settings=HeadSettings(**snakemake.params.settings),
         targets=TrackSettings(**snakemake.params.targets),
         seed=snakemake.params.seed,
         threads=snakemake.threads,

@@ -75,6 +75,8 @@ def test_bad_sheets(root, sheet, text, message):
 def test_unknown_study_names_the_known_ones(root):
     with pytest.raises(InputError, match=r"study 'x' is not in config/studies.tsv; it has: trait"):
         load_project(CONFIG, root).study("x")
+    with pytest.raises(InputError, match=r"study 'x' is not in"):
+        load_project(CONFIG, root).check_targets(["-n", "results/trait/report.html", "results/x/report.html"])
 
 
 def test_files_of_the_embedded_study_may_be_absent(root):

@@ -158,7 +158,7 @@ def test_missing_ld_and_prior_are_named(batch):
     with pytest.raises(InputError, match=r"prior.tsv.gz: no prior of variant 1:401:A:C"):
         run(batch)
     np.savez(batch / "ld.npz", other=np.zeros(1))
-    with pytest.raises(InputError, match=r"ld.npz: no LD of locus chr1_0_2000"):
+    with pytest.raises(InputError, match=r"ld.npz: no LD of locus 'chr1_0_2000'"):
         run(batch)
     assert not list(batch.glob("out.*"))
 

@@ -1,8 +1,7 @@
 # What all rules share: the project (config and sheets), code digests, and where a rule finds its files.
+import re
 import sys
 from pathlib import Path
-
-from snakemake.exceptions import WorkflowError
 
 REPOSITORY = Path(
     str(workflow.current_basedir.get_path_or_uri(secret_free=True))
@@ -23,17 +22,19 @@ def or_stop(function, *arguments):
     try:
         return function(*arguments)
     except InputError as error:
-        raise WorkflowError(str(error)) from None
+        sys.exit(f"error: {error}")
 
 
 project = or_stop(load_project, config)
 settings = project.settings
+# Snakemake would only say that no rule makes the file; its targets can be seen nowhere else at this point.
+or_stop(project.check_targets, sys.argv[1:])
 BATCHES = [str(batch) for batch in range(settings.loci.batches)]
 
 
 wildcard_constraints:
-    study="[^/]+",
-    head="[^/]+",
+    study="|".join(re.escape(study) for study in project.studies),
+    head="|".join(re.escape(head) for head in project.heads),
     batch="|".join(BATCHES),
     prior="|".join(PRIORS),
 

@@ -27,6 +27,7 @@ rule define_loci:
     input:
         sumstats="<results>/{study}/sumstats.parquet",
         bed=of_study("loci"),
+        fasta=settings.genome.fasta,
     output:
         loci="<results>/{study}/loci.tsv",
         batches=expand("<results>/{{study}}/loci/{batch}.tsv.gz", batch=BATCHES),

@@ -59,7 +59,6 @@ rule evaluate_head:
         embeddings="<results>/regions/embeddings.npz",
         bigwigs=bigwigs_of_head,
         head="<results>/heads/{head}/head.safetensors",
-        metrics="<results>/heads/{head}/metrics.tsv",
     output:
         baselines="<results>/heads/{head}/baselines.tsv",
     log:
@@ -70,7 +69,6 @@ rule evaluate_head:
         mem_mb=8000,
         runtime=240,
     params:
-        settings=as_params(settings.head),
         targets=as_params(settings.targets),
         backbone=as_params(settings.backbone),
         tracks=tracks_of_head,

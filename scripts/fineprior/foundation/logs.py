@@ -25,7 +25,8 @@ def log_to(path: str | Path, name: str) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setFormatter(logging.Formatter(f"[{name}] %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[terminal], force=True)
+    logging.basicConfig(level=logging.WARNING, handlers=[terminal], force=True)
+    logging.getLogger("fineprior").setLevel(logging.INFO)
     with path.open("w") as handle:
         file = logging.StreamHandler(handle)
         file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))

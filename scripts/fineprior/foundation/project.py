@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,24 @@ class Project:
             raise InputError(f"study '{name}' is not in {self.settings.studies}; it has: {known}")
         return self.studies[name]
 
+    @property
+    def heads(self) -> list[str]:
+        """Names of the heads of tracks.tsv, in its order."""
+        return list(dict.fromkeys(track.head for track in self.tracks))
+
+    def check_targets(self, targets: Sequence[str]) -> None:
+        """Check that files asked for by name belong to a study of the sheet; other words are passed over.
+
+        Raises
+        ------
+        InputError
+            A target is in the folder of a study that there is not.
+        """
+        for target in targets:
+            parts = target.split("/")
+            if len(parts) > 2 and parts[0] == "results" and parts[1] not in {"heads", "regions", "pretrain"}:
+                self.study(parts[1])
+
     def head_tracks(self, head: str) -> list[Track]:
         """Return the rows of tracks.tsv that belong to a head.
 
@@ -95,8 +114,8 @@ def load_project(config: dict[str, Any], root: str | Path = ".") -> Project:
     project = Project(settings, {row.study: row for row in studies}, tracks)
     for line, row in enumerate(studies, start=2):
         where = f"{settings.studies}, line {line} (study '{row.study}')"
-        if row.head not in {track.head for track in tracks}:
-            known = ", ".join(sorted({track.head for track in tracks}))
+        if row.head not in project.heads:
+            known = ", ".join(project.heads)
             raise InputError(f"{where}: head '{row.head}' has no track in {settings.tracks}; it has: {known}")
         for path in (row.sumstats, f"{row.panel}.bed", f"{row.panel}.bim", f"{row.panel}.fam", row.loci, row.truth):
             _exists(root, path, where)

@@ -94,4 +94,7 @@ def code_digest(step: str, root: Path = PACKAGE_ROOT) -> str:
     for source in imported_modules(imports, root):
         digest.update(source.relative_to(root).as_posix().encode())
         digest.update(source.read_bytes())
+        template = source.with_suffix(".html.j2")
+        if template.is_file():
+            digest.update(template.read_bytes())
     return digest.hexdigest()[:12]

@@ -126,9 +126,9 @@ class EmbeddedSettings:
     chromosomes: int = 4
     chromosome_length: int = 3_000_000
     panel_size: int = 500
-    gwas_size: int = 8_000
+    gwas_size: int = 12_000
     causal_loci: int = 52
-    heritability: float = 0.35
+    heritability: float = 0.5
     enrichment: float = 10.0
     disease_tracks: int = 3
 

@@ -282,7 +282,7 @@ FINEMAP_VARIANTS = _table(
     posterior_sd | number | its standard deviation
     credible_set | text | credible set that holds the variant (L1, ...), NA when none
     z_expected | number | z that the other variants and the LD let expect (kriging); NA when LD was not used
-    ld_flag | text | switched (z has the wrong sign for its LD), discordant (a partner of |r| > 0.95 has another z); NA""",
+    ld_flag | text | switched (z has the wrong sign for its LD), discordant (a partner of |r| > 0.95 has another)""",
 )
 
 CREDIBLE_SETS = _table(
@@ -420,8 +420,7 @@ HEAD_BASELINES = _table(
     model | text | transfer (head on the frozen backbone), scratch (same architecture, random start), kmer_ridge
     track | text | track
     pearson_r | number | Pearson correlation over bins of the test regions
-    parameters | integer | trained parameters
-    seconds | number | wall time of training""",
+    parameters | integer | trained parameters""",
 )
 
 

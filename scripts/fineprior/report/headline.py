@@ -32,7 +32,8 @@ def _findings(folder: Path) -> list[str]:
         f"  prior: {verdict['sentence']}",
         f"  credible sets: {len(sets['uniform'])} under the uniform prior, mean size "
         f"{sets['uniform']['variants'].mean():.1f}; {len(sets['functional'])} under the functional prior, mean size "
-        f"{sets['functional']['variants'].mean():.1f}; variants with PIP > 0.9: {high['uniform']} and {high['functional']}",
+        f"{sets['functional']['variants'].mean():.1f}; "
+        f"variants with PIP > 0.9: {high['uniform']} and {high['functional']}",
     ]
     if len(both):
         top = both.loc[(both["pip_x"] - both["pip_y"]).idxmax()]

@@ -11,6 +11,7 @@ from fineprior.finemap.locus import LocusFit, fit_locus
 from fineprior.foundation import tables
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import FinemapSettings
+from fineprior.genetics.ld import read_ld, read_panel_size
 
 log = logging.getLogger(__name__)
 
@@ -43,29 +44,28 @@ def finemap(
     InputError
         A variant has no LD or no prior.
     """
-    loci = dict(list(tables.LOCUS_VARIANTS.read(variants).groupby("locus", sort=False)))
-    weights = dict(list(tables.PRIOR.read(prior).groupby("locus", sort=False)))
+    loci = dict(iter(tables.LOCUS_VARIANTS.read(variants).groupby("locus", sort=False)))
+    weights = dict(iter(tables.PRIOR.read(prior).groupby("locus", sort=False)))
     kept: dict[str, LocusFit] = {}
     rows: dict[str, list[pd.DataFrame]] = {"variants": [], "sets": [], "status": []}
-    with np.load(ld, allow_pickle=False) as arrays:
-        panel_size = float(arrays["panel_size"]) if "panel_size" in arrays else None
-        for locus, table in loci.items():
-            correlations = _correlations(arrays, str(locus), table, ld)
-            table = table.assign(prior=_prior_of(weights, str(locus), table, prior))
-            fit = fit_locus(
-                table["variant_id"].tolist(),
-                table["z"].to_numpy(),
-                correlations,
-                table["n"].to_numpy(),
-                table["prior"].to_numpy(),
-                settings,
-                panel_size=panel_size,
-            )
-            lead = int(table["z"].abs().to_numpy().argmax())
-            rows["variants"].append(_variant_rows(table, fit, correlations[lead]))
-            rows["sets"].append(_set_rows(table, fit))
-            rows["status"].append(_status_row(table, fit, lead))
-            kept[str(locus)] = fit
+    panel_size = read_panel_size(ld)
+    for locus, table in loci.items():
+        correlations = _correlations(ld, str(locus), table)
+        table = table.assign(prior=_prior_of(weights, str(locus), table, prior))
+        fit = fit_locus(
+            table["variant_id"].tolist(),
+            table["z"].to_numpy(),
+            correlations,
+            table["n"].to_numpy(),
+            table["prior"].to_numpy(),
+            settings,
+            panel_size=panel_size,
+        )
+        lead = int(table["z"].abs().to_numpy().argmax())
+        rows["variants"].append(_variant_rows(table, fit, correlations[lead]))
+        rows["sets"].append(_set_rows(table, fit))
+        rows["status"].append(_status_row(table, fit, lead))
+        kept[str(locus)] = fit
     counts = pd.Series([fit.status for fit in kept.values()], dtype="str").value_counts()
     log.info("%d loci: %s", len(kept), ", ".join(f"{count} {name}" for name, count in counts.items()) or "none")
     tables.FINEMAP_VARIANTS.write(_stacked(rows["variants"], tables.FINEMAP_VARIANTS), output)
@@ -112,19 +112,17 @@ def _stacked(frames: list[pd.DataFrame], table: tables.Table) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True) if filled else table.empty()
 
 
-def _correlations(arrays: np.lib.npyio.NpzFile, locus: str, table: pd.DataFrame, path: str | Path) -> np.ndarray:
-    if f"{locus}/R" not in arrays:
-        raise InputError(f"{path}: no LD of locus {locus}")
-    R, names = arrays[f"{locus}/R"], pd.Index(arrays[f"{locus}/variant_id"].astype(str))
+def _correlations(path: str | Path, locus: str, table: pd.DataFrame) -> np.ndarray:
+    R, names = read_ld(path, locus)
     if list(names) == table["variant_id"].tolist():
         return R
-    rows = names.get_indexer(table["variant_id"])
+    rows = pd.Index(names).get_indexer(table["variant_id"])
     if (rows < 0).any():
         raise InputError(f"{path}: no LD of variant {table['variant_id'].iloc[int((rows < 0).argmax())]}")
     return R[np.ix_(rows, rows)]
 
 
-def _prior_of(weights: dict[object, pd.DataFrame], locus: str, table: pd.DataFrame, path: str | Path) -> np.ndarray:
+def _prior_of(weights: dict[str, pd.DataFrame], locus: str, table: pd.DataFrame, path: str | Path) -> np.ndarray:
     known = weights[locus].set_index("variant_id")["prior"] if locus in weights else pd.Series(dtype=float)
     prior = known.reindex(table["variant_id"]).to_numpy(dtype=float)
     if np.isnan(prior).any():

@@ -1,0 +1,128 @@
+"""The reference genome: a FASTA file read as codes of bases."""
+
+import re
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fineprior.foundation.errors import InputError
+from fineprior.foundation.files import sha256
+
+BASES = "ACGT"
+UNKNOWN = 4
+"""Code of everything that is not A, C, G or T, and of positions outside of a contig."""
+
+_CODE_OF_BYTE = np.full(256, UNKNOWN, np.uint8)
+_CODE_OF_BYTE[np.frombuffer(BASES.encode(), np.uint8)] = np.arange(4)
+_CODE_OF_BYTE[np.frombuffer(BASES.lower().encode(), np.uint8)] = np.arange(4)
+_COMPLEMENT = np.array([3, 2, 1, 0, UNKNOWN], np.uint8)
+_NUMBERED = {"23": "X", "24": "Y", "25": "MT", "26": "MT", "M": "MT"}
+
+
+def codes_of(sequence: str) -> NDArray[np.uint8]:
+    """Codes of a sequence's letters: 0, 1, 2, 3 for A, C, G, T in either case, 4 for all others."""
+    codes: NDArray[np.uint8] = _CODE_OF_BYTE[np.frombuffer(sequence.encode("latin-1", "replace"), np.uint8)]
+    return codes
+
+
+def reverse_complement(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Codes (..., length) of the other strand, read in its own direction."""
+    turned: NDArray[np.uint8] = _COMPLEMENT[codes[..., ::-1]]
+    return turned
+
+
+def plain_name(chrom: str) -> str:
+    """A chromosome's name without `chr` and leading zeros, with 23, 24, 25 (GWAS-SSF), 26 and M as X, Y, MT."""
+    name = re.sub(r"^chr", "", str(chrom).strip(), flags=re.IGNORECASE).upper()
+    name = re.sub(r"^0+(?=\d)", "", name)
+    return _NUMBERED.get(name, name)
+
+
+class Genome:
+    """A reference genome in a FASTA file, plain or bgzip; an index (.fai) is made beside it when there is none.
+
+    Use it as a context manager.
+
+    Raises
+    ------
+    InputError
+        If the file is absent, not FASTA, compressed with gzip instead of bgzip, or cannot be indexed.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        import pysam  # here, so that the codes of bases can be had without it
+
+        if not self.path.is_file():
+            raise InputError(f"{path}: no such file; genome.fasta must be a FASTA file, plain or bgzip")
+        try:
+            self._file = pysam.FastaFile(str(path))
+        except (OSError, ValueError) as error:
+            reason = str(error).split("\n")[0]
+            raise InputError(
+                f"{path}: not a FASTA file that can be indexed ({reason}); allowed: plain or bgzip, "
+                f"with {self.path.name}.fai beside it or in a folder that can be written"
+            ) from None
+        self.contigs: dict[str, int] = dict(zip(self._file.references, self._file.lengths, strict=True))
+        """Length (bp) of each contig, in the order of the file."""
+        if not self.contigs:
+            raise InputError(f"{path}: no sequence in this FASTA file")
+        self._plain: dict[str, str] = {}
+        for contig in self.contigs:
+            self._plain.setdefault(plain_name(contig), contig)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def find(self, chrom: str) -> str | None:
+        """Name of the contig that `chrom` means, with or without `chr`, X as 23 and so on; None when absent."""
+        return chrom if chrom in self.contigs else self._plain.get(plain_name(chrom))
+
+    def resolve(self, chrom: str) -> str:
+        """As `find`, for a contig that must be there.
+
+        Raises
+        ------
+        InputError
+            If the genome has no such contig.
+        """
+        contig = self.find(chrom)
+        if contig is None:
+            names = list(self.contigs)
+            shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+            raise InputError(f"{self.path}: no contig '{chrom}'; there are {shown}")
+        return contig
+
+    def codes(self, chrom: str, start: int, end: int) -> NDArray[np.uint8]:
+        """Codes of the bases from `start` to `end` (0-based, half-open).
+
+        Returns
+        -------
+        uint8 array of shape (end - start,): 0, 1, 2, 3 for A, C, G, T; 4 for other letters and for positions
+        outside of the contig.
+
+        Raises
+        ------
+        InputError
+            If the genome has no such contig.
+        """
+        contig = self.resolve(chrom)
+        codes = np.full(max(end - start, 0), UNKNOWN, np.uint8)
+        first, last = max(start, 0), min(end, self.contigs[contig])
+        if first < last:
+            codes[first - start : last - start] = codes_of(self._file.fetch(contig, first, last))
+        return codes
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the FASTA file; takes some seconds for a human genome."""
+        return sha256(self.path)

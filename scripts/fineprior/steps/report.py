@@ -1,0 +1,85 @@
+"""The report of one study."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from fineprior.foundation import tables
+from fineprior.foundation.errors import InputError
+from fineprior.foundation.files import atomic_path
+from fineprior.foundation.settings import ReportSettings
+from fineprior.foundation.tables import Table
+from fineprior.report.page import SHOWN_PRIORS, StudyTables, render_page
+
+
+def report(
+    *,
+    study: str,
+    verdict: str,
+    enrichment: str,
+    loci: str,
+    qc: str,
+    comparison: str,
+    variants: Mapping[str, str],
+    credible_sets: Mapping[str, str],
+    status: Mapping[str, str],
+    head_metrics: str | None,
+    baselines: str | None,
+    history: str | None,
+    truth_comparison: str | None,
+    calibration: str | None,
+    output: str,
+    settings: ReportSettings,
+) -> None:
+    """Write the report of a study as one self-contained HTML page.
+
+    Parameters
+    ----------
+    study
+        Name of the study.
+    verdict, enrichment, loci, qc, comparison, head_metrics, baselines, history, truth_comparison, calibration
+        Paths of the tables VERDICT, ENRICHMENT, LOCI, SUMSTATS_QC, COMPARISON, HEAD_METRICS, HEAD_BASELINES,
+        HEAD_HISTORY, TRUTH_COMPARISON and CALIBRATION; None where a study has no such table.
+    variants, credible_sets, status
+        For each prior the path of FINEMAP_VARIANTS, CREDIBLE_SETS and LOCI_STATUS; uniform and functional are shown
+        locus by locus (the shuffled prior is in `comparison`).
+    output
+        Path of the HTML page.
+
+    Raises
+    ------
+    InputError
+        A table is absent or has other columns, or one of the two priors is missing.
+    """
+    study_tables = StudyTables(
+        study=study,
+        verdict=_read(tables.VERDICT, verdict),
+        enrichment=_read(tables.ENRICHMENT, enrichment),
+        loci=_read(tables.LOCI, loci),
+        qc=_read(tables.SUMSTATS_QC, qc),
+        comparison=_read(tables.COMPARISON, comparison),
+        variants=_read_shown(tables.FINEMAP_VARIANTS, variants),
+        credible_sets=_read_shown(tables.CREDIBLE_SETS, credible_sets),
+        status=_read_shown(tables.LOCI_STATUS, status),
+        head_metrics=_read(tables.HEAD_METRICS, head_metrics),
+        baselines=_read(tables.HEAD_BASELINES, baselines),
+        history=_read(tables.HEAD_HISTORY, history),
+        truth_comparison=_read(tables.TRUTH_COMPARISON, truth_comparison),
+        calibration=_read(tables.CALIBRATION, calibration),
+    )
+    with atomic_path(output) as temporary:
+        Path(temporary).write_text(render_page(study_tables, settings), encoding="utf-8")
+
+
+def _read(table: Table, path: str | None) -> pd.DataFrame:
+    return table.read(path) if path else table.empty()
+
+
+def _read_shown(table: Table, paths: Mapping[str, str]) -> dict[str, pd.DataFrame]:
+    missing = [prior for prior in SHOWN_PRIORS if prior not in paths]
+    if missing:
+        raise InputError(
+            f"report: no {table.name} table for the prior '{missing[0]}'; needed: {', '.join(SHOWN_PRIORS)}"
+        )
+    return {prior: table.read(paths[prior]) for prior in SHOWN_PRIORS}

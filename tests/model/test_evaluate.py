@@ -1,0 +1,111 @@
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fineprior.foundation.settings import HeadSettings
+from fineprior.foundation.tables import HEAD_BASELINES
+from fineprior.genetics.genome import Genome, codes_of, reverse_complement
+from fineprior.model import evaluate
+from fineprior.model.backbone import load_backbone
+from fineprior.model.embeddings import embed_regions
+from fineprior.model.head import pearson_r, train_head
+from fineprior.sequence.tracks import bin_starts
+from toy_enformer import BIN_SIZE, CONTEXT, TARGET_BINS, save_toy
+
+SITE = codes_of("GATTACA")
+REGIONS = 90
+
+
+def spelled(codes):
+    return "".join("ACGTN"[code] for code in codes)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A genome in which the signal of a bin is the number of its copies of one site, on either strand."""
+    rng = np.random.default_rng(1)
+    length = REGIONS * CONTEXT
+    codes = rng.integers(0, 4, length).astype(np.uint8)
+    starts = rng.choice(length // 20, length // 200, replace=False) * 20
+    for number, start in enumerate(starts):
+        codes[start : start + 7] = SITE if number % 2 else reverse_complement(SITE)
+    folder = tmp_path_factory.mktemp("study")
+    (folder / "genome.fa").write_text(f">chr1\n{spelled(codes)}\n")
+    begin = np.arange(REGIONS) * CONTEXT
+    split = np.repeat(["train", "valid", "test"], REGIONS // 3)
+    regions = pd.DataFrame({"chrom": "chr1", "start": begin, "end": begin + CONTEXT, "split": split})
+    counts = np.bincount((starts + 3) // BIN_SIZE, minlength=length // BIN_SIZE)
+    bins = bin_starts(regions, BIN_SIZE, TARGET_BINS) // BIN_SIZE
+    targets = np.stack([counts[bins], 2 * counts[bins] + 1], -1).reshape(-1, 2).astype(np.float32)
+    settings = save_toy(folder / "toy")
+    with Genome(folder / "genome.fa") as genome:
+        embeddings = embed_regions(genome, regions, load_backbone(settings), 16)
+        yield settings, embeddings, targets, evaluate.region_data(genome, regions, targets)
+
+
+def test_counts_are_those_of_a_sliding_window():
+    rng = np.random.default_rng(2)
+    codes = rng.integers(0, 4, (2, 400)).astype(np.uint8)
+    codes[1, 150:155] = 4
+    counts = evaluate.kmer_counts(codes, bin_size=40, bins=6, k=3)
+    assert counts.shape == (12, 32)
+    words = sorted({min(w, spelled(reverse_complement(codes_of(w)))) for w in map(spelled, np.ndindex(4, 4, 4))})
+    for row in range(12):
+        region, place = divmod(row, 6)
+        begin = 80 + 40 * place
+        piece = spelled(codes[region, max(0, begin - 64) : begin + 40 + 64])
+        seen = Counter(piece[at : at + 3] for at in range(len(piece) - 2) if "N" not in piece[at : at + 3])
+        expected = [seen[word] + seen[spelled(reverse_complement(codes_of(word)))] for word in words]
+        assert counts[row].tolist() == expected
+
+
+def test_counts_of_the_other_strand_are_the_same():
+    codes = np.random.default_rng(3).integers(0, 4, (1, 512)).astype(np.uint8)
+    turned = evaluate.kmer_counts(reverse_complement(codes), 32, 12, k=6)
+    assert np.array_equal(turned[::-1], evaluate.kmer_counts(codes, 32, 12, k=6))
+    assert turned.shape[1] == 2080
+
+
+def test_kmer_ridge_finds_what_is_in_the_words(study, monkeypatch):
+    """Flanks switched off, so that the words of a bin say almost all of its signal."""
+    monkeypatch.setattr(evaluate, "KMER_FLANK", 3)
+    *_, data = study
+    ridge = evaluate.fit_kmer_ridge(data, BIN_SIZE, k=5)
+    test = data.rows("test")
+    predicted = ridge.predict(data.codes[test])
+    reached = pearson_r(predicted.reshape(-1, 2), data.targets[test].reshape(-1, 2))
+    assert reached.min() > 0.5
+    forgotten = evaluate.RegionData(data.codes, data.targets[::-1].copy(), data.split)
+    lost = evaluate.fit_kmer_ridge(forgotten, BIN_SIZE, k=5).predict(data.codes[test])
+    assert pearson_r(lost.reshape(-1, 2), data.targets[test].reshape(-1, 2)).max() < 0.3
+
+
+def test_three_models_side_by_side(study, monkeypatch):
+    monkeypatch.setattr(evaluate, "SCRATCH_EPOCHS", 1)
+    monkeypatch.setattr(evaluate, "KMER", 4)
+    settings, embeddings, targets, data = study
+    head, _ = train_head(embeddings, targets, ["one", "two"], HeadSettings(epochs=5), 1)
+    table = evaluate.evaluate_head(head, embeddings, data, settings, 1)
+    table = HEAD_BASELINES.checked(table, "baselines")
+    assert table["model"].tolist() == ["transfer"] * 2 + ["scratch"] * 2 + ["kmer_ridge"] * 2
+    test = embeddings.split == "test"
+    assert np.allclose(table["pearson_r"][:2], pearson_r(head.predict(embeddings.embedding[test]), targets[test]))
+    assert table["parameters"].tolist()[0] == 2 * (embeddings.embedding.shape[1] + 1)
+
+
+def test_network_from_scratch_is_new_reproducible_and_learns(study):
+    settings, *_, data = study
+    first, second = (evaluate.train_scratch(data, settings, seed=3) for _ in range(2))
+    assert np.array_equal(first.predict(data.codes[:4]), second.predict(data.codes[:4]))
+    shipped = {name: value for name, value in load_backbone(settings)._trunk.state_dict().items() if value.ndim > 1}
+    assert shipped
+    assert not any(np.array_equal(value, first.trunk.state_dict()[name]) for name, value in shipped.items())
+    untrained = evaluate.Scratch(settings, 2)
+    valid = data.rows("valid")
+    losses = [
+        evaluate.poisson_losses(net.predict(data.codes[valid]).reshape(-1, 2), data.targets[valid].reshape(-1, 2))
+        for net in (first, untrained)
+    ]
+    assert losses[0].mean() < losses[1].mean()

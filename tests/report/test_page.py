@@ -1,0 +1,190 @@
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fineprior.foundation.settings import ReportSettings
+from fineprior.report.page import number, page_table, render_page
+
+DASH = "\N{EN DASH}"
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+
+
+class Document(HTMLParser):
+    """Ids, references, images and rows of a page; complains of tags that do not nest."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.ids, self.references, self.images, self.open, self.styles = [], [], [], [], ""
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        if "id" in attributes:
+            self.ids.append(attributes["id"])
+        self.references += [attributes[name] for name in ("src", "href", "srcset", "action") if name in attributes]
+        if tag == "img":
+            self.images.append(attributes)
+        if tag not in VOID:
+            self.open.append(tag)
+        self.styles += attributes.get("style") or ""
+        assert not {name for name in attributes if name.startswith("on")}
+        assert tag not in {"script", "iframe", "object", "embed", "link"}
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] == "style":
+            self.styles += data
+
+
+def text_of(page):
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+
+
+@pytest.fixture(scope="module")
+def tables(study_tables):
+    return study_tables(4, 30)
+
+
+@pytest.fixture(scope="module")
+def bare(tables):
+    """The same study with few figures: quick to render."""
+    return replace(
+        tables, enrichment=tables.enrichment.iloc[:0], history=tables.history.iloc[:0],
+        calibration=tables.calibration.iloc[:0],
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def page(tables):
+    return render_page(tables, ReportSettings(max_locus_plots=2))
+
+
+def test_page_is_self_contained_and_well_formed(page):
+    document = Document(page)
+    assert all(reference.startswith(("#", "data:image/")) for reference in document.references)
+    assert "url(" not in document.styles
+    assert "@import" not in document.styles
+    assert len(set(document.ids)) == len(document.ids)
+    assert all(re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", name) for name in document.ids)
+    assert {r[1:] for r in document.references if r.startswith("#")} <= set(document.ids)
+    assert all(len(image["alt"]) > 20 for image in document.images)
+
+
+def test_names_and_reasons_are_escaped(page):
+    assert "<disease>" not in page
+    assert "demo &lt;disease&gt;" in page
+    assert "R is not <finite>" not in page
+    assert "R is not &lt;finite&gt;" in page
+
+
+def test_page_shows_each_part(page, tables):
+    text = text_of(page)
+    assert tables.verdict["sentence"].iloc[0] in text
+    assert "Of 23,271 rows of the summary statistics 20,920 were kept and 2,351 left out" in text
+    for words in ("not_in_panel", "k-mer ridge", "from scratch", "Against the truth", "purity of every set below 0.5"):
+        assert words in text
+    assert all(f'href="#locus-{i}"' in page and f'id="locus-{i}"' in page for i in range(1, 5))
+
+
+def test_same_tables_same_page(page, tables):
+    assert render_page(tables, ReportSettings(max_locus_plots=2)) == page
+
+
+def test_plots_left_out_are_counted_and_those_that_changed_most_are_shown(page, tables):
+    change = tables.comparison[tables.comparison["prior"] == "functional"].set_index("locus")["max_pip_change"]
+    shown = [image["alt"] for image in Document(page).images if image["alt"].startswith("Locus ")]
+    assert {alt.split(":")[0].removeprefix("Locus ") for alt in shown} == set(change.nlargest(2).index)
+    assert "2 of 4 loci are shown without their plot" in text_of(page)
+    assert page.count("Plot left out.") == 2
+
+
+def test_loci_are_in_order_of_the_genome(bare):
+    mixed = replace(bare, loci=bare.loci.iloc[[0, 3, 1, 2]].assign(chrom=["chr1", "chrX", "chr1", "chrX"]))
+    text = render_page(mixed, ReportSettings(max_locus_plots=0))
+    titles = re.findall(r'<h3 id="locus-\d+-title">([^<]+)', text)
+    assert titles == list(bare.loci["locus"].iloc[[0, 1, 2, 3]])
+
+
+def test_summary_numbers(bare):
+    comparison = pd.DataFrame({
+        "locus": ["a", "b", "c"], "prior": "functional", "sets_uniform": [1, 3, 0], "sets": [2, 2, 0],
+        "mean_size_uniform": [10.0, 2.0, np.nan], "mean_size": [3.0, 5.0, np.nan],
+        "top_variant_uniform": ["a1", "b1", None], "top_pip_uniform": 0.5, "top_variant": ["a2", "b1", None],
+        "top_pip": 0.5, "top_prior_ratio": 2.0, "max_pip_change": [0.4, 0.05, np.nan],
+        "high_pip_uniform": [0, 1, 0], "high_pip": [1, 1, 0],
+    })  # fmt: skip
+    text = text_of(render_page(replace(bare, comparison=comparison), ReportSettings(max_locus_plots=0)))
+    assert "mean variants in a credible set 4.00 → 4.00 4 → 4 sets" in text
+    assert "variants with PIP &gt; 0.9 1 → 2" in text
+    assert "loci with another top variant 1 of 3" in text
+    assert "loci with a PIP changed by more than 0.1 1 of 3" in text
+
+
+def test_study_without_loci(study_tables):
+    page = render_page(study_tables(0), ReportSettings())
+    Document(page)
+    assert "nothing to fine-map" in text_of(page)
+    assert "This study has no locus." in page
+
+
+def test_study_without_head_truth_and_weight(tables, without_optional):
+    page = render_page(without_optional(tables), ReportSettings(max_locus_plots=1))
+    Document(page)
+    assert "The weight is 0" in page
+    assert "No head was trained" in page
+    assert "Against the truth" not in page
+    assert "nan" not in text_of(page).lower().split()
+
+
+def test_head_without_baselines(bare):
+    page = render_page(replace(bare, baselines=bare.baselines.iloc[:0]), ReportSettings(max_locus_plots=0))
+    assert "No comparison with simpler models" in page
+
+
+def test_failed_locus_without_variants_shows_its_reason(bare):
+    failed = bare.status["uniform"].query("status == 'failed'")["locus"].iloc[0]
+    variants = {prior: frame[frame["locus"] != failed] for prior, frame in bare.variants.items()}
+    page = render_page(replace(bare, variants=variants), ReportSettings(max_locus_plots=0))
+    article = text_of(page[page.index('<article id="locus-3"') : page.index('<article id="locus-4"')])
+    assert failed in article
+    assert "R is not &lt;finite&gt;" in article
+    assert "No fine-mapped variant to plot." in article
+
+
+def test_long_credible_sets_are_cut_with_a_count(bare):
+    sets = bare.credible_sets["uniform"].copy()
+    sets["variant_ids"] = ",".join(f"chr1:{i}:A:T" for i in range(1_500))
+    credible_sets = {"uniform": sets, "functional": bare.credible_sets["functional"]}
+    page = render_page(replace(bare, credible_sets=credible_sets), ReportSettings(max_locus_plots=0))
+    assert "chr1:11:A:T and 1,488 more" in page
+    assert "chr1:12:A:T" not in page
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(12, "12"), (1_234_567, "1,234,567"), (0.5, "0.500"), (0.99996, "1.00"), (1.0, "1.00"), (123.4, "123"),
+     (999.7, "1,000"), (51_234.5, "51,234"), (3.2e-7, "3.20e-07"), (0.0, "0"), (-0.0123, "-0.0123"),
+     (float("nan"), DASH), (None, DASH), (float("-inf"), "-inf"), (np.float64(2.5), "2.50"),
+     (2.5e7, "2.50e+07"), ("text", "text")],
+)  # fmt: skip
+def test_number(value, shown):
+    assert number(value) == shown
+
+
+def test_page_table_explains_its_columns(tables):
+    from fineprior.foundation.tables import LOCI
+
+    table = page_table(tables.loci, "x", {"locus": "name", "variants": "variants"}, LOCI)
+    assert table.headers == [
+        ("name", "name: chromosome, start, end", False),
+        ("variants", "harmonised variants in the locus", True),
+    ]
+    assert [row[1] for row in table.rows] == ["30"] * 4

@@ -1,0 +1,152 @@
+import numpy as np
+import pandas as pd
+import pyBigWig
+import pytest
+
+from fineprior.foundation.errors import InputError
+from fineprior.foundation.settings import TrackSettings
+from fineprior.sequence.tracks import bin_starts, read_regions, read_targets
+
+LENGTH, BIN = 10_000, 128
+START = np.arange(0, LENGTH - BIN, BIN)
+CHROM = np.full(len(START), "chr1")
+
+
+@pytest.fixture
+def signal():
+    values = np.random.default_rng(1).gamma(0.5, 4, LENGTH).round(3)
+    values[2000:2600] = np.nan
+    return values
+
+
+@pytest.fixture
+def bigwig(tmp_path, signal):
+    return write(tmp_path / "track.bw", signal)
+
+
+def write(path, values, name="chr1"):
+    with pyBigWig.open(str(path), "w") as track:
+        track.addHeader([(name, len(values))])
+        at = np.flatnonzero(~np.isnan(values))
+        track.addEntries([name] * len(at), at.tolist(), ends=(at + 1).tolist(), values=values[at].tolist())
+    return str(path)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "sum", "max"])
+def test_pooling_over_bins_with_missing_bases_as_zero(bigwig, signal, pooling):
+    settings = TrackSettings(clip=1e9, pooling=pooling)
+    found = read_targets([bigwig], CHROM, START, BIN, settings)[:, 0]
+    filled = np.nan_to_num(signal).astype(np.float32)
+    expected = [getattr(np, pooling)(filled[start : start + BIN]) for start in START]
+    assert np.allclose(found, expected, rtol=1e-5)
+    assert found[17] == 0
+
+
+def test_clip_comes_before_scale(bigwig):
+    plain = read_targets([bigwig], CHROM, START, BIN, TrackSettings(clip=1e9))
+    clipped = read_targets([bigwig], CHROM, START, BIN, TrackSettings(clip=2.0, scale=3.0))
+    assert np.allclose(clipped, 3 * np.minimum(plain, 2))
+    assert (plain > 2).any()
+
+
+def test_bins_in_any_order_and_number_read_the_same(bigwig):
+    whole = read_targets([bigwig], CHROM, START, BIN, TrackSettings())
+    order = np.random.default_rng(2).permutation(len(START))[:20]
+    assert np.array_equal(read_targets([bigwig], CHROM[order], START[order], BIN, TrackSettings()), whole[order])
+
+
+def test_tracks_are_columns_and_chromosomes_may_lack_chr(tmp_path, bigwig, signal):
+    plain = write(tmp_path / "plain.bw", 2 * signal, name="1")
+    found = read_targets([bigwig, plain], CHROM, START, BIN, TrackSettings(clip=1e9))
+    assert np.allclose(found[:, 1], 2 * found[:, 0], rtol=1e-4)
+
+
+def test_two_chromosomes_that_join_in_number_are_not_read_as_one(tmp_path):
+    path = tmp_path / "two.bw"
+    with pyBigWig.open(str(path), "w") as track:
+        track.addHeader([("chr1", 256), ("chr2", 256)])
+        for number in (1, 2):
+            track.addEntries([f"chr{number}"], [0], ends=[256], values=[float(number)])
+    found = read_targets([str(path)], np.array(["chr1", "chr2"]), np.array([0, 128]), BIN, TrackSettings())
+    assert found[:, 0].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("chrom", "start", "settings", "message"),
+    [
+        ("chr7", 0, {}, "no chromosome 'chr7'; this bigWig has chr1"),
+        ("chr1", LENGTH - 100, {}, "lies beyond the chromosome, which has 10000 bp"),
+        ("chr1", -128, {}, "beyond the chromosome"),
+        ("chr1", 0, {"pooling": "median"}, "pooling: 'median' is not allowed; allowed: mean, sum, max"),
+    ],
+)
+def test_wrong_bins_and_settings(bigwig, chrom, start, settings, message):
+    with pytest.raises(InputError, match=message):
+        read_targets([bigwig], np.array([chrom]), np.array([start]), BIN, TrackSettings(**settings))
+
+
+def test_wrong_files(tmp_path, signal):
+    text = tmp_path / "text.bw"
+    text.write_text("chr1\t0\t10\t1\n")
+    negative = write(tmp_path / "negative.bw", np.where(np.isnan(signal), signal, -1.0))
+    for path, message in [
+        (text, "not a bigWig file"),
+        (tmp_path / "absent.bw", "no such bigWig file"),
+        (negative, "negative signal"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            read_targets([str(path)], CHROM, START, BIN, TrackSettings())
+
+
+def test_regions_and_their_bins(tmp_path):
+    path = tmp_path / "regions.bed"
+    path.write_text("chr1\t0\t2048\ttrain\nchr2\t1536\t3584\ttest\n")
+    regions = read_regions(path, 2048)
+    assert regions["split"].tolist() == ["train", "test"]
+    starts = bin_starts(regions, 128, 12)
+    assert starts[0].tolist() == list(range(256, 256 + 12 * 128, 128))
+    assert starts[1, 0] == 1536 + 256
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("chr1\t0\t2048\tholdout", "line 2: split 'holdout' is not allowed; allowed: train, valid, test"),
+        ("chr1\t0\t2000\ttrain", "line 2: chr1:0-2000 is 2000 bp long.*context_length, 2048"),
+        ("chr1\t0\t2048", "line 2: .* must be chrom, start, end, split"),
+        ("chr1\tzero\t2048\ttrain", "line 2: .* must be chrom, start, end, split"),
+    ],
+)
+def test_wrong_regions(tmp_path, line, message):
+    path = tmp_path / "regions.bed"
+    path.write_text(f"chr1\t0\t2048\ttrain\n{line}\n")
+    with pytest.raises(InputError, match=message):
+        read_regions(path, 2048)
+
+
+@pytest.mark.parametrize("text", [None, "", "# nothing\n"])
+def test_no_regions(tmp_path, text):
+    path = tmp_path / "regions.bed"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(InputError, match=r"no such file|no region"):
+        read_regions(path, 2048)
+
+
+def test_real_dnase_signal_is_what_the_bigwig_library_reports(shared_data):
+    paths = sorted((shared_data / "dnase_chr1").glob("*.b*w*"))
+    if not paths:
+        pytest.skip("no bigWig among the real data")
+    with pyBigWig.open(str(paths[0])) as track:
+        chrom, length = next(iter(track.chroms().items()))
+        first, covered = next((start, end) for start, end, _ in track.intervals(chrom))
+        begin = max(0, first // BIN * BIN)
+        starts = begin + BIN * np.arange(min(2000, (length - begin) // BIN))
+        mean = track.stats(chrom, int(starts[0]), int(starts[-1]) + BIN, nBins=len(starts), exact=True, type="mean")
+        breadth = track.stats(chrom, int(starts[0]), int(starts[-1]) + BIN, nBins=len(starts), exact=True,
+                              type="coverage")  # fmt: skip
+    expected = [m * c if m else 0.0 for m, c in zip(mean, breadth, strict=True)]
+    found = read_targets([str(paths[0])], np.full(len(starts), chrom), starts, BIN, TrackSettings(clip=1e9))
+    assert covered > first
+    assert np.allclose(found[:, 0], expected, rtol=1e-3, atol=1e-5)
+    assert pd.Series(found[:, 0]).std() > 0

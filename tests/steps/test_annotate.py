@@ -1,0 +1,78 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from fineprior.foundation.errors import InputError
+from fineprior.foundation.settings import WindowSettings
+from fineprior.foundation.tables import LOCUS_VARIANTS, SCORES
+from fineprior.model.backbone import load_backbone
+from fineprior.model.head import Head, write_head
+from fineprior.steps.annotate import embed_variants, extract_sequences, score_variants
+from toy_enformer import BIN_SIZE, CONTEXT, DIM, save_toy
+
+
+@pytest.fixture
+def study(tmp_path):
+    """One locus of SNVs and an indel, a toy backbone, a random head on it."""
+    rng = np.random.default_rng(1)
+    bases = "".join(rng.choice(list("ACGT"), 3000))
+    (tmp_path / "genome.fa").write_text(f">chr1\n{bases}\n")
+    rows = []
+    for pos in (40, 1000, 1001, 2999):
+        ref = bases[pos - 1]
+        alt = {"A": "C", "C": "G", "G": "T", "T": "A"}[ref] if pos != 1001 else ref + "AC"
+        rows.append(
+            {"locus": "L", "variant_id": f"chr1:{pos}:{ref}:{alt}", "chrom": "chr1", "pos": pos, "ref": ref, "alt": alt}
+            | {"z": 1.0, "neg_log10_p": 1.0, "n": 10.0, "panel_af": 0.2, "panel_index": pos}
+        )
+    variants = pd.DataFrame(rows).reindex(columns=LOCUS_VARIANTS.names)
+    LOCUS_VARIANTS.write(variants, tmp_path / "variants.tsv.gz")
+    settings = save_toy(tmp_path / "toy")
+    weight = rng.normal(size=(2, DIM)).astype(np.float32) / DIM
+    digest = load_backbone(settings).digest
+    write_head(Head(weight, np.zeros(2, np.float32), ("liver", "kidney"), digest, BIN_SIZE), tmp_path / "head")
+    return tmp_path, variants, settings
+
+
+def run(folder, settings, variants="variants.tsv.gz", out=""):
+    names = {name: str(folder / f"{out}{name}") for name in ("sequences.npz", "embeddings.npz", "scores.tsv.gz")}
+    source = str(folder / variants)
+    extract_sequences(variants=source, fasta=str(folder / "genome.fa"), output=names["sequences.npz"],
+                      context_length=CONTEXT)  # fmt: skip
+    embed_variants(sequences=names["sequences.npz"], output=names["embeddings.npz"], backbone=settings,
+                   windows=WindowSettings(), batch_size=4, threads=1)  # fmt: skip
+    score_variants(variants=source, embeddings=names["embeddings.npz"], head=str(folder / "head"),
+                   output=names["scores.tsv.gz"])  # fmt: skip
+    return names
+
+
+def test_from_variants_to_scores(study):
+    folder, variants, settings = study
+    scores = SCORES.read(run(folder, settings)["scores.tsv.gz"])
+    assert scores["variant_id"].tolist() == variants["variant_id"].tolist()
+    assert scores["status"].tolist() == ["scored", "scored", "indel", "scored"]
+    assert (scores["score"].drop(2) > 0).all()
+    assert {"liver.l2", "kidney.sad"} <= set(scores.columns)
+
+
+def test_same_input_same_bytes(study):
+    folder, _, settings = study
+    first, second = run(folder, settings), run(folder, settings, out="again.")
+    for name, path in first.items():
+        with open(path, "rb") as one, open(second[name], "rb") as two:
+            assert one.read() == two.read(), name
+
+
+def test_batch_without_loci(study):
+    folder, _, settings = study
+    LOCUS_VARIANTS.write(LOCUS_VARIANTS.empty(), folder / "none.tsv.gz")
+    scores = SCORES.read(run(folder, settings, "none.tsv.gz")["scores.tsv.gz"])
+    assert len(scores) == 0
+
+
+def test_reference_alleles_of_another_genome(study):
+    folder, variants, settings = study
+    swapped = variants.assign(ref=variants["alt"], alt=variants["ref"])
+    LOCUS_VARIANTS.write(swapped, folder / "swapped.tsv.gz")
+    with pytest.raises(InputError, match=r"genome\.fa: the reference allele of \d of 4 variants"):
+        run(folder, settings, "swapped.tsv.gz")

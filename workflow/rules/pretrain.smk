@@ -1,0 +1,69 @@
+# How the shipped backbone was made. Nothing below `all` asks for these rules, and they never write into resources/:
+# snakemake results/pretrain/backbone/metrics.json, and then copy the folder on purpose (see its MODEL_CARD.md).
+from fineprior.model.pretrain_data import PretrainSettings
+
+
+rule fetch_pretraining_data:
+    output:
+        jaspar="<results>/pretrain/jaspar.sqlite",
+        dhs="<results>/pretrain/dhs.tsv.gz",
+    log:
+        "<logs>/fetch_pretraining_data.log",
+    retries: 3
+    conda:
+        "../../envs/model.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        code=code_digest("pretrain.fetch_pretraining_data"),
+    script:
+        "../../scripts/fetch_pretraining_data.py"
+
+
+rule select_motifs:
+    input:
+        jaspar="<results>/pretrain/jaspar.sqlite",
+    output:
+        motifs="<results>/pretrain/backbone/motifs.meme",
+    log:
+        "<logs>/select_motifs.log",
+    conda:
+        "../../envs/model.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        code=code_digest("pretrain.select_motifs"),
+    script:
+        "../../scripts/select_motifs.py"
+
+
+rule pretrain_backbone:
+    input:
+        motifs="<results>/pretrain/backbone/motifs.meme",
+        dhs="<results>/pretrain/dhs.tsv.gz",
+    output:
+        multiext(
+            "<results>/pretrain/backbone/",
+            config="config.json",
+            weights="model.safetensors",
+            metrics="metrics.json",
+            card="MODEL_CARD.md",
+        ),
+    log:
+        "<logs>/pretrain_backbone.log",
+    benchmark:
+        "<benchmarks>/pretrain_backbone.tsv"
+    conda:
+        "../../envs/model.yaml"
+    # One thread: the same thread count gives the same bytes.
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        settings=as_params(PretrainSettings()),
+        code=code_digest("pretrain.pretrain_backbone"),
+    script:
+        "../../scripts/pretrain_backbone.py"
