@@ -1,5 +1,7 @@
 """Fine-mapping a batch from files to files, and gathering batches."""
 
+import gzip
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -82,6 +84,8 @@ def test_signal_null_and_single_variant(batch):
     assert status["status"].tolist() == ["ok", "no_signal", "ok"]
     assert status.loc["chr1_5000_7000", "reason"]
     sets = tables.CREDIBLE_SETS.read(paths["sets.tsv"])
+    assert sets["requested_coverage"].tolist() == [0.95, 0.99] * 2
+    sets = tables.main_sets(sets)
     assert sets["lead_variant"].tolist() == ["1:201:A:C", "1:9001:A:C"]
     assert sets["start"].iloc[0] <= 200 < sets["end"].iloc[0]
     variants = tables.FINEMAP_VARIANTS.read(paths["variants.tsv.gz"])
@@ -175,14 +179,17 @@ def test_gather_orders_by_loci(batch):
             variants=[paths["variants.tsv.gz"]],
             credible_sets=[paths["sets.tsv"]],
             status=[paths["status.tsv"]],
+            fits=[paths["fits.npz"]],
             output_variants=batch / "v.tsv.gz",
             output_credible_sets=batch / "c.tsv",
             output_status=batch / "s.tsv",
+            output_fits=batch / "fits.rds",
         )
 
     gathered()
     assert tables.LOCI_STATUS.read(batch / "s.tsv")["locus"].tolist() == loci["locus"].tolist()
     assert len(tables.FINEMAP_VARIANTS.read(batch / "v.tsv.gz")) == 25
+    assert gzip.decompress((batch / "fits.rds").read_bytes()).startswith(b"X\n")
     extra = frame.iloc[[0]].assign(locus="chr9_0_1", note=None)
     tables.LOCI.write(pd.concat([frame.assign(note=None), extra]), batch / "loci.tsv")
     with pytest.raises(InputError, match=r"locus chr9_0_1 of .*loci.tsv was not fine-mapped"):

@@ -94,6 +94,8 @@ class FinemapSettings:
 
     max_effects: int = 10
     coverage: float = 0.95
+    further_coverage: float = 0.99
+    extend_r: float = 0.0
     min_purity: float = 0.5
     scaled_prior_variance: float = 0.2
     estimate_prior_variance: bool = True

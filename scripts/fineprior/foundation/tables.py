@@ -278,6 +278,7 @@ FINEMAP_VARIANTS = _table(
     r_lead | number | correlation with the variant of the largest |z| in the locus
     prior | number | prior causal probability
     pip | number | posterior inclusion probability; NA when the variant was left out or the locus failed
+    pip_credible | number | the same over the effects that have a credible set only
     posterior_mean | number | posterior mean effect of the standardised genotype
     posterior_sd | number | its standard deviation
     credible_set | text | credible set that holds the variant (L1, ...), NA when none
@@ -287,10 +288,12 @@ FINEMAP_VARIANTS = _table(
 
 CREDIBLE_SETS = _table(
     "credible_sets",
-    "The credible sets.",
+    "The credible sets, of the main coverage and (`main` is FALSE) of a further one.",
     """
     locus | text | name of the locus
     credible_set | text | number of the effect (L1, ...), as susieR names it
+    requested_coverage | number | coverage that was asked for
+    main | flag | whether that is `finemap.coverage`: what all counts of sets are about
     variants | integer | variants in the set
     coverage | number | posterior probability that the set holds its effect's causal variant
     min_abs_r | number | smallest |r| between two variants of the set (purity)
@@ -302,7 +305,9 @@ CREDIBLE_SETS = _table(
     chrom | text | chromosome
     start | integer | start of the span, 0-based
     end | integer | end of the span, exclusive
-    variant_ids | text | variants in decreasing posterior probability, separated by commas""",
+    variant_ids | text | variants in decreasing posterior probability, separated by commas
+    shared_with | text | sets of the locus, of the same coverage, that share a variant with it; NA when none
+    partners | text | further variants, of |r| above `finemap.extend_r` with one of the set; NA when none""",
 )
 
 LOCI_STATUS = _table(
@@ -422,6 +427,11 @@ HEAD_BASELINES = _table(
     pearson_r | number | Pearson correlation over bins of the test regions
     parameters | integer | trained parameters""",
 )
+
+
+def main_sets(credible_sets: pd.DataFrame) -> pd.DataFrame:
+    """Rows of CREDIBLE_SETS of the main coverage: each effect once."""
+    return credible_sets[credible_sets["main"]].reset_index(drop=True)
 
 
 def all_tables() -> Iterator[Table]:

@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fineprior.finemap.fits import save_fits
+from fineprior.finemap.fits import FitFiles, save_fits
 from fineprior.finemap.locus import LocusFit, fit_locus
+from fineprior.finemap.locus_tables import set_rows, status_row, variant_rows
+from fineprior.finemap.rds import write_rds
 from fineprior.foundation import tables
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import FinemapSettings
@@ -62,16 +64,17 @@ def finemap(
             panel_size=panel_size,
         )
         lead = int(table["z"].abs().to_numpy().argmax())
-        rows["variants"].append(_variant_rows(table, fit, correlations[lead]))
-        rows["sets"].append(_set_rows(table, fit))
-        rows["status"].append(_status_row(table, fit, lead))
+        rows["variants"].append(variant_rows(table, fit, correlations[lead]))
+        rows["sets"].append(set_rows(table, fit, correlations, settings))
+        rows["status"].append(status_row(table, fit))
         kept[str(locus)] = fit
     counts = pd.Series([fit.status for fit in kept.values()], dtype="str").value_counts()
     log.info("%d loci: %s", len(kept), ", ".join(f"{count} {name}" for name, count in counts.items()) or "none")
     tables.FINEMAP_VARIANTS.write(_stacked(rows["variants"], tables.FINEMAP_VARIANTS), output)
     tables.CREDIBLE_SETS.write(_stacked(rows["sets"], tables.CREDIBLE_SETS), credible_sets)
     tables.LOCI_STATUS.write(_stacked(rows["status"], tables.LOCI_STATUS), status)
-    save_fits(fits, {locus: fit.fit for locus, fit in kept.items() if fit.fit is not None})
+    done = {locus: fit.fit for locus, fit in kept.items() if fit.fit is not None}
+    save_fits(fits, done, {locus: kept[locus].variant_ids for locus in done})
 
 
 def gather(
@@ -80,11 +83,13 @@ def gather(
     variants: list[str],
     credible_sets: list[str],
     status: list[str],
+    fits: list[str],
     output_variants: str | Path,
     output_credible_sets: str | Path,
     output_status: str | Path,
+    output_fits: str | Path,
 ) -> None:
-    """Put the tables of all batches together, in the order of loci.tsv.
+    """Put the tables and fits (as rds) of all batches together, in the order of loci.tsv.
 
     Raises
     ------
@@ -100,6 +105,7 @@ def gather(
     tables.LOCI_STATUS.write(done, output_status)
     tables.FINEMAP_VARIANTS.write(_in_order(tables.FINEMAP_VARIANTS, variants, order), output_variants)
     tables.CREDIBLE_SETS.write(_in_order(tables.CREDIBLE_SETS, credible_sets, order), output_credible_sets)
+    write_rds(output_fits, FitFiles(fits, order=table["locus"].tolist()))
 
 
 def _in_order(table: tables.Table, paths: list[str], order: dict[str, int]) -> pd.DataFrame:
@@ -128,88 +134,3 @@ def _prior_of(weights: dict[str, pd.DataFrame], locus: str, table: pd.DataFrame,
     if np.isnan(prior).any():
         raise InputError(f"{path}: no prior of variant {table['variant_id'].iloc[int(np.isnan(prior).argmax())]}")
     return prior
-
-
-def _variant_rows(table: pd.DataFrame, fit: LocusFit, r_lead: np.ndarray) -> pd.DataFrame:
-    members = np.full(len(table), None, dtype=object)
-    pip, mean, sd = (np.full(len(table), np.nan) for _ in range(3))
-    if fit.fit is not None:
-        alpha, mu, mu2 = (array[:, : len(table)] for array in (fit.fit.alpha, fit.fit.mu, fit.fit.mu2))
-        pip, mean = fit.fit.pip.copy(), (alpha * mu).sum(0)
-        sd = np.sqrt(np.maximum((alpha * mu2 - (alpha * mu) ** 2).sum(0), 0))
-        # A variant in several sets is listed with the purest one; credible_sets has them all.
-        for credible_set in reversed(fit.fit.sets.sets):
-            members[credible_set.variables] = credible_set.name
-    expected, flags = np.full(len(table), np.nan), np.full(len(table), None, dtype=object)
-    if fit.ladder is not None:
-        for values in (pip, mean, sd):
-            values[fit.ladder.left_out] = np.nan
-        if fit.ladder.diagnostics is not None:
-            expected = fit.ladder.diagnostics.conditional_mean
-            flags[fit.ladder.diagnostics.discordant] = "discordant"
-            flags[fit.ladder.diagnostics.switched] = "switched"
-    columns = table[["locus", "variant_id", "chrom", "pos", "ref", "alt", "z", "neg_log10_p", "prior"]]
-    return columns.assign(
-        r_lead=r_lead,
-        pip=pip,
-        posterior_mean=mean,
-        posterior_sd=sd,
-        credible_set=pd.Series(members, table.index),
-        z_expected=expected,
-        ld_flag=pd.Series(flags, table.index),
-    )
-
-
-def _set_rows(table: pd.DataFrame, fit: LocusFit) -> pd.DataFrame:
-    rows = []
-    for credible_set in fit.fit.sets.sets if fit.fit is not None else ():
-        members = table.iloc[credible_set.variables]
-        rows.append(
-            {
-                "locus": members["locus"].iloc[0],
-                "credible_set": credible_set.name,
-                "variants": len(members),
-                "coverage": credible_set.coverage,
-                "min_abs_r": credible_set.purity.min_abs_corr,
-                "mean_abs_r": credible_set.purity.mean_abs_corr,
-                "median_abs_r": credible_set.purity.median_abs_corr,
-                "log10_bf": credible_set.log10_bayes_factor,
-                "lead_variant": members["variant_id"].iloc[0],
-                "lead_pip": float(fit.fit.pip[credible_set.variables[0]]) if fit.fit is not None else np.nan,
-                "chrom": members["chrom"].iloc[0],
-                "start": int(members["pos"].min()) - 1,
-                "end": int((members["pos"] - 1 + members["ref"].str.len()).max()),
-                "variant_ids": ",".join(members["variant_id"]),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _status_row(table: pd.DataFrame, fit: LocusFit, lead: int) -> pd.DataFrame:
-    done, ladder = fit.fit, fit.ladder
-    found = ladder.diagnostics if ladder else None
-    return pd.DataFrame(
-        [
-            {
-                "locus": table["locus"].iloc[0],
-                "status": fit.status,
-                "reason": fit.reason or None,
-                "remarks": "; ".join(fit.remarks) or None,
-                "variants": len(table),
-                "left_out": len(ladder.left_out) if ladder else 0,
-                "credible_sets": len(done.sets) if done else 0,
-                "lost_sets": len(ladder.lost) if ladder else 0,
-                "panel_size": ladder.panel_size if ladder and np.isfinite(ladder.panel_size) else np.nan,
-                "s": found.s if found else np.nan,
-                "s_scaled": found.s_scaled if found else np.nan,
-                "drift": ladder.drift if ladder else np.nan,
-                "discordant_pairs": found.discordant_pairs if found else 0,
-                "duplicates": found.duplicates if found else 0,
-                "iterations": done.niter if done else 0,
-                "elbo": float(done.elbo[-1]) if done else np.nan,
-                "lead_variant": table["variant_id"].iloc[lead],
-                "lead_z": table["z"].iloc[lead],
-                "max_pip": float(done.pip.max()) if done else np.nan,
-            }
-        ]
-    )
