@@ -139,7 +139,7 @@ def _set_row(table: pd.DataFrame, fit: SusieFit, one: CredibleSet) -> dict[str, 
         "lead_pip": float(fit.pip[one.variables[0]]),
         "chrom": members["chrom"].iloc[0],
         "start": max(int(members["pos"].min()) - 1, 0),
-        "end": int((members["pos"] - 1 + members["ref"].str.len()).max()),
+        "end": max(int((members["pos"] - 1 + members["ref"].str.len().fillna(0)).max()), 0),
         "variant_ids": ",".join(members["variant_id"]),
     }
 
