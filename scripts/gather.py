@@ -9,7 +9,9 @@ with log_to(snakemake.log[0], f"gather {snakemake.wildcards.study} {snakemake.wi
         variants=list(snakemake.input.variants),
         credible_sets=list(snakemake.input.credible_sets),
         status=list(snakemake.input.status),
+        fits=list(snakemake.input.fits),
         output_variants=snakemake.output.variants,
         output_credible_sets=snakemake.output.credible_sets,
         output_status=snakemake.output.status,
+        output_fits=snakemake.output.fits,
     )

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fineprior.finemap.correlation import Correlation
+from fineprior.finemap.correlation import Correlation, PanelCorrelation, panel_correlations
 from fineprior.foundation.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -66,3 +66,71 @@ def changed(row, column, value):
 def test_bad_matrices_are_named(matrix, message):
     with pytest.raises(InputError, match=message):
         Correlation.from_matrix(matrix, 200)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("share", [0.05, 1.0])
+def test_what_is_left_out_stays_below_the_tolerance(dtype, share):
+    rng = np.random.default_rng(3)
+    b = rng.standard_normal(200) * 10.0 ** rng.uniform(-14, 1, 200) * (rng.uniform(size=200) < share)
+    matrix = R.astype(dtype)
+    for tolerance in (1e-12, 1e-9, 1e-3):
+        product, multiplied = Correlation.from_matrix(matrix, 200).times_most(b, tolerance)
+        kept = multiplied != 0
+        np.testing.assert_array_equal(multiplied[kept], b[kept])
+        assert np.abs(b[~kept]).sum() <= tolerance
+        # In float32 each entry may be off by the tolerance once more; they seldom are all at once.
+        np.testing.assert_allclose(product, matrix.astype(np.float64) @ b, rtol=0, atol=5 * tolerance + 1e-13)
+    assert not kept.all()
+
+
+def test_of_a_symmetric_matrix_the_upper_half_is_enough():
+    odd = np.corrcoef(RNG.standard_normal((300, 301)), rowvar=False).astype(np.float32)
+    np.fill_diagonal(odd, 1.0)
+    b = RNG.standard_normal(301)
+    np.testing.assert_allclose(Correlation.from_matrix(odd, 301).times(b), odd.astype(np.float64) @ b, atol=1e-12)
+
+
+GENOTYPES = np.random.default_rng(5).binomial(2, 0.3, (40, 200)).astype(np.float32)
+
+
+@pytest.mark.parametrize("b", [RNG.standard_normal(200), SPARSE, np.zeros(200)], ids=["dense", "sparse", "zero"])
+def test_a_panel_multiplies_like_its_matrix(b):
+    panel = panel_correlations(GENOTYPES)
+    assert isinstance(panel, PanelCorrelation)
+    expected = np.corrcoef(GENOTYPES, rowvar=False)
+    np.testing.assert_allclose(panel.times(b), expected @ b, atol=1e-12)
+    np.testing.assert_allclose(panel.matrix(np.float64).times(b), expected @ b, atol=1e-12)
+    some = np.array([3, 1, 7])
+    np.testing.assert_allclose(panel.absolute(some, some), np.abs(expected[np.ix_(some, some)]))
+    product, multiplied = panel.times_most(b, 1.0)
+    assert np.abs(product - expected @ b).max() <= 1
+    assert np.abs(b - multiplied).sum() <= 1
+
+
+def test_a_large_panel_becomes_a_matrix():
+    large = panel_correlations(np.random.default_rng(6).binomial(2, 0.3, (300, 50)))
+    assert isinstance(large, Correlation)
+    assert large.matrix.dtype == np.float32
+
+
+def test_variants_without_variance_in_a_panel():
+    constant = GENOTYPES.copy()
+    constant[:, 5] = 0.1
+    panel = panel_correlations(constant)
+    assert np.flatnonzero(~panel.informative).tolist() == [5]
+    assert panel.times(np.eye(200)[5]).tolist() == [0] * 200
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        (GENOTYPES[0], r"X: shape \(200,\)"),
+        (GENOTYPES[:1], "2 or more"),
+        (GENOTYPES[:, :0], r"\(40, 0\)"),
+        (np.where(np.arange(200) == 7, np.nan, GENOTYPES), "X: variant 7 has values that are not finite"),
+    ],
+)
+def test_bad_genotypes_are_named(X, message):
+    with pytest.raises(InputError, match=message):
+        PanelCorrelation.from_genotypes(X)

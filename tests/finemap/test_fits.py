@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from fineprior.finemap.fits import load_fits, save_fits
+from fineprior.finemap.fits import FitFiles, load_fits, save_fits
 from fineprior.finemap.susie import susie_rss
 from fineprior.foundation.errors import InputError
 
@@ -63,3 +63,18 @@ def test_another_file_is_named(tmp_path):
     for name in ("text.npz", "other.npz"):
         with pytest.raises(InputError, match=f"{name}: not a file of fits"):
             load_fits(tmp_path / name)
+
+
+def test_several_files_are_one_list_in_the_order_asked_for(tmp_path):
+    made = fits()
+    ids = {locus: ["a", "b", "c"] for locus in made}
+    parts = [dict(list(made.items())[:2]), dict(list(made.items())[2:])]
+    for i, part in enumerate(parts):
+        save_fits(tmp_path / f"{i}.npz", part, ids)
+    files = FitFiles([tmp_path / "0.npz", tmp_path / "1.npz"], order=[*reversed(made), "failed"])
+    assert list(files) == list(reversed(made))
+    for locus, (fit, names) in files.items():
+        np.testing.assert_array_equal(fit.alpha, made[locus].alpha)
+        assert names == ("a", "b", "c")
+    with pytest.raises(InputError, match=r"locus '1:100-200' is in .*0.npz too"):
+        FitFiles([tmp_path / "0.npz", tmp_path / "0.npz"])

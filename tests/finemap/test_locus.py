@@ -24,10 +24,14 @@ def test_no_signal_says_why():
     assert locus.fit is not None
 
 
-def test_too_few_iterations_are_not_converged():
+def test_without_convergence_one_effect_is_left():
     locus = fit_locus(IDS, Z, R, 5000, None, FinemapSettings(max_iterations=1))
-    assert (locus.status, locus.reason) == ("not_converged", "no convergence in 1 iterations (max_iterations)")
+    assert locus.status == "single_effect"
+    assert "no convergence in 1 iterations" in locus.reason
     assert locus.fit is not None
+    assert len(locus.fit.alpha) == 1
+    strict = fit_locus(IDS, Z, R, 5000, None, FinemapSettings(max_iterations=1, fallback=False))
+    assert (strict.status, strict.fit) == ("failed", None)
 
 
 def test_settings_reach_the_fit():
@@ -38,6 +42,7 @@ def test_settings_reach_the_fit():
         scaled_prior_variance=0.03,
         estimate_prior_variance=False,
         estimate_residual_variance=True,
+        ld="in_sample",
     )
     fit = fit_locus(IDS, Z, R, 5000, np.array([1, 2, 1]), settings).fit
     assert fit is not None
@@ -57,12 +62,15 @@ def test_a_locus_of_one_variant(z):
     ("ids", "z", "matrix", "n", "weights", "reason"),
     [
         (IDS, [1, np.nan, 2], R, 5000, None, "z: 1 of 3 values are not finite"),
-        (IDS, Z, R * np.nan, 5000, None, "R: row 0"),
-        (IDS, Z[:2], R, 5000, None, "R: shape"),
+        (IDS, Z[:2], R, 5000, None, "variant_ids: 3 names for 2"),
         (IDS[:2], Z, R, 5000, None, "variant_ids: 2 names for 3"),
         (IDS, Z, R, None, None, "n: missing"),
         (IDS, Z, R, float("nan"), None, "n: nan"),
+        (IDS, Z, R, 1, None, "n: 1"),
         (IDS, Z, R, 5000, [0, 0, 0], "prior_weights: all are 0"),
+        (IDS, Z, R, 5000, [1, -1, 1], "prior_weights: value -1 at index 1"),
+        (IDS, Z, R, 5000, [1, np.nan, 1], "prior_weights: 1 of 3 values are not finite"),
+        (IDS, Z, R, 5000, [1, 1], "prior_weights: 2 values for 3 variants"),
         (IDS, [1e200, 0, 0], R, 5000, None, "overflow"),
         ([], [], np.zeros((0, 0)), 5000, None, "z: shape"),
     ],
@@ -74,6 +82,79 @@ def test_trouble_is_a_status(ids, z, matrix, n, weights, reason):
     assert locus.fit is None
 
 
+@pytest.mark.parametrize(
+    ("matrix", "settings", "reason"),
+    [
+        (R * np.nan, SETTINGS, "R: row 0"),
+        (R[:2, :2], SETTINGS, "R: shape"),
+        (R + np.triu(np.full((3, 3), 0.5), 1), SETTINGS, "R: not symmetric"),
+        (None, SETTINGS, "no LD"),
+        (R, FinemapSettings(ld="none"), "no LD"),
+    ],
+)
+def test_without_ld_one_effect_is_left(matrix, settings, reason):
+    z = np.array([9.0, 9.0, 0.5])
+    locus = fit_locus(IDS, z, matrix, 5000, None, settings)
+    assert locus.status == "single_effect"
+    assert locus.reason.startswith(reason)
+    assert [found.variables.tolist() for found in locus.fit.sets.sets] == [[0, 1]]
+    assert np.isnan(locus.fit.sets.sets[0].purity.min_abs_corr)
+
+
+def test_panel_size_is_the_configured_one_first():
+    known = fit_locus(IDS, Z, R, 5000, None, FinemapSettings(panel_size=300), panel_size=700)
+    assert known.ladder.panel_size == 300
+    assert fit_locus(IDS, Z, R, 5000, None, SETTINGS, panel_size=700).ladder.panel_size == 700
+    assert fit_locus(IDS, Z, R, 5000, None, SETTINGS).ladder.panel_size == np.inf
+    assert "panel_size: 0" in fit_locus(IDS, Z, R, 5000, None, SETTINGS, panel_size=0).reason
+
+
+def test_remarks_name_what_a_reader_should_know():
+    assert fit_locus(IDS, Z, R, [5000, 3000, 5000], None, SETTINGS).remarks == (
+        "n differs between variants: from 3000 to 5000",
+    )
+    broken = np.array([[1, 0.9, 0.9], [0.9, 1, -0.9], [0.9, -0.9, 1.0]])
+    assert "not positive semidefinite" in fit_locus(IDS, Z, broken, 5000, None, SETTINGS).remarks[0]
+
+
 def test_a_singular_matrix_is_no_trouble():
     locus = fit_locus(IDS, [8.0, 8.0, 8.0], np.ones((3, 3)), 5000, None, SETTINGS)
     assert locus.status == "ok"
+
+
+@pytest.mark.parametrize("z", [41.0, 300.0, 1e5])
+@pytest.mark.parametrize("settings", [SETTINGS, FinemapSettings(ld="in_sample"), FinemapSettings(ld="none")])
+def test_a_huge_z_neither_underflows_nor_loses_the_variant(z, settings):
+    """The p-value of |z| > 40 is 0 in float64; the fit works with log Bayes factors."""
+    fit = fit_locus(IDS, [z, 0.1 * z, 0.1 * z], R, 1e7, [1e-6, 1, 1], settings).fit
+    assert fit is not None
+    assert np.isfinite(fit.alpha).all()
+    assert np.isfinite(fit.lbf_variable).all()
+    assert fit.pip[0] == pytest.approx(1, abs=1e-6)
+
+
+def simulated(people, p, seed=5):
+    """z of one signal in a GWAS of 20,000 and R of a panel from the same population: relatives of a chain."""
+    rng = np.random.default_rng(seed)
+    chain = 0.9 ** np.abs(np.subtract.outer(np.arange(p), np.arange(p))) * np.outer(*[rng.choice([-1, 1], p)] * 2)
+    root = np.linalg.cholesky(chain)
+    z = chain[:, p // 2] * 12 + root @ rng.normal(size=p)
+    return [f"v{j}" for j in range(p)], z, np.corrcoef(root @ rng.normal(size=(p, people)))
+
+
+def test_more_variants_than_people_in_the_panel():
+    ids, z, panel = simulated(people=60, p=200)
+    assert np.linalg.matrix_rank(panel) < 200
+    locus = fit_locus(ids, z, panel, 20_000, None, SETTINGS, panel_size=60)
+    assert locus.status in {"ok", "corrected", "single_effect"}
+    assert locus.fit is not None
+    assert any(100 in found.variables for found in locus.fit.sets.sets)
+    assert len(locus.fit.sets) == 1
+
+
+def test_z_in_another_order_than_ld_leaves_one_effect():
+    ids, z, panel = simulated(people=2000, p=200)
+    assert fit_locus(ids, z, panel, 20_000, None, SETTINGS, panel_size=2000).status in {"ok", "corrected"}
+    locus = fit_locus(ids, np.random.default_rng(0).permutation(z), panel, 20_000, None, SETTINGS, panel_size=2000)
+    assert locus.ladder.step == "single_effect"
+    assert "z and R do not belong together" in locus.reason

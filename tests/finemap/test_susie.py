@@ -154,6 +154,15 @@ def test_one_variant(z):
     assert len(fit.sets) == int(z != 0)
 
 
+@pytest.mark.parametrize(("signals", "expected"), [(0, 3), (2, 3), (3, 6), (7, 8), (12, 8)])
+def test_effects_are_added_while_each_makes_a_set(signals, expected):
+    z = np.where(np.arange(15) < signals, 9.0 + 0.7 * np.arange(15), 0.1)
+    fit = susie_rss(z, np.eye(15), N, L=8, L_greedy=3)
+    assert len(fit.V) == expected
+    assert len(fit.sets) == min(signals, expected)
+    np.testing.assert_array_equal(fit.pip, susie_rss(z, np.eye(15), N, L=expected).pip)
+
+
 def test_perfect_twins_share_the_signal():
     z = np.array([8.0, 8.0, 0.0])
     R = np.array([[1, 1, 0], [1, 1, 0], [0, 0, 1.0]])
@@ -224,6 +233,7 @@ Z3, R3 = np.array([1.0, 2.0, 3.0]), np.eye(3)
         ((Z3, R3, N), {"prior_weights": [0, 0, 0]}, "prior_weights: all are 0"),
         ((Z3, R3, N), {"prior_weights": [1, np.nan, 1]}, "prior_weights: 1 of 3"),
         ((Z3, R3, N), {"L": 0}, "L: 0, 1 or more"),
+        ((Z3, R3, N), {"L_greedy": 0}, "L_greedy: 0, 1 or more"),
         ((Z3, R3, N), {"max_iter": 0}, "max_iter: 0"),
         ((Z3, R3, N), {"tol": -1}, "tol: -1"),
         ((Z3, R3, N), {"scaled_prior_variance": 0}, "prior_variance: 0"),

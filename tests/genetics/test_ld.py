@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from fineprior.foundation.errors import InputError
 from fineprior.genetics import ld
 from fineprior.genetics.genotypes import PlinkPanel, write_panel
-from fineprior.genetics.ld import alternative_dosages, correlation, read_ld, write_ld
+from fineprior.genetics.ld import alternative_dosages, correlation, read_ld, read_panel_size, write_ld
 
 
 def genotypes(people, count, seed, missing=0.0):
@@ -105,6 +105,10 @@ def test_ld_files_read_back_and_are_the_same_bytes(tmp_path):
     write_ld(tmp_path / "empty.npz", [])
     with np.load(tmp_path / "empty.npz") as stored:
         assert stored.files == []
+    assert read_panel_size(tmp_path / "empty.npz") is None
+    write_ld(tmp_path / "panel.npz", ((locus, *value) for locus, value in loci.items()), 30)
+    assert read_panel_size(tmp_path / "panel.npz") == 30
+    assert read_ld(tmp_path / "panel.npz", "chr1_4_9")[1].tolist() == loci["chr1_4_9"][1].tolist()
 
 
 def test_ld_files_that_cannot_be_read_are_named(tmp_path):

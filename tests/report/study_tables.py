@@ -88,17 +88,20 @@ def _locus(rng, name, span, count, kind):
         credible[members] = "L1"
         pip = alpha if kind != "failed" else np.full(count, np.nan)
         frames[prior] = base.assign(prior=weights, pip=pip, posterior_mean=pip * 0.1, posterior_sd=0.01,
-                                    credible_set=credible)  # fmt: skip
+                                    credible_set=credible, pip_credible=pip, z_expected=z, ld_flag=None)  # fmt: skip
         sets[prior] = [] if not len(members) else [{
             "locus": name, "credible_set": "L1", "variants": size, "coverage": alpha[members].sum(),
             "min_abs_r": 0.8, "mean_abs_r": 0.9, "median_abs_r": 0.9, "log10_bf": 15.2,
             "lead_variant": base["variant_id"][order[0]], "lead_pip": alpha[order[0]], "chrom": chrom,
             "start": pos[members].min() - 1, "end": pos[members].max(),
-            "variant_ids": ",".join(base["variant_id"][members]),
+            "variant_ids": ",".join(base["variant_id"][members]), "requested_coverage": 0.95, "main": True,
+            "shared_with": None, "partners": None,
         }]  # fmt: skip
         reason = {"ok": None, "no_signal": "purity of every set below 0.5", "failed": "R is not <finite>"}[kind]
         status[prior] = {
             "locus": name, "status": kind, "reason": reason, "variants": count, "credible_sets": len(sets[prior]),
+            "remarks": None, "left_out": 0, "lost_sets": 0, "panel_size": np.nan, "s": 0.01, "s_scaled": 0.0,
+            "drift": np.nan, "discordant_pairs": 0, "duplicates": 0,
             "iterations": 12, "elbo": -np.inf if kind == "failed" else -812.3,
             "lead_variant": base["variant_id"][lead], "lead_z": z[lead], "max_pip": pip.max(),
         }  # fmt: skip

@@ -23,7 +23,8 @@ def variants(*rows):
     frame = pd.DataFrame(rows, columns=["locus", "pos", "prior", "pip"])
     frame["variant_id"] = [f"1:{pos}:A:C" for pos in frame["pos"]]
     frame = frame.assign(chrom="1", ref="A", alt="C", credible_set=None, z=1.0, neg_log10_p=1.0, r_lead=0.5,
-                         posterior_mean=0.0, posterior_sd=0.1)  # fmt: skip
+                         posterior_mean=0.0, posterior_sd=0.1,
+                         pip_credible=np.nan, z_expected=np.nan, ld_flag=None)  # fmt: skip
     return FINEMAP_VARIANTS.checked(frame, "test")
 
 
@@ -36,7 +37,8 @@ def credible_sets(*rows):
     frame["variant_ids"] = [",".join(f"1:{pos}:A:C" for pos in positions) for positions in frame["positions"]]
     frame = frame.drop(columns="positions").assign(coverage=0.95, min_abs_r=0.9, mean_abs_r=0.9, median_abs_r=0.9,
                                                    log10_bf=5.0, lead_variant="x", lead_pip=0.5, chrom="1", start=0,
-                                                   end=9)  # fmt: skip
+                                                   end=9, requested_coverage=0.95, main=True,
+                                                   shared_with=None, partners=None)  # fmt: skip
     return CREDIBLE_SETS.checked(frame, "test")
 
 

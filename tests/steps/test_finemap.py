@@ -1,5 +1,7 @@
 """Fine-mapping a batch from files to files, and gathering batches."""
 
+import gzip
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -82,6 +84,8 @@ def test_signal_null_and_single_variant(batch):
     assert status["status"].tolist() == ["ok", "no_signal", "ok"]
     assert status.loc["chr1_5000_7000", "reason"]
     sets = tables.CREDIBLE_SETS.read(paths["sets.tsv"])
+    assert sets["requested_coverage"].tolist() == [0.95, 0.99] * 2
+    sets = tables.main_sets(sets)
     assert sets["lead_variant"].tolist() == ["1:201:A:C", "1:9001:A:C"]
     assert sets["start"].iloc[0] <= 200 < sets["end"].iloc[0]
     variants = tables.FINEMAP_VARIANTS.read(paths["variants.tsv.gz"])
@@ -110,17 +114,46 @@ def test_ld_in_another_order_is_joined_by_name(batch):
     pd.testing.assert_frame_equal(before, after)
 
 
-def test_a_broken_locus_is_a_status(batch):
-    with np.load(batch / "ld.npz") as arrays:
-        broken = {key: arrays[key] for key in arrays}
-    broken["chr1_0_2000/R"] = np.full_like(broken["chr1_0_2000/R"], np.nan)
-    np.savez(batch / "ld.npz", **broken)
+def test_a_locus_without_z_is_a_status(batch):
+    table = tables.LOCUS_VARIANTS.read(batch / "variants.tsv.gz")
+    table.loc[3, "z"] = np.nan
+    tables.LOCUS_VARIANTS.write(table, batch / "variants.tsv.gz")
     paths = run(batch)
     status = tables.LOCI_STATUS.read(paths["status.tsv"]).set_index("locus")
     assert status["status"].tolist() == ["failed", "no_signal", "ok"]
     variants = tables.FINEMAP_VARIANTS.read(paths["variants.tsv.gz"])
     assert len(variants) == 25
     assert variants.loc[variants["locus"] == "chr1_0_2000", "pip"].isna().all()
+
+
+def test_a_locus_without_ld_has_one_effect(batch):
+    with np.load(batch / "ld.npz") as arrays:
+        broken = {key: arrays[key] for key in arrays}
+    broken["chr1_0_2000/R"] = np.full_like(broken["chr1_0_2000/R"], np.nan)
+    np.savez(batch / "ld.npz", **broken)
+    paths = run(batch)
+    status = tables.LOCI_STATUS.read(paths["status.tsv"])
+    assert status["status"].tolist() == ["single_effect", "no_signal", "ok"]
+    assert status["reason"].iloc[0].startswith("R: row 0")
+    sets = tables.CREDIBLE_SETS.read(paths["sets.tsv"])
+    assert sets["lead_variant"].iloc[0] == "1:201:A:C"
+    assert np.isnan(sets["min_abs_r"].iloc[0]) == (sets["variants"].iloc[0] > 1)
+
+
+def test_a_switched_variant_is_left_out_and_shown(batch):
+    table = tables.LOCUS_VARIANTS.read(batch / "variants.tsv.gz")
+    table.loc[3, "z"] *= -1
+    tables.LOCUS_VARIANTS.write(table, batch / "variants.tsv.gz")
+    with np.load(batch / "ld.npz") as arrays:
+        np.savez(batch / "ld.npz", **arrays, panel_size=np.array(400))
+    paths = run(batch)
+    status = tables.LOCI_STATUS.read(paths["status.tsv"]).iloc[0]
+    assert (status["status"], status["left_out"], status["panel_size"]) == ("corrected", 1, 400)
+    assert "1 variant left out" in status["reason"]
+    variant = tables.FINEMAP_VARIANTS.read(paths["variants.tsv.gz"]).iloc[3]
+    assert variant["ld_flag"] == "switched"
+    assert np.isnan(variant["pip"])
+    assert variant["z_expected"] * variant["z"] < 0
 
 
 def test_missing_ld_and_prior_are_named(batch):
@@ -146,9 +179,11 @@ def test_gather_orders_by_loci(batch):
             variants=[paths["variants.tsv.gz"]],
             credible_sets=[paths["sets.tsv"]],
             status=[paths["status.tsv"]],
+            fits=[paths["fits.npz"]],
             output_variants=batch / "v.tsv.gz",
             output_credible_sets=batch / "c.tsv",
             output_status=batch / "s.tsv",
+            output_fits=batch / "fits.rds",
         )
 
     gathered()
@@ -159,6 +194,7 @@ def test_gather_orders_by_loci(batch):
     gathered()
     first = tables.LOCI_STATUS.read(batch / "s.tsv").iloc[0]
     assert (first["locus"], first["status"], first["reason"]) == ("chr8_0_1", "failed", "no harmonised variant in it")
+    assert gzip.decompress((batch / "fits.rds").read_bytes()).startswith(b"X\n")
     extra = frame.iloc[[0]].assign(locus="chr9_0_1", note=None)
     tables.LOCI.write(pd.concat([frame.assign(note=None), extra]), batch / "loci.tsv")
     with pytest.raises(InputError, match=r"locus chr9_0_1 of .*loci.tsv was not fine-mapped"):

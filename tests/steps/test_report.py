@@ -42,6 +42,16 @@ def test_report_from_files(paths, tmp_path):
     assert [path.name for path in output.parent.iterdir()] == ["report.html"]
 
 
+def test_sets_of_the_further_coverage_are_not_shown(paths, tmp_path):
+    sets = t.CREDIBLE_SETS.read(paths["credible_sets"]["uniform"])
+    sets = sets.assign(main=False, lead_variant="1:424242:A:C")
+    changed = paths["credible_sets"] | {"uniform": str(tmp_path / "sets.tsv")}
+    t.CREDIBLE_SETS.write(sets, changed["uniform"])
+    output = tmp_path / "report.html"
+    report(study="demo", **(paths | {"credible_sets": changed}), output=str(output), settings=ReportSettings())
+    assert "1:424242:A:C" not in output.read_text(encoding="utf-8")
+
+
 def test_optional_tables_may_be_absent(paths, tmp_path):
     absent = dict.fromkeys(("baselines", "head_metrics", "history", "truth_comparison", "calibration"))
     output = tmp_path / "report.html"

@@ -23,15 +23,19 @@ def files(tmp_path):
     for prior, pips in PIPS.items():
         frame = pd.DataFrame({"pos": [5, 9], "variant_id": ["chr1:5:A:C", "chr1:9:A:C"], "pip": pips})
         frame = frame.assign(locus="a", chrom="chr1", ref="A", alt="C", z=6.0, neg_log10_p=9.0, r_lead=1.0, prior=0.5,
-                             posterior_mean=0.1, posterior_sd=0.1, credible_set="L1")  # fmt: skip
+                             posterior_mean=0.1, posterior_sd=0.1, credible_set="L1",
+                             pip_credible=pips, z_expected=0.0, ld_flag=None)  # fmt: skip
         variants[prior] = str(tmp_path / f"{prior}.variants.tsv.gz")
         FINEMAP_VARIANTS.write(frame, variants[prior])
         sets[prior] = str(tmp_path / f"{prior}.sets.tsv")
         ids = frame["variant_id"].tolist()[: 1 if prior == "functional" else 2]
         row = {"locus": "a", "credible_set": "L1", "variants": len(ids), "coverage": 0.97, "min_abs_r": 0.9,
                "mean_abs_r": 0.9, "median_abs_r": 0.9, "log10_bf": 6.0, "lead_variant": ids[0], "lead_pip": 0.6,
-               "chrom": "chr1", "start": 4, "end": 9, "variant_ids": ",".join(ids)}  # fmt: skip
-        CREDIBLE_SETS.write(pd.DataFrame([row]), sets[prior])
+               "chrom": "chr1", "start": 4, "end": 9, "variant_ids": ",".join(ids), "requested_coverage": 0.95,
+               "main": True, "shared_with": None, "partners": None}  # fmt: skip
+        # No count is about sets of the further coverage.
+        further = row | {"requested_coverage": 0.99, "main": False, "variants": 9, "variant_ids": "x,y"}
+        CREDIBLE_SETS.write(pd.DataFrame([row, further]), sets[prior])
     return {"variants": variants, "credible_sets": sets}
 
 

@@ -28,7 +28,7 @@ rule embed_variants:
     log:
         "<logs>/embed_variants/{study}.{batch}.log",
     benchmark:
-        "<benchmarks>/embed_variants/{study}.{batch}.tsv"
+        "<logs>/benchmarks/embed_variants/{study}.{batch}.tsv"
     conda:
         "../../envs/model.yaml"
     resources:

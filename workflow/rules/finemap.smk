@@ -12,7 +12,7 @@ rule finemap:
     log:
         "<logs>/finemap/{study}.{prior}.{batch}.log",
     benchmark:
-        "<benchmarks>/finemap/{study}.{prior}.{batch}.tsv"
+        "<logs>/benchmarks/finemap/{study}.{prior}.{batch}.tsv"
     conda:
         "../../envs/finemap.yaml"
     resources:
@@ -39,12 +39,16 @@ rule gather:
         status=expand(
             "<results>/{{study}}/finemap/{{prior}}/{batch}.status.tsv", batch=BATCHES
         ),
+        fits=expand(
+            "<results>/{{study}}/finemap/{{prior}}/{batch}.fits.npz", batch=BATCHES
+        ),
     output:
         variants="<results>/{study}/{prior}/variants.tsv.gz",
         credible_sets=report(
             "<results>/{study}/{prior}/credible_sets.tsv", category="Credible sets"
         ),
         status=report("<results>/{study}/{prior}/loci_status.tsv", category="Loci"),
+        fits="<results>/{study}/{prior}/fits.rds",
     log:
         "<logs>/gather/{study}.{prior}.log",
     conda:

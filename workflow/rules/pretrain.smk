@@ -54,7 +54,7 @@ rule pretrain_backbone:
     log:
         "<logs>/pretrain_backbone.log",
     benchmark:
-        "<benchmarks>/pretrain_backbone.tsv"
+        "<logs>/benchmarks/pretrain_backbone.tsv"
     conda:
         "../../envs/model.yaml"
     # One thread: the same thread count gives the same bytes.

@@ -1,3 +1,4 @@
+# The longest chain of the embedded study, so its jobs come first where there is a choice.
 # From tracks to a head: embed the training regions once, train the head on them, compare it with simpler models.
 rule embed_regions:
     input:
@@ -9,7 +10,8 @@ rule embed_regions:
     log:
         "<logs>/embed_regions.log",
     benchmark:
-        "<benchmarks>/embed_regions.tsv"
+        "<logs>/benchmarks/embed_regions.tsv"
+    priority: 1
     conda:
         "../../envs/model.yaml"
     resources:
@@ -35,7 +37,8 @@ rule train_head:
     log:
         "<logs>/train_head/{head}.log",
     benchmark:
-        "<benchmarks>/train_head/{head}.tsv"
+        "<logs>/benchmarks/train_head/{head}.tsv"
+    priority: 1
     conda:
         "../../envs/model.yaml"
     resources:
@@ -63,6 +66,7 @@ rule evaluate_head:
         baselines="<results>/heads/{head}/baselines.tsv",
     log:
         "<logs>/evaluate_head/{head}.log",
+    priority: 1
     conda:
         "../../envs/model.yaml"
     resources:

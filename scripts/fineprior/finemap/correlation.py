@@ -1,6 +1,7 @@
-"""The correlation matrix R of a locus: checked once, multiplied with vectors, never copied."""
+"""The correlation matrix R of a locus: checked in one reading, multiplied with vectors, never copied."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -8,13 +9,44 @@ import numpy.typing as npt
 from fineprior.foundation.errors import InputError
 
 Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.intp]
 
-# Entries of b below this share of its largest are left out of R b: p of them stay below float64 rounding.
-NEGLIGIBLE = 1e-15
-# Rows of R converted to float64 at a time: the block stays in the processor's cache.
-BLOCK_ROWS = 64
+# Rows of R multiplied at a time: they stay in the processor's cache while they are used twice, or as float64.
+STRIP_ROWS = 128
+# Share of the entries of b above which reading half of R costs less than gathering the rows of b's entries.
+DENSE_SHARE = 0.4
+# A product in float32 is off by less than this share of the entry of b in it.
+SINGLE_ROUNDING = 2.0**-24
 # Largest difference between row and column sums (weighted, of order 1) of a matrix that still is symmetric.
 ASYMMETRY = 1e-3
+GOLDEN_RATIO = (1 + 5**0.5) / 2
+# R of a panel is multiplied as X'X b / n where the panel has fewer people than this share of the variants.
+PANEL_SHARE = 0.25
+# Sum of squares, as its root and beside the largest genotype, up to which a variant has no variance.
+NO_VARIANCE = 1e-10
+
+
+class Correlations(Protocol):
+    """What the fitter needs of R, however it is stored."""
+
+    @property
+    def scale(self) -> Floats | None:
+        """What turns a covariance into a correlation, shape (p,); None when it is one."""
+
+    @property
+    def informative(self) -> npt.NDArray[np.bool_] | None:
+        """False for variants without variance, shape (p,); None when there are none."""
+
+    def __len__(self) -> int: ...
+
+    def times(self, b: Floats) -> Floats:
+        """R b in float64."""
+
+    def times_most(self, b: Floats, tolerance: float) -> tuple[Floats, Floats]:
+        """R b but for entries of b that change it by less than the tolerance; and b without these entries."""
+
+    def absolute(self, rows: Indices, columns: Indices) -> Floats:
+        """|r| between two groups of variants, shape (len(rows), len(columns))."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +69,8 @@ class Correlation:
     informative: npt.NDArray[np.bool_] | None = None
 
     @classmethod
-    def from_matrix(cls, R: npt.ArrayLike, p: int) -> "Correlation":
-        """Check R, shape (p, p), with two readings of it and no copy.
+    def from_matrix(cls, R: npt.ArrayLike, p: int, name: str = "R") -> "Correlation":
+        """Check R, shape (p, p), with one reading of it and no copy; `name` is for messages.
 
         Raises
         ------
@@ -47,32 +79,28 @@ class Correlation:
         """
         matrix = np.asarray(R)
         if matrix.shape != (p, p):
-            raise InputError(f"R: shape {matrix.shape} does not fit the {p} z-scores, ({p}, {p}) is needed")
+            raise InputError(f"{name}: shape {matrix.shape} does not fit the {p} z-scores, ({p}, {p}) is needed")
         if matrix.dtype not in (np.float32, np.float64):
-            matrix = matrix.astype(np.float64)
+            matrix = matrix.astype(np.float32 if matrix.dtype == np.float16 else np.float64)
         if matrix.flags.f_contiguous:
             matrix = matrix.T
         elif not matrix.flags.c_contiguous:
             matrix = np.ascontiguousarray(matrix)
-        probe = (np.random.default_rng(0).uniform(0.5, 1.0, p) / np.sqrt(p)).astype(matrix.dtype)
-        rows, columns = matrix @ probe, probe @ matrix
-        if not np.isfinite(rows).all():
-            bad = int(np.flatnonzero(~np.isfinite(rows))[0])
-            raise InputError(f"R: row {bad} (counted from 0) has values that are not finite")
-        if np.abs(rows - columns).max() > ASYMMETRY * max(1.0, float(np.abs(rows).max())):
-            bad = int(np.argmax(np.abs(rows - columns)))
-            raise InputError(f"R: not symmetric, row and column {bad} (counted from 0) differ")
+        _check_finite_and_symmetric(matrix, name)
         diagonal = np.diagonal(matrix).astype(np.float64)
         if (diagonal < 0).any():
-            raise InputError(f"R: the diagonal has the negative value {diagonal.min():g}")
+            raise InputError(f"{name}: the diagonal has the negative value {diagonal.min():g}")
         if (diagonal == 1).all():
             return cls(matrix)
         informative = diagonal > 0
         scale = 1 / np.sqrt(np.where(informative, diagonal, 1.0))
         return cls(matrix, scale, None if informative.all() else informative)
 
+    def __len__(self) -> int:
+        return len(self.matrix)
+
     def times(self, b: Floats) -> Floats:
-        """R b in float64, from the rows of R where b is not negligible.
+        """R b in float64.
 
         Parameters
         ----------
@@ -82,30 +110,164 @@ class Correlation:
         -------
         ndarray, shape (p,)
         """
-        if self.scale is None:
-            return self._matrix_times(b)
-        return self.scale * self._matrix_times(self.scale * b)
+        return self.times_most(b, 0.0)[0]
 
-    def _matrix_times(self, b: Floats) -> Floats:
+    def times_most(self, b: Floats, tolerance: float) -> tuple[Floats, Floats]:
+        """R b without the entries of b that hardly count, and what of b has been multiplied.
+
+        Entries up to tolerance / p are left out: together, as |r| <= 1, they change R b by at most the tolerance.
+        Entries up to tolerance * 2^24 are multiplied in float32 if R is: the rounding of each stays below the
+        tolerance. The rest is multiplied in float64.
+
+        Parameters
+        ----------
+        b : ndarray, shape (p,)
+        tolerance : float
+            0 for everything in float64.
+
+        Returns
+        -------
+        product : ndarray, shape (p,)
+        multiplied : ndarray, shape (p,)
+            b, 0 where left out.
+        """
         magnitude = np.abs(b)
-        support = np.flatnonzero(magnitude > NEGLIGIBLE * magnitude.max())
-        whole = 2 * len(support) > len(b)
-        if whole and self.matrix.dtype == np.float64:
-            return self.matrix @ b
-        rows = np.arange(len(b)) if whole else support
-        product = np.zeros(len(b))
-        buffer = np.empty((min(BLOCK_ROWS, len(rows)), len(b)))
-        for start in range(0, len(rows), BLOCK_ROWS):
-            chosen = rows[start : start + BLOCK_ROWS]
-            block = buffer[: len(chosen)]
-            # Consecutive rows are a view; others are gathered.
-            block[...] = self.matrix[start : start + len(chosen)] if whole else self.matrix[chosen]
-            product += b[chosen] @ block
+        counts = magnitude > tolerance / len(b)
+        multiplied = np.where(counts, b, 0.0)
+        x = multiplied if self.scale is None else self.scale * multiplied
+        large = counts
+        if self.matrix.dtype == np.float32:
+            large = magnitude > tolerance / SINGLE_ROUNDING
+        product = self._sum_of_rows(x, large, np.dtype(np.float64))
+        if large is not counts:
+            product += self._sum_of_rows(x, counts & ~large, np.dtype(np.float32))
+        return (product if self.scale is None else self.scale * product), multiplied
+
+    def _sum_of_rows(self, x: Floats, chosen: npt.NDArray[np.bool_], dtype: np.dtype[np.floating]) -> Floats:
+        """The sum of x_j R_j over the chosen rows, with products in `dtype`."""
+        rows = np.flatnonzero(chosen)
+        if len(rows) > DENSE_SHARE * len(x):
+            return self._times_by_half(np.where(chosen, x, 0.0).astype(dtype))
+        product = np.zeros(len(x))
+        for start in range(0, len(rows), STRIP_ROWS):
+            strip = rows[start : start + STRIP_ROWS]
+            product += x[strip].astype(dtype) @ self.matrix[strip].astype(dtype, copy=False)
         return product
 
-    def absolute(self, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]) -> Floats:
+    def _times_by_half(self, x: npt.NDArray[np.floating]) -> Floats:
+        """R x from the upper triangle, strip by strip: memory is read half, and each strip's sums are short."""
+        p = len(x)
+        product = np.zeros(p)
+        for start in range(0, p, STRIP_ROWS):
+            stop = min(start + STRIP_ROWS, p)
+            strip = self.matrix[start:stop, start:].astype(x.dtype, copy=False)
+            product[start:stop] += strip @ x[start:]
+            product[stop:] += x[start:stop] @ strip[:, stop - start :]
+        return product
+
+    def absolute(self, rows: Indices, columns: Indices) -> Floats:
         """|r| between two groups of variants, shape (len(rows), len(columns))."""
         block = np.abs(self.matrix[np.ix_(rows, columns)].astype(np.float64))
         if self.scale is not None:
             block *= self.scale[rows, None] * self.scale[columns]
         return block
+
+
+@dataclass(frozen=True)
+class PanelCorrelation:
+    """Correlations of a panel's genotypes, R = X'X / n, without R: for panels with far fewer people than variants.
+
+    Attributes
+    ----------
+    standardised : ndarray, shape (p, n), float64
+        Genotypes of each variant with mean 0 and sum of squares 1; 0 for a variant without variance.
+    informative : ndarray of bool, shape (p,), or None
+        False for variants without variance; None when there are none.
+    """
+
+    standardised: Floats
+    informative: npt.NDArray[np.bool_] | None = None
+    scale: None = None
+
+    @classmethod
+    def from_genotypes(cls, X: npt.ArrayLike, centre: bool = True) -> "PanelCorrelation":
+        """Standardise genotypes.
+
+        Parameters
+        ----------
+        X : array, shape (n, p)
+            A row per person, a column per variant.
+        centre : bool
+            Without, the means are not taken out: r is the cosine between two variants.
+
+        Raises
+        ------
+        InputError
+            X is no such table or has values that are not finite.
+        """
+        genotypes = np.asarray(X)
+        if genotypes.ndim != 2 or len(genotypes) < 2 or genotypes.shape[1] == 0:
+            raise InputError(f"X: shape {genotypes.shape}, a row per person (2 or more), a column per variant needed")
+        rows = np.array(genotypes.T, dtype=np.float64, order="C")
+        if centre:
+            rows -= rows.mean(axis=1, keepdims=True)
+        norm = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+        if not np.isfinite(norm).all():
+            raise InputError(f"X: variant {int(np.flatnonzero(~np.isfinite(norm))[0])} has values that are not finite")
+        # What rounding leaves of a variant that everybody has is no variance.
+        informative = norm > NO_VARIANCE * np.abs(genotypes).max(axis=0)
+        rows *= np.where(informative, 1 / np.where(informative, norm, 1.0), 0.0)[:, None]
+        return cls(rows, None if informative.all() else informative)
+
+    def matrix(self, dtype: npt.DTypeLike = np.float32) -> Correlation:
+        """The matrix R, in memory."""
+        rows = self.standardised.astype(dtype, copy=False)
+        R = rows @ rows.T
+        # 0 for a variant without variance; 1 and not nearly 1 for the others.
+        np.fill_diagonal(R, 1.0 if self.informative is None else self.informative)
+        return Correlation.from_matrix(R, len(R))
+
+    def __len__(self) -> int:
+        return len(self.standardised)
+
+    def times(self, b: Floats) -> Floats:
+        """R b."""
+        support = np.flatnonzero(b)
+        if 2 * len(support) > len(b):
+            return self.standardised @ (b @ self.standardised)
+        return self.standardised @ (b[support] @ self.standardised[support])
+
+    def times_most(self, b: Floats, tolerance: float) -> tuple[Floats, Floats]:
+        """See `Correlation.times_most`."""
+        multiplied = np.where(np.abs(b) > tolerance / len(b), b, 0.0)
+        return self.times(multiplied), multiplied
+
+    def absolute(self, rows: Indices, columns: Indices) -> Floats:
+        """|r| between two groups of variants, shape (len(rows), len(columns))."""
+        return np.abs(self.standardised[rows] @ self.standardised[columns].T)
+
+
+def panel_correlations(X: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> Correlations:
+    """R of genotypes, shape (n, p), in the form that is multiplied faster: as X'X / n, or as a matrix of `dtype`."""
+    panel = PanelCorrelation.from_genotypes(X)
+    p, n = panel.standardised.shape
+    return panel if n < PANEL_SHARE * p else panel.matrix(dtype)
+
+
+def _check_finite_and_symmetric(matrix: npt.NDArray[np.floating], name: str) -> None:
+    """Compare R x with x R for one x without pattern; each strip of R is read from memory once for both."""
+    p = len(matrix)
+    # Multiples of the golden ratio modulo 1: as good as random here, and numpy.random takes longer to load than a fit.
+    probe = ((0.5 + np.arange(p) * GOLDEN_RATIO % 1) / np.sqrt(p)).astype(matrix.dtype)
+    rows, columns = np.empty(p), np.zeros(p)
+    with np.errstate(invalid="ignore", over="ignore"):
+        for start in range(0, p, STRIP_ROWS):
+            strip = matrix[start : start + STRIP_ROWS]
+            rows[start : start + STRIP_ROWS] = strip @ probe
+            columns += probe[start : start + STRIP_ROWS] @ strip
+        if not np.isfinite(rows).all():
+            bad = int(np.flatnonzero(~np.isfinite(rows))[0])
+            raise InputError(f"{name}: row {bad} (counted from 0) has values that are not finite")
+        if np.abs(rows - columns).max() > ASYMMETRY * max(1.0, float(np.abs(rows).max())):
+            bad = int(np.argmax(np.abs(rows - columns)))
+            raise InputError(f"{name}: not symmetric, row and column {bad} (counted from 0) differ")

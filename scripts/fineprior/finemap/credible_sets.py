@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.finemap.correlation import Correlation, Floats
+from fineprior.finemap.correlation import Correlations, Floats
 from fineprior.foundation.errors import InputError
 
 # Effects with a prior variance up to this are no effects (susieR's value).
@@ -16,7 +16,7 @@ ALL_PAIRS_UP_TO = 2000
 
 @dataclass(frozen=True)
 class Purity:
-    """Smallest, mean and median |r| among the variants of a set; 1 for a set of one."""
+    """Smallest, mean and median |r| among the variants of a set; 1 for a set of one, NaN when LD is not known."""
 
     min_abs_corr: float
     mean_abs_corr: float
@@ -78,7 +78,7 @@ def credible_sets(
     alpha: Floats,
     V: Floats,
     lbf: Floats,
-    R: Correlation,
+    R: Correlations | None,
     *,
     coverage: float = 0.95,
     min_abs_corr: float = 0.5,
@@ -92,8 +92,9 @@ def credible_sets(
         Posterior probabilities of each effect.
     V, lbf : ndarray, shape (L,)
         Prior variance and log Bayes factor of each effect.
-    R : Correlation
-        Correlations among the p variants.
+    R : Correlations or None
+        Correlations among the p variants; None when they are not known: no set is then dropped for its purity, which
+        is NaN.
     coverage : float
         A set is the fewest variants with at least this sum of alpha.
     min_abs_corr : float
@@ -122,7 +123,7 @@ def credible_sets(
         seen.add(key)
         if null_index is not None and null_index in variables:
             continue
-        lead = float(R.absolute(variables[:1], variables).min()) if len(variables) > 1 else 1.0
+        lead = float(R.absolute(variables[:1], variables).min()) if R is not None and len(variables) > 1 else 1.0
         purity = _purity(variables, R) if lead >= min_abs_corr else None
         smallest = lead if purity is None else purity.min_abs_corr
         if purity is None or smallest < min_abs_corr:
@@ -143,13 +144,18 @@ def _smallest_set(alpha: Floats, coverage: float) -> npt.NDArray[np.intp]:
     return order[:size]
 
 
-def _purity(variables: npt.NDArray[np.intp], R: Correlation) -> Purity:
+def _purity(variables: npt.NDArray[np.intp], R: Correlations | None) -> Purity:
     if len(variables) == 1:
         return Purity(1.0, 1.0, 1.0)
+    if R is None:
+        return Purity(np.nan, np.nan, np.nan)
     if len(variables) > ALL_PAIRS_UP_TO:
         variables = variables[np.linspace(0, len(variables) - 1, ALL_PAIRS_UP_TO).astype(np.intp)]
     pairs = R.absolute(variables, variables)[np.triu_indices(len(variables), 1)]
-    return Purity(float(pairs.min()), float(pairs.mean()), float(np.median(pairs)))
+    # Not np.median, which loads numpy.ma: longer than many a fit.
+    middle = [(len(pairs) - 1) // 2, len(pairs) // 2]
+    median = np.partition(pairs, middle)[middle].mean()
+    return Purity(float(pairs.min()), float(pairs.mean()), float(median))
 
 
 def _why_none(effects: int, best_rejected: float, min_abs_corr: float) -> str:

@@ -1,7 +1,8 @@
 """Fits of a batch of loci in one npz file: the same fits, the same bytes; no pickle."""
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ ARRAYS = ("alpha", "mu", "mu2", "lbf", "lbf_variable", "V", "KL", "elbo", "pi", 
 Arrays = dict[str, npt.NDArray[Any]]
 
 
-def save_fits(path: str | Path, fits: Mapping[str, SusieFit]) -> None:
+def save_fits(
+    path: str | Path, fits: Mapping[str, SusieFit], variant_ids: Mapping[str, Sequence[str]] | None = None
+) -> None:
     """Write fits as arrays `<locus>/alpha`, `<locus>/pip` and so on.
 
     Parameters
@@ -28,9 +31,13 @@ def save_fits(path: str | Path, fits: Mapping[str, SusieFit]) -> None:
         `set_effect`, `set_size`, `set_variables` (of all sets, one after the other), `set_coverage`,
         `set_purity` (min, mean, median), `set_log10_bayes_factor`, `set_requested` (coverage, min_abs_corr) and
         `set_reason`.
+    variant_ids : mapping, optional
+        Names of the variants of each locus, kept as `<locus>/variant_id`.
     """
     arrays: Arrays = {}
     for locus, fit in fits.items():
+        if variant_ids is not None:
+            arrays[f"{locus}/variant_id"] = np.array(variant_ids[locus], np.str_)
         for name, values in _fit_arrays(fit).items():
             arrays[f"{locus}/{name}"] = values
     with atomic_path(path) as temporary, temporary.open("wb") as handle:
@@ -40,13 +47,56 @@ def save_fits(path: str | Path, fits: Mapping[str, SusieFit]) -> None:
 def load_fits(path: str | Path) -> dict[str, SusieFit]:
     """Read what `save_fits` wrote; an InputError where the file is not of that kind."""
     loci: dict[str, Arrays] = {}
+    with _readable(path) as stored:
+        for key in stored.files:
+            locus, _, name = key.rpartition("/")
+            loci.setdefault(locus, {})[name] = stored[key]
+        return {locus: _fit_of(arrays) for locus, arrays in loci.items()}
+
+
+class FitFiles(Mapping[str, tuple[SusieFit, tuple[str, ...]]]):
+    """Fits with the names of their variants in several files of `save_fits`; a locus is read when it is asked for.
+
+    They are in the order of the files, or in that of the names in `order`.
+
+    Raises
+    ------
+    InputError
+        A file is absent or not of that kind, or a locus is in two of them.
+    """
+
+    def __init__(self, paths: Sequence[str | Path], order: Sequence[str] = ()) -> None:
+        self.files: dict[str, str | Path] = {}
+        for path in paths:
+            with _readable(path) as stored:
+                loci = [key.removesuffix("/variant_id") for key in stored.files if key.endswith("/variant_id")]
+            for locus in loci:
+                if locus in self.files:
+                    raise InputError(f"{path}: locus '{locus}' is in {self.files[locus]} too")
+                self.files[locus] = path
+        if order:
+            self.files = {locus: self.files[locus] for locus in order if locus in self.files}
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.files)
+
+    def __getitem__(self, locus: str) -> tuple[SusieFit, tuple[str, ...]]:
+        with _readable(self.files[locus]) as stored:
+            arrays = {key.rpartition("/")[2]: stored[key] for key in stored.files if key.rpartition("/")[0] == locus}
+            return _fit_of(arrays), tuple(map(str, arrays["variant_id"]))
+
+
+@contextmanager
+def _readable(path: str | Path) -> Iterator[Any]:
+    """The arrays of a file, or an InputError where it is not one of fits."""
     try:
         with np.load(path, allow_pickle=False) as stored:
-            for key in stored.files:
-                locus, _, name = key.rpartition("/")
-                loci.setdefault(locus, {})[name] = stored[key]
-        return {locus: _fit_of(arrays) for locus, arrays in loci.items()}
-    except (zipfile.BadZipFile, KeyError, ValueError, AttributeError) as error:
+            stored.files  # noqa: B018  (a .npy file has none)
+            yield stored
+    except (OSError, EOFError, zipfile.BadZipFile, KeyError, ValueError, AttributeError) as error:
         raise InputError(f"{path}: not a file of fits ({error})") from error
 
 

@@ -1,13 +1,25 @@
-"""One locus of the pipeline: a fit or the reason why there is none."""
+"""One locus of the pipeline: a fit, the way to it, or the reason why there is none."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
-from fineprior.finemap.susie import SusieFit, susie_rss
+from fineprior.finemap.correlation import Floats
+from fineprior.finemap.ladder import LadderFit, climb_down
+from fineprior.finemap.sufficient import check_z
+from fineprior.finemap.susie import SusieFit
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import FinemapSettings
+
+# Shares and correlations above and below which a locus is remarked upon.
+MIN_N_SHARE = 0.8
+MAX_SET_CORRELATION = 0.5
+MIN_LEAD_Z = 2.0
+NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -18,28 +30,36 @@ class LocusFit:
     ----------
     variant_ids : tuple of str
         In the order of the arrays of `fit`.
-    status : {"ok", "no_signal", "not_converged", "failed"}
-        At least one credible set; none; iterations ended first (sets and PIPs are there, to be taken with care); no
-        fit.
+    status : {"ok", "corrected", "single_effect", "no_signal", "failed"}
+        Credible sets that SuSiE finds with the LD as given; credible sets after something was done about the LD; the
+        set of one effect, without LD; no credible set; no fit.
     reason : str
         Why the status is not ok; empty when it is.
     fit : SusieFit or None
         None when failed.
+    ladder : LadderFit or None
+        The way to the fit; None when failed.
+    remarks : tuple of str
+        What the diagnostics found, whether or not anything was done about it.
     """
 
     variant_ids: tuple[str, ...]
     status: str
     reason: str
     fit: SusieFit | None
+    ladder: LadderFit | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def fit_locus(
     variant_ids: Sequence[str],
     z: npt.ArrayLike,
-    R: npt.ArrayLike,
-    n: float | None,
+    R: npt.ArrayLike | None,
+    n: float | npt.ArrayLike | None,
     prior_weights: npt.ArrayLike | None,
     settings: FinemapSettings,
+    *,
+    panel_size: float | None = None,
 ) -> LocusFit:
     """Fine-map a locus; bad input and numerical trouble end in a status, never in an error.
 
@@ -48,13 +68,15 @@ def fit_locus(
     variant_ids : sequence of str, length p
     z : array, shape (p,)
         z-scores of the effect alleles.
-    R : array, shape (p, p)
-        Correlations of the same alleles.
-    n : float
-        Sample size; needed here.
+    R : array, shape (p, p), or None
+        Correlations of the same alleles; None when there is no LD.
+    n : float, or array, shape (p,)
+        Sample size; of each variant, the median is used.
     prior_weights : array, shape (p,), or None
         Prior probabilities up to a factor; None is uniform.
     settings : FinemapSettings
+    panel_size : float, optional
+        People in the panel that R is of; `settings.panel_size` by default.
 
     Returns
     -------
@@ -64,27 +86,76 @@ def fit_locus(
     try:
         if n is None:
             raise InputError("n: missing, the sample size is needed")
-        fit = susie_rss(
-            z,
-            R,
-            n,
-            L=settings.max_effects,
-            prior_weights=prior_weights,
-            coverage=settings.coverage,
-            min_abs_corr=settings.min_purity,
-            scaled_prior_variance=settings.scaled_prior_variance,
-            estimate_prior_variance=settings.estimate_prior_variance,
-            estimate_prior_method=settings.prior_variance_method,
-            estimate_residual_variance=settings.estimate_residual_variance,
-            max_iter=settings.max_iterations,
-            tol=settings.tolerance,
+        scores = check_z(z)
+        if len(ids) != len(scores):
+            raise InputError(f"variant_ids: {len(ids)} names for {len(scores)} z-scores")
+        weights = None if prior_weights is None else np.asarray(prior_weights, np.float64)
+        ladder = climb_down(
+            scores,
+            None if R is None else np.asarray(R),
+            float(np.median(np.asarray(n, np.float64))),
+            weights,
+            _panel_size(panel_size, settings),
+            settings,
         )
-        if len(ids) != len(fit.z):
-            raise InputError(f"variant_ids: {len(ids)} names for {len(fit.z)} z-scores")
     except (InputError, ArithmeticError) as error:
         return LocusFit(ids, "failed", str(error), None)
-    if not fit.converged:
-        return LocusFit(ids, "not_converged", f"no convergence in {fit.niter} iterations (max_iterations)", fit)
-    if not fit.sets:
-        return LocusFit(ids, "no_signal", fit.sets.reason, fit)
-    return LocusFit(ids, "ok", "", fit)
+    remarks = _remarks(ids, ladder, np.asarray(n, np.float64), None if R is None else np.asarray(R))
+    status, reason = _status(ids, ladder)
+    return LocusFit(ids, status, reason, ladder.fit, ladder, remarks)
+
+
+def _panel_size(panel_size: float | None, settings: FinemapSettings) -> float:
+    """People in the panel: as configured, as the LD file says, or infinite."""
+    if settings.ld == "in_sample":
+        return math.inf
+    if settings.panel_size > 0:
+        return settings.panel_size
+    if panel_size is not None and panel_size <= 1:
+        raise InputError(f"panel_size: {panel_size:g}, above 1 is needed")
+    return math.inf if panel_size is None else panel_size
+
+
+def _status(ids: tuple[str, ...], ladder: LadderFit) -> tuple[str, str]:
+    reasons = list(ladder.reasons)
+    if ladder.lost:
+        reasons.append(_lost(ids, ladder))
+    if not ladder.fit.sets:
+        return "no_signal", "; ".join([ladder.fit.sets.reason, *reasons])
+    if ladder.step == "single_effect":
+        return "single_effect", "; ".join(reasons)
+    return ("corrected" if reasons else "ok"), "; ".join(reasons)
+
+
+def _lost(ids: tuple[str, ...], ladder: LadderFit) -> str:
+    leads = [f"{ids[one.lead]} (z = {one.z:.2f})" for one in ladder.lost]
+    more = f" and {len(leads) - NAMED} more" if len(leads) > NAMED else ""
+    people = f" ({ladder.panel_size:g} people)" if math.isfinite(ladder.panel_size) else ""
+    drift = f" and drift {ladder.drift:.2g}" if ladder.drift > 0 else ""
+    return (
+        f"{len(leads)} credible set{'s' if len(leads) > 1 else ''} of SuSiE without corrections not kept, given the "
+        f"error of the panel{people}{drift}: led by {', '.join(leads[:NAMED])}{more}"
+    )
+
+
+def _remarks(ids: tuple[str, ...], ladder: LadderFit, n: Floats, R: npt.NDArray[Any] | None) -> tuple[str, ...]:
+    """What the diagnostics say that a reader of the table should know."""
+    remarks = []
+    found = ladder.diagnostics
+    if found is not None:
+        if not found.positive_semidefinite:
+            remarks.append(f"R is not positive semidefinite: smallest eigenvalue {found.smallest_eigenvalue:.2g}")
+        if found.discordant_pairs:
+            remarks.append(f"{found.discordant_pairs} pairs of |r| > 0.95 with z that do not fit to one another")
+    if n.min() < MIN_N_SHARE * n.max():
+        remarks.append(f"n differs between variants: from {n.min():g} to {n.max():g}")
+    leads = [int(one.variables[0]) for one in ladder.fit.sets.sets]
+    weak = [ids[lead] for lead in leads if abs(ladder.fit.z[lead]) < MIN_LEAD_Z]
+    if weak:
+        remarks.append(f"credible sets led by a variant of |z| < {MIN_LEAD_Z:g}: {', '.join(weak)}")
+    if R is not None and found is not None and len(leads) > 1:
+        between = np.abs(np.asarray(R[np.ix_(leads, leads)], np.float64))
+        largest = float(between[np.triu_indices(len(leads), 1)].max())
+        if largest > MAX_SET_CORRELATION:
+            remarks.append(f"credible sets correlate: |r| = {largest:.2f} between two leads")
+    return tuple(remarks)

@@ -7,6 +7,7 @@ the steps of R's `optim(method = "Brent")` and so finds the same local maximum.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -41,18 +42,27 @@ class Evidence:
         Vd = V * self.precision
         return self.half_chi2 * (Vd / (1 + Vd)) - 0.5 * np.log1p(Vd)
 
+    @cached_property
+    def _top(self) -> float:
+        return float(self.half_chi2.max())
+
+    @cached_property
+    def _below_top(self) -> Floats:
+        return self.half_chi2 - self._top
+
     def __call__(self, V: float) -> float:
         """Evidence at V."""
-        if isinstance(self.precision, float):
-            # With one precision for all variants one exponential each is left.
-            Vd = V * self.precision
-            top = float(self.half_chi2.max())
+        Vd = V * self.precision
+        if isinstance(Vd, float):
+            # With one precision for all variants a product, an exponential and a sum are left.
             share = Vd / (1 + Vd)
-            total = float(self.prior @ np.exp(share * (self.half_chi2 - top)))
-            return math.log(total) + share * top - 0.5 * math.log1p(Vd)
-        lbf = self.log_bayes_factors(V)
-        top = float(lbf.max())
-        return math.log(float(self.prior @ np.exp(lbf - top))) + top
+            exponents = share * self._below_top
+            total = float(self.prior @ np.exp(exponents, out=exponents))
+            return math.log(total) + share * self._top - 0.5 * math.log1p(Vd)
+        kept = 1 / (1 + Vd)
+        exponents = self.half_chi2 * (1 - kept)
+        top = float(exponents.max())
+        return math.log(float((self.prior * np.sqrt(kept)) @ np.exp(exponents - top))) + top
 
 
 def estimate_prior_variance(evidence: Evidence, V: float, method: str, check_null_threshold: float) -> float:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.finemap.correlation import Correlation, Floats
+from fineprior.finemap.correlation import Correlations, Floats
 from fineprior.foundation.errors import InputError
 
 # Stands for the unknown n: susieR takes yty = 1 and n = 2.
@@ -23,7 +23,7 @@ class SufficientStatistics:
 
     Attributes
     ----------
-    R : Correlation
+    R : Correlations
     Xty : ndarray, shape (p,) or (p + 1,)
         X'y; the null column, where there is one, is the last and 0.
     yty : float
@@ -36,7 +36,7 @@ class SufficientStatistics:
         diag(X'X); 0 for the null and for variants without variance.
     """
 
-    R: Correlation
+    R: Correlations
     Xty: Floats
     yty: float
     n: float
@@ -49,16 +49,32 @@ class SufficientStatistics:
         """Variance of the phenotype."""
         return self.yty / (self.n - 1)
 
+    def squared_z(self) -> Floats:
+        """Squared z-scores of the variants times the variance of the residuals; 0 for a variant without information."""
+        d = np.broadcast_to(self.d, self.Xty.shape)
+        return np.divide(self.Xty**2, d, out=np.zeros_like(self.Xty), where=d > 0)
+
     def times(self, b: Floats) -> Floats:
         """X'X b, same shape as b."""
+        return self.times_most(b, 0.0)[0]
+
+    def times_most(self, b: Floats, tolerance: float) -> tuple[Floats, Floats]:
+        """X'X b, and what of b has been multiplied, both of the shape of b; see `Correlation.times_most`.
+
+        The tolerance is that of a z-score times the standard deviation of y: of X'X b / sqrt(d).
+        """
+        root = np.sqrt(self.d)
+        x = root * b
         if self.null_index is None:
-            return (self.n - 1) * self.R.times(b)
-        return np.append((self.n - 1) * self.R.times(b[:-1]), 0.0)
+            product, multiplied = self.R.times_most(x, tolerance)
+        else:
+            product, multiplied = (np.append(part, 0.0) for part in self.R.times_most(x[:-1], tolerance))
+        return root * product, np.where(multiplied != 0, b, 0.0)
 
 
 def sufficient_statistics(
     z: Floats,
-    R: Correlation,
+    R: Correlations,
     n: float | None,
     *,
     prior_weights: Floats,
@@ -72,7 +88,7 @@ def sufficient_statistics(
     ----------
     z : ndarray, shape (p,)
         Wald z-scores, one variant at a time.
-    R : Correlation
+    R : Correlations
     n : float or None
         Sample size; None stands for a large sample with small effects.
     prior_weights : ndarray, shape (p,)
@@ -92,26 +108,39 @@ def sufficient_statistics(
         with np.errstate(over="raise"):
             shrunk = z * np.sqrt((size - 1) / (z * z + size - 2)) if shrink else z
         Xty, yty = math.sqrt((size - 1) * var_y) * shrunk, (size - 1) * var_y
-    informative = R.informative
     if R.scale is not None:
         Xty = Xty * R.scale  # As susieR does, which standardises X'X and X'y alike.
-    if informative is not None:
-        Xty = np.where(informative, Xty, 0.0)
+    return with_prior(R, Xty, yty, size, size - 1, prior_weights, null_weight)
+
+
+def with_prior(
+    R: Correlations,
+    Xty: Floats,
+    yty: float,
+    n: float,
+    d: float | Floats,
+    prior_weights: Floats,
+    null_weight: float,
+) -> SufficientStatistics:
+    """Sufficient statistics of variants, with the prior, and a null column where that has weight.
+
+    Parameters are those of `SufficientStatistics` and of `sufficient_statistics`.
+    """
+    if not 0 <= null_weight < 1:
+        raise InputError(f"null_weight: {null_weight}, from 0 to below 1 is allowed")
+    if R.informative is not None:
+        Xty, d = np.where(R.informative, Xty, 0.0), d * R.informative.astype(np.float64)
     pi = prior_weights / prior_weights.sum()
-    null_index = None
-    d: float | Floats = size - 1
-    if null_weight > 0 or informative is not None:
-        d = d * (np.ones(len(z)) if informative is None else informative.astype(np.float64))
-    if null_weight > 0:
-        null_index = len(z)
-        pi = np.append(pi * (1 - null_weight), null_weight)
-        Xty, d = np.append(Xty, 0.0), np.append(d, 0.0)
-    return SufficientStatistics(R, Xty, yty, size, pi, null_index, d)
+    if null_weight == 0:
+        return SufficientStatistics(R, Xty, yty, n, pi, None, d)
+    d = np.append(np.broadcast_to(d, Xty.shape), 0.0)
+    pi = np.append(pi * (1 - null_weight), null_weight)
+    return SufficientStatistics(R, np.append(Xty, 0.0), yty, n, pi, len(Xty), d)
 
 
 def check_z(z: npt.ArrayLike) -> Floats:
     """z-scores as a float64 vector; an InputError names the first value that is not finite."""
-    return _finite_vector("z", z)
+    return finite_vector("z", z)
 
 
 def check_n(n: float | None) -> None:
@@ -130,7 +159,7 @@ def check_prior_weights(prior_weights: npt.ArrayLike | None, p: int) -> Floats:
     """
     if prior_weights is None:
         return np.full(p, 1 / p)
-    weights = _finite_vector("prior_weights", prior_weights)
+    weights = finite_vector("prior_weights", prior_weights)
     if len(weights) != p:
         raise InputError(f"prior_weights: {len(weights)} values for {p} variants")
     if (weights < 0).any():
@@ -143,7 +172,7 @@ def check_prior_weights(prior_weights: npt.ArrayLike | None, p: int) -> Floats:
 
 def z_from_effects(bhat: npt.ArrayLike, shat: npt.ArrayLike) -> Floats:
     """Ratio of effect to standard error; an InputError where the lengths differ or a standard error is not above 0."""
-    effects, errors = _finite_vector("bhat", bhat), _finite_vector("shat", shat)
+    effects, errors = finite_vector("bhat", bhat), finite_vector("shat", shat)
     if len(effects) != len(errors):
         raise InputError(f"bhat and shat: {len(effects)} and {len(errors)} values, they must be as many")
     if (errors <= 0).any():
@@ -152,7 +181,8 @@ def z_from_effects(bhat: npt.ArrayLike, shat: npt.ArrayLike) -> Floats:
     return effects / errors
 
 
-def _finite_vector(name: str, values: npt.ArrayLike) -> Floats:
+def finite_vector(name: str, values: npt.ArrayLike) -> Floats:
+    """Values as a float64 vector; an InputError names the first that is not finite."""
     vector = np.asarray(values, dtype=np.float64)
     if vector.ndim != 1 or len(vector) == 0:
         raise InputError(f"{name}: shape {vector.shape}, a vector with one value per variant is needed")

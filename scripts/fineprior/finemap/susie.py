@@ -4,15 +4,16 @@ Wang et al. 2020 (doi:10.1111/rssb.12388); Zou et al. 2022 (doi:10.1371/journal.
 susieR 0.16.5, but max_iter is 100 as in susieR up to 0.14.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.finemap.correlation import Correlation, Floats
+from fineprior.finemap.correlation import Correlation, Correlations, Floats, PanelCorrelation
 from fineprior.finemap.credible_sets import CredibleSets, credible_sets
-from fineprior.finemap.ibss import Effects, IbssOptions, drop_null_effects, fit_effects
+from fineprior.finemap.ibss import IbssOptions, Inflation, drop_null_effects, fit_effects
 from fineprior.finemap.refinement import refine_effects
 from fineprior.finemap.sufficient import (
     SufficientStatistics,
@@ -24,8 +25,6 @@ from fineprior.finemap.sufficient import (
 )
 from fineprior.foundation.errors import InputError
 
-PRIOR_METHODS = ("optim", "EM", "simple")
-CONVERGENCE_METHODS = ("elbo", "pip")
 Z_METHODS = ("wald", "score")
 
 
@@ -77,10 +76,11 @@ class SusieFit:
 
 def susie_rss(
     z: npt.ArrayLike | None,
-    R: npt.ArrayLike,
+    R: npt.ArrayLike | Correlations,
     n: float | None,
     *,
     L: int = 10,
+    L_greedy: int | None = None,
     prior_weights: npt.ArrayLike | None = None,
     bhat: npt.ArrayLike | None = None,
     shat: npt.ArrayLike | None = None,
@@ -101,6 +101,7 @@ def susie_rss(
     convergence_method: str = "elbo",
     prior_tol: float = 1e-9,
     refine: bool = False,
+    inflation: Inflation | None = None,
 ) -> SusieFit:
     """Fine-map one locus from z-scores and correlations.
 
@@ -109,11 +110,13 @@ def susie_rss(
     z : array, shape (p,), or None
         z-scores of single-variant regressions, on the same alleles as R; None with `bhat` and `shat`.
     R : array, shape (p, p), float32 or float64
-        Signed correlations; never copied when it is contiguous. Sums are in float64.
+        Signed correlations; never copied when it is contiguous. Or what `panel_correlations` makes of genotypes.
     n : float or None
         Sample size (effective sample size for cases and controls); None stands for "large", as in susieR.
     L : int
         Largest number of effects.
+    L_greedy : int, optional
+        Start with so many effects, and fit with as many more, up to L, while every effect makes a credible set.
     prior_weights : array, shape (p,), optional
         Prior probabilities up to a factor; uniform by default. As in susieR 1.5e-8 is added to each after
         normalisation, so that a 0 excludes a variant in practice only.
@@ -148,6 +151,9 @@ def susie_rss(
         Effects with a smaller prior variance count as none.
     refine : bool
         Whether to look for a better fit from where each credible set is forbidden.
+    inflation : Inflation, optional
+        What the error of a panel's R adds to the residual variance. There is no ELBO then: convergence is that of
+        alpha and PIP, and neither `refine` nor `estimate_residual_variance` is possible.
 
     Returns
     -------
@@ -160,14 +166,15 @@ def susie_rss(
     ArithmeticError
         A value overflows or is not finite.
     """
-    _check_choice("estimate_prior_method", estimate_prior_method, PRIOR_METHODS)
-    _check_choice("convergence_method", convergence_method, CONVERGENCE_METHODS)
-    _check_choice("z_method", z_method, Z_METHODS)
-    if not 0 <= null_weight < 1:
-        raise InputError(f"null_weight: {null_weight}, from 0 to below 1 is allowed")
+    if z_method not in Z_METHODS:
+        raise InputError(f"z_method: {z_method!r}, allowed are {', '.join(Z_METHODS)}")
+    if L_greedy is not None and L_greedy < 1:
+        raise InputError(f"L_greedy: {L_greedy}, 1 or more is allowed")
+    if inflation is not None and (refine or estimate_residual_variance):
+        raise InputError("refine, estimate_residual_variance: not possible together with inflation")
     check_n(n)
     scores = _z_scores(z, bhat, shat)
-    correlation = Correlation.from_matrix(R, len(scores))
+    correlation = _correlations(R, len(scores))
     data = sufficient_statistics(
         scores,
         correlation,
@@ -186,32 +193,38 @@ def susie_rss(
         estimate_residual_variance=estimate_residual_variance,
         max_iter=max_iter,
         tol=tol,
-        convergence_method=convergence_method,
+        convergence_method=convergence_method if inflation is None else "pip",
         prior_tol=prior_tol,
     )
-    find_sets = partial(_sets, data=data, coverage=coverage, min_abs_corr=min_abs_corr)
-    effects = fit_effects(data, options)
-    drop_null_effects(effects, data, prior_tol)
-    if refine:
-        effects = refine_effects(effects, data, options, find_sets)
-    return _susie_fit(effects, data, find_sets(effects), scores, prior_tol)
-
-
-def _sets(effects: Effects, *, data: SufficientStatistics, coverage: float, min_abs_corr: float) -> CredibleSets:
-    return credible_sets(
-        effects.alpha,
-        effects.V,
-        effects.lbf,
-        data.R,
-        coverage=coverage,
-        min_abs_corr=min_abs_corr,
-        null_index=data.null_index,
+    find_sets = partial(
+        credible_sets, R=correlation, coverage=coverage, min_abs_corr=min_abs_corr, null_index=data.null_index
     )
+    step = options.L if L_greedy is None else L_greedy
+    for effects in range(step, options.L + step, step):
+        smaller = replace(options, L=min(effects, options.L))
+        fit = fit_model(data, smaller, scores, find_sets, refine=refine, inflation=inflation)
+        if len(fit.sets) < smaller.L:
+            break
+    return fit
 
 
-def _susie_fit(
-    effects: Effects, data: SufficientStatistics, sets: CredibleSets, z: Floats, prior_tol: float
+def fit_model(
+    data: SufficientStatistics,
+    options: IbssOptions,
+    z: Floats,
+    find_sets: Callable[[Floats, Floats, Floats], CredibleSets],
+    *,
+    refine: bool = False,
+    inflation: Inflation | None = None,
 ) -> SusieFit:
+    """Fit the model to sufficient statistics: what `susie_rss`, `susie` and `susie_ss` do with checked input.
+
+    `find_sets` makes credible sets of alpha, V and lbf; `z` is handed through.
+    """
+    effects = fit_effects(data, options, inflation=inflation)
+    drop_null_effects(effects, data, options.prior_tol)
+    if refine:
+        effects = refine_effects(effects, data, options, lambda one: find_sets(one.alpha, one.V, one.lbf))
     return SusieFit(
         alpha=effects.alpha,
         mu=effects.mu,
@@ -226,10 +239,18 @@ def _susie_fit(
         niter=len(effects.elbo),
         converged=effects.converged,
         null_index=data.null_index,
-        pip=effects.pip(prior_tol)[: len(z)],
-        sets=sets,
+        pip=effects.pip(options.prior_tol)[: len(z)],
+        sets=find_sets(effects.alpha, effects.V, effects.lbf),
         z=z,
     )
+
+
+def _correlations(R: npt.ArrayLike | Correlations, p: int) -> Correlations:
+    if isinstance(R, Correlation | PanelCorrelation):
+        if len(R) != p:
+            raise InputError(f"R: {len(R)} variants do not fit the {p} z-scores")
+        return R
+    return Correlation.from_matrix(np.asarray(R), p)
 
 
 def _z_scores(z: npt.ArrayLike | None, bhat: npt.ArrayLike | None, shat: npt.ArrayLike | None) -> Floats:
@@ -238,8 +259,3 @@ def _z_scores(z: npt.ArrayLike | None, bhat: npt.ArrayLike | None, shat: npt.Arr
     if z is None and bhat is not None and shat is not None:
         return z_from_effects(bhat, shat)
     raise InputError("either z, or bhat and shat, are needed")
-
-
-def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise InputError(f"{name}: {value!r}, allowed are {', '.join(allowed)}")

@@ -46,7 +46,8 @@ Further files, which are not tables:
 | `results/{study}/ld/{batch}.npz` | for each locus `<locus>/R`, float32 (variants, variants); `<locus>/variant_id` |
 | `results/{study}/sequences/{batch}.npz` | one slab of bases for each locus and the variants on it |
 | `results/{study}/embeddings/{batch}.npz` | embedding of the reference, and alternative minus reference |
-| `results/{study}/finemap/{prior}/{batch}.fits.npz` | for each locus the fields of the fit (`<locus>/alpha`, ...) |
+| `results/{study}/finemap/{prior}/{batch}.fits.npz` | fits: `<locus>/alpha`, ..., `<locus>/variant_id` |
+| `results/{study}/{prior}/fits.rds` | the fits for R: a list with an object of class "susie" for each locus |
 | `results/regions/embeddings.npz` | embeddings of the training regions |
 | `results/heads/{head}/head.safetensors` | weight and bias of the head, with the backbone's digest |
 | `results/{study}/report.html` | the report |

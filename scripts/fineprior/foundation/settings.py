@@ -92,10 +92,12 @@ class PriorSettings:
 
 @dataclass(frozen=True)
 class FinemapSettings:
-    """SuSiE-RSS with susieR's defaults."""
+    """SuSiE-RSS with susieR's defaults, and what is done about the LD of a reference panel."""
 
     max_effects: int = 10
     coverage: float = 0.95
+    further_coverage: float = 0.99
+    extend_r: float = 0.0
     min_purity: float = 0.5
     scaled_prior_variance: float = 0.2
     estimate_prior_variance: bool = True
@@ -103,6 +105,15 @@ class FinemapSettings:
     estimate_residual_variance: bool = False
     max_iterations: int = 100
     tolerance: float = 1e-4
+    model: str = "susie"
+    ld: str = "panel"
+    panel_size: int = 0
+    estimate_drift: bool = True
+    allele_switches: str = "exclude"
+    min_set_z: float = 2.0
+    min_own_share: float = 0.5
+    max_inconsistency: float = 0.5
+    fallback: bool = True
 
 
 @dataclass(frozen=True)

@@ -279,18 +279,23 @@ FINEMAP_VARIANTS = _table(
     neg_log10_p | number | -log10 of the p-value
     r_lead | number | correlation with the variant of the largest |z| in the locus
     prior | number | prior causal probability
-    pip | number | posterior inclusion probability
+    pip | number | posterior inclusion probability; NA when the variant was left out or the locus failed
+    pip_credible | number | the same over the effects that have a credible set only
     posterior_mean | number | posterior mean effect of the standardised genotype
     posterior_sd | number | its standard deviation
-    credible_set | text | credible set that holds the variant (L1, ...), NA when none""",
+    credible_set | text | credible set that holds the variant (L1, ...), NA when none
+    z_expected | number | z that the other variants and the LD let expect (kriging); NA when LD was not used
+    ld_flag | text | switched (z has the wrong sign for its LD), discordant (a partner of |r| > 0.95 has another)""",
 )
 
 CREDIBLE_SETS = _table(
     "credible_sets",
-    "The credible sets.",
+    "The credible sets, of the main coverage and (`main` is FALSE) of a further one.",
     """
     locus | text | name of the locus
     credible_set | text | number of the effect (L1, ...), as susieR names it
+    requested_coverage | number | coverage that was asked for
+    main | flag | whether that is `finemap.coverage`: what all counts of sets are about
     variants | integer | variants in the set
     coverage | number | posterior probability that the set holds its effect's causal variant
     min_abs_r | number | smallest |r| between two variants of the set (purity)
@@ -302,7 +307,9 @@ CREDIBLE_SETS = _table(
     chrom | text | chromosome
     start | integer | start of the span, 0-based
     end | integer | end of the span, exclusive
-    variant_ids | text | variants in decreasing posterior probability, separated by commas""",
+    variant_ids | text | variants in decreasing posterior probability, separated by commas
+    shared_with | text | sets of the locus, of the same coverage, that share a variant with it; NA when none
+    partners | text | further variants, of |r| above `finemap.extend_r` with one of the set; NA when none""",
 )
 
 LOCI_STATUS = _table(
@@ -310,10 +317,19 @@ LOCI_STATUS = _table(
     "How fine-mapping went, locus by locus.",
     """
     locus | text | name of the locus
-    status | text | ok, no_signal (no credible set), not_converged, failed
-    reason | text | why there is no set, or what failed; NA when ok
-    variants | integer | variants that were fine-mapped
+    status | text | ok, corrected (for the LD), single_effect (one effect, without LD), no_signal (no set), failed
+    reason | text | what was done and why, why there is no set, or what failed; NA when ok
+    remarks | text | what the diagnostics of z and LD say besides; NA when nothing
+    variants | integer | variants of the locus
+    left_out | integer | of these, left out because their alleles look switched
     credible_sets | integer | number of credible sets
+    lost_sets | integer | credible sets of SuSiE without corrections that share no variant with one of these
+    panel_size | number | people in the panel that LD is of; NA for LD of the GWAS itself, none, or a size not known
+    s | number | inconsistency of z and LD: 0 to 1 (null-mle of Zou et al. 2022); NA when LD was not used
+    s_scaled | number | the same with the variance of z free, which strong signals leave near 0
+    drift | number | estimated drift (lambda) between the populations of panel and GWAS; NA when not estimated
+    discordant_pairs | integer | pairs of variants of |r| > 0.95 with z that do not fit to one another
+    duplicates | integer | variants with an earlier one of |r| = 1
     iterations | integer | iterations of the fit
     elbo | number | evidence lower bound at the end
     lead_variant | text | variant with the largest |z|
@@ -413,6 +429,11 @@ HEAD_BASELINES = _table(
     pearson_r | number | Pearson correlation over bins of the test regions
     parameters | integer | trained parameters""",
 )
+
+
+def main_sets(credible_sets: pd.DataFrame) -> pd.DataFrame:
+    """Rows of CREDIBLE_SETS of the main coverage: each effect once."""
+    return credible_sets[credible_sets["main"]].reset_index(drop=True)
 
 
 def all_tables() -> Iterator[Table]:

@@ -2,8 +2,10 @@
 
 import logging
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -94,7 +96,11 @@ def correlation(dosages: NDArray[np.float32]) -> NDArray[np.float32]:
     return r
 
 
-def write_ld(path: str | Path, loci: Iterable[tuple[str, NDArray[np.float32], NDArray[np.str_]]]) -> None:
+def write_ld(
+    path: str | Path,
+    loci: Iterable[tuple[str, NDArray[np.float32], NDArray[np.str_]]],
+    panel_size: int | None = None,
+) -> None:
     """Write LD locus by locus, with one locus in memory at a time, as an .npz that `numpy.load` reads.
 
     Parameters
@@ -103,18 +109,25 @@ def write_ld(path: str | Path, loci: Iterable[tuple[str, NDArray[np.float32], ND
         The .npz; it holds `<locus>/R` (p, p) float32 and `<locus>/variant_id` (p,).
     loci
         For each locus its name, R, and the names of its variants.
+    panel_size
+        People that R is of, kept as `panel_size`; left out when it is None.
     """
     with (
         atomic_path(path) as temporary,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED, allowZip64=True) as archive,
     ):
+        if panel_size is not None:
+            _write_array(archive, "panel_size", np.array(panel_size))
         for locus, r, variant_ids in loci:
-            arrays = {"R": r.astype(np.float32, copy=False), "variant_id": np.asarray(variant_ids, dtype=np.str_)}
-            for name, array in arrays.items():
-                # a fixed date: same LD, same bytes
-                entry = zipfile.ZipInfo(f"{locus}/{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
-                with archive.open(entry, "w", force_zip64=True) as handle:
-                    np.lib.format.write_array(handle, array, allow_pickle=False)
+            _write_array(archive, f"{locus}/R", r.astype(np.float32, copy=False))
+            _write_array(archive, f"{locus}/variant_id", np.asarray(variant_ids, dtype=np.str_))
+
+
+def _write_array(archive: zipfile.ZipFile, name: str, array: NDArray[Any]) -> None:
+    # a fixed date: same LD, same bytes
+    entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+    with archive.open(entry, "w", force_zip64=True) as handle:
+        np.lib.format.write_array(handle, array, allow_pickle=False)
 
 
 def read_ld(path: str | Path, locus: str) -> tuple[NDArray[np.float32], NDArray[np.str_]]:
@@ -125,12 +138,25 @@ def read_ld(path: str | Path, locus: str) -> tuple[NDArray[np.float32], NDArray[
     InputError
         If the file is absent or damaged, or does not hold the locus.
     """
+    with _readable(path) as stored:
+        if f"{locus}/R" in stored:
+            return stored[f"{locus}/R"], stored[f"{locus}/variant_id"]
+    raise InputError(f"{path}: no LD of locus '{locus}'")
+
+
+def read_panel_size(path: str | Path) -> float | None:
+    """People that the LD of a file is of; None when the file does not say."""
+    with _readable(path) as stored:
+        return float(stored["panel_size"]) if "panel_size" in stored else None
+
+
+@contextmanager
+def _readable(path: str | Path) -> Iterator[Mapping[str, NDArray[Any]]]:
+    """The arrays of an LD file; an InputError where it is absent or damaged."""
     try:
         with np.load(path, allow_pickle=False) as stored:
-            if f"{locus}/R" in stored:
-                return stored[f"{locus}/R"], stored[f"{locus}/variant_id"]
+            yield stored
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except _DAMAGED as error:
         raise InputError(f"{path}: not a readable LD file ({error})") from None
-    raise InputError(f"{path}: no LD of locus '{locus}'")

@@ -23,7 +23,8 @@ def headline(results: Path, studies: list[str]) -> list[str]:
 def _findings(folder: Path) -> list[str]:
     verdict = tables.VERDICT.read(folder / "prior" / "verdict.tsv").iloc[0]
     sets = {
-        prior: tables.CREDIBLE_SETS.read(folder / prior / "credible_sets.tsv") for prior in ("uniform", "functional")
+        prior: tables.main_sets(tables.CREDIBLE_SETS.read(folder / prior / "credible_sets.tsv"))
+        for prior in ("uniform", "functional")
     }
     variants = {
         prior: tables.FINEMAP_VARIANTS.read(folder / prior / "variants.tsv.gz") for prior in ("uniform", "functional")

@@ -120,7 +120,7 @@ def _input(tables: StudyTables) -> dict[str, Any]:
     counts = pd.DataFrame(
         {prior: tables.status[prior]["status"].value_counts() for prior in SHOWN_PRIORS}
     ).fillna(0).astype(int)  # fmt: skip
-    order = {status: i for i, status in enumerate(("ok", "no_signal", "not_converged", "failed"))}
+    order = {status: i for i, status in enumerate(("ok", "corrected", "single_effect", "no_signal", "failed"))}
     counts = counts.loc[sorted(counts.index, key=lambda status: (order.get(status, len(order)), status))]
     counts = counts.reset_index(names="status")
     return {

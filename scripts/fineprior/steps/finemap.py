@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fineprior.finemap.fits import save_fits
+from fineprior.finemap.fits import FitFiles, save_fits
 from fineprior.finemap.locus import LocusFit, fit_locus
+from fineprior.finemap.locus_tables import set_rows, status_row, variant_rows
+from fineprior.finemap.rds import write_rds
 from fineprior.foundation import tables
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import FinemapSettings
-from fineprior.genetics.ld import read_ld
+from fineprior.genetics.ld import read_ld, read_panel_size
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +34,8 @@ def finemap(
     Parameters
     ----------
     variants, ld, prior
-        LOCUS_VARIANTS, LD (`<locus>/R`, `<locus>/variant_id`) and PRIOR of the batch; joined by variant_id.
+        LOCUS_VARIANTS, LD (`<locus>/R`, `<locus>/variant_id`, `panel_size`) and PRIOR of the batch; joined by
+        variant_id.
     output, credible_sets, status, fits
         FINEMAP_VARIANTS, CREDIBLE_SETS, LOCI_STATUS and the fits (npz) to write.
     settings
@@ -47,6 +50,7 @@ def finemap(
     weights = dict(iter(tables.PRIOR.read(prior).groupby("locus", sort=False)))
     kept: dict[str, LocusFit] = {}
     rows: dict[str, list[pd.DataFrame]] = {"variants": [], "sets": [], "status": []}
+    panel_size = read_panel_size(ld)
     for locus, table in loci.items():
         correlations = _correlations(ld, str(locus), table)
         table = table.assign(prior=_prior_of(weights, str(locus), table, prior))
@@ -54,21 +58,23 @@ def finemap(
             table["variant_id"].tolist(),
             table["z"].to_numpy(),
             correlations,
-            float(table["n"].median()),
+            table["n"].to_numpy(),
             table["prior"].to_numpy(),
             settings,
+            panel_size=panel_size,
         )
         lead = int(table["z"].abs().to_numpy().argmax())
-        rows["variants"].append(_variant_rows(table, fit, correlations[lead]))
-        rows["sets"].append(_set_rows(table, fit))
-        rows["status"].append(_status_row(table, fit, lead))
+        rows["variants"].append(variant_rows(table, fit, correlations[lead]))
+        rows["sets"].append(set_rows(table, fit, correlations, settings))
+        rows["status"].append(status_row(table, fit))
         kept[str(locus)] = fit
     counts = pd.Series([fit.status for fit in kept.values()], dtype="str").value_counts()
     log.info("%d loci: %s", len(kept), ", ".join(f"{count} {name}" for name, count in counts.items()) or "none")
     tables.FINEMAP_VARIANTS.write(_stacked(rows["variants"], tables.FINEMAP_VARIANTS), output)
     tables.CREDIBLE_SETS.write(_stacked(rows["sets"], tables.CREDIBLE_SETS), credible_sets)
     tables.LOCI_STATUS.write(_stacked(rows["status"], tables.LOCI_STATUS), status)
-    save_fits(fits, {locus: fit.fit for locus, fit in kept.items() if fit.fit is not None})
+    done = {locus: fit.fit for locus, fit in kept.items() if fit.fit is not None}
+    save_fits(fits, done, {locus: kept[locus].variant_ids for locus in done})
 
 
 def gather(
@@ -77,11 +83,15 @@ def gather(
     variants: list[str],
     credible_sets: list[str],
     status: list[str],
+    fits: list[str],
     output_variants: str | Path,
     output_credible_sets: str | Path,
     output_status: str | Path,
+    output_fits: str | Path,
 ) -> None:
-    """Put the tables of all batches together, in the order of loci.tsv; a locus without variants gets its status.
+    """Put the tables and fits (as rds) of all batches together, in the order of loci.tsv.
+
+    A locus without variants gets its status.
 
     Raises
     ------
@@ -97,14 +107,14 @@ def gather(
     tables.LOCI_STATUS.write(done, output_status)
     tables.FINEMAP_VARIANTS.write(_in_order(tables.FINEMAP_VARIANTS, variants, order), output_variants)
     tables.CREDIBLE_SETS.write(_in_order(tables.CREDIBLE_SETS, credible_sets, order), output_credible_sets)
+    write_rds(output_fits, FitFiles(fits, order=table["locus"].tolist()))
 
 
 def _without_variants(loci: pd.DataFrame) -> pd.DataFrame:
     """Return rows of LOCI_STATUS for loci (of a BED file) that no harmonised variant lies in."""
-    empty = loci.loc[loci["variants"] == 0, ["locus"]]
-    counts = dict.fromkeys(("variants", "credible_sets", "iterations"), 0)
-    nothing = dict.fromkeys(("elbo", "lead_z", "max_pip"), np.nan)
-    return empty.assign(status="failed", reason="no harmonised variant in it", lead_variant=None, **counts, **nothing)
+    blank = {c.name: {"integer": 0, "number": np.nan, "text": None}[c.kind] for c in tables.LOCI_STATUS.columns}
+    names = loci.loc[loci["variants"] == 0, "locus"]
+    return pd.DataFrame({**blank, "locus": names, "status": "failed", "reason": "no harmonised variant in it"})
 
 
 def _in_order(
@@ -135,64 +145,3 @@ def _prior_of(weights: dict[str, pd.DataFrame], locus: str, table: pd.DataFrame,
     if np.isnan(prior).any():
         raise InputError(f"{path}: no prior of variant {table['variant_id'].iloc[int(np.isnan(prior).argmax())]}")
     return prior
-
-
-def _variant_rows(table: pd.DataFrame, fit: LocusFit, r_lead: np.ndarray) -> pd.DataFrame:
-    members = np.full(len(table), None, dtype=object)
-    pip, mean, sd = (np.full(len(table), np.nan) for _ in range(3))
-    if fit.fit is not None:
-        alpha, mu, mu2 = (array[:, : len(table)] for array in (fit.fit.alpha, fit.fit.mu, fit.fit.mu2))
-        pip, mean = fit.fit.pip, (alpha * mu).sum(0)
-        sd = np.sqrt(np.maximum((alpha * mu2 - (alpha * mu) ** 2).sum(0), 0))
-        # A variant in several sets is listed with the purest one; credible_sets has them all.
-        for credible_set in reversed(fit.fit.sets.sets):
-            members[credible_set.variables] = credible_set.name
-    columns = table[["locus", "variant_id", "chrom", "pos", "ref", "alt", "z", "neg_log10_p", "prior"]]
-    return columns.assign(
-        r_lead=r_lead, pip=pip, posterior_mean=mean, posterior_sd=sd, credible_set=pd.Series(members, table.index)
-    )
-
-
-def _set_rows(table: pd.DataFrame, fit: LocusFit) -> pd.DataFrame:
-    rows = []
-    for credible_set in fit.fit.sets.sets if fit.fit is not None else ():
-        members = table.iloc[credible_set.variables]
-        rows.append(
-            {
-                "locus": members["locus"].iloc[0],
-                "credible_set": credible_set.name,
-                "variants": len(members),
-                "coverage": credible_set.coverage,
-                "min_abs_r": credible_set.purity.min_abs_corr,
-                "mean_abs_r": credible_set.purity.mean_abs_corr,
-                "median_abs_r": credible_set.purity.median_abs_corr,
-                "log10_bf": credible_set.log10_bayes_factor,
-                "lead_variant": members["variant_id"].iloc[0],
-                "lead_pip": float(fit.fit.pip[credible_set.variables[0]]) if fit.fit is not None else np.nan,
-                "chrom": members["chrom"].iloc[0],
-                "start": int(members["pos"].min()) - 1,
-                "end": int((members["pos"] - 1 + members["ref"].str.len()).max()),
-                "variant_ids": ",".join(members["variant_id"]),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _status_row(table: pd.DataFrame, fit: LocusFit, lead: int) -> pd.DataFrame:
-    done = fit.fit
-    return pd.DataFrame(
-        [
-            {
-                "locus": table["locus"].iloc[0],
-                "status": fit.status,
-                "reason": fit.reason or None,
-                "variants": len(table),
-                "credible_sets": len(done.sets) if done else 0,
-                "iterations": done.niter if done else 0,
-                "elbo": float(done.elbo[-1]) if done else np.nan,
-                "lead_variant": table["variant_id"].iloc[lead],
-                "lead_z": table["z"].iloc[lead],
-                "max_pip": float(done.pip.max()) if done else np.nan,
-            }
-        ]
-    )

@@ -60,7 +60,7 @@ def report(
         qc=_read(tables.SUMSTATS_QC, qc),
         comparison=_read(tables.COMPARISON, comparison),
         variants=_read_shown(tables.FINEMAP_VARIANTS, variants),
-        credible_sets=_read_shown(tables.CREDIBLE_SETS, credible_sets),
+        credible_sets={p: tables.main_sets(t) for p, t in _read_shown(tables.CREDIBLE_SETS, credible_sets).items()},
         status=_read_shown(tables.LOCI_STATUS, status),
         head_metrics=_read(tables.HEAD_METRICS, head_metrics),
         baselines=_read(tables.HEAD_BASELINES, baselines),

@@ -79,4 +79,4 @@ def compute_ld(*, variants: str, panel: str, output: str) -> None:
                 ) from None
             yield str(locus), r, rows["variant_id"].to_numpy(np.str_)
 
-    write_ld(output, loci())
+    write_ld(output, loci(), genotypes.samples)

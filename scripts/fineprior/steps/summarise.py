@@ -12,6 +12,7 @@ from fineprior.foundation.tables import (
     FINEMAP_VARIANTS,
     TRUTH,
     TRUTH_COMPARISON,
+    main_sets,
 )
 from fineprior.report.compare import calibration as calibration_table
 from fineprior.report.compare import compare_with_truth, compare_with_uniform
@@ -38,4 +39,4 @@ def _read(
     if set(variants) != set(credible_sets):
         raise InputError(f"variants of the priors {', '.join(variants)}, but sets of {', '.join(credible_sets)}")
     frames = {prior: FINEMAP_VARIANTS.read(path) for prior, path in variants.items()}
-    return frames, {prior: CREDIBLE_SETS.read(credible_sets[prior]) for prior in variants}
+    return frames, {prior: main_sets(CREDIBLE_SETS.read(credible_sets[prior])) for prior in variants}

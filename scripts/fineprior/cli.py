@@ -1,0 +1,180 @@
+"""The command line: `fineprior finemap` fine-maps one locus from files."""
+
+import argparse
+import dataclasses
+import logging
+import math
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from fineprior.foundation.errors import InputError
+from fineprior.foundation.settings import FinemapSettings
+
+DESCRIPTION = """Fine-map one locus with SuSiE: which variants are likely to be causal, given association
+statistics, LD, and (if you have one) a prior probability of each variant.
+
+Input
+  --z    tab-separated table, one row for each variant, with a header:
+           variant_id        any name; chrom:pos:ref:alt fills in position and alleles
+           z                 or beta and se (for a disease: log odds ratio)
+           n                 sample size (or --n); for cases and controls 4 / (1/cases + 1/controls)
+           chrom pos ref alt are taken over where they are there
+  --ld   correlations r (signed, not r2) among the same variants, counted on the same alleles as z:
+         a .npy matrix, an .npz with R (and variant_id), or numbers as text (plink --r square)
+  --prior  tab-separated table with variant_id and prior, 0 or more; sums to 1 or not
+
+Output, for --out PREFIX
+  PREFIX.variants.tsv.gz     PIP, posterior effect and credible set of each variant
+  PREFIX.credible_sets.tsv   credible sets, with purity and Bayes factor
+  PREFIX.loci_status.tsv     how it went: ok, corrected, single_effect, no_signal or failed, and why
+  PREFIX.fits.rds            for R: readRDS("PREFIX.fits.rds")[[1]] is an object of class "susie"
+  PREFIX.fits.npz            the same for Python
+
+LD of a reference panel is not that of your sample. By default the fit allows for that, leaves out variants whose
+alleles look switched, and falls back to one effect where LD and z contradict one another; loci_status says so.
+With LD of the very people of the GWAS, use --ld-of in_sample, which is susieR's susie_rss."""
+
+EXAMPLE = """example:
+  fineprior finemap --z locus.tsv --ld locus.npy --n 140306 --panel-size 503 --out results/locus"""
+
+# Settings of the fit: allowed values, other name, meaning.
+OPTIONS: dict[str, tuple[str | tuple[str, ...], str, str]] = {
+    "max_effects": ("[1,", "--L", "largest number of causal variants in the locus"),
+    "coverage": ("(0,1)", "", "coverage of credible sets"),
+    "further_coverage": ("[0,1)", "", "coverage of a second credible set of the same effects; 0 for none"),
+    "extend_r": ("[0,1)", "", "list variants with a larger |r| with one of a set as its partners; 0 for none"),
+    "min_purity": ("[0,1]", "--min-abs-corr", "smallest |r| between two variants of a credible set"),
+    "scaled_prior_variance": ("(0,", "", "(first) prior variance of an effect over that of the trait"),
+    "estimate_prior_variance": ("", "", "estimate the prior variance of each effect"),
+    "prior_variance_method": (("optim", "EM", "simple"), "", "how it is estimated"),
+    "estimate_residual_variance": ("", "", "estimate the residual variance; for LD of the GWAS itself only"),
+    "max_iterations": ("[1,", "--max-iter", "largest number of iterations"),
+    "tolerance": ("(0,", "--tol", "rise of the ELBO below which the fit has converged"),
+    "model": (("susie", "susie_inf"), "", "SuSiE, or SuSiE with infinitesimal effects"),
+    "ld": (
+        ("panel", "in_sample", "none"),
+        "--ld-of",
+        "whose LD it is: a panel's, or that of the GWAS itself",
+    ),
+    "panel_size": ("[0,", "", "people in the panel; 0 when not known (or from the .npz)"),
+    "estimate_drift": ("", "", "estimate how far the panel's population is from that of the GWAS"),
+    "allele_switches": (("exclude", "keep"), "", "what is done with variants whose z has the wrong sign for their LD"),
+    "min_set_z": ("[0,", "", "smallest |z| of the lead variant of a credible set (LD of a panel)"),
+    "min_own_share": ("[0,1]", "", "smallest |z| of the lead, over its |z| without the other effects (LD of a panel)"),
+    "max_inconsistency": ("[0,1]", "", "largest inconsistency of z and LD (s_scaled) at which LD is used"),
+    "fallback": ("", "", "fit one effect without LD where LD cannot be used; otherwise the locus fails"),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments of `fineprior`."""
+    top = argparse.ArgumentParser(prog="fineprior", description="Sequence-model priors for fine-mapping.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="command")
+    command = commands.add_parser(
+        "finemap",
+        help="fine-map one locus from files",
+        description=DESCRIPTION,
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    files = command.add_argument_group("files")
+    files.add_argument("--z", required=True, metavar="FILE", help="table of z-scores")
+    files.add_argument("--ld", metavar="FILE", dest="ld_file", help="LD matrix; without it one effect is fitted")
+    files.add_argument("--ld-variants", metavar="FILE", help="names of the variants of --ld, one on each line; "
+                       "needed when they are more than, or in another order than, those of --z")  # fmt: skip
+    files.add_argument("--n", type=_in("(1,", float), help="sample size, when the table has no column n")
+    files.add_argument("--prior", metavar="FILE", help="table of prior probabilities (default: all the same)")
+    files.add_argument("--out", required=True, metavar="PREFIX", help="first part of the names of what is written")
+    files.add_argument("--locus", default="locus", help="name of the locus in the tables (default: locus)")
+    _add_settings(command.add_argument_group("settings (defaults are susieR's where it has them)"))
+    return top
+
+
+def _add_settings(group: Any) -> None:
+    for field in dataclasses.fields(FinemapSettings):
+        allowed, other, meaning = OPTIONS[field.name]
+        names = [other] if other == "--ld-of" else [f"--{field.name.replace('_', '-')}", *([other] if other else [])]
+        kind: dict[str, Any]
+        if isinstance(field.default, bool):
+            kind = {"action": argparse.BooleanOptionalAction}
+        elif isinstance(allowed, tuple):
+            kind = {"choices": allowed}
+        else:
+            kind = {"metavar": "X", "type": _in(allowed, type(field.default))}
+        group.add_argument(*names, dest=field.name, default=field.default, help=f"{meaning} (%(default)s)", **kind)
+
+
+def _in(interval: str, kind: type) -> Callable[[str], Any]:
+    """What turns text into a number of an interval: "(0,1]", or "[1," for 1 and more."""
+    low, high = interval[1:].rstrip(")]").split(",")
+
+    def number(text: str) -> Any:
+        try:
+            value = kind(text)
+            above = value > float(low) if interval[0] == "(" else value >= float(low)
+            below = not high or (value < float(high) if interval[-1] == ")" else value <= float(high))
+        except ValueError:
+            above = below = False
+        if not (above and below and math.isfinite(value)):
+            raise argparse.ArgumentTypeError(f"'{text}', {_in_words(interval, kind)} is needed")
+        return value
+
+    return number
+
+
+def _in_words(interval: str, kind: type) -> str:
+    low, high = interval[1:].rstrip(")]").split(",")
+    words = "a whole number" if kind is int else "a number"
+    words += f" above {low}" if interval[0] == "(" else f" of at least {low}"
+    if high:
+        words += f" and {'below' if interval[-1] == ')' else 'at most'} {high}"
+    return words
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Returns
+    -------
+    int
+        0; 1 when the locus failed (the tables say why); 2 for wrong input, said in one line.
+    """
+    arguments = parser().parse_args(argv)
+    logging.basicConfig(level=logging.WARNING, format="fineprior finemap: %(message)s", stream=sys.stderr)
+    try:
+        return _finemap(arguments)
+    except (InputError, OSError) as error:
+        sys.stderr.write(f"fineprior finemap: error: {error}\n")
+    except MemoryError:
+        sys.stderr.write("fineprior finemap: error: the LD matrix does not fit into memory\n")
+    return 2
+
+
+def _finemap(arguments: argparse.Namespace) -> int:
+    from fineprior.steps.finemap_files import finemap_files
+
+    settings = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(FinemapSettings)}
+    if arguments.ld_variants and not arguments.ld_file:
+        raise InputError("--ld-variants: there is no --ld that they are of")
+    fit = finemap_files(
+        z=arguments.z,
+        ld=arguments.ld_file,
+        out=arguments.out,
+        n=arguments.n,
+        settings=FinemapSettings(**settings | ({} if arguments.ld_file else {"ld": "none"})),
+        ld_variants=arguments.ld_variants,
+        prior=arguments.prior,
+        locus=arguments.locus,
+    )
+    sets = len(fit.fit.sets) if fit.fit is not None else 0
+    because = f" ({fit.reason})" if fit.reason else ""
+    sys.stdout.write(f"{arguments.locus}: {fit.status}{because}; {sets} credible set{'' if sets == 1 else 's'}\n")
+    sys.stdout.writelines(f"  {remark}\n" for remark in fit.remarks)
+    sys.stdout.write(f"written: {arguments.out}.variants.tsv.gz and beside it\n")
+    return int(fit.fit is None)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

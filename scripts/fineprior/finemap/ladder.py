@@ -1,0 +1,294 @@
+"""How a locus is fitted when its LD may be wrong: step by step down, to a model that needs less of it.
+
+1. SuSiE with the LD as given: the fit for LD of the GWAS itself, and what the next step is compared with.
+2. SuSiE with the error of a reference panel, without variants whose alleles look switched, and without credible sets
+   that owe most of their evidence to the subtraction of others.
+3. One effect, without LD.
+"""
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fineprior.finemap.correlation import Correlation, Floats
+from fineprior.finemap.credible_sets import CredibleSet
+from fineprior.finemap.infinitesimal import susie_inf
+from fineprior.finemap.ld_mismatch import LdDiagnostics, Matrix, diagnose_ld
+from fineprior.finemap.panel_error import PanelError
+from fineprior.finemap.single_signal import single_signal
+from fineprior.finemap.susie import SusieFit, susie_rss
+from fineprior.foundation.errors import InputError
+from fineprior.foundation.settings import FinemapSettings
+
+Indices = npt.NDArray[np.intp]
+
+# A diagonal this near to 1 is that of a correlation matrix: no copy is made.
+ROUNDING = 1e-4
+
+
+@dataclass(frozen=True)
+class LostSet:
+    """A credible set of SuSiE without corrections that the fit does not have: its lead variant, and z of that."""
+
+    lead: int
+    z: float
+
+
+@dataclass(frozen=True)
+class LadderFit:
+    """The fit of a locus and the way to it.
+
+    Attributes
+    ----------
+    step : {"susie", "corrected", "single_effect"}
+    reasons : tuple of str
+        Why it is not the first step; empty when it is, or when the corrections changed nothing.
+    fit : SusieFit
+        Over all variants; those left out have no posterior probability.
+    diagnostics : LdDiagnostics or None
+        None when R cannot be read, or is not to be.
+    panel_size : float
+        People in the panel, as the fit took it; infinite when it took none.
+    drift : float
+        Lambda of the panel's population; NaN when it was not estimated.
+    left_out : ndarray of int
+        Variants that were not fitted.
+    lost : tuple of LostSet
+    """
+
+    step: str
+    reasons: tuple[str, ...]
+    fit: SusieFit
+    diagnostics: LdDiagnostics | None = None
+    panel_size: float = math.inf
+    drift: float = math.nan
+    left_out: Indices = field(default_factory=lambda: np.empty(0, np.intp))
+    lost: tuple[LostSet, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Locus:
+    """The variants of a locus that are fitted."""
+
+    z: Floats
+    R: Matrix
+    n: float
+    prior_weights: Floats | None
+    panel_size: float
+
+
+class _StepDownError(Exception):
+    """A step does not hold; its message says why."""
+
+
+def climb_down(
+    z: Floats,
+    R: Matrix | None,
+    n: float,
+    prior_weights: Floats | None,
+    panel_size: float,
+    settings: FinemapSettings,
+) -> LadderFit:
+    """Fit a locus on the first step that holds.
+
+    Parameters
+    ----------
+    z : ndarray, shape (p,)
+    R : ndarray, shape (p, p), or None
+        Signed correlations; None when there are none.
+    n : float
+    prior_weights : ndarray, shape (p,), or None
+    panel_size : float
+        People in the panel that R is of; infinite for the LD of the GWAS itself, or when it is not known.
+    settings : FinemapSettings
+
+    Raises
+    ------
+    InputError
+        z, n or prior weights are bad, or a step does not hold and `settings.fallback` is off.
+    ArithmeticError
+        A value overflows in the last step too.
+    """
+    # The last step goes first: what it cannot read is no matter of LD.
+    single = single_signal(z, n, prior_weights=prior_weights, **_shared(settings))
+    diagnostics = None
+    try:
+        if R is None or settings.ld == "none":
+            raise _StepDownError("no LD")
+        R = _readable(R, len(z))
+        diagnostics = diagnose_ld(z, R, n, panel_size)
+        return _with_ld(_Locus(z, R, n, prior_weights, panel_size), diagnostics, settings)
+    except _StepDownError as why:
+        if not settings.fallback:
+            raise InputError(str(why)) from None
+        return LadderFit("single_effect", (str(why),), single, diagnostics)
+
+
+def _readable(R: Matrix, p: int) -> Matrix:
+    try:
+        correlation = Correlation.from_matrix(R, p)
+    except InputError as error:
+        raise _StepDownError(str(error)) from None
+    if correlation.scale is None or np.abs(correlation.scale - 1).max() < ROUNDING:
+        return correlation.matrix
+    return correlation.matrix * correlation.scale[:, None] * correlation.scale
+
+
+def _with_ld(whole: _Locus, diagnostics: LdDiagnostics, settings: FinemapSettings) -> LadderFit:
+    """The first or second step."""
+    if diagnostics.squared:
+        raise _StepDownError("R has small values and none is negative, as if r² were given in place of r")
+    left_out, reasons, s = np.empty(0, np.intp), [], diagnostics.s_scaled
+    if settings.allele_switches == "exclude" and diagnostics.switched.any():
+        left_out = np.flatnonzero(diagnostics.switched)
+        variants = "1 variant" if len(left_out) == 1 else f"{len(left_out)} variants"
+        reasons.append(f"{variants} left out whose z has the wrong sign for the LD (switched alleles?)")
+    locus = _without(whole, left_out)
+    if len(left_out):
+        s = diagnose_ld(locus.z, locus.R, locus.n, locus.panel_size).s_scaled
+    if s > settings.max_inconsistency:
+        raise _StepDownError(f"z and R do not belong together: s_scaled {s:.3g} above {settings.max_inconsistency:g}")
+    plain, trouble = _attempt(locus, settings, None)
+    if settings.ld == "in_sample" and plain is not None:
+        step = "corrected" if reasons else "susie"
+        return LadderFit(step, tuple(reasons), _whole(plain, whole, left_out), diagnostics, left_out=left_out)
+    if trouble:
+        reasons.append(f"SuSiE without corrections: {trouble}")
+    drifts = settings.model == "susie" and (settings.estimate_drift or settings.ld == "in_sample")
+    error = PanelError(locus.panel_size, estimate_drift=drifts)
+    fit = _trusted(locus, settings, error)
+    lost = _lost(plain, fit, locus.z)
+    kept = np.delete(np.arange(len(whole.z)), left_out)
+    return LadderFit(
+        "corrected",
+        tuple(reasons),
+        _whole(fit, whole, left_out),
+        diagnostics,
+        locus.panel_size,
+        error.drift if drifts else math.nan,
+        left_out,
+        tuple(LostSet(int(kept[one.lead]), one.z) for one in lost),
+    )
+
+
+def _trusted(locus: _Locus, settings: FinemapSettings, error: PanelError) -> SusieFit:
+    """The fit with the panel's error whose credible sets all show in their own z-scores.
+
+    A set that does not is an artefact of LD that has already spoilt the others: the locus is fitted again with as
+    many effects as there are other sets.
+    """
+    L = settings.max_effects
+    while True:
+        error.drift = 0.0
+        fit, trouble = _attempt(locus, replace(settings, max_effects=L), error)
+        if fit is None:
+            raise _StepDownError(f"SuSiE with the error of the panel: {trouble}")
+        trusted = sum(_shows(found, fit, locus, settings) for found in fit.sets.sets)
+        if trusted == len(fit.sets):
+            return fit
+        if L == 1:
+            reason = f"the set is led by a variant of |z| below {settings.min_set_z:g}"
+            return replace(fit, sets=replace(fit.sets, sets=(), reason=reason))
+        L = max(trusted, 1)
+
+
+def _shows(found: CredibleSet, fit: SusieFit, locus: _Locus, settings: FinemapSettings) -> bool:
+    """Whether the lead of a set has a z of its own, and not only once the other effects are subtracted."""
+    lead = found.variables[0]
+    own = abs(float(locus.z[lead]))
+    if own < settings.min_set_z:
+        return False
+    others = (fit.alpha * fit.mu).sum(axis=0) - fit.alpha[found.effect - 1] * fit.mu[found.effect - 1]
+    explained = math.sqrt(locus.n - 1) * float(locus.R[lead].astype(np.float64) @ others)
+    return own >= settings.min_own_share * abs(float(locus.z[lead]) - explained)
+
+
+def _attempt(locus: _Locus, settings: FinemapSettings, error: PanelError | None) -> tuple[SusieFit | None, str]:
+    """A converged fit, or None and why there is none."""
+    try:
+        fit = _fit(locus, settings, error)
+    except (InputError, ArithmeticError) as trouble:
+        return None, str(trouble)
+    if not fit.converged:
+        return None, f"no convergence in {fit.niter} iterations"
+    return fit, ""
+
+
+def _fit(locus: _Locus, settings: FinemapSettings, error: PanelError | None) -> SusieFit:
+    if settings.model == "susie_inf" and (error is not None or settings.ld == "in_sample"):
+        return susie_inf(
+            locus.z,
+            locus.R,
+            locus.n,
+            L=settings.max_effects,
+            prior_weights=locus.prior_weights,
+            max_iter=settings.max_iterations,
+            **_shared(settings),
+        ).sparse
+    return susie_rss(
+        locus.z,
+        locus.R,
+        locus.n,
+        L=settings.max_effects,
+        prior_weights=locus.prior_weights,
+        estimate_prior_method=settings.prior_variance_method,
+        estimate_residual_variance=settings.estimate_residual_variance and error is None,
+        max_iter=settings.max_iterations,
+        tol=settings.tolerance,
+        inflation=error,
+        **_shared(settings),
+    )
+
+
+def _shared(settings: FinemapSettings) -> dict[str, Any]:
+    return {
+        "coverage": settings.coverage,
+        "min_abs_corr": settings.min_purity,
+        "scaled_prior_variance": settings.scaled_prior_variance,
+        "estimate_prior_variance": settings.estimate_prior_variance,
+    }
+
+
+def _lost(plain: SusieFit | None, fit: SusieFit, z: Floats) -> list[LostSet]:
+    """Sets of the plain fit that share no variant with one of the fit."""
+    present = {int(variable) for found in fit.sets.sets for variable in found.variables}
+    sets = plain.sets.sets if plain is not None else ()
+    leads = [int(found.variables[0]) for found in sets if present.isdisjoint(found.variables.tolist())]
+    return [LostSet(lead, float(z[lead])) for lead in leads]
+
+
+def _without(locus: _Locus, left_out: Indices) -> _Locus:
+    if not len(left_out):
+        return locus
+    kept = np.delete(np.arange(len(locus.z)), left_out)
+    weights = None if locus.prior_weights is None else locus.prior_weights[kept]
+    return replace(locus, z=locus.z[kept], R=locus.R[np.ix_(kept, kept)], prior_weights=weights)
+
+
+def _whole(fit: SusieFit, whole: _Locus, left_out: Indices) -> SusieFit:
+    """The fit over all variants of the locus; those that were left out have probability and effect 0."""
+    if not len(left_out):
+        return fit
+    p = len(whole.z)
+    kept = np.delete(np.arange(p), left_out)
+
+    def spread(values: Floats) -> Floats:
+        filled = np.zeros((*values.shape[:-1], p))
+        filled[..., kept] = values
+        return filled
+
+    sets = tuple(replace(found, variables=kept[found.variables]) for found in fit.sets.sets)
+    return replace(
+        fit,
+        alpha=spread(fit.alpha),
+        mu=spread(fit.mu),
+        mu2=spread(fit.mu2),
+        lbf_variable=spread(fit.lbf_variable),
+        pi=spread(fit.pi),
+        pip=spread(fit.pip),
+        sets=replace(fit.sets, sets=sets),
+        z=whole.z,
+    )

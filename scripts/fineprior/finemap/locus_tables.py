@@ -1,0 +1,176 @@
+"""The rows of a fine-mapped locus in the tables FINEMAP_VARIANTS, CREDIBLE_SETS and LOCI_STATUS."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from fineprior.finemap.correlation import Correlation
+from fineprior.finemap.credible_sets import CredibleSet, CredibleSets, credible_sets
+from fineprior.finemap.locus import LocusFit
+from fineprior.finemap.susie import SusieFit
+from fineprior.foundation.settings import FinemapSettings
+
+Matrix = npt.NDArray[Any]
+
+
+def variant_rows(table: pd.DataFrame, fit: LocusFit, r_lead: Matrix | float) -> pd.DataFrame:
+    """Rows of FINEMAP_VARIANTS.
+
+    Parameters
+    ----------
+    table
+        LOCUS_VARIANTS of the locus, with a column `prior`.
+    fit
+        What became of it.
+    r_lead
+        Correlation of each variant with that of the largest |z|.
+    """
+    members = np.full(len(table), None, dtype=object)
+    pip, credible, mean, sd = (np.full(len(table), np.nan) for _ in range(4))
+    if fit.fit is not None:
+        alpha, mu, mu2 = (array[:, : len(table)] for array in (fit.fit.alpha, fit.fit.mu, fit.fit.mu2))
+        pip, mean = fit.fit.pip.copy(), (alpha * mu).sum(0)
+        sd = np.sqrt(np.maximum((alpha * mu2 - (alpha * mu) ** 2).sum(0), 0))
+        effects = [found.effect - 1 for found in fit.fit.sets.sets]
+        credible = 1 - np.prod(1 - alpha[effects], axis=0)
+        # A variant in several sets is listed with the purest one; credible_sets has them all.
+        for credible_set in reversed(fit.fit.sets.sets):
+            members[credible_set.variables] = credible_set.name
+    expected, flags = np.full(len(table), np.nan), np.full(len(table), None, dtype=object)
+    if fit.ladder is not None:
+        for values in (pip, credible, mean, sd):
+            values[fit.ladder.left_out] = np.nan
+        if fit.ladder.diagnostics is not None:
+            expected = fit.ladder.diagnostics.conditional_mean
+            flags[fit.ladder.diagnostics.discordant] = "discordant"
+            flags[fit.ladder.diagnostics.switched] = "switched"
+    columns = table[["locus", "variant_id", "chrom", "pos", "ref", "alt", "z", "neg_log10_p", "prior"]]
+    return columns.assign(
+        r_lead=r_lead,
+        pip=pip,
+        pip_credible=credible,
+        posterior_mean=mean,
+        posterior_sd=sd,
+        credible_set=pd.Series(members, table.index),
+        z_expected=expected,
+        ld_flag=pd.Series(flags, table.index),
+    )
+
+
+def set_rows(table: pd.DataFrame, fit: LocusFit, R: Matrix | None, settings: FinemapSettings) -> pd.DataFrame:
+    """Rows of CREDIBLE_SETS: the sets of the main coverage, then those of the further one.
+
+    Parameters
+    ----------
+    table, fit
+        As for `variant_rows`.
+    R : ndarray, shape (p, p), or None
+        Correlations as they were given to the fit.
+    settings
+        `further_coverage`, `extend_r`.
+    """
+    if fit.fit is None or fit.ladder is None:
+        return pd.DataFrame()
+    R = None if fit.ladder.step == "single_effect" else R
+    found = [fit.fit.sets]
+    if len(fit.fit.sets) and settings.further_coverage not in (0, settings.coverage):
+        found.append(further_sets(fit.fit, R, settings.further_coverage))
+    rows = []
+    for main, sets in zip((True, False), found, strict=False):
+        for one in sets.sets:
+            others = [other.name for other in sets.sets if other is not one and _share(one, other)]
+            rows.append(
+                _set_row(table, fit.fit, one)
+                | {
+                    "requested_coverage": sets.requested_coverage,
+                    "main": main,
+                    "shared_with": ",".join(others) or None,
+                    "partners": ",".join(_partners(table, one, R, settings.extend_r)) or None,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def further_sets(fit: SusieFit, R: Matrix | None, coverage: float) -> CredibleSets:
+    """Credible sets of another coverage, of the effects of a fit that have one of the main coverage."""
+    correlation = None if R is None else Correlation.from_matrix(R, len(fit.pip))
+    found = credible_sets(
+        fit.alpha,
+        fit.V,
+        fit.lbf,
+        correlation,
+        coverage=coverage,
+        min_abs_corr=fit.sets.min_abs_corr,
+        null_index=fit.null_index,
+    )
+    effects = {one.effect for one in fit.sets.sets}
+    return replace(found, sets=tuple(one for one in found.sets if one.effect in effects))
+
+
+def _share(one: CredibleSet, other: CredibleSet) -> bool:
+    return bool(np.intersect1d(one.variables, other.variables).size)
+
+
+def _partners(table: pd.DataFrame, one: CredibleSet, R: Matrix | None, extend_r: float) -> list[str]:
+    """Variants outside of the set with |r| above the bound with one of the set, the largest first."""
+    if R is None or extend_r == 0:
+        return []
+    largest = np.abs(R[one.variables]).max(axis=0)
+    largest[one.variables] = 0
+    order = np.argsort(-largest, kind="stable")
+    return [table["variant_id"].iloc[j] for j in order[: int((largest > extend_r).sum())]]
+
+
+def _set_row(table: pd.DataFrame, fit: SusieFit, one: CredibleSet) -> dict[str, Any]:
+    members = table.iloc[one.variables]
+    return {
+        "locus": members["locus"].iloc[0],
+        "credible_set": one.name,
+        "variants": len(members),
+        "coverage": one.coverage,
+        "min_abs_r": one.purity.min_abs_corr,
+        "mean_abs_r": one.purity.mean_abs_corr,
+        "median_abs_r": one.purity.median_abs_corr,
+        "log10_bf": one.log10_bayes_factor,
+        "lead_variant": members["variant_id"].iloc[0],
+        "lead_pip": float(fit.pip[one.variables[0]]),
+        "chrom": members["chrom"].iloc[0],
+        "start": max(int(members["pos"].min()) - 1, 0),
+        "end": max(int((members["pos"] - 1 + members["ref"].str.len().fillna(0)).max()), 0),
+        "variant_ids": ",".join(members["variant_id"]),
+    }
+
+
+def status_row(table: pd.DataFrame, fit: LocusFit) -> pd.DataFrame:
+    """The row of LOCI_STATUS; parameters as for `variant_rows`."""
+    lead = int(table["z"].abs().to_numpy().argmax())
+    done, ladder = fit.fit, fit.ladder
+    found = ladder.diagnostics if ladder else None
+    return pd.DataFrame(
+        [
+            {
+                "locus": table["locus"].iloc[0],
+                "status": fit.status,
+                "reason": fit.reason or None,
+                "remarks": "; ".join(fit.remarks) or None,
+                "variants": len(table),
+                "left_out": len(ladder.left_out) if ladder else 0,
+                "credible_sets": len(done.sets) if done else 0,
+                "lost_sets": len(ladder.lost) if ladder else 0,
+                "panel_size": ladder.panel_size if ladder and np.isfinite(ladder.panel_size) else np.nan,
+                "s": found.s if found else np.nan,
+                "s_scaled": found.s_scaled if found else np.nan,
+                "drift": ladder.drift if ladder else np.nan,
+                "discordant_pairs": found.discordant_pairs if found else 0,
+                "duplicates": found.duplicates if found else 0,
+                "iterations": done.niter if done else 0,
+                "elbo": float(done.elbo[-1]) if done else np.nan,
+                "lead_variant": table["variant_id"].iloc[lead],
+                "lead_z": table["z"].iloc[lead],
+                "max_pip": float(done.pip.max()) if done else np.nan,
+            }
+        ]
+    )

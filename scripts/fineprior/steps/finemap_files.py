@@ -1,0 +1,237 @@
+"""Fine-mapping of one locus from files that the user has: z-scores, LD, perhaps a prior. No workflow is needed."""
+
+import logging
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.special import log_ndtr
+
+from fineprior.finemap.fits import save_fits
+from fineprior.finemap.locus import LocusFit, fit_locus
+from fineprior.finemap.locus_tables import set_rows, status_row, variant_rows
+from fineprior.finemap.rds import write_rds
+from fineprior.foundation.errors import InputError
+from fineprior.foundation.settings import FinemapSettings
+from fineprior.foundation.tables import CREDIBLE_SETS, FINEMAP_VARIANTS, LOCI_STATUS
+
+log = logging.getLogger(__name__)
+
+Matrix = npt.NDArray[Any]
+
+
+def finemap_files(
+    *,
+    z: str | Path,
+    ld: str | Path | None,
+    out: str,
+    n: float | None,
+    settings: FinemapSettings,
+    ld_variants: str | Path | None = None,
+    prior: str | Path | None = None,
+    locus: str = "locus",
+) -> LocusFit:
+    """Fine-map a locus and write its tables and its fit.
+
+    Parameters
+    ----------
+    z
+        Table with variant_id, and z or beta and se; perhaps n, and chrom, pos, ref, alt (otherwise taken from names
+        of the form chrom:pos:ref:alt).
+    ld
+        Signed correlations: .npy; .npz with `R` (or `<locus>/R`), perhaps `variant_id` and `panel_size`; or text.
+        None for one effect without LD.
+    out
+        Written are <out>.variants.tsv.gz, .credible_sets.tsv, .loci_status.tsv, .fits.npz and .fits.rds.
+    n
+        Sample size, where the table has no column n.
+    settings
+        Settings of the fit.
+    ld_variants
+        Names of the variants of `ld`, one on each line; without them (here or in the .npz) the order is that of z.
+    prior
+        Table with variant_id and prior, of every variant of `z`.
+    locus
+        Name of the locus in the tables, and in an .npz of several loci.
+
+    Raises
+    ------
+    InputError
+        A file cannot be read, or files do not fit to one another.
+    """
+    table = read_z(z, n).assign(locus=locus)
+    R, panel_size = (None, None) if ld is None else read_correlations(ld, table["variant_id"], ld_variants, locus)
+    table["prior"] = 1 / len(table) if prior is None else read_prior(prior, table["variant_id"])
+    fit = fit_locus(
+        table["variant_id"].tolist(),
+        table["z"].to_numpy(),
+        R,
+        table["n"].to_numpy(),
+        None if prior is None else table["prior"].to_numpy(),
+        settings,
+        panel_size=panel_size,
+    )
+    table["prior"] /= table["prior"].sum()
+    r_lead = np.full(len(table), np.nan) if R is None else R[int(table["z"].abs().to_numpy().argmax())]
+    sets = set_rows(table, fit, R, settings)
+    FINEMAP_VARIANTS.write(variant_rows(table, fit, r_lead), f"{out}.variants.tsv.gz")
+    CREDIBLE_SETS.write(CREDIBLE_SETS.empty() if sets.empty else sets, f"{out}.credible_sets.tsv")
+    LOCI_STATUS.write(status_row(table, fit), f"{out}.loci_status.tsv")
+    done = {} if fit.fit is None else {locus: fit.fit}
+    save_fits(f"{out}.fits.npz", done, {locus: fit.variant_ids})
+    write_rds(f"{out}.fits.rds", {name: (one, fit.variant_ids) for name, one in done.items()})
+    return fit
+
+
+def read_z(path: str | Path, n: float | None) -> pd.DataFrame:
+    """A table of z-scores with the columns variant_id, z, n, neg_log10_p, chrom, pos, ref and alt.
+
+    Where neither columns nor names tell position and alleles, they are NA and pos is 0.
+    """
+    table = _read_table(path, ["variant_id"])
+    if "z" in table:
+        z = _numbers(table, "z", path)
+    elif {"beta", "se"} <= set(table):
+        se = _numbers(table, "se", path, lambda values: values > 0, "above 0")
+        z = _numbers(table, "beta", path) / se
+    else:
+        raise InputError(f"{path}: a column z is needed, or beta and se; it has {', '.join(table)}")
+    if "n" in table:
+        size = _numbers(table, "n", path, lambda values: values > 1, "a sample size above 1")
+    elif n is None:
+        raise InputError(f"{path}: no column n; give the sample size with --n")
+    elif not n > 1:
+        raise InputError(f"--n: {n:g}, a sample size above 1 is needed")
+    else:
+        size = np.full(len(table), float(n))
+    made = pd.DataFrame({"variant_id": table["variant_id"], "z": z, "n": size})
+    made["neg_log10_p"] = -(np.log(2) + log_ndtr(-np.abs(z))) / np.log(10)
+    return made.assign(**_places(table, path))
+
+
+def _places(table: pd.DataFrame, path: str | Path) -> dict[str, Any]:
+    if {"chrom", "pos", "ref", "alt"} <= set(table):
+        whole = "a whole number, 1 or more"
+        pos = _numbers(table, "pos", path, lambda values: (values >= 1) & (values == np.floor(values)), whole)
+        return {"chrom": table["chrom"], "pos": pos.astype(np.int64), "ref": table["ref"], "alt": table["alt"]}
+    parts = table["variant_id"].str.extract(r"^([^:]+):([1-9]\d{0,9}):([A-Za-z]+):([A-Za-z]+)$")
+    if parts.isna().to_numpy().any():
+        return {"chrom": None, "pos": 0, "ref": None, "alt": None}
+    return {"chrom": parts[0], "pos": parts[1].astype(np.int64), "ref": parts[2], "alt": parts[3]}
+
+
+def read_prior(path: str | Path, variant_ids: pd.Series) -> npt.NDArray[np.float64]:
+    """Prior weights of the variants, shape (p,); further variants of the table are left out with a count."""
+    table = _read_table(path, ["variant_id", "prior"])
+    weights = _numbers(table, "prior", path, lambda values: values >= 0, "0 or more")
+    further = int((~table["variant_id"].isin(variant_ids)).sum())
+    rows = pd.Index(table["variant_id"]).get_indexer(pd.Index(variant_ids))
+    if (rows < 0).any():
+        raise InputError(f"{path}: no prior of {_named(variant_ids[rows < 0])}; every variant needs one")
+    if further:
+        log.warning("%s: %d variants that have no z are left out", path, further)
+    found = weights[rows]
+    if not found.any():
+        raise InputError(f"{path}: the prior is 0 for all variants")
+    return found
+
+
+def read_correlations(
+    path: str | Path, variant_ids: pd.Series, names: str | Path | None = None, locus: str = "locus"
+) -> tuple[Matrix, float | None]:
+    """R in the order of the variants, shape (p, p), and the people that it is of (None when the file does not say)."""
+    arrays = _read_arrays(path, locus)
+    R, size = arrays["R"], arrays.get("panel_size")
+    if R.ndim != 2 or R.shape[0] != R.shape[1] or R.dtype.kind not in "fiu":
+        raise InputError(f"{path}: shape {R.shape} of {R.dtype}, a square matrix of numbers is needed")
+    ids = arrays.get("variant_id") if names is None else np.array(_lines(names), np.str_)
+    if ids is None:
+        if len(R) != len(variant_ids):
+            raise InputError(
+                f"{path}: {len(R)} variants, but {len(variant_ids)} z-scores; say which they are with --ld-variants"
+            )
+    else:
+        where = path if names is None else names
+        if len(ids) != len(R):
+            raise InputError(f"{where}: {len(ids)} names for the {len(R)} variants of {path}")
+        index = pd.Index(ids)
+        if index.has_duplicates:
+            raise InputError(f"{where}: {index[index.duplicated()][0]} is there more than once")
+        rows = index.get_indexer(pd.Index(variant_ids))
+        if (rows < 0).any():
+            raise InputError(f"{where}: no LD of {_named(variant_ids[rows < 0])}")
+        if not np.array_equal(rows, np.arange(len(R))):
+            R = R[np.ix_(rows, rows)]
+    return R, None if size is None else float(size)
+
+
+def _read_arrays(path: str | Path, locus: str) -> dict[str, Matrix]:
+    """`R`, and `variant_id` and `panel_size` where the file has them."""
+    try:
+        if Path(path).suffix not in {".npy", ".npz"}:
+            return {"R": np.loadtxt(path, ndmin=2)}
+        stored = np.load(path, allow_pickle=False)
+        if isinstance(stored, np.ndarray):
+            return {"R": stored}
+        with stored:
+            folder = f"{locus}/" if f"{locus}/R" in stored else ""
+            if f"{folder}R" not in stored:
+                raise InputError(f"{path}: no array R or {locus}/R; it has {', '.join(stored.files) or 'none'}")
+            keys = {"R": f"{folder}R", "variant_id": f"{folder}variant_id", "panel_size": "panel_size"}
+            return {name: stored[key] for name, key in keys.items() if key in stored}
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        reason = str(error).splitlines()[0] if str(error) else "empty"
+        raise InputError(f"{path}: not a readable matrix ({reason}); .npy, .npz or plain numbers as text") from None
+
+
+def _read_table(path: str | Path, needed: list[str]) -> pd.DataFrame:
+    """A tab-separated table as text, with these columns and each variant once."""
+    try:
+        table = pd.read_csv(path, sep="\t", dtype="str", keep_default_na=False)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, EOFError, ValueError, pd.errors.ParserError) as error:
+        raise InputError(f"{path}: not a readable table ({str(error).splitlines()[0]})") from None
+    missing = [name for name in needed if name not in table]
+    if missing:
+        raise InputError(f"{path}: no column {missing[0]}; it has {', '.join(table)} (tabs between columns?)")
+    if table.empty:
+        raise InputError(f"{path}: no variants")
+    twice = table["variant_id"][table["variant_id"].duplicated()]
+    if len(twice):
+        raise InputError(f"{path}: variant {twice.iloc[0]} is there more than once")
+    return table
+
+
+def _numbers(
+    table: pd.DataFrame,
+    column: str,
+    path: str | Path,
+    allowed: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.bool_]] = np.isfinite,
+    meaning: str = "a number",
+) -> npt.NDArray[np.float64]:
+    values = pd.to_numeric(table[column], errors="coerce").to_numpy(np.float64)
+    bad = np.flatnonzero(~(np.isfinite(values) & allowed(values)))
+    if len(bad):
+        first = table.iloc[bad[0]]
+        more = f" ({len(bad)} such rows)" if len(bad) > 1 else ""
+        where = f"{path}, line {bad[0] + 2}: {column} of {first['variant_id']}"
+        raise InputError(f"{where} is '{first[column]}', {meaning} is needed{more}")
+    return values
+
+
+def _lines(path: str | Path) -> list[str]:
+    try:
+        return Path(path).read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a readable list of names ({error})") from None
+
+
+def _named(ids: pd.Series) -> str:
+    return f"variant {ids.iloc[0]}" + (f" and {len(ids) - 1} more" if len(ids) > 1 else "")

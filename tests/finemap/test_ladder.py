@@ -1,0 +1,148 @@
+"""The steps of the ladder: which one is taken, and what each leaves."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fineprior.finemap.ladder import climb_down
+from fineprior.finemap.single_signal import single_signal
+from fineprior.finemap.susie import susie_rss
+from fineprior.foundation.errors import InputError
+from fineprior.foundation.settings import FinemapSettings
+
+N, P, PANEL = 50_000, 80, 300
+PANEL_LD = FinemapSettings()
+IN_SAMPLE = FinemapSettings(ld="in_sample")
+AS_GIVEN = FinemapSettings(min_set_z=0.0, min_own_share=0.0, estimate_drift=False)
+
+
+def people(count, rng):
+    """Variants in LD that falls off along the locus."""
+    genotypes = rng.normal(size=(count, P))
+    for j in range(1, P):
+        genotypes[:, j] = 0.85 * genotypes[:, j - 1] + np.sqrt(1 - 0.85**2) * genotypes[:, j]
+    return genotypes
+
+
+@pytest.fixture(scope="module")
+def locus():
+    """z of a strong and a weaker signal, R of the GWAS, and R of a small panel of others."""
+    rng = np.random.default_rng(6)
+    R = np.corrcoef(people(20_000, rng).T)
+    b = np.zeros(P)
+    b[[20, 60]] = 40, 16
+    z = R @ b + np.linalg.cholesky(R) @ rng.normal(size=P)
+    return z, R, np.corrcoef(people(PANEL, rng).T)
+
+
+def leads(fit):
+    return sorted(int(found.variables[0]) for found in fit.sets.sets)
+
+
+def test_ld_of_the_gwas_is_plain_susie(locus):
+    z, R, _ = locus
+    found = climb_down(z, R, N, None, np.inf, IN_SAMPLE)
+    assert (found.step, found.reasons, found.lost) == ("susie", (), ())
+    assert np.array_equal(found.fit.pip, susie_rss(z, R, N).pip)
+    assert leads(found.fit) == [20, 60]
+
+
+def test_a_panel_costs_the_false_sets_and_only_these(locus):
+    z, _, panel = locus
+    plain = susie_rss(z, panel, N)
+    found = climb_down(z, panel, N, None, PANEL, PANEL_LD)
+    assert len(plain.sets) > 2
+    assert found.step == "corrected"
+    assert leads(found.fit) == [20, 60]
+    assert {one.lead for one in found.lost} == set(leads(plain)) - {20, 60}
+    assert [one.z for one in found.lost] == [z[one.lead] for one in found.lost]
+
+
+def test_without_panel_error_it_is_plain_susie(locus):
+    z, R, _ = locus
+    found = climb_down(z, R, N, None, np.inf, AS_GIVEN)
+    assert found.fit.pip == pytest.approx(susie_rss(z, R, N, convergence_method="pip").pip, abs=1e-6)
+    assert np.isnan(found.drift)
+    assert found.lost == ()
+
+
+def test_a_set_without_a_z_of_its_own_is_not_kept():
+    """Two effects that hide one another in LD of 0.8: the second shows only once the first is subtracted."""
+    R = np.array([[1, 0.8, 0], [0.8, 1, 0], [0, 0, 1.0]])
+    z = R @ [15.0, -13.0, 0]
+    assert leads(climb_down(z, R, N, None, np.inf, AS_GIVEN).fit) == [0, 1]
+    kept = climb_down(z, R, N, None, np.inf, replace(AS_GIVEN, min_own_share=0.5))
+    assert leads(kept.fit) == [0]
+    assert len(kept.lost) == 1
+    assert leads(climb_down(z, R, N, None, np.inf, replace(AS_GIVEN, min_set_z=2.0)).fit) == [0]
+
+
+def test_a_locus_may_end_without_a_set():
+    found = climb_down(np.array([6.0, 0.1]), np.eye(2), N, None, 500, replace(PANEL_LD, min_set_z=7.0))
+    assert not found.fit.sets
+    assert found.fit.sets.reason == "the set is led by a variant of |z| below 7"
+
+
+@pytest.mark.parametrize("switched", [[59], [19, 61]])
+def test_switched_variants_are_left_out_of_the_fit_and_kept_in_the_arrays(locus, switched):
+    z, _, panel = locus
+    z = z.copy()
+    z[switched] *= -1
+    weights = np.linspace(1, 2, P)
+    found = climb_down(z, panel, N, weights, PANEL, PANEL_LD)
+    assert found.left_out.tolist() == switched
+    assert "left out" in found.reasons[0]
+    assert leads(found.fit) == [20, 60]
+    assert found.fit.alpha.shape[1] == len(found.fit.pip) == len(found.fit.z) == P
+    assert not found.fit.alpha[:, switched].any()
+    assert not found.fit.pip[switched].any()
+    kept = np.delete(np.arange(P), switched)
+    assert found.fit.pi[kept] == pytest.approx(weights[kept] / weights[kept].sum())
+    assert not len(climb_down(z, panel, N, weights, PANEL, replace(PANEL_LD, allele_switches="keep")).left_out)
+
+
+def other_order(z, R):
+    return np.random.default_rng(1).permutation(z), R
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (other_order, "z and R do not belong together"),
+        (lambda z, R: (z, R**2), "as if r²"),
+        (lambda z, R: (z, R[:5, :5]), "R: shape"),
+        (lambda z, R: (z, None), "no LD"),
+    ],
+)
+@pytest.mark.parametrize("settings", [PANEL_LD, IN_SAMPLE])
+def test_ld_of_no_use_leaves_one_effect(locus, spoil, reason, settings):
+    z, R, _ = locus
+    z, R = spoil(z, R)
+    weights = np.linspace(1, 2, P)
+    found = climb_down(z, R, N, weights, PANEL, settings)
+    assert found.step == "single_effect"
+    assert reason in found.reasons[0]
+    assert np.array_equal(found.fit.pip, single_signal(z, N, prior_weights=weights).pip)
+    with pytest.raises(InputError, match=reason):
+        climb_down(z, R, N, weights, PANEL, replace(settings, fallback=False))
+
+
+def test_a_small_locus_with_a_strong_signal_keeps_its_ld():
+    R = np.eye(4) + 0.2 * (1 - np.eye(4))
+    assert climb_down(25 * R[1], R, N, None, 500, PANEL_LD).step == "corrected"
+
+
+@pytest.mark.parametrize("settings", [PANEL_LD, IN_SAMPLE, replace(PANEL_LD, model="susie_inf")])
+def test_prior_weights_reach_each_model(settings):
+    R = np.array([[1, 1, 0.1], [1, 1, 0.1], [0.1, 0.1, 1]])
+    found = climb_down(np.array([9.0, 9.0, 0.9]), R, N, np.array([1, 4, 1.0]), 500, settings)
+    assert found.step != "single_effect"
+    assert found.fit.alpha[0, 1] / found.fit.alpha[0, 0] == pytest.approx(4, rel=1e-3)
+
+
+def test_susie_inf_is_taken_when_asked_for(locus):
+    z, R, _ = locus
+    found = climb_down(z, R, N, None, np.inf, replace(IN_SAMPLE, model="susie_inf"))
+    assert np.isnan(found.fit.elbo).all()
+    assert 20 in leads(found.fit)

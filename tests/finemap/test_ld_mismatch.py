@@ -1,0 +1,98 @@
+"""Diagnostics of z and R: relations, and susieR's numbers for the real locus."""
+
+import numpy as np
+import pytest
+
+from fineprior.finemap.ld_mismatch import diagnose_ld, estimate_s
+
+N, PEOPLE = 20_000, 400
+
+
+@pytest.fixture
+def locus():
+    """z of one causal variant among 60 in LD, and R of all the people that z is of."""
+    rng = np.random.default_rng(3)
+    genotypes = rng.normal(size=(2000, 60))
+    for j in range(1, 60):
+        genotypes[:, j] = 0.9 * genotypes[:, j - 1] + np.sqrt(1 - 0.81) * genotypes[:, j]
+    R = np.corrcoef(genotypes.T)
+    return 8 * R[30] + np.linalg.cholesky(R) @ rng.normal(size=60), R
+
+
+def test_consistent_z_has_small_s_and_no_flags(locus):
+    found = diagnose_ld(*locus, N, PEOPLE)
+    assert found.s < 0.02
+    assert not found.switched.any()
+    assert not found.discordant.any()
+    assert not found.squared
+    assert found.positive_semidefinite
+    assert found.duplicates == 0
+
+
+def test_other_order_has_large_s(locus):
+    z, R = locus
+    mixed = np.random.default_rng(1).permutation(z)
+    assert estimate_s(mixed, R, N) > 0.3
+    assert diagnose_ld(mixed, R, N, PEOPLE).s_scaled > 0.5
+
+
+def test_a_strong_signal_is_consistent(locus):
+    z, R = locus
+    strong = z + 50 * R[12]
+    assert diagnose_ld(strong, R, N, PEOPLE).s_scaled < 0.01
+    assert diagnose_ld(np.array([9.0, 0, 0]), np.eye(3), N).s_scaled == 0
+
+
+@pytest.mark.parametrize("switched", [[30], [10, 28, 31], [25, 33]])
+def test_switched_alleles_are_found_and_only_these(locus, switched):
+    z, R = locus
+    z[switched] *= -1
+    found = diagnose_ld(z, R, N, PEOPLE)
+    visible = [j for j in switched if abs(z[j]) > 2]
+    assert np.flatnonzero(found.switched).tolist() == visible
+    assert (found.conditional_mean[visible] * z[visible] < 0).all()
+
+
+def test_kriging_is_the_conditional_normal(locus):
+    z, R = locus
+    found = diagnose_ld(z, R, N, PEOPLE)
+    adjusted = z * np.sqrt((N - 1) / (z**2 + N - 2))
+    mixed = (1 - found.s) * R + found.s * np.eye(60)
+    others = np.delete(np.arange(60), 7)
+    weights = np.linalg.solve(mixed[np.ix_(others, others)], mixed[others, 7])
+    assert found.conditional_mean[7] == pytest.approx(weights @ adjusted[others])
+    assert found.conditional_sd[7] == pytest.approx(np.sqrt(mixed[7, 7] - weights @ mixed[others, 7]))
+
+
+def test_blocks_of_a_long_locus_see_the_same_switch(locus, monkeypatch):
+    z, R = locus
+    z[30] *= -1
+    monkeypatch.setattr("fineprior.finemap.ld_mismatch.BLOCK", 20)
+    assert np.flatnonzero(diagnose_ld(z, R, N, PEOPLE).switched).tolist() == [30]
+
+
+def test_squared_r_is_named(locus):
+    z, R = locus
+    assert diagnose_ld(z, R**2, N, PEOPLE).squared
+    assert not diagnose_ld(z[:6], np.abs(R[:6, :6]), N, PEOPLE).squared, "a block of positive LD is none"
+
+
+def test_duplicates_and_discordant_pairs_are_counted(locus):
+    z, R = locus
+    order = [*range(60), 12]
+    z, R = z[order], R[np.ix_(order, order)]
+    assert diagnose_ld(z, R, N, PEOPLE).duplicates == 1
+    assert diagnose_ld(z, R, N, PEOPLE).discordant_pairs == 0
+    z[60] += 4
+    found = diagnose_ld(z, R, N, PEOPLE)
+    assert found.discordant_pairs == 1
+    assert np.flatnonzero(found.discordant).tolist() == [12, 60]
+
+
+def test_an_indefinite_matrix_is_named():
+    R = np.array([[1, 0.9, 0.9], [0.9, 1, -0.9], [0.9, -0.9, 1.0]])
+    assert not diagnose_ld(np.array([1.0, 2, 3]), R, N).positive_semidefinite
+
+
+def test_one_variant_is_consistent_with_itself():
+    assert diagnose_ld(np.array([9.0]), np.ones((1, 1)), N).s == 0

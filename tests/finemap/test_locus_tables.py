@@ -1,0 +1,99 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from fineprior.finemap.locus import fit_locus
+from fineprior.finemap.locus_tables import further_sets, set_rows, status_row, variant_rows
+from fineprior.foundation.settings import FinemapSettings
+from fineprior.foundation.tables import CREDIBLE_SETS, FINEMAP_VARIANTS, LOCI_STATUS, main_sets
+
+# Variants 0, 1, 2 in high LD, 3 and 4 with one another; signals at 0 and 3.
+R = np.eye(6)
+for i, j, r in [(0, 1, 0.995), (0, 2, 0.9), (1, 2, 0.9), (3, 4, 0.97)]:
+    R[i, j] = R[j, i] = r
+Z = R[0] * 9 + R[3] * 8
+POS = np.arange(10, 70, 10)
+TABLE = pd.DataFrame(
+    {"locus": "a", "variant_id": [f"1:{p}:A:C" for p in POS], "chrom": "1", "pos": POS, "ref": "A", "alt": "C", "z": Z,
+     "neg_log10_p": 1.0, "prior": 1 / 6}
+)  # fmt: skip
+
+
+def made(settings, R=R):
+    fit = fit_locus(TABLE["variant_id"], Z, R, 20_000, None, settings)
+    return fit, CREDIBLE_SETS.checked(set_rows(TABLE, fit, R, settings), "test")
+
+
+def test_two_coverages_at_once():
+    fit, sets = made(FinemapSettings())
+    assert sets.groupby("main")["requested_coverage"].unique().map(list).to_dict() == {True: [0.95], False: [0.99]}
+    main = main_sets(sets).set_index("credible_set")
+    further = sets[~sets["main"]].set_index("credible_set")
+    assert set(main.index) == set(further.index)
+    for name in main.index:
+        assert set(main.loc[name, "variant_ids"].split(",")) <= set(further.loc[name, "variant_ids"].split(","))
+        assert main.loc[name, "coverage"] >= 0.95
+        assert further.loc[name, "coverage"] >= 0.99
+    assert status_row(TABLE, fit)["credible_sets"].item() == len(main) == 2
+
+
+@pytest.mark.parametrize("further", [0.0, 0.95])
+def test_no_further_coverage(further):
+    _, sets = made(FinemapSettings(further_coverage=further))
+    assert sets["main"].all()
+    assert len(sets) == 2
+
+
+def test_a_further_set_belongs_to_an_effect_with_a_set():
+    """At a lower coverage another effect would reach the purity; it gets none."""
+    fit, _ = made(FinemapSettings())
+    kept = fit.fit.sets.sets[:1]
+    fewer = fit.fit.__class__(**{**fit.fit.__dict__, "sets": fit.fit.sets.__class__(kept, 0.95, 0.5)})
+    assert [one.effect for one in further_sets(fewer, R, 0.5).sets] == [kept[0].effect]
+
+
+def test_partners_are_listed_when_asked_for():
+    _, without = made(FinemapSettings())
+    assert without["partners"].isna().all()
+    _, sets = made(FinemapSettings(extend_r=0.85, coverage=0.5, further_coverage=0.0))
+    by_lead = sets.set_index("lead_variant")["partners"]
+    members = sets.set_index("lead_variant")["variant_ids"]
+    for lead, group in (("1:10:A:C", {0, 1, 2}), ("1:40:A:C", {3, 4})):
+        expected = {f"1:{POS[j]}:A:C" for j in group} - set(members[lead].split(","))
+        assert set(by_lead[lead].split(",")) == expected
+    assert by_lead["1:10:A:C"].split(",")[0] == "1:20:A:C"  # the largest |r| first
+
+
+def test_sets_that_share_variants_name_one_another():
+    fit, _ = made(FinemapSettings())
+    first, second = fit.fit.sets.sets
+    overlapping = second.__class__(**{**second.__dict__, "variables": np.append(second.variables, first.variables[0])})
+    sets = fit.fit.sets.__class__((first, overlapping), 0.95, 0.5)
+    changed = fit.__class__(**{**fit.__dict__, "fit": fit.fit.__class__(**{**fit.fit.__dict__, "sets": sets})})
+    rows = set_rows(TABLE, changed, R, FinemapSettings(further_coverage=0.0))
+    assert rows["shared_with"].tolist() == [second.name, first.name]
+
+
+def test_pip_over_credible_effects_only():
+    fit, _ = made(FinemapSettings(estimate_prior_variance=False, ld="in_sample"))
+    rows = FINEMAP_VARIANTS.checked(variant_rows(TABLE, fit, R[0]), "test")
+    assert rows["pip"].sum() > 4  # ten effects, each with a prior variance of its own
+    assert rows["pip_credible"].sum() <= 2
+    assert (rows["pip_credible"] <= rows["pip"] + 1e-12).all()
+    none = fit_locus(TABLE["variant_id"], 0 * Z, R, 20_000, None, FinemapSettings())
+    assert variant_rows(TABLE, none, R[0])["pip_credible"].tolist() == [0] * 6
+
+
+def test_one_effect_without_ld_has_sets_without_purity():
+    fit, sets = made(FinemapSettings(ld="none", extend_r=0.9))
+    assert fit.status == "single_effect"
+    assert sets["main"].tolist() == [True, False]
+    assert sets["min_abs_r"].isna().equals(sets["variants"] > 1)
+    assert sets["partners"].isna().all()
+
+
+def test_a_locus_that_failed_has_its_row():
+    fit = fit_locus(TABLE["variant_id"], Z * np.nan, R, 20_000, None, FinemapSettings())
+    assert set_rows(TABLE, fit, R, FinemapSettings()).empty
+    assert LOCI_STATUS.checked(status_row(TABLE, fit), "test")["status"].item() == "failed"
+    assert variant_rows(TABLE, fit, R[0])["pip_credible"].isna().all()

@@ -1,0 +1,282 @@
+"""fineprior finemap from files to files, and what it says of wrong input."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from fineprior import cli
+from fineprior.finemap.fits import load_fits
+from fineprior.finemap.susie import susie_rss
+from fineprior.foundation.tables import CREDIBLE_SETS, FINEMAP_VARIANTS, LOCI_STATUS, main_sets
+from workflow_runs import ROOT
+
+P, N = 30, 20_000
+
+
+@pytest.fixture(scope="module")
+def locus():
+    """R of a chain of variants with alleles either way, and z of signals at 5 and 20."""
+    rng = np.random.default_rng(3)
+    signs = rng.choice([-1, 1], P)
+    R = 0.8 ** np.abs(np.subtract.outer(np.arange(P), np.arange(P))) * np.outer(signs, signs)
+    z = R[5] * 9 + R[20] * 7 + np.linalg.cholesky(R) @ rng.normal(size=P) * 0.5
+    return z, R
+
+
+@pytest.fixture
+def files(tmp_path, locus):
+    z, R = locus
+    ids = [f"1:{100 * (j + 1)}:A:C" for j in range(P)]
+    pd.DataFrame({"variant_id": ids, "z": z}).to_csv(tmp_path / "z.tsv", sep="\t", index=False)
+    pd.DataFrame({"variant_id": ids, "prior": 2.0}).to_csv(tmp_path / "prior.tsv", sep="\t", index=False)
+    np.save(tmp_path / "ld.npy", R)
+    return tmp_path
+
+
+def run(folder, *arguments, ld="ld.npy", n=str(N), z="z.tsv"):
+    given = ["finemap", "--z", str(folder / z), "--out", str(folder / "out/x"), *map(str, arguments)]
+    given += ["--ld", str(folder / ld)] if ld else []
+    given += ["--n", n] if n else []
+    return cli.main(given)
+
+
+def read(folder):
+    paths = (".variants.tsv.gz", ".credible_sets.tsv", ".loci_status.tsv")
+    tables = (FINEMAP_VARIANTS, CREDIBLE_SETS, LOCI_STATUS)
+    return [table.read(folder / f"out/x{path}") for table, path in zip(tables, paths, strict=True)]
+
+
+def edit(path, **columns):
+    table = pd.read_csv(path, sep="\t", dtype="str", keep_default_na=False)
+    table.assign(**columns).to_csv(path, sep="\t", index=False)
+
+
+def test_in_sample_is_susie_rss(files, locus, capsys):
+    assert run(files, "--ld-of", "in_sample", "--L", "5", "--locus", "mine") == 0
+    variants, sets, status = read(files)
+    fit = susie_rss(*locus, N, L=5)
+    np.testing.assert_allclose(variants["pip"], fit.pip, atol=1e-6)
+    assert variants["pos"].tolist() == list(range(100, 3100, 100))
+    assert len(main_sets(sets)) == len(fit.sets) == 2
+    assert (status["locus"].item(), status["status"].item(), status["left_out"].item()) == ("mine", "ok", 0)
+    np.testing.assert_allclose(load_fits(files / "out/x.fits.npz")["mine"].alpha, fit.alpha, atol=1e-12)
+    assert (files / "out/x.fits.rds").stat().st_size > 1000
+    assert capsys.readouterr().out.startswith("mine: ok; 2 credible sets\n")
+
+
+def test_by_default_ld_is_a_panels(files):
+    assert run(files, "--panel-size", 500) == 0
+    assert read(files)[2]["panel_size"].item() == 500
+
+
+@pytest.mark.parametrize("kind", ["text", "npz", "npz of loci", "npz in another order", "list of names", "more"])
+def test_ld_in_every_form_is_the_same(files, locus, kind):
+    run(files)
+    before = read(files)[0]["pip"]
+    ids, R = np.array([f"1:{100 * (j + 1)}:A:C" for j in range(P)]), locus[1]
+    order = np.random.default_rng(0).permutation(P)
+    name, further = "other.npz", []
+    if kind == "text":
+        name = "other.txt"
+        np.savetxt(files / name, R, delimiter="\t")
+    elif kind == "npz":
+        np.savez(files / name, R=R, variant_id=ids)
+    elif kind == "npz of loci":
+        np.savez(files / name, **{"locus/R": R, "locus/variant_id": ids, "b/R": R[:2, :2]})
+    elif kind == "npz in another order":
+        np.savez(files / name, R=R[np.ix_(order, order)], variant_id=ids[order])
+    else:
+        rows = np.append(order, order[:1])[: P + (kind == "more")]
+        larger = R[np.ix_(rows, rows)]
+        names = ids[rows]
+        names[P:] = "1:1:A:C"
+        name, further = "other.npy", ["--ld-variants", files / "names.txt"]
+        np.save(files / name, larger)
+        (files / "names.txt").write_text("\n".join(names) + "\n")
+    assert run(files, *further, ld=name) == 0
+    np.testing.assert_allclose(read(files)[0]["pip"], before, atol=1e-6)
+
+
+def test_beta_and_se_and_n_by_variant(files, locus):
+    run(files)
+    before = read(files)[0]["pip"]
+    pd.DataFrame({"variant_id": [f"rs{j}" for j in range(P)], "beta": locus[0] / 50, "se": 1 / 50, "n": N}).to_csv(
+        files / "z.tsv", sep="\t", index=False
+    )
+    assert run(files, n=None) == 0
+    variants, sets, _ = read(files)
+    np.testing.assert_allclose(variants["pip"], before, atol=1e-6)
+    assert variants["pos"].eq(0).all()
+    assert variants["ref"].isna().all()
+    assert sets[["start", "end"]].eq(0).all().all()
+
+
+def test_a_prior_moves_the_pip_and_further_variants_are_counted(files, capsys):
+    run(files)
+    before = read(files)[0]["pip"]
+    weights = np.ones(P)
+    weights[6] = 100
+    edit(files / "prior.tsv", prior=weights)
+    with (files / "prior.tsv").open("a") as handle:
+        handle.write("1:1:A:C\t1\n")
+    assert run(files, "--prior", files / "prior.tsv") == 0
+    variants = read(files)[0]
+    assert variants["pip"][6] > before[6]
+    assert variants["prior"].sum() == pytest.approx(1)
+    assert variants["prior"][6] == pytest.approx(100 / 129)
+
+
+def test_without_ld_one_effect(files):
+    assert run(files, ld=None) == 0
+    assert read(files)[2]["status"].item() == "single_effect"
+
+
+def test_z_in_another_order_than_ld_is_a_status(files, capsys):
+    table = pd.read_csv(files / "z.tsv", sep="\t")
+    table.assign(z=np.random.default_rng(1).permutation(table["z"])).to_csv(files / "z.tsv", sep="\t", index=False)
+    assert run(files) == 0
+    status = read(files)[2].iloc[0]
+    assert status["status"] in {"single_effect", "no_signal"}
+    assert "z and R do not belong together" in status["reason"]
+
+
+def test_a_huge_z_does_not_underflow(files, locus):
+    edit(files / "z.tsv", z=locus[0] * 7)
+    assert run(files, "--ld-of", "in_sample", n="1000000") == 0
+    variants = read(files)[0]
+    assert np.isfinite(variants[["pip", "neg_log10_p", "posterior_mean"]]).all().all()
+    assert variants["neg_log10_p"].max() > 400
+    assert variants["pip"].max() > 0.9
+
+
+def test_one_variant(files):
+    (files / "z.tsv").write_text("variant_id\tz\nrs1\t8\n")
+    np.save(files / "ld.npy", np.ones((1, 1)))
+    assert run(files) == 0
+    assert read(files)[0]["pip"].item() == pytest.approx(1)
+
+
+def test_a_locus_that_fails_is_said_and_written(files, capsys):
+    edit(files / "z.tsv", z="1e200")
+    assert run(files) == 1
+    assert read(files)[2]["status"].item() == "failed"
+    assert "failed (" in capsys.readouterr().out
+
+
+BAD = {
+    "no such file": ({"z": "none.tsv"}, "none.tsv: no such file"),
+    "no ld file": ({"ld": "none.npy"}, "none.npy: no such file"),
+    "n is missing": ({"n": None}, "no column n; give the sample size with --n"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD.values(), ids=BAD)
+def test_wrong_arguments_are_one_line(files, capsys, arguments, message):
+    assert run(files, **arguments) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+    assert not (files / "out").exists()
+
+
+def _ld(change):
+    return lambda folder: np.save(folder / "ld.npy", change(np.load(folder / "ld.npy")))
+
+
+def _z(**columns):
+    return lambda folder: edit(folder / "z.tsv", **columns)
+
+
+def _prior(**columns):
+    return lambda folder: edit(folder / "prior.tsv", **columns)
+
+
+WRONG = {
+    "NaN in z": (_z(z=["NA", *["1"] * (P - 1)]), r"z.tsv, line 2: z of 1:100:A:C is 'NA', a number is needed"),
+    "inf in z": (_z(z="inf"), r"line 2: z of 1:100:A:C is 'inf', a number is needed (30 such rows)"),
+    "se of 0": (lambda f: (f / "z.tsv").write_text("variant_id\tbeta\tse\na\t1\t0\n"), "se of a is '0', above 0"),
+    "no z": (lambda f: (f / "z.tsv").write_text("variant_id\tbeta\na\t1\n"), "a column z is needed, or beta and se"),
+    "no variants": (lambda f: (f / "z.tsv").write_text("variant_id\tz\n"), "z.tsv: no variants"),
+    "empty file": (lambda f: (f / "z.tsv").write_text(""), "z.tsv: not a readable table"),
+    "commas": (lambda f: (f / "z.tsv").write_text("variant_id,z\na,1\n"), "no column variant_id"),
+    "a variant twice": (_z(variant_id="a"), "variant a is there more than once"),
+    "n of 1": (_z(n="1"), "n of 1:100:A:C is '1', a sample size above 1"),
+    "pos of 0": (_z(chrom="1", pos="0", ref="A", alt="C"), "pos of 1:100:A:C is '0', a whole number"),
+    "fewer in ld": (_ld(lambda R: R[:4, :4]), "4 variants, but 30 z-scores; say which they are with --ld-variants"),
+    "not square": (_ld(lambda R: R[:4]), "shape (4, 30) of float64, a square matrix"),
+    "ld is rubbish": (lambda f: (f / "ld.npy").write_bytes(b"x"), "ld.npy: not a readable matrix"),
+    "prior all 0": (_prior(prior="0"), "the prior is 0 for all variants"),
+    "prior negative": (_prior(prior="-1"), "prior of 1:100:A:C is '-1', 0 or more is needed"),
+    "prior is text": (_prior(prior="high"), "prior of 1:100:A:C is 'high'"),
+    "prior of others": (_prior(variant_id=[f"x{j}" for j in range(P)]), "no prior of variant 1:100:A:C and 29 more"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), WRONG.values(), ids=WRONG)
+def test_wrong_files_are_one_line(files, capsys, change, message):
+    change(files)
+    assert run(files, "--prior", files / "prior.tsv") == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+    assert not (files / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (_ld(lambda R: R * np.nan), "R: row 0"),
+        (_ld(lambda R: R + np.triu(np.full((P, P), 0.3), 1)), "R: not symmetric"),
+        (_ld(np.square), "as if r² were given"),
+    ],
+    ids=["NaN", "not symmetric", "squared"],
+)
+def test_ld_that_cannot_be_used_leaves_one_effect(files, change, reason):
+    change(files)
+    assert run(files) == 0
+    status = read(files)[2].iloc[0]
+    assert reason in str(status["reason"])
+    assert status["status"] == "single_effect"
+
+
+@pytest.mark.parametrize("names", ["1:100:A:C\n", "\n".join(["a"] * P), "\n".join(f"x{j}" for j in range(P))])
+def test_wrong_names_of_ld(files, capsys, names):
+    (files / "names.txt").write_text(names)
+    assert run(files, "--ld-variants", files / "names.txt") == 2
+    assert "names.txt: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["--coverage", "1"], "above 0 and below 1"), (["--L", "0"], "a whole number of at least 1"),
+     (["--n", "x"], "'x', a number above 1 is needed"), (["--model", "finemap"], "invalid choice")],
+)  # fmt: skip
+def test_options_out_of_range_are_refused(files, capsys, arguments, message):
+    with pytest.raises(SystemExit) as stopped:
+        run(files, *arguments, n=None)
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_options_are_those_of_the_config():
+    """Same names, allowed values and ranges."""
+    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+    rules = schema["properties"]["finemap"]["properties"]
+    assert list(cli.OPTIONS) == list(rules)
+    for name, rule in rules.items():
+        low = f"[{rule['minimum']:g}" if "minimum" in rule else f"({rule.get('exclusiveMinimum', 0):g}"
+        high = f"{rule['maximum']:g}]" if "maximum" in rule else ""
+        high = f"{rule['exclusiveMaximum']:g})" if "exclusiveMaximum" in rule else high
+        expected = f"{low},{high}" if rule["type"] in {"number", "integer"} else tuple(rule.get("enum", ())) or ""
+        assert cli.OPTIONS[name][0] == expected, name
+
+
+def test_the_help_explains_input_output_and_has_an_example():
+    command = [sys.executable, "-m", "fineprior.cli", "finemap", "--help"]
+    done = subprocess.run(command, cwd=ROOT / "scripts", capture_output=True, text=True, check=True)
+    for word in ("variant_id", "--prior", "plink --r square", "loci_status.tsv", "example:", "--L"):
+        assert word in done.stdout
