@@ -49,7 +49,8 @@ Full precision and settings: `metrics.json`.
 
 It sees 2 kb, knows no distal regulation, no expression and no disease. The DHS tracks come from sequences that are
 specific to one of four cell lines; do not read them as accessibility anywhere else. Most single bases outside motif
-sites have close to no effect, by construction.
+sites have close to no effect, by construction. CTCF is the motif that it failed to learn: r about 0.6 over bins, and
+the effects of single bases in CTCF sites are noise; of the other motifs the lowest r is about 0.9.
 """
 
 
