@@ -195,6 +195,10 @@ def _prior(**columns):
     return lambda folder: edit(folder / "prior.tsv", **columns)
 
 
+def _npz(**arrays):
+    return lambda folder: np.savez(folder / "ld.npz", R=np.eye(P), **arrays)
+
+
 WRONG = {
     "NaN in z": (_z(z=["NA", *["1"] * (P - 1)]), r"z.tsv, line 2: z of 1:100:A:C is 'NA', a number is needed"),
     "inf in z": (_z(z="inf"), r"line 2: z of 1:100:A:C is 'inf', a number is needed (30 such rows)"),
@@ -202,6 +206,17 @@ WRONG = {
     "no z": (lambda f: (f / "z.tsv").write_text("variant_id\tbeta\na\t1\n"), "a column z is needed, or beta and se"),
     "no variants": (lambda f: (f / "z.tsv").write_text("variant_id\tz\n"), "z.tsv: no variants"),
     "empty file": (lambda f: (f / "z.tsv").write_text(""), "z.tsv: not a readable table"),
+    "a row too long": (lambda f: (f / "z.tsv").write_text("variant_id\tz\na\t1\t2\n"), "z.tsv: not a readable table"),
+    "no name": (_z(variant_id=["", *map(str, range(P - 1))]), "z.tsv, line 2: the variant has no name"),
+    "empty ld": (lambda f: (f / "ld.txt").write_text(""), "ld.txt: not a readable matrix"),
+    "people of a panel": (
+        lambda f: np.savez(f / "ld.npz", R=np.eye(P), panel_size=[1, 2]),
+        "panel_size has shape (2,)",
+    ),
+    "names of ld": (
+        lambda f: np.savez(f / "ld.npz", R=np.eye(P), variant_id=np.eye(P)),
+        "900 names for the 30 variants",
+    ),
     "commas": (lambda f: (f / "z.tsv").write_text("variant_id,z\na,1\n"), "no column variant_id"),
     "a variant twice": (_z(variant_id="a"), "variant a is there more than once"),
     "n of 1": (_z(n="1"), "n of 1:100:A:C is '1', a sample size above 1"),
@@ -219,7 +234,8 @@ WRONG = {
 @pytest.mark.parametrize(("change", "message"), WRONG.values(), ids=WRONG)
 def test_wrong_files_are_one_line(files, capsys, change, message):
     change(files)
-    assert run(files, "--prior", files / "prior.tsv") == 2
+    ld = next((name for name in ("ld.txt", "ld.npz") if (files / name).exists()), "ld.npy")
+    assert run(files, "--prior", files / "prior.tsv", ld=ld) == 2
     said = capsys.readouterr().err
     assert message in said
     assert said.count("\n") == 1

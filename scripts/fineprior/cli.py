@@ -74,6 +74,7 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "finemap",
         help="fine-map one locus from files",
+        usage="fineprior finemap --z FILE --out PREFIX [--ld FILE] [--n N] [--prior FILE] [options]",
         description=DESCRIPTION,
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -156,6 +157,8 @@ def _finemap(arguments: argparse.Namespace) -> int:
     from fineprior.steps.finemap_files import finemap_files
 
     settings = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(FinemapSettings)}
+    if not arguments.locus:
+        raise InputError("--locus: a name is needed")
     if arguments.ld_variants and not arguments.ld_file:
         raise InputError("--ld-variants: there is no --ld that they are of")
     fit = finemap_files(

@@ -1,6 +1,8 @@
 """Fine-mapping of one locus from files that the user has: z-scores, LD, perhaps a prior. No workflow is needed."""
 
+import csv
 import logging
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -146,6 +148,8 @@ def read_correlations(
     """R in the order of the variants, shape (p, p), and the people that it is of (None when the file does not say)."""
     arrays = _read_arrays(path, locus)
     R, size = arrays["R"], arrays.get("panel_size")
+    if size is not None and (size.shape != () or size.dtype.kind not in "fiu"):
+        raise InputError(f"{path}: panel_size has shape {size.shape} of {size.dtype}, one number is needed")
     if R.ndim != 2 or R.shape[0] != R.shape[1] or R.dtype.kind not in "fiu":
         raise InputError(f"{path}: shape {R.shape} of {R.dtype}, a square matrix of numbers is needed")
     ids = arrays.get("variant_id") if names is None else np.array(_lines(names), np.str_)
@@ -156,8 +160,8 @@ def read_correlations(
             )
     else:
         where = path if names is None else names
-        if len(ids) != len(R):
-            raise InputError(f"{where}: {len(ids)} names for the {len(R)} variants of {path}")
+        if ids.shape != (len(R),):
+            raise InputError(f"{where}: {ids.size} names for the {len(R)} variants of {path}")
         index = pd.Index(ids)
         if index.has_duplicates:
             raise InputError(f"{where}: {index[index.duplicated()][0]} is there more than once")
@@ -173,7 +177,9 @@ def _read_arrays(path: str | Path, locus: str) -> dict[str, Matrix]:
     """`R`, and `variant_id` and `panel_size` where the file has them."""
     try:
         if Path(path).suffix not in {".npy", ".npz"}:
-            return {"R": np.loadtxt(path, ndmin=2)}
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", UserWarning)  # of an empty file
+                return {"R": np.loadtxt(path, ndmin=2)}
         stored = np.load(path, allow_pickle=False)
         if isinstance(stored, np.ndarray):
             return {"R": stored}
@@ -185,7 +191,7 @@ def _read_arrays(path: str | Path, locus: str) -> dict[str, Matrix]:
             return {name: stored[key] for name, key in keys.items() if key in stored}
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, UserWarning, zipfile.BadZipFile) as error:
         reason = str(error).splitlines()[0] if str(error) else "empty"
         raise InputError(f"{path}: not a readable matrix ({reason}); .npy, .npz or plain numbers as text") from None
 
@@ -193,16 +199,24 @@ def _read_arrays(path: str | Path, locus: str) -> dict[str, Matrix]:
 def _read_table(path: str | Path, needed: list[str]) -> pd.DataFrame:
     """A tab-separated table as text, with these columns and each variant once."""
     try:
-        table = pd.read_csv(path, sep="\t", dtype="str", keep_default_na=False)
+        with warnings.catch_warnings():
+            # A row that is longer than the header would otherwise lose its last values.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            table = pd.read_csv(
+                path, sep="\t", dtype="str", keep_default_na=False, index_col=False, quoting=csv.QUOTE_NONE
+            )
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except (OSError, EOFError, ValueError, pd.errors.ParserError) as error:
+    except (OSError, EOFError, ValueError, pd.errors.ParserError, pd.errors.ParserWarning) as error:
         raise InputError(f"{path}: not a readable table ({str(error).splitlines()[0]})") from None
     missing = [name for name in needed if name not in table]
     if missing:
         raise InputError(f"{path}: no column {missing[0]}; it has {', '.join(table)} (tabs between columns?)")
     if table.empty:
         raise InputError(f"{path}: no variants")
+    nameless = np.flatnonzero(table["variant_id"] == "")
+    if len(nameless):
+        raise InputError(f"{path}, line {nameless[0] + 2}: the variant has no name")
     twice = table["variant_id"][table["variant_id"].duplicated()]
     if len(twice):
         raise InputError(f"{path}: variant {twice.iloc[0]} is there more than once")
