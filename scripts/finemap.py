@@ -1,5 +1,10 @@
 """Rule finemap: SuSiE on a batch of loci."""
 
+import os
+
+# Loci are fitted in processes of their own: each with one thread, whatever the rule has. Before numpy is loaded.
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
 from fineprior.foundation.logs import log_to
 from fineprior.foundation.settings import FinemapSettings
 from fineprior.steps.finemap import finemap
@@ -16,5 +21,6 @@ with log_to(
         credible_sets=snakemake.output.credible_sets,
         status=snakemake.output.status,
         fits=snakemake.output.fits,
+        workers=snakemake.threads,
         settings=FinemapSettings(**snakemake.params.settings),
     )

@@ -63,7 +63,7 @@ def batch(tmp_path):
     return tmp_path
 
 
-def run(folder, name="out"):
+def run(folder, name="out", workers=1):
     paths = {key: folder / f"{name}.{key}" for key in ("variants.tsv.gz", "sets.tsv", "status.tsv", "fits.npz")}
     finemap(
         variants=folder / "variants.tsv.gz",
@@ -73,6 +73,7 @@ def run(folder, name="out"):
         credible_sets=paths["sets.tsv"],
         status=paths["status.tsv"],
         fits=paths["fits.npz"],
+        workers=workers,
         settings=FinemapSettings(),
     )
     return paths
@@ -98,7 +99,7 @@ def test_signal_null_and_single_variant(batch):
 
 
 def test_same_bytes_twice(batch):
-    first, second = run(batch, "first"), run(batch, "second")
+    first, second = run(batch, "first"), run(batch, "second", workers=2)
     assert all(first[key].read_bytes() == second[key].read_bytes() for key in first)
 
 

@@ -15,6 +15,7 @@ rule finemap:
         "<logs>/benchmarks/finemap/{study}.{prior}.{batch}.tsv"
     conda:
         "../../envs/finemap.yaml"
+    threads: 1
     resources:
         mem_mb=4000,
         runtime=120,

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fineprior.finemap.batch import fit_loci
 from fineprior.finemap.fits import FitFiles, save_fits
 from fineprior.finemap.locus import LocusFit, fit_locus
 from fineprior.finemap.locus_tables import set_rows, status_row, variant_rows
@@ -28,6 +29,7 @@ def finemap(
     status: str | Path,
     fits: str | Path,
     settings: FinemapSettings,
+    workers: int = 1,
 ) -> None:
     """Fine-map each locus of a batch; one that fails is a row of the status table.
 
@@ -40,6 +42,8 @@ def finemap(
         FINEMAP_VARIANTS, CREDIBLE_SETS, LOCI_STATUS and the fits (npz) to write.
     settings
         Settings of SuSiE.
+    workers
+        Processes; LD is read by each for its own loci. The result does not depend on it.
 
     Raises
     ------
@@ -48,12 +52,11 @@ def finemap(
     """
     loci = dict(iter(tables.LOCUS_VARIANTS.read(variants).groupby("locus", sort=False)))
     weights = dict(iter(tables.PRIOR.read(prior).groupby("locus", sort=False)))
-    kept: dict[str, LocusFit] = {}
-    rows: dict[str, list[pd.DataFrame]] = {"variants": [], "sets": [], "status": []}
     panel_size = read_panel_size(ld)
-    for locus, table in loci.items():
-        correlations = _correlations(ld, str(locus), table)
-        table = table.assign(prior=_prior_of(weights, str(locus), table, prior))
+
+    def fine_mapped(locus: str) -> tuple[LocusFit, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+        correlations = _correlations(ld, locus, loci[locus])
+        table = loci[locus].assign(prior=_prior_of(weights, locus, loci[locus], prior))
         fit = fit_locus(
             table["variant_id"].tolist(),
             table["z"].to_numpy(),
@@ -64,15 +67,16 @@ def finemap(
             panel_size=panel_size,
         )
         lead = int(table["z"].abs().to_numpy().argmax())
-        rows["variants"].append(variant_rows(table, fit, correlations[lead]))
-        rows["sets"].append(set_rows(table, fit, correlations, settings))
-        rows["status"].append(status_row(table, fit))
-        kept[str(locus)] = fit
+        rows = (variant_rows(table, fit, correlations[lead]), set_rows(table, fit, correlations, settings))
+        return fit, *rows, status_row(table, fit)
+
+    found = list(fit_loci(fine_mapped, list(loci), workers))
+    kept = {locus: result[0] for locus, result in zip(loci, found, strict=True)}
     counts = pd.Series([fit.status for fit in kept.values()], dtype="str").value_counts()
     log.info("%d loci: %s", len(kept), ", ".join(f"{count} {name}" for name, count in counts.items()) or "none")
-    tables.FINEMAP_VARIANTS.write(_stacked(rows["variants"], tables.FINEMAP_VARIANTS), output)
-    tables.CREDIBLE_SETS.write(_stacked(rows["sets"], tables.CREDIBLE_SETS), credible_sets)
-    tables.LOCI_STATUS.write(_stacked(rows["status"], tables.LOCI_STATUS), status)
+    tables.FINEMAP_VARIANTS.write(_stacked([result[1] for result in found], tables.FINEMAP_VARIANTS), output)
+    tables.CREDIBLE_SETS.write(_stacked([result[2] for result in found], tables.CREDIBLE_SETS), credible_sets)
+    tables.LOCI_STATUS.write(_stacked([result[3] for result in found], tables.LOCI_STATUS), status)
     done = {locus: fit.fit for locus, fit in kept.items() if fit.fit is not None}
     save_fits(fits, done, {locus: kept[locus].variant_ids for locus in done})
 
