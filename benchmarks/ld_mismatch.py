@@ -2,7 +2,8 @@
 
     python benchmarks/ld_mismatch.py --loci 250 --founders ../shared/data/panel_chr20/panel --jobs 2
 
-Prints the tables; `--output` keeps the counts of each locus and method (a run that was stopped goes on from there).
+Prints the tables and, last, what was reached beside the goals, as `ratio NAME VALUE goal GOAL`. `--output` keeps the
+counts of each locus and method; a run that was stopped goes on from there, and another seed can use the same file.
 What is simulated is told in ld_simulation.py. A set is true when it holds a causal variant; coverage is the share of
 true sets, power the share of causal variants in a set, and false sets are counted per locus.
 """
@@ -44,35 +45,49 @@ SWITCHED_SHARE, HARMFUL_Z = 0.01, 3.0
 STRATA = (0.001, 0.003, 0.01, 0.03)
 COUNTS = ("causal", "found", "sets", "true", "size")
 SWITCHES = ("harmful", "harmful_flagged", "unswitched", "falsely_flagged")
-COLUMNS = ("source", "locus", "explained", "data", "method", "status", *COUNTS, *SWITCHES)
+COLUMNS = ("source", "locus", "seed", "explained", "data", "method", "status", *COUNTS, *SWITCHES)
 
 
 def main() -> None:
     """Simulate, fit, count, print."""
     arguments = _arguments()
-    done = set()
-    if arguments.output and arguments.output.exists():
-        done = {(row.source, row.locus) for row in pd.read_csv(arguments.output, sep="\t").itertuples()}
+    path = arguments.output or Path(os.devnull)
+    done = _done(path)
     sources = [source for source in SOURCES if source != "mosaic" or arguments.founders]
     tasks = [
         (source, locus, arguments.seed, arguments.founders, arguments.in_sample)
         for locus in range(arguments.loci)
         for source in sources
-        if (source, locus) not in done and (source != "drifted" or locus < arguments.drifted)
+        if (source, locus, arguments.seed) not in done and (source != "drifted" or locus < arguments.drifted)
     ]
-    path = arguments.output or Path("/dev/null")
     rows = []
     with path.open("a", newline="") as handle, ProcessPoolExecutor(arguments.jobs) as pool:
         writer = csv.DictWriter(handle, COLUMNS, delimiter="\t")
-        if not done:
+        if handle.tell() == 0:
             writer.writeheader()
         for found in pool.map(_count_locus, *zip(*tasks, strict=True)) if tasks else ():
             writer.writerows(found)
             handle.flush()
             rows += found
     table = pd.read_csv(path, sep="\t") if arguments.output else pd.DataFrame(rows)
+    table = table[table["seed"] == arguments.seed]
     for line in _report(table):
         print(line)
+    print()
+    if not arguments.founders:
+        print("--founders is not given: no loci of real genotypes were simulated, which the goals are for as well")
+    for name, value, goal in _ratios(table):
+        print(f"ratio {name} {value:.4f} goal {goal}")
+
+
+def _done(path: Path) -> set[tuple[str, int, int]]:
+    """Source, locus and seed of what a file of counts holds already."""
+    if not path.is_file() or not path.stat().st_size:
+        return set()
+    table = pd.read_csv(path, sep="\t")
+    if tuple(table) != COLUMNS:
+        raise SystemExit(f"{path}: its columns are not those of this benchmark; name another --output")
+    return set(zip(table["source"], table["locus"], table["seed"], strict=True))
 
 
 def _arguments() -> argparse.Namespace:
@@ -96,7 +111,7 @@ def _count_locus(source: str, locus: int, seed: int, founders: str | None, in_sa
     """Rows of one locus: each method on its z, and plain and default on its z with switched alleles."""
     rng = np.random.default_rng([seed, locus, SOURCES.index(source)])
     data = simulate_locus(people_of(source, _founders(founders) if founders else None, rng), rng, in_sample=in_sample)
-    head = {"source": source, "locus": locus, "explained": f"{data.explained:.5f}"}
+    head = {"source": source, "locus": locus, "seed": seed, "explained": f"{data.explained:.5f}"}
     rows = [{**head, "data": "clean", "method": "SuSiE", **_plain(data, data.z, data.R_panel)}]
     if data.R_gwas is not None:
         rows.append({**head, "data": "clean", "method": "SuSiE, LD of GWAS", **_plain(data, data.z, data.R_gwas)})
@@ -159,6 +174,29 @@ def _report(table: pd.DataFrame) -> Iterator[str]:
     yield "\nStatus of the loci (fineprior): " + "; ".join(
         f"{source} {status} {count}" for (source, status), count in statuses.items()
     )
+
+
+def _ratios(table: pd.DataFrame) -> Iterator[tuple[str, float, float]]:
+    """Name, value and goal of what is asked for, over the loci with a panel of the same population.
+
+    At least the goal: coverage, power_over_plain, switches_flagged; at most: false_sets_over_plain, false_flags.
+    """
+    same = table[table["source"] != "drifted"]
+    clean = same[same["data"] == "clean"]
+    (_, found, sets, true), (_, plain_found, plain_sets, plain_true) = (
+        clean.loc[clean["method"] == method, list(COUNTS[:4])].sum() for method in ("fineprior", "SuSiE")
+    )
+    yield "coverage", _share(true, sets), 0.94
+    yield "false_sets_over_plain", _share(sets - true, plain_sets - plain_true), 0.333
+    yield "power_over_plain", _share(found, plain_found), 0.9
+    flags = same[(same["data"] == "switched") & (same["method"] == "fineprior")]
+    harmful, flagged, unswitched, falsely = flags[list(SWITCHES)].sum()
+    yield "switches_flagged", _share(flagged, harmful), 0.8
+    yield "false_flags", _share(falsely, unswitched), 0.01
+
+
+def _share(part: float, whole: float) -> float:
+    return float(part / whole) if whole else float("nan")
 
 
 def _methods(title: str, part: pd.DataFrame) -> Iterator[str]:

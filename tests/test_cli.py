@@ -68,6 +68,14 @@ def test_in_sample_is_susie_rss(files, locus, capsys):
     assert capsys.readouterr().out.startswith("mine: ok; 2 credible sets\n")
 
 
+def test_help_says_what_in_sample_does_besides_susie_rss(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["finemap", "--help"])
+    shown = capsys.readouterr().out
+    assert "left out all the same (unless --allele-switches keep)" in shown
+    assert "not\nconverge the fit goes on" in shown
+
+
 def test_by_default_ld_is_a_panels(files):
     assert run(files, "--panel-size", 500) == 0
     assert read(files)[2]["panel_size"].item() == 500

@@ -33,7 +33,9 @@ Output, for --out PREFIX
 
 LD of a reference panel is not that of your sample. By default the fit allows for that, leaves out variants whose
 alleles look switched, and falls back to one effect where LD and z contradict one another; loci_status says so.
-With LD of the very people of the GWAS, use --ld-of in_sample, which is susieR's susie_rss."""
+With LD of the very people of the GWAS, use --ld-of in_sample: the fit is then that of susieR's susie_rss. Variants
+whose alleles look switched are left out all the same (unless --allele-switches keep), and where susie_rss does not
+converge the fit goes on with an estimate of how far LD and z are apart (drift)."""
 
 EXAMPLE = """example:
   fineprior finemap --z locus.tsv --ld locus.npy --n 140306 --panel-size 503 --out results/locus"""

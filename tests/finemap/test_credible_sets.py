@@ -98,3 +98,9 @@ def test_purity_of_a_large_set_uses_evenly_spaced_variants(monkeypatch):
 def test_bad_options_are_named(options, message):
     with pytest.raises(InputError, match=message):
         find(FIRST, **options)
+
+
+@pytest.mark.parametrize("coverage", [[0.95], np.array([0.95, 0.99])])
+def test_coverage_is_one_number(coverage):
+    with pytest.raises(InputError, match="one number is needed; call credible_sets again"):
+        find(FIRST, coverage=coverage)

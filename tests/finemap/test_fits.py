@@ -78,3 +78,12 @@ def test_several_files_are_one_list_in_the_order_asked_for(tmp_path):
         assert names == ("a", "b", "c")
     with pytest.raises(InputError, match=r"locus '1:100-200' is in .*0.npz too"):
         FitFiles([tmp_path / "0.npz", tmp_path / "0.npz"])
+
+
+def test_an_array_of_no_locus_is_passed_over(tmp_path):
+    save_fits(tmp_path / "batch.npz", fits())
+    with np.load(tmp_path / "batch.npz", allow_pickle=False) as stored:
+        arrays = {key: stored[key] for key in stored.files}
+    assert all("/" in key for key in arrays)
+    np.savez(tmp_path / "older.npz", **arrays, of_older_numpy=np.array(False))
+    assert list(load_fits(tmp_path / "older.npz")) == list(fits())

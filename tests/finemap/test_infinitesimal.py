@@ -73,3 +73,29 @@ def test_prior_weights_decide_between_equal_variants():
 def test_bad_input_is_named(arguments, message):
     with pytest.raises(InputError, match=message):
         susie_inf(**({"z": [1.0, 2.0], "R": np.eye(2), "n": 100} | arguments))
+
+
+@pytest.mark.parametrize("R", [np.zeros((3, 3)), np.eye(3)])
+def test_without_ld_there_is_no_infinitesimal_variance(R):
+    """Both moments say the same of sigma2 and tau2 when there are no variances, or as many variants as people."""
+    fit = susie_inf([3.0, 1.0, -1.0], R, 4)
+    assert fit.tau2 == 0
+    assert np.isfinite(fit.sparse.pip).all()
+
+
+def test_overflow_is_an_error_and_no_zeros():
+    with pytest.raises(ArithmeticError, match="overflow"):
+        susie_inf([1e200, 0.0, 1.0], np.eye(3), 5000)
+
+
+def test_method_of_the_prior_variance_is_one_of_susies(study):
+    X, y, _ = study
+    z, R = z_of(X, y), np.corrcoef(X.T)
+    fits = {
+        method: susie_inf(z, R, N, estimate_prior_method=method, max_iter=2000, tol=1e-6).sparse
+        for method in ("optim", "EM", "simple")
+    }
+    assert fits["EM"].V[0] == pytest.approx(fits["optim"].V[0], rel=1e-2)
+    assert fits["simple"].V[0] == 0.2
+    with pytest.raises(InputError, match="estimate_prior_method: 'reml', allowed are optim, EM, simple"):
+        susie_inf(z, R, N, estimate_prior_method="reml")

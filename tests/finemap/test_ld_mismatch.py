@@ -73,7 +73,9 @@ def test_blocks_of_a_long_locus_see_the_same_switch(locus, monkeypatch):
 
 def test_squared_r_is_named(locus):
     z, R = locus
-    assert diagnose_ld(z, R**2, N, PEOPLE).squared
+    signs = np.random.default_rng(1).choice([-1, 1], 60)
+    assert diagnose_ld(z * signs, R**2, N, PEOPLE).squared
+    assert not diagnose_ld(z * signs, R * np.outer(signs, signs), N, PEOPLE).squared
     assert not diagnose_ld(z[:6], np.abs(R[:6, :6]), N, PEOPLE).squared, "a block of positive LD is none"
 
 
@@ -96,3 +98,9 @@ def test_an_indefinite_matrix_is_named():
 
 def test_one_variant_is_consistent_with_itself():
     assert diagnose_ld(np.array([9.0]), np.ones((1, 1)), N).s == 0
+
+
+def test_s_scaled_alone_is_that_of_the_diagnostics(locus):
+    z, R = locus
+    mixed = np.random.default_rng(1).permutation(z)
+    assert estimate_s(mixed, R, N, scaled=True) == diagnose_ld(mixed, R, N, PEOPLE).s_scaled

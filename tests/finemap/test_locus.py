@@ -67,6 +67,13 @@ def test_a_locus_of_one_variant(z):
         (IDS, Z, R, None, None, "n: missing"),
         (IDS, Z, R, float("nan"), None, "n: nan"),
         (IDS, Z, R, 1, None, "n: 1"),
+        (IDS, Z, R, [5000, 5000], None, "n: shape (2,) for 3 z-scores"),
+        (IDS, Z, R, [5000, np.nan, 5000], None, "n: nan at index 1"),
+        (IDS, Z, R, [5000, 5000, 0.5], None, "n: 0.5 at index 2"),
+        (IDS, Z, R, ["a", "b", "c"], None, "n: not an array of numbers"),
+        (IDS, ["a", "b", "c"], R, 5000, None, "z: not an array of numbers"),
+        (IDS, [[1], [1, 2], [3]], R, 5000, None, "z: not an array of numbers"),
+        (IDS, Z, R, 5000, ["a", "b", "c"], "prior_weights: not an array of numbers"),
         (IDS, Z, R, 5000, [0, 0, 0], "prior_weights: all are 0"),
         (IDS, Z, R, 5000, [1, -1, 1], "prior_weights: value -1 at index 1"),
         (IDS, Z, R, 5000, [1, np.nan, 1], "prior_weights: 1 of 3 values are not finite"),
@@ -87,6 +94,10 @@ def test_trouble_is_a_status(ids, z, matrix, n, weights, reason):
     [
         (R * np.nan, SETTINGS, "R: row 0"),
         (R[:2, :2], SETTINGS, "R: shape"),
+        ([["1", "x", "0"]] * 3, SETTINGS, "R: not an array of numbers"),
+        ([[1, 0], [0, 1, 0], [1]], SETTINGS, "R: not an array of numbers"),
+        (R + 0.8 * (1 - np.eye(3)) - np.eye(3) / 2, SETTINGS, "R has |r| up to 1.8 (is its diagonal halved"),
+        (R + 2 * (1 - np.eye(3)), SETTINGS, "R has |r| up to 2.1 (at most 1"),
         (R + np.triu(np.full((3, 3), 0.5), 1), SETTINGS, "R: not symmetric"),
         (None, SETTINGS, "no LD"),
         (R, FinemapSettings(ld="none"), "no LD"),
@@ -106,7 +117,10 @@ def test_panel_size_is_the_configured_one_first():
     assert known.ladder.panel_size == 300
     assert fit_locus(IDS, Z, R, 5000, None, SETTINGS, panel_size=700).ladder.panel_size == 700
     assert fit_locus(IDS, Z, R, 5000, None, SETTINGS).ladder.panel_size == np.inf
-    assert "panel_size: 0" in fit_locus(IDS, Z, R, 5000, None, SETTINGS, panel_size=0).reason
+    for people in (0, 1, np.nan):
+        assert f"panel_size: {people}" in fit_locus(IDS, Z, R, 5000, None, SETTINGS, panel_size=people).reason
+        configured = FinemapSettings(panel_size=people or -1)
+        assert fit_locus(IDS, Z, R, 5000, None, configured, panel_size=700).status == "failed"
 
 
 def test_remarks_name_what_a_reader_should_know():
@@ -158,3 +172,21 @@ def test_z_in_another_order_than_ld_leaves_one_effect():
     locus = fit_locus(ids, np.random.default_rng(0).permutation(z), panel, 20_000, None, SETTINGS, panel_size=2000)
     assert locus.ladder.step == "single_effect"
     assert "z and R do not belong together" in locus.reason
+
+
+@pytest.mark.parametrize("model", ["susie", "susie_inf"])
+@pytest.mark.parametrize("ld", ["panel", "in_sample"])
+@pytest.mark.parametrize("matrix", [np.zeros((3, 3)), np.eye(3), np.ones((3, 3))], ids=["zero", "identity", "ones"])
+def test_degenerate_ld_ends_in_a_status(model, ld, matrix):
+    locus = fit_locus(IDS, Z, matrix, 5000, None, FinemapSettings(model=model, ld=ld))
+    assert locus.fit is not None
+    assert np.isfinite(locus.fit.pip).all()
+
+
+def test_an_unforeseen_error_costs_one_locus(monkeypatch):
+    def fails(*_):
+        raise KeyError("what nobody thought of")
+
+    monkeypatch.setattr("fineprior.finemap.locus.climb_down", fails)
+    locus = fit_locus(IDS, Z, R, 5000, None, SETTINGS)
+    assert (locus.status, locus.reason) == ("failed", "KeyError: 'what nobody thought of'")

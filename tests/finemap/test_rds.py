@@ -1,11 +1,13 @@
 import gzip
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from fineprior.finemap.rds import write_rds
+from fineprior.finemap.rds import susie_object, write_rds
+from fineprior.finemap.regression import susie
 from fineprior.finemap.single_signal import single_signal
 from fineprior.finemap.susie import susie_rss
 from fineprior.foundation.errors import InputError
@@ -108,3 +110,36 @@ def test_susier_takes_them_for_its_own(path, tmp_path):
     )
     assert float(printed[-1]) == pytest.approx(FITS["chr1_1_100"][0].pip[2], abs=1e-6)
     assert (tmp_path / "plot.pdf").stat().st_size > 1000
+
+
+def regression_fit(null_weight=0.0):
+    rng = np.random.default_rng(4)
+    X = rng.binomial(2, 0.3, (300, 4)).astype(float)
+    y = 2.0 + X @ [0.8, 0, 0, -0.5] + rng.standard_normal(300)
+    return susie(X, y, L=3, null_weight=null_weight)
+
+
+def test_intercept_and_scales_of_a_fit_that_has_them():
+    fit = regression_fit()
+    scales = np.array([0.5, 2.0, 4.0, 1.0])
+    stored = susie_object(replace(fit, intercept=1.25, X_column_scale_factors=scales), IDS).value
+    assert stored["intercept"] == 1.25
+    assert stored["X_column_scale_factors"].tolist() == scales.tolist()
+
+
+def test_the_null_column_and_fits_of_z_scores_have_scale_one():
+    fit = regression_fit(null_weight=0.1)
+    scales = susie_object(fit, IDS).value["X_column_scale_factors"]
+    assert scales.tolist() == [*fit.X_column_scale_factors, 1.0]
+    of_z = susie_object(*FITS["chr2_1_100"]).value
+    assert np.isnan(of_z["intercept"])
+    assert of_z["X_column_scale_factors"].tolist() == [1.0] * 5
+
+
+@pytest.mark.parametrize("null_weight", [0.0, 0.1])
+def test_coef_in_r_is_on_the_scale_of_x(tmp_path, null_weight):
+    fit = regression_fit(null_weight)
+    write_rds(tmp_path / "fits.rds", {"a": (fit, IDS)})
+    code = "cat(sprintf('%.12g', susieR:::coef.susie(fits[[1]])))"
+    printed = in_r(tmp_path / "fits.rds", code, "susieR")
+    np.testing.assert_allclose(np.array(printed[:5], float), [fit.intercept, *fit.coefficients], rtol=1e-9)

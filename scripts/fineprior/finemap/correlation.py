@@ -20,6 +20,8 @@ SINGLE_ROUNDING = 2.0**-24
 # Largest difference between row and column sums (weighted, of order 1) of a matrix that still is symmetric.
 ASYMMETRY = 1e-3
 GOLDEN_RATIO = (1 + 5**0.5) / 2
+# Largest |r| that still is rounding: of LD in few digits, or of a panel's covariances and variances.
+MAX_R = 1.01
 # R of a panel is multiplied as X'X b / n where the panel has fewer people than this share of the variants.
 PANEL_SHARE = 0.25
 # Sum of squares, as its root and beside the largest genotype, up to which a variant has no variance.
@@ -75,25 +77,27 @@ class Correlation:
         Raises
         ------
         InputError
-            R has another shape, values that are not finite, or a negative diagonal, or is not symmetric.
+            R is no array of numbers, has another shape, values that are not finite, a negative diagonal, or |r| above
+            1, or is not symmetric.
         """
-        matrix = np.asarray(R)
+        matrix = _numbers(R, name)
         if matrix.shape != (p, p):
             raise InputError(f"{name}: shape {matrix.shape} does not fit the {p} z-scores, ({p}, {p}) is needed")
-        if matrix.dtype not in (np.float32, np.float64):
-            matrix = matrix.astype(np.float32 if matrix.dtype == np.float16 else np.float64)
         if matrix.flags.f_contiguous:
             matrix = matrix.T
         elif not matrix.flags.c_contiguous:
             matrix = np.ascontiguousarray(matrix)
-        _check_finite_and_symmetric(matrix, name)
         diagonal = np.diagonal(matrix).astype(np.float64)
+        informative = diagonal > 0
+        scale = None
+        if not (diagonal == 1).all():
+            scale = 1 / np.sqrt(np.where(informative, diagonal, 1.0))
+        largest = _check_finite_and_symmetric(matrix, name, scale)
         if (diagonal < 0).any():
             raise InputError(f"{name}: the diagonal has the negative value {diagonal.min():g}")
-        if (diagonal == 1).all():
-            return cls(matrix)
-        informative = diagonal > 0
-        scale = 1 / np.sqrt(np.where(informative, diagonal, 1.0))
+        if largest > MAX_R:
+            halved = "at most 1 is possible" if scale is None else "is its diagonal halved, as in PolyFun's files?"
+            raise InputError(f"{name} has |r| up to {largest:.3g} ({halved})")
         return cls(matrix, scale, None if informative.all() else informative)
 
     def __len__(self) -> int:
@@ -254,20 +258,41 @@ def panel_correlations(X: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> C
     return panel if n < PANEL_SHARE * p else panel.matrix(dtype)
 
 
-def _check_finite_and_symmetric(matrix: npt.NDArray[np.floating], name: str) -> None:
-    """Compare R x with x R for one x without pattern; each strip of R is read from memory once for both."""
+def _numbers(R: npt.ArrayLike, name: str) -> npt.NDArray[np.floating]:
+    """R as float32 or float64, and not copied if it is."""
+    try:
+        matrix = np.asarray(R)
+        if matrix.dtype in (np.float32, np.float64):
+            return matrix
+        if matrix.dtype.kind == "c":
+            raise InputError(f"{name}: complex numbers")
+        return matrix.astype(np.float32 if matrix.dtype == np.float16 else np.float64)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InputError(f"{name}: not an array of numbers ({error})") from None
+
+
+def _check_finite_and_symmetric(matrix: npt.NDArray[np.floating], name: str, scale: Floats | None) -> float:
+    """Compare R x with x R for one x without pattern, and find the largest |r|, also where R is a covariance.
+
+    Each strip of R is read from memory once for all.
+    """
     p = len(matrix)
     # Multiples of the golden ratio modulo 1: as good as random here, and numpy.random takes longer to load than a fit.
     probe = ((0.5 + np.arange(p) * GOLDEN_RATIO % 1) / np.sqrt(p)).astype(matrix.dtype)
-    rows, columns = np.empty(p), np.zeros(p)
+    rows, columns, largest = np.empty(p), np.zeros(p), 0.0
     with np.errstate(invalid="ignore", over="ignore"):
         for start in range(0, p, STRIP_ROWS):
             strip = matrix[start : start + STRIP_ROWS]
             rows[start : start + STRIP_ROWS] = strip @ probe
             columns += probe[start : start + STRIP_ROWS] @ strip
+            upper = strip[:, start:]
+            if scale is not None:
+                upper = upper * scale[start : start + STRIP_ROWS, None] * scale[start:]
+            largest = max(largest, float(upper.max()), -float(upper.min()))
         if not np.isfinite(rows).all():
             bad = int(np.flatnonzero(~np.isfinite(rows))[0])
             raise InputError(f"{name}: row {bad} (counted from 0) has values that are not finite")
         if np.abs(rows - columns).max() > ASYMMETRY * max(1.0, float(np.abs(rows).max())):
             bad = int(np.argmax(np.abs(rows - columns)))
             raise InputError(f"{name}: not symmetric, row and column {bad} (counted from 0) differ")
+    return largest

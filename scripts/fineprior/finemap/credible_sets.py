@@ -107,6 +107,8 @@ def credible_sets(
     CredibleSets
         Sets with the same variants as an earlier one are dropped.
     """
+    if np.ndim(coverage):
+        raise InputError(f"coverage: {coverage}, one number is needed; call credible_sets again for a further coverage")
     if not 0 < coverage <= 1:
         raise InputError(f"coverage: {coverage:g}, above 0 and at most 1 is allowed")
     if not 0 <= min_abs_corr <= 1:

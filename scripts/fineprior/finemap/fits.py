@@ -41,14 +41,18 @@ def save_fits(
         for name, values in _fit_arrays(fit).items():
             arrays[f"{locus}/{name}"] = values
     with atomic_path(path) as temporary, temporary.open("wb") as handle:
-        np.savez_compressed(handle, allow_pickle=False, **arrays)
+        np.savez_compressed(handle, **arrays)  # type: ignore[arg-type]
 
 
 def load_fits(path: str | Path) -> dict[str, SusieFit]:
-    """Read what `save_fits` wrote; an InputError where the file is not of that kind."""
+    """Read what `save_fits` wrote; an InputError where the file is not of that kind.
+
+    Arrays of no locus are passed over when there are loci: files written with numpy < 2.1 may hold one.
+    """
     loci: dict[str, Arrays] = {}
     with _readable(path) as stored:
-        for key in stored.files:
+        keys = [key for key in stored.files if "/" in key]
+        for key in keys or stored.files:
             locus, _, name = key.rpartition("/")
             loci.setdefault(locus, {})[name] = stored[key]
         return {locus: _fit_of(arrays) for locus, arrays in loci.items()}

@@ -16,6 +16,10 @@ from fineprior.finemap.sufficient import check_n, check_prior_weights, check_z
 from fineprior.finemap.susie import SusieFit
 from fineprior.foundation.errors import InputError
 
+METHODS = ("optim", "EM", "simple")
+# Share of its terms below which the determinant of the equations of the two variances is 0.
+SINGULAR = 1e-12
+
 
 @dataclass(frozen=True)
 class InfinitesimalFit:
@@ -59,6 +63,7 @@ def susie_inf(
     min_abs_corr: float = 0.5,
     scaled_prior_variance: float = 0.2,
     estimate_prior_variance: bool = True,
+    estimate_prior_method: str = "optim",
     estimate_infinitesimal: bool = True,
     max_iter: int = 100,
     tol: float = 1e-3,
@@ -70,7 +75,7 @@ def susie_inf(
     z : array, shape (p,)
     R : array, shape (p, p)
     n : float
-    L, prior_weights, coverage, min_abs_corr, scaled_prior_variance, estimate_prior_variance
+    L, prior_weights, coverage, min_abs_corr, scaled_prior_variance, estimate_prior_variance, estimate_prior_method
         As in `susie_rss`.
     estimate_infinitesimal : bool
         Whether tau2 and sigma2 are estimated; otherwise they stay 0 and 1, and the model is that of SuSiE.
@@ -82,6 +87,8 @@ def susie_inf(
     ------
     InputError
         Bad input, named; or estimates that show that z and R do not belong together.
+    ArithmeticError
+        A value overflows or is not finite.
     """
     scores = check_z(z)
     check_n(n)
@@ -89,18 +96,21 @@ def susie_inf(
     weights = check_prior_weights(prior_weights, len(scores))
     if L < 1 or max_iter < 1:
         raise InputError(f"L and max_iter: {L} and {max_iter}, 1 or more is allowed")
-    data = _spectrum(scores, correlation, n)
+    if estimate_prior_method not in METHODS:
+        raise InputError(f"estimate_prior_method: {estimate_prior_method!r}, allowed are {', '.join(METHODS)}")
     pi = weights / weights.sum()
-    state = _State(data, min(L, len(scores)), scaled_prior_variance)
-    for iteration in range(1, max_iter + 1):
-        before = state.pip()
-        state.sweep(pi, "optim" if estimate_prior_variance else "none")
-        if estimate_infinitesimal:
-            state.estimate_variances()
-        state.converged = bool(np.abs(state.pip() - before).max() < tol)
-        if state.converged and iteration > 1:
-            break
-    infinitesimal = state.tau2 * state.score_without(np.zeros(len(scores)))
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        data = _spectrum(scores, correlation, n)
+        state = _State(data, min(L, len(scores)), scaled_prior_variance)
+        for iteration in range(1, max_iter + 1):
+            before = state.pip()
+            state.sweep(pi, estimate_prior_method if estimate_prior_variance else "none")
+            if estimate_infinitesimal:
+                state.estimate_variances()
+            state.converged = bool(np.abs(state.pip() - before).max() < tol)
+            if state.converged and iteration > 1:
+                break
+        infinitesimal = state.tau2 * state.score_without(np.zeros(len(scores)))
     sparse = _susie_fit(state, pi, scores, correlation, iteration, coverage, min_abs_corr)
     return InfinitesimalFit(sparse, state.tau2, infinitesimal)
 
@@ -109,7 +119,10 @@ def _spectrum(z: Floats, R: Correlation, n: float) -> _Spectrum:
     matrix = R.matrix.astype(np.float64)
     if R.scale is not None:
         matrix *= R.scale[:, None] * R.scale
-    values, V = np.linalg.eigh(matrix)
+    try:
+        values, V = np.linalg.eigh(matrix)
+    except np.linalg.LinAlgError as error:
+        raise InputError(f"R: its eigenvalues cannot be found ({error})") from None
     Xty = np.sqrt(n - 1) * z * np.sqrt((n - 1) / (z * z + n - 2))
     return _Spectrum(V, V * V, np.maximum((n - 1) * values, 0.0), V.T @ Xty, n - 1, n - 1)
 
@@ -162,10 +175,15 @@ class _State:
             data.yty - 2 * float(Vtb @ data.VtXty) + float(D @ moments),
             float(data.VtXty @ data.VtXty) - 2 * float((D * Vtb) @ data.VtXty) + float(D**2 @ moments),
         ]
-        A = np.array([[data.n, D.sum()], [D.sum(), (D**2).sum()]])
-        sigma2, tau2 = np.linalg.solve(A, x)
+        sum1, sum2 = float(D.sum()), float(D @ D)
+        determinant = data.n * sum2 - sum1 * sum1
+        # Without LD to tell them apart (R all 0, or independent variants as many as people) all is left to sigma2.
+        sigma2 = tau2 = 0.0
+        if determinant > SINGULAR * data.n * sum2:
+            sigma2 = (sum2 * x[0] - sum1 * x[1]) / determinant
+            tau2 = (data.n * x[1] - sum1 * x[0]) / determinant
         if sigma2 > 0 and tau2 > 0:
-            self.sigma2, self.tau2 = float(sigma2), float(tau2)
+            self.sigma2, self.tau2 = sigma2, tau2
         elif x[0] > 0:
             self.sigma2, self.tau2 = x[0] / data.n, 0.0
         else:

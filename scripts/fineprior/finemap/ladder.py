@@ -16,7 +16,7 @@ import numpy.typing as npt
 from fineprior.finemap.correlation import Correlation, Floats
 from fineprior.finemap.credible_sets import CredibleSet
 from fineprior.finemap.infinitesimal import susie_inf
-from fineprior.finemap.ld_mismatch import LdDiagnostics, Matrix, diagnose_ld
+from fineprior.finemap.ld_mismatch import LdDiagnostics, Matrix, diagnose_ld, estimate_s
 from fineprior.finemap.panel_error import PanelError
 from fineprior.finemap.single_signal import single_signal
 from fineprior.finemap.susie import SusieFit, susie_rss
@@ -27,6 +27,8 @@ Indices = npt.NDArray[np.intp]
 
 # A diagonal this near to 1 is that of a correlation matrix: no copy is made.
 ROUNDING = 1e-4
+# What a step may end in that is not its caller's mistake.
+NUMERICAL_TROUBLE = (ArithmeticError, np.linalg.LinAlgError, MemoryError)
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class _StepDownError(Exception):
 
 def climb_down(
     z: Floats,
-    R: Matrix | None,
+    R: npt.ArrayLike | None,
     n: float,
     prior_weights: Floats | None,
     panel_size: float,
@@ -97,37 +99,45 @@ def climb_down(
     Parameters
     ----------
     z : ndarray, shape (p,)
-    R : ndarray, shape (p, p), or None
+    R : array, shape (p, p), or None
         Signed correlations; None when there are none.
     n : float
     prior_weights : ndarray, shape (p,), or None
     panel_size : float
-        People in the panel that R is of; infinite for the LD of the GWAS itself, or when it is not known.
+        People in the panel that R is of, above 1; infinite for the LD of the GWAS itself, or when it is not known.
     settings : FinemapSettings
+        With `ld: none` the fit of one effect is what is asked for, whether or not `fallback` is on.
 
     Raises
     ------
     InputError
-        z, n or prior weights are bad, or a step does not hold and `settings.fallback` is off.
+        z, n, prior weights or panel size are bad, settings exclude one another, or a step does not hold and
+        `settings.fallback` is off.
     ArithmeticError
         A value overflows in the last step too.
     """
+    if not panel_size > 1:
+        raise InputError(f"panel_size: {panel_size:g}, above 1 is needed")
     # The last step goes first: what it cannot read is no matter of LD.
     single = single_signal(z, n, prior_weights=prior_weights, **_shared(settings))
+    if settings.ld == "none":
+        return LadderFit("single_effect", ("no LD, as asked for (ld: none)",), single)
+    if settings.model == "susie_inf" and settings.estimate_residual_variance:
+        raise InputError("estimate_residual_variance: not with model susie_inf, which always estimates its variances")
     diagnostics = None
     try:
-        if R is None or settings.ld == "none":
+        if R is None:
             raise _StepDownError("no LD")
-        R = _readable(R, len(z))
-        diagnostics = diagnose_ld(z, R, n, panel_size)
-        return _with_ld(_Locus(z, R, n, prior_weights, panel_size), diagnostics, settings)
+        locus = _Locus(z, _readable(R, len(z)), n, prior_weights, panel_size)
+        diagnostics = _diagnosed(locus)
+        return _with_ld(locus, diagnostics, settings)
     except _StepDownError as why:
         if not settings.fallback:
             raise InputError(str(why)) from None
         return LadderFit("single_effect", (str(why),), single, diagnostics)
 
 
-def _readable(R: Matrix, p: int) -> Matrix:
+def _readable(R: npt.ArrayLike, p: int) -> Matrix:
     try:
         correlation = Correlation.from_matrix(R, p)
     except InputError as error:
@@ -137,10 +147,19 @@ def _readable(R: Matrix, p: int) -> Matrix:
     return correlation.matrix * correlation.scale[:, None] * correlation.scale
 
 
+def _diagnosed(locus: _Locus) -> LdDiagnostics:
+    try:
+        return diagnose_ld(locus.z, locus.R, locus.n, locus.panel_size)
+    except NUMERICAL_TROUBLE as trouble:
+        raise _StepDownError(f"the diagnostics of R failed: {trouble}") from None
+
+
 def _with_ld(whole: _Locus, diagnostics: LdDiagnostics, settings: FinemapSettings) -> LadderFit:
     """The first or second step."""
     if diagnostics.squared:
-        raise _StepDownError("R has small values and none is negative, as if r² were given in place of r")
+        raise _StepDownError(
+            "R has small values, none is negative and z does not fit it, as if r² were given in place of r"
+        )
     left_out, reasons, s = np.empty(0, np.intp), [], diagnostics.s_scaled
     if settings.allele_switches == "exclude" and diagnostics.switched.any():
         left_out = np.flatnonzero(diagnostics.switched)
@@ -148,7 +167,7 @@ def _with_ld(whole: _Locus, diagnostics: LdDiagnostics, settings: FinemapSetting
         reasons.append(f"{variants} left out whose z has the wrong sign for the LD (switched alleles?)")
     locus = _without(whole, left_out)
     if len(left_out):
-        s = diagnose_ld(locus.z, locus.R, locus.n, locus.panel_size).s_scaled
+        s = _remaining_s(locus)
     if s > settings.max_inconsistency:
         raise _StepDownError(f"z and R do not belong together: s_scaled {s:.3g} above {settings.max_inconsistency:g}")
     plain, trouble = _attempt(locus, settings, None)
@@ -167,11 +186,19 @@ def _with_ld(whole: _Locus, diagnostics: LdDiagnostics, settings: FinemapSetting
         tuple(reasons),
         _whole(fit, whole, left_out),
         diagnostics,
-        locus.panel_size,
+        math.inf if settings.model == "susie_inf" else locus.panel_size,
         error.drift if drifts else math.nan,
         left_out,
         tuple(LostSet(int(kept[one.lead]), one.z) for one in lost),
     )
+
+
+def _remaining_s(locus: _Locus) -> float:
+    """s_scaled of the variants that are fitted."""
+    try:
+        return estimate_s(locus.z, locus.R, locus.n, scaled=True)
+    except NUMERICAL_TROUBLE as trouble:
+        raise _StepDownError(f"the diagnostics of R failed: {trouble}") from None
 
 
 def _trusted(locus: _Locus, settings: FinemapSettings, error: PanelError) -> SusieFit:
@@ -210,7 +237,7 @@ def _attempt(locus: _Locus, settings: FinemapSettings, error: PanelError | None)
     """A converged fit, or None and why there is none."""
     try:
         fit = _fit(locus, settings, error)
-    except (InputError, ArithmeticError) as trouble:
+    except (InputError, *NUMERICAL_TROUBLE) as trouble:
         return None, str(trouble)
     if not fit.converged:
         return None, f"no convergence in {fit.niter} iterations"
@@ -225,7 +252,9 @@ def _fit(locus: _Locus, settings: FinemapSettings, error: PanelError | None) -> 
             locus.n,
             L=settings.max_effects,
             prior_weights=locus.prior_weights,
+            estimate_prior_method=settings.prior_variance_method,
             max_iter=settings.max_iterations,
+            tol=settings.tolerance,
             **_shared(settings),
         ).sparse
     return susie_rss(

@@ -41,6 +41,14 @@ DUPLICATE_R = 1 - 1e-6
 # Among so many pairs of small |r| some have a negative r, unless r² was given.
 SMALL_PAIRS = 20
 SMALL_R = (1e-6, 0.1)
+# LD without negative values is taken for r² when s_scaled is larger than this, as where LD is positive and negative...
+SQUARED_S = 0.5
+# ... or the log spread of the kriging residuals, of standard error 1.2 / sqrt(p), is outside of these by 1.5 / sqrt(p).
+# Simulated: -0.05 at r, -0.35 at r² where LD is positive, 0.2 to 4 where it is positive and negative.
+SQUARED_SPREAD = (-0.1, 0.2)
+SQUARED_SLACK = 1.5
+SQUARED_NUGGET = 1e-3
+NORMAL_MEDIAN = 0.6745
 # Gain in twice the log likelihood below which s with a free variance of z is 0: 95% of a chi2 of one degree of freedom.
 S_GAIN = 3.84
 # Of the difference of two z-scores: their own rounding, and the LD of a finite panel that may be less than perfect.
@@ -72,7 +80,7 @@ class LdDiagnostics:
     smallest_eigenvalue : float
         Of R, the smallest of the blocks.
     squared : bool
-        R has small values and none is negative: r² in place of r.
+        R looks like r²: it has small values and none is negative, and z does not fit it.
     """
 
     s: float
@@ -105,10 +113,9 @@ class _Block:
     z: Floats
 
     def precision(self, s: float) -> Floats:
-        """Inverse of (1 - s) R + s I."""
+        """Eigenvalues of Omega, the inverse of (1 - s) R + s I."""
         values = (1 - s) * self.values + s
-        inverse = np.divide(1.0, values, out=np.zeros_like(values), where=values > 0)
-        return (self.vectors * inverse) @ self.vectors.T
+        return np.divide(1.0, values, out=np.zeros_like(values), where=values > 0)
 
 
 def diagnose_ld(z: Floats, R: Matrix, n: float, panel_size: float = math.inf) -> LdDiagnostics:
@@ -128,10 +135,11 @@ def diagnose_ld(z: Floats, R: Matrix, n: float, panel_size: float = math.inf) ->
     blocks = [_block(R, adjusted, start, min(start + BLOCK, len(z))) for start in range(0, len(z), BLOCK)]
     s = _consistency(blocks)
     mean, sd, log_lr, switched = _switches(blocks, min(s, LARGEST_S), adjusted)
-    discordant, pairs, duplicates, squared = _pairs(adjusted, R, panel_size)
+    discordant, pairs, duplicates, positive = _pairs(adjusted, R, panel_size)
+    s_scaled = _consistency(blocks, scaled=True)
     return LdDiagnostics(
         s=s,
-        s_scaled=_consistency(blocks, scaled=True),
+        s_scaled=s_scaled,
         conditional_mean=mean,
         conditional_sd=sd,
         switch_log_lr=log_lr,
@@ -140,14 +148,29 @@ def diagnose_ld(z: Floats, R: Matrix, n: float, panel_size: float = math.inf) ->
         discordant_pairs=pairs,
         duplicates=duplicates,
         smallest_eigenvalue=min(block.smallest for block in blocks),
-        squared=squared,
+        squared=positive and (s_scaled > SQUARED_S or _misfits(blocks, adjusted)),
     )
 
 
-def estimate_s(z: Floats, R: Matrix, n: float) -> float:
-    """Consistency parameter s of z and R, by maximum likelihood under no effects (susieR's "null-mle")."""
+def estimate_s(z: Floats, R: Matrix, n: float, *, scaled: bool = False) -> float:
+    """Consistency parameter s of z and R, by maximum likelihood under no effects (susieR's "null-mle"); or s_scaled."""
     adjusted = z * np.sqrt((n - 1) / (z * z + n - 2))
-    return _consistency([_block(R, adjusted, i, min(i + BLOCK, len(z))) for i in range(0, len(z), BLOCK)])
+    blocks = [_block(R, adjusted, i, min(i + BLOCK, len(z))) for i in range(0, len(z), BLOCK)]
+    return _consistency(blocks, scaled=scaled)
+
+
+def _misfits(blocks: list[_Block], z: Floats) -> bool:
+    """Whether z follows its neighbours more or less closely than R says.
+
+    Where R is r², it is more if all LD is positive, and less if r² has lost signs. The median of the kriging residuals
+    is judged, which a few strong signals do not change.
+    """
+    precision = [block.precision(SQUARED_NUGGET) for block in blocks]
+    residual = _times(blocks, precision, z) / np.sqrt(_diagonal(blocks, precision))
+    spread = float(np.median(np.abs(residual))) / NORMAL_MEDIAN
+    slack = SQUARED_SLACK / math.sqrt(len(z))
+    lower, upper = math.exp(SQUARED_SPREAD[0] - slack), math.exp(SQUARED_SPREAD[1] + slack)
+    return 0 < spread < lower or spread > upper
 
 
 def _block(R: Matrix, z: Floats, start: int, stop: int) -> _Block:
@@ -171,6 +194,21 @@ def _consistency(blocks: list[_Block], *, scaled: bool = False) -> float:
     return best if deviance(0.0) - deviance(best) > (S_GAIN if scaled else 0.0) else 0.0
 
 
+def _diagonal(blocks: list[_Block], precision: list[Floats]) -> Floats:
+    """Diagonal of Omega, whose eigenvalues are given by block."""
+    return np.concatenate([block.vectors**2 @ part for block, part in zip(blocks, precision, strict=True)])
+
+
+def _times(blocks: list[_Block], precision: list[Floats], z: Floats) -> Floats:
+    """Omega z."""
+    return np.concatenate(
+        [
+            block.vectors @ (part * (z[block.start : block.stop] @ block.vectors))
+            for block, part in zip(blocks, precision, strict=True)
+        ]
+    )
+
+
 def _switches(blocks: list[_Block], s: float, z: Floats) -> tuple[Floats, Floats, Floats, Flags]:
     """Kriging mean and sd of each variant, log likelihood ratio of a switch, and who is switched.
 
@@ -178,17 +216,13 @@ def _switches(blocks: list[_Block], s: float, z: Floats) -> tuple[Floats, Floats
     judged again.
     """
     precision = [block.precision(s) for block in blocks]
-    sd = np.sqrt(1 / np.concatenate([np.diagonal(part) for part in precision]))
+    diagonal = _diagonal(blocks, precision)
+    sd = np.sqrt(1 / diagonal)
     sign, log_lr = np.ones(len(z)), np.zeros(len(z))
     mean = log_lr
     for _ in range(MAX_ROUNDS):
         turned = sign * z
-        mean = np.concatenate(
-            [
-                turned[block.start : block.stop] - (part @ turned[block.start : block.stop]) / np.diagonal(part)
-                for block, part in zip(blocks, precision, strict=True)
-            ]
-        )
+        mean = turned - _times(blocks, precision, turned) / diagonal
         log_lr = _switch_log_lr(turned, mean, sd)
         suspects = np.flatnonzero((log_lr > SWITCH_LOG_LR) & (np.abs(z) > SWITCH_Z))
         if not len(suspects):
@@ -234,7 +268,7 @@ def _mixture_log_density(x: Floats, scales: Floats, weights: Floats) -> Floats:
 
 
 def _pairs(z: Floats, R: Matrix, panel_size: float) -> tuple[Flags, int, int, bool]:
-    """Variants in discordant pairs, number of these pairs, duplicates, and whether R looks squared."""
+    """Variants in discordant pairs, their number, duplicates, and whether R has small values and none is negative."""
     discordant = np.zeros(len(z), bool)
     pairs, duplicates, small, lowest = 0, 0, 0, math.inf
     floor = max(MIN_PAIR_VARIANCE, 4 / panel_size)

@@ -1,19 +1,21 @@
 """One locus of the pipeline: a fit, the way to it, or the reason why there is none."""
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fineprior.finemap.correlation import Floats
 from fineprior.finemap.ladder import LadderFit, climb_down
-from fineprior.finemap.sufficient import check_z
+from fineprior.finemap.sufficient import check_z, numbers
 from fineprior.finemap.susie import SusieFit
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import FinemapSettings
+
+log = logging.getLogger(__name__)
 
 # Shares and correlations above and below which a locus is remarked upon.
 MIN_N_SHARE = 0.8
@@ -61,7 +63,7 @@ def fit_locus(
     *,
     panel_size: float | None = None,
 ) -> LocusFit:
-    """Fine-map a locus; bad input and numerical trouble end in a status, never in an error.
+    """Fine-map a locus; bad input and numerical trouble end in a status, never in an error, which would end the batch.
 
     Parameters
     ----------
@@ -71,7 +73,7 @@ def fit_locus(
     R : array, shape (p, p), or None
         Correlations of the same alleles; None when there is no LD.
     n : float, or array, shape (p,)
-        Sample size; of each variant, the median is used.
+        Sample size, above 1; of each variant, the median is used.
     prior_weights : array, shape (p,), or None
         Prior probabilities up to a factor; None is uniform.
     settings : FinemapSettings
@@ -84,36 +86,55 @@ def fit_locus(
     """
     ids = tuple(variant_ids)
     try:
-        if n is None:
-            raise InputError("n: missing, the sample size is needed")
-        scores = check_z(z)
-        if len(ids) != len(scores):
-            raise InputError(f"variant_ids: {len(ids)} names for {len(scores)} z-scores")
-        weights = None if prior_weights is None else np.asarray(prior_weights, np.float64)
-        ladder = climb_down(
-            scores,
-            None if R is None else np.asarray(R),
-            float(np.median(np.asarray(n, np.float64))),
-            weights,
-            _panel_size(panel_size, settings),
-            settings,
-        )
+        return _fit(ids, z, R, n, prior_weights, settings, panel_size)
     except (InputError, ArithmeticError) as error:
-        return LocusFit(ids, "failed", str(error), None)
-    remarks = _remarks(ids, ladder, np.asarray(n, np.float64), None if R is None else np.asarray(R))
+        reason = str(error)
+    except Exception as error:
+        # Whatever it is, it is no reason to lose the other loci; the trace is for whoever looks for the cause.
+        log.exception("a locus of %d variants failed", len(ids))
+        reason = f"{type(error).__name__}: {error}"
+    return LocusFit(ids, "failed", reason, None)
+
+
+def _fit(
+    ids: tuple[str, ...],
+    z: npt.ArrayLike,
+    R: npt.ArrayLike | None,
+    n: float | npt.ArrayLike | None,
+    prior_weights: npt.ArrayLike | None,
+    settings: FinemapSettings,
+    panel_size: float | None,
+) -> LocusFit:
+    sizes, scores = _sample_sizes(n), check_z(z)
+    if len(ids) != len(scores):
+        raise InputError(f"variant_ids: {len(ids)} names for {len(scores)} z-scores")
+    if sizes.ndim and sizes.shape != scores.shape:
+        raise InputError(f"n: shape {sizes.shape} for {len(scores)} z-scores, one number or one per variant is needed")
+    weights = None if prior_weights is None else numbers("prior_weights", prior_weights)
+    ladder = climb_down(scores, R, float(np.median(sizes)), weights, _panel_size(panel_size, settings), settings)
     status, reason = _status(ids, ladder)
-    return LocusFit(ids, status, reason, ladder.fit, ladder, remarks)
+    return LocusFit(ids, status, reason, ladder.fit, ladder, _remarks(ids, ladder, sizes, R))
+
+
+def _sample_sizes(n: float | npt.ArrayLike | None) -> Floats:
+    """Sample size, or that of each variant, all of them finite and above 1."""
+    if n is None:
+        raise InputError("n: missing, the sample size is needed")
+    sizes = numbers("n", n)
+    bad = np.flatnonzero(~(np.isfinite(sizes) & (sizes > 1)))
+    if len(bad):
+        where = f" at index {bad[0]}" if sizes.ndim else ""
+        raise InputError(f"n: {sizes.flat[bad[0]]:g}{where} is not a sample size, a number above 1 is needed")
+    return sizes
 
 
 def _panel_size(panel_size: float | None, settings: FinemapSettings) -> float:
     """People in the panel: as configured, as the LD file says, or infinite."""
     if settings.ld == "in_sample":
         return math.inf
-    if settings.panel_size > 0:
+    if settings.panel_size != 0:
         return settings.panel_size
-    if panel_size is not None and panel_size <= 1:
-        raise InputError(f"panel_size: {panel_size:g}, above 1 is needed")
-    return math.inf if panel_size is None else panel_size
+    return math.inf if panel_size is None else float(numbers("panel_size", panel_size))
 
 
 def _status(ids: tuple[str, ...], ladder: LadderFit) -> tuple[str, str]:
@@ -138,7 +159,7 @@ def _lost(ids: tuple[str, ...], ladder: LadderFit) -> str:
     )
 
 
-def _remarks(ids: tuple[str, ...], ladder: LadderFit, n: Floats, R: npt.NDArray[Any] | None) -> tuple[str, ...]:
+def _remarks(ids: tuple[str, ...], ladder: LadderFit, n: Floats, R: npt.ArrayLike | None) -> tuple[str, ...]:
     """What the diagnostics say that a reader of the table should know."""
     remarks = []
     found = ladder.diagnostics
@@ -154,8 +175,9 @@ def _remarks(ids: tuple[str, ...], ladder: LadderFit, n: Floats, R: npt.NDArray[
     if weak:
         remarks.append(f"credible sets led by a variant of |z| < {MIN_LEAD_Z:g}: {', '.join(weak)}")
     if R is not None and found is not None and len(leads) > 1:
-        between = np.abs(np.asarray(R[np.ix_(leads, leads)], np.float64))
-        largest = float(between[np.triu_indices(len(leads), 1)].max())
+        between = np.abs(np.asarray(np.asarray(R)[np.ix_(leads, leads)], np.float64))
+        sd = np.sqrt(np.diagonal(between))
+        largest = float((between / sd[:, None] / sd)[np.triu_indices(len(leads), 1)].max())
         if largest > MAX_SET_CORRELATION:
             remarks.append(f"credible sets correlate: |r| = {largest:.2f} between two leads")
     return tuple(remarks)

@@ -160,12 +160,15 @@ def write_rds(path: str | Path, fits: Mapping[str, tuple[SusieFit, Sequence[str]
 def susie_object(fit: SusieFit, variant_ids: Sequence[str]) -> RObject:
     """One fit with the fields, names and 1-based indices of susieR's class "susie".
 
-    Coefficients are those of standardised genotypes, so `X_column_scale_factors` are 1 and there is no intercept.
+    Coefficients from z-scores are those of standardised genotypes: `X_column_scale_factors` are 1 and there is no
+    intercept. A `RegressionFit` has both, which R's coef() and predict() use.
     """
     ids = list(variant_ids)
     if len(ids) != len(fit.pip):
         raise InputError(f"variant_ids: {len(ids)} names for {len(fit.pip)} variants")
     columns = [*ids, *(["null"] if fit.null_index is not None else [])]
+    scale = np.ones(len(columns))  # The null column keeps 1, as in susieR.
+    scale[: len(ids)] = getattr(fit, "X_column_scale_factors", 1.0)
 
     def by_variant(matrix: npt.NDArray[np.float64]) -> RObject:
         return RObject(matrix, {"dimnames": (None, columns)})
@@ -185,8 +188,8 @@ def susie_object(fit: SusieFit, variant_ids: Sequence[str]) -> RObject:
             "elbo": fit.elbo,
             "niter": fit.niter,
             "converged": fit.converged,
-            "intercept": np.nan,
-            "X_column_scale_factors": np.ones(len(columns)),
+            "intercept": float(getattr(fit, "intercept", np.nan)),
+            "X_column_scale_factors": scale,
             "pip": RObject(fit.pip, {"names": ids}),
             "sets": _sets(fit.sets),
             "z": fit.z,

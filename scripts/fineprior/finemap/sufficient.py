@@ -182,8 +182,8 @@ def z_from_effects(bhat: npt.ArrayLike, shat: npt.ArrayLike) -> Floats:
 
 
 def finite_vector(name: str, values: npt.ArrayLike) -> Floats:
-    """Values as a float64 vector; an InputError names the first that is not finite."""
-    vector = np.asarray(values, dtype=np.float64)
+    """Values as a float64 vector; an InputError where they are no numbers, or names the first that is not finite."""
+    vector = numbers(name, values)
     if vector.ndim != 1 or len(vector) == 0:
         raise InputError(f"{name}: shape {vector.shape}, a vector with one value per variant is needed")
     bad = np.flatnonzero(~np.isfinite(vector))
@@ -191,3 +191,11 @@ def finite_vector(name: str, values: npt.ArrayLike) -> Floats:
         count = f"{len(bad)} of {len(vector)}"
         raise InputError(f"{name}: {count} values are not finite, the first at index {bad[0]}")
     return vector
+
+
+def numbers(name: str, values: npt.ArrayLike) -> Floats:
+    """Values as a float64 array of any shape; an InputError where they are no numbers."""
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InputError(f"{name}: not an array of numbers ({error})") from None

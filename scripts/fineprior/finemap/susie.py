@@ -125,7 +125,8 @@ def susie_rss(
     var_y : float, optional
         Variance of the phenotype, used with `bhat` and `shat`: coefficients and V are then on its scale.
     coverage, min_abs_corr : float
-        Coverage and purity of credible sets, see `credible_sets`.
+        Coverage and purity of credible sets, see `credible_sets`. One number: sets of a further coverage are made of
+        the same fit by `credible_sets(..., coverage=0.99)`, as often as needed.
     scaled_prior_variance : float
         First (or fixed) prior variance of an effect as a share of the phenotype's variance.
     prior_variance : float

@@ -298,9 +298,9 @@ CREDIBLE_SETS = _table(
     main | flag | whether that is `finemap.coverage`: what all counts of sets are about
     variants | integer | variants in the set
     coverage | number | posterior probability that the set holds its effect's causal variant
-    min_abs_r | number | smallest |r| between two variants of the set (purity)
-    mean_abs_r | number | mean |r|
-    median_abs_r | number | median |r|
+    min_abs_r | number | smallest |r| between two variants of the set (purity); above 2,000 variants, of 2,000 of them
+    mean_abs_r | number | mean |r| between the same variants (above 2,000, of 2,000 evenly spaced ones)
+    median_abs_r | number | median |r| between the same variants
     log10_bf | number | log10 Bayes factor of the effect, under the prior of the fit
     lead_variant | text | variant with the largest posterior probability
     lead_pip | number | its PIP

@@ -1,0 +1,112 @@
+"""The benchmarks' last lines, which say what was reached beside the goals, and going on from a stopped run."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "benchmarks"
+MEASURED = {"wall": 1.0, "cpu": 1.0, "memory": 100.0}
+
+
+@pytest.fixture
+def module(monkeypatch):
+    """Imports a benchmark; threads and the search path stay as they were."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setattr(sys, "path", [str(FOLDER), *sys.path])
+    return importlib.import_module
+
+
+def row(seconds, peer_seconds, error=0.0, p=2000):
+    names = {"susie_rss": seconds, "default": 2 * seconds, "susieR": peer_seconds, "pysusie": 3 * peer_seconds}
+    return {"p": p, "error": error, "command": MEASURED} | {
+        name: MEASURED | {"seconds": value} for name, value in names.items()
+    }
+
+
+def test_times_are_beside_the_fastest_peer_and_errors_are_the_largest(module):
+    susie = module("susie")
+    rows = [row(0.1, 1.0), row(0.1, 4.0, error=3e-8)]
+    found = {one.name: one for one in susie.ratios(rows, ["susie_rss", "default", "command", "susieR", "pysusie"])}
+    fit = found["fit_susie_rss_p2000_geometric_mean"], found["fit_susie_rss_p2000_smallest"]
+    assert [(pytest.approx(one.value), one.goal, one.missed) for one in fit] == [(20, 30, True), (10, 10, False)]
+    assert found["fit_default_p2000_smallest"].value == pytest.approx(5)
+    assert "fit_command_p2000_smallest" not in found
+    assert found["files_command_p2000_smallest"].value == 1
+    assert found["memory_default_p2000_of_allowed"].value == pytest.approx(100 / (20e6 / 2**20 + 200))
+    assert (found["pip_error_p2000"].value, found["pip_error_p2000"].missed) == (3e-8, False)
+
+
+def test_without_peers_no_times_are_compared_and_ratios_come_last(module, capsys):
+    susie = module("susie")
+    found = susie.ratios([row(0.1, 1.0)], ["susie_rss"])
+    susie.report([*found, susie.Ratio("check", 2.0, 1, at_most=True)], ["susieR", "pysusie"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "Not run: susieR and pysusie, so no times are compared."
+    assert lines[2].endswith("missed: check")
+    assert [line.split()[1] for line in lines[3:]] == ["memory_susie_rss_p2000_of_allowed", "pip_error_p2000", "check"]
+    assert lines[-1] == "ratio check 2 goal 1"
+
+
+def counts(module, source, data, method, numbers, switches=(0, 0, 0, 0)):
+    names = [*module.COUNTS[:4], *module.SWITCHES]
+    return {"source": source, "data": data, "method": method} | dict(zip(names, [*numbers, *switches], strict=True))
+
+
+def test_ratios_are_those_of_loci_with_a_panel_of_the_same_population(module):
+    benchmark = module("ld_mismatch")
+    table = pd.DataFrame([
+        counts(benchmark, "coalescent", "clean", "SuSiE", (10, 8, 12, 6)),
+        counts(benchmark, "coalescent", "clean", "fineprior", (10, 6, 10, 9), (0, 0, 100, 100)),
+        counts(benchmark, "drifted", "clean", "fineprior", (10, 0, 50, 0)),
+        counts(benchmark, "coalescent", "switched", "SuSiE", (10, 0, 50, 0)),
+        counts(benchmark, "coalescent", "switched", "fineprior", (10, 0, 50, 0), (4, 3, 200, 1)),
+    ])  # fmt: skip
+    assert list(benchmark._ratios(table)) == [
+        ("coverage", 0.9, 0.94),
+        ("false_sets_over_plain", pytest.approx(1 / 6), 0.333),
+        ("power_over_plain", 0.75, 0.9),
+        ("switches_flagged", 0.75, 0.8),
+        ("false_flags", 0.005, 0.01),
+    ]
+
+
+def test_a_stopped_run_goes_on_and_another_seed_is_new(module, tmp_path, monkeypatch, capsys):
+    benchmark = module("ld_mismatch")
+
+    class Pool:
+        """In place of processes."""
+
+        __init__ = __exit__ = lambda self, *_: None
+        __enter__ = lambda self: self  # noqa: E731
+        map = staticmethod(map)
+
+    asked = []
+
+    def count_locus(source, locus, seed, founders, in_sample):
+        asked.append((source, locus, seed))
+        row = dict.fromkeys(benchmark.COLUMNS, 1)
+        head = {"source": source, "locus": locus, "seed": seed, "explained": 0.002, "status": "ok"}
+        return [row | head | {"data": data, "method": method}
+                for data in ("clean", "switched") for method in ("SuSiE", "fineprior")]  # fmt: skip
+
+    monkeypatch.setattr(benchmark, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(benchmark, "_count_locus", count_locus)
+    path = tmp_path / "counts.tsv"
+    path.touch()
+    for loci, seed in ((1, 1), (2, 1), (1, 2)):
+        command = ["ld_mismatch.py", f"--loci={loci}", f"--seed={seed}", "--drifted=0", f"--output={path}"]
+        monkeypatch.setattr(sys, "argv", command)
+        benchmark.main()
+    assert asked == [("coalescent", 0, 1), ("coalescent", 1, 1), ("coalescent", 0, 2)]
+    assert path.read_text().count("source\t") == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-6].startswith("--founders is not given")
+    assert [line.split()[0] for line in lines[-5:]] == ["ratio"] * 5
+
+    path.write_text("source\tlocus\ncoalescent\t0\n")
+    with pytest.raises(SystemExit, match="its columns are not those"):
+        benchmark.main()
