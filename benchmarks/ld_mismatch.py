@@ -10,6 +10,7 @@ true sets, power the share of causal variants in a set, and false sets are count
 
 import argparse
 import csv
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -69,7 +70,8 @@ def main() -> None:
             writer.writerows(found)
             handle.flush()
             rows += found
-    table = pd.read_csv(path, sep="\t") if arguments.output else pd.DataFrame(rows)
+    # Read back as numbers, as a run that goes on from a file would see them.
+    table = pd.read_csv(path, sep="\t") if arguments.output else _as_read(rows)
     table = table[table["seed"] == arguments.seed]
     for line in _report(table):
         print(line)
@@ -78,6 +80,16 @@ def main() -> None:
         print("--founders is not given: no loci of real genotypes were simulated, which the goals are for as well")
     for name, value, goal in _ratios(table):
         print(f"ratio {name} {value:.4f} goal {goal}")
+
+
+def _as_read(rows: list[dict[str, object]]) -> pd.DataFrame:
+    """Rows of counts as if they had been written to a file and read."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, delimiter="\t")
+    writer.writeheader()
+    writer.writerows(rows)
+    text.seek(0)
+    return pd.read_csv(text, sep="\t")
 
 
 def _done(path: Path) -> set[tuple[str, int, int]]:
