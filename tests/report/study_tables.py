@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from fineprior.foundation import tables as t
+from fineprior.foundation.table import Table
 from fineprior.report.page import StudyTables
 
 PRIORS = ("uniform", "functional", "shuffled")
@@ -54,7 +55,7 @@ def without_optional(tables: StudyTables) -> StudyTables:
     )  # fmt: skip
 
 
-def _table(table: t.Table, frame: pd.DataFrame | None) -> pd.DataFrame:
+def _table(table: Table, frame: pd.DataFrame | None) -> pd.DataFrame:
     return table.empty() if frame is None or frame.empty else table.checked(frame, "synthetic")
 
 

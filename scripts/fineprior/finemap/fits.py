@@ -1,4 +1,4 @@
-"""Fits of a batch of loci in one npz file: the same fits, the same bytes; no pickle."""
+"""Fits of a batch of loci in one npz file: the same fits, the same bytes."""
 
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence

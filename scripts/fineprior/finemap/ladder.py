@@ -250,26 +250,27 @@ def _fit(locus: _Locus, settings: FinemapSettings, error: PanelError | None) -> 
             locus.z,
             locus.R,
             locus.n,
-            L=settings.max_effects,
             prior_weights=locus.prior_weights,
-            estimate_prior_method=settings.prior_variance_method,
-            max_iter=settings.max_iterations,
-            tol=settings.tolerance,
-            **_shared(settings),
+            **_of_several_effects(settings),
         ).sparse
     return susie_rss(
         locus.z,
         locus.R,
         locus.n,
-        L=settings.max_effects,
         prior_weights=locus.prior_weights,
-        estimate_prior_method=settings.prior_variance_method,
         estimate_residual_variance=settings.estimate_residual_variance and error is None,
-        max_iter=settings.max_iterations,
-        tol=settings.tolerance,
         inflation=error,
-        **_shared(settings),
+        **_of_several_effects(settings),
     )
+
+
+def _of_several_effects(settings: FinemapSettings) -> dict[str, Any]:
+    return _shared(settings) | {
+        "L": settings.max_effects,
+        "estimate_prior_method": settings.prior_variance_method,
+        "max_iter": settings.max_iterations,
+        "tol": settings.tolerance,
+    }
 
 
 def _shared(settings: FinemapSettings) -> dict[str, Any]:

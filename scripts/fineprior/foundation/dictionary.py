@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from fineprior.foundation.project import SCHEMAS
-from fineprior.foundation.tables import Table, all_tables
+from fineprior.foundation.table import Table
+from fineprior.foundation.tables import all_tables
 
 FILES = {
     "sumstats": "results/{study}/sumstats.parquet",

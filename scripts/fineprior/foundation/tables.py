@@ -1,142 +1,13 @@
 """Every table that fineprior writes or reads back: its columns, their types, units and meaning.
 
-`docs/outputs.md` lists exactly these columns. A table is read and written here only, so a column that is missing,
-unknown or of another type is found where it enters.
+`docs/outputs.md` lists exactly these columns.
 """
 
-import gzip
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import IO
 
 import pandas as pd
 
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.files import atomic_path
-
-MISSING = "NA"
-_DTYPES = {"text": "str", "integer": "int64", "number": "float64", "flag": "bool"}
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: its kind is text, integer, number or flag (true/false)."""
-
-    name: str
-    kind: str
-    meaning: str
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table's columns in their order; `open_ended` allows further number columns (one for each track, say)."""
-
-    name: str
-    meaning: str
-    columns: tuple[Column, ...]
-    open_ended: str = ""
-
-    @property
-    def names(self) -> list[str]:
-        """Column names in order."""
-        return [column.name for column in self.columns]
-
-    def empty(self) -> pd.DataFrame:
-        """The table without rows."""
-        return pd.DataFrame({c.name: pd.Series(dtype=_DTYPES[c.kind]) for c in self.columns})
-
-    def checked(self, frame: pd.DataFrame, where: str | Path) -> pd.DataFrame:
-        """The frame with this table's columns in order and of their types.
-
-        Raises
-        ------
-        InputError
-            A column is missing, unknown, or not of its type.
-        """
-        missing = [name for name in self.names if name not in frame.columns]
-        if missing:
-            raise InputError(f"{where}: column '{missing[0]}' is missing; {self.name} needs {', '.join(self.names)}")
-        further = [name for name in frame.columns if name not in self.names]
-        if further and not self.open_ended:
-            raise InputError(f"{where}: unknown column '{further[0]}'; {self.name} has {', '.join(self.names)}")
-        kinds = {c.name: c.kind for c in self.columns} | dict.fromkeys(further, "number")
-        columns = {name: _typed(frame[name], kind, f"{where}: column '{name}'") for name, kind in kinds.items()}
-        return pd.DataFrame(columns).reset_index(drop=True)
-
-    def write(self, frame: pd.DataFrame, path: str | Path) -> None:
-        """Write as .tsv, .tsv.gz (same rows, same bytes) or .parquet, whole or not at all."""
-        path = Path(path)
-        frame = self.checked(frame, path)
-        with atomic_path(path) as temporary:
-            if path.suffix == ".parquet":
-                frame.to_parquet(temporary, index=False, compression="zstd")
-                return
-            for column in self.columns:
-                if column.kind == "flag":
-                    frame[column.name] = frame[column.name].map({True: "TRUE", False: "FALSE"})
-            with _opened(temporary, path.suffix == ".gz") as handle:
-                frame.to_csv(handle, sep="\t", index=False, na_rep=MISSING, float_format="%.7g", lineterminator="\n")
-
-    def read(self, path: str | Path) -> pd.DataFrame:
-        """Read what `write` wrote.
-
-        Raises
-        ------
-        InputError
-            The file is absent or empty, or its columns are not this table's.
-        """
-        path = Path(path)
-        if not path.is_file():
-            raise InputError(f"{path}: no such file")
-        if path.suffix == ".parquet":
-            return self.checked(pd.read_parquet(path), path)
-        texts = [column.name for column in self.columns if column.kind == "text"]
-        try:
-            frame = pd.read_csv(path, sep="\t", dtype=dict.fromkeys(texts, "str"), na_values=[MISSING],
-                                keep_default_na=False)  # fmt: skip
-        except (pd.errors.EmptyDataError, pd.errors.ParserError, EOFError, OSError) as error:
-            raise InputError(f"{path}: not a readable {self.name} table ({error})") from None
-        return self.checked(frame, path)
-
-
-@contextmanager
-def _opened(path: Path, compressed: bool) -> Iterator[IO[bytes] | gzip.GzipFile]:
-    """Open for writing; a gzip header carries neither time nor name, so that the same rows are the same bytes."""
-    with path.open("wb") as handle:
-        if compressed:
-            with gzip.GzipFile(filename="", mode="wb", fileobj=handle, mtime=0) as packed:
-                yield packed
-        else:
-            yield handle
-
-
-def _typed(values: pd.Series, kind: str, where: str) -> pd.Series:
-    try:
-        if kind == "flag" and values.dtype != bool:
-            allowed = {"TRUE": True, "FALSE": False, True: True, False: False}
-            if not set(values) <= set(allowed):
-                raise ValueError
-            return values.map(allowed).astype(bool)
-        return values.astype(_DTYPES[kind])
-    except (ValueError, TypeError):
-        raise InputError(f"{where} must hold values of kind {kind}, not {_first_wrong(values, kind)!r}") from None
-
-
-def _first_wrong(values: pd.Series, kind: str) -> object:
-    if kind in {"integer", "number"}:
-        numbers = pd.to_numeric(values, errors="coerce")
-        wrong = numbers.isna() if kind == "integer" else numbers.isna() & values.notna()
-    else:
-        wrong = ~values.isin(["TRUE", "FALSE", True, False])
-    return values[wrong].iloc[0] if wrong.any() else values.dtype
-
-
-def _table(name: str, meaning: str, columns: str, open_ended: str = "") -> Table:
-    rows = [[part.strip() for part in line.split("|", 2)] for line in columns.strip().splitlines()]
-    return Table(name, meaning, tuple(Column(*row) for row in rows), open_ended)
-
+from fineprior.foundation.table import Table, define
 
 _VARIANT = """
 variant_id | text | chrom:pos:ref:alt
@@ -145,7 +16,7 @@ pos | integer | position, 1-based
 ref | text | reference allele, as in the FASTA
 alt | text | alternative allele; the effect allele of every number"""
 
-SUMSTATS = _table(
+SUMSTATS = define(
     "sumstats",
     "Harmonised summary statistics of one study, sorted by chromosome (order of the FASTA) and position.",
     _VARIANT
@@ -162,7 +33,7 @@ SUMSTATS = _table(
     action | text | how the alleles were matched: kept, swapped, strand, strand_swapped""",
 )
 
-SUMSTATS_QC = _table(
+SUMSTATS_QC = define(
     "sumstats_qc",
     "What happened to the rows of a study's summary statistics.",
     """
@@ -173,7 +44,7 @@ SUMSTATS_QC = _table(
     meaning | text | the reason in words""",
 )
 
-DROPPED = _table(
+DROPPED = define(
     "dropped",
     "The rows of the summary statistics that were left out.",
     """
@@ -186,7 +57,7 @@ DROPPED = _table(
     reason | text | why, as in sumstats_qc""",
 )
 
-LOCI = _table(
+LOCI = define(
     "loci",
     "The loci of a study.",
     """
@@ -202,7 +73,7 @@ LOCI = _table(
     note | text | what was done to it: trimmed to the maximum width, ...; NA when nothing""",
 )
 
-LOCUS_VARIANTS = _table(
+LOCUS_VARIANTS = define(
     "locus_variants",
     "The variants of one batch of loci, sorted by locus (order of loci.tsv) and position.",
     "locus | text | name of the locus"
@@ -218,7 +89,7 @@ LOCUS_VARIANTS = _table(
     panel_index | integer | as in sumstats""",
 )
 
-SCORES = _table(
+SCORES = define(
     "scores",
     "What the head says of each variant of a batch.",
     "locus | text | name of the locus"
@@ -230,7 +101,7 @@ SCORES = _table(
     "`<track>.sad`, sum over the centre bins of alt - ref (signed)",
 )
 
-ENRICHMENT = _table(
+ENRICHMENT = define(
     "enrichment",
     "Softmax enrichment of causal variants in the score, leaving out one chromosome at a time.",
     """
@@ -244,7 +115,7 @@ ENRICHMENT = _table(
     held_out_gain | number | log10 likelihood gained over the uniform prior on the loci left out; NA for none""",
 )
 
-VERDICT = _table(
+VERDICT = define(
     "verdict",
     "What the annotation is worth for this study.",
     """
@@ -258,7 +129,7 @@ VERDICT = _table(
     sentence | text | the verdict in words""",
 )
 
-PRIOR = _table(
+PRIOR = define(
     "prior",
     "Prior causal probabilities of the variants of a batch; they sum to 1 within a locus.",
     """
@@ -269,7 +140,7 @@ PRIOR = _table(
     prior | number | prior causal probability, given one causal variant in the locus""",
 )
 
-FINEMAP_VARIANTS = _table(
+FINEMAP_VARIANTS = define(
     "finemap_variants",
     "The fine-mapped variants.",
     "locus | text | name of the locus"
@@ -288,7 +159,7 @@ FINEMAP_VARIANTS = _table(
     ld_flag | text | switched (z has the wrong sign for its LD), discordant (a partner of |r| > 0.95 has another)""",
 )
 
-CREDIBLE_SETS = _table(
+CREDIBLE_SETS = define(
     "credible_sets",
     "The credible sets, of the main coverage and (`main` is FALSE) of a further one.",
     """
@@ -312,7 +183,7 @@ CREDIBLE_SETS = _table(
     partners | text | further variants, of |r| above `finemap.extend_r` with one of the set; NA when none""",
 )
 
-LOCI_STATUS = _table(
+LOCI_STATUS = define(
     "loci_status",
     "How fine-mapping went, locus by locus.",
     """
@@ -337,7 +208,7 @@ LOCI_STATUS = _table(
     max_pip | number | largest PIP""",
 )
 
-COMPARISON = _table(
+COMPARISON = define(
     "comparison",
     "What the prior changed, locus by locus: each prior beside uniform.",
     """
@@ -357,7 +228,7 @@ COMPARISON = _table(
     high_pip | integer | variants with PIP > 0.9""",
 )
 
-TRUTH = _table(
+TRUTH = define(
     "truth",
     "The simulated truth of the embedded study: its causal variants.",
     _VARIANT
@@ -367,7 +238,7 @@ TRUTH = _table(
     functional | flag | among the variants that change the disease tracks""",
 )
 
-TRUTH_COMPARISON = _table(
+TRUTH_COMPARISON = define(
     "truth_comparison",
     "The three priors against the simulated truth.",
     """
@@ -384,7 +255,7 @@ TRUTH_COMPARISON = _table(
     false_90 | integer | of these, not causal""",
 )
 
-CALIBRATION = _table(
+CALIBRATION = define(
     "calibration",
     "Claimed against observed: variants by PIP.",
     """
@@ -398,7 +269,7 @@ CALIBRATION = _table(
     upper | number | upper end""",
 )
 
-HEAD_METRICS = _table(
+HEAD_METRICS = define(
     "head_metrics",
     "Quality of a head on held-out regions.",
     """
@@ -409,7 +280,7 @@ HEAD_METRICS = _table(
     poisson_loss | number | mean Poisson negative log likelihood""",
 )
 
-HEAD_HISTORY = _table(
+HEAD_HISTORY = define(
     "head_history",
     "The course of training.",
     """
@@ -420,7 +291,7 @@ HEAD_HISTORY = _table(
     best | flag | epoch whose weights were kept""",
 )
 
-HEAD_BASELINES = _table(
+HEAD_BASELINES = define(
     "head_baselines",
     "A head beside simpler models, on the test regions.",
     """

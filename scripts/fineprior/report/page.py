@@ -11,7 +11,8 @@ import pandas as pd
 
 from fineprior import __version__
 from fineprior.foundation.settings import ReportSettings
-from fineprior.foundation.tables import CALIBRATION, COMPARISON, CREDIBLE_SETS, SUMSTATS_QC, TRUTH_COMPARISON, Table
+from fineprior.foundation.table import Table
+from fineprior.foundation.tables import CALIBRATION, COMPARISON, CREDIBLE_SETS, SUMSTATS_QC, TRUTH_COMPARISON
 from fineprior.report.plots import (
     calibration_figure,
     data_uri,

@@ -14,6 +14,7 @@ from fineprior.finemap.rds import write_rds
 from fineprior.foundation import tables
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import FinemapSettings
+from fineprior.foundation.table import Table
 from fineprior.genetics.ld import read_ld, read_panel_size
 
 log = logging.getLogger(__name__)
@@ -122,13 +123,13 @@ def _without_variants(loci: pd.DataFrame) -> pd.DataFrame:
 
 
 def _in_order(
-    table: tables.Table, paths: list[str], order: dict[str, int], further: pd.DataFrame | None = None
+    table: Table, paths: list[str], order: dict[str, int], further: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     frame = _stacked([table.read(path) for path in paths] + ([] if further is None else [further]), table)
     return frame.sort_values("locus", key=lambda locus: locus.map(order), kind="stable")
 
 
-def _stacked(frames: list[pd.DataFrame], table: tables.Table) -> pd.DataFrame:
+def _stacked(frames: list[pd.DataFrame], table: Table) -> pd.DataFrame:
     filled = [frame for frame in frames if len(frame)]
     return pd.concat(filled, ignore_index=True) if filled else table.empty()
 

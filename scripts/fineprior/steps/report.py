@@ -9,7 +9,7 @@ from fineprior.foundation import tables
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
 from fineprior.foundation.settings import ReportSettings
-from fineprior.foundation.tables import Table
+from fineprior.foundation.table import Table
 from fineprior.report.page import SHOWN_PRIORS, StudyTables, render_page
 
 
