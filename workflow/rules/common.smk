@@ -9,7 +9,13 @@ REPOSITORY = Path(
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
 from fineprior.foundation.errors import InputError
-from fineprior.foundation.project import is_generated, load_project
+from fineprior.foundation.project import (
+    FETCHED,
+    HUB_BACKBONES,
+    hub_folder,
+    is_generated,
+    load_project,
+)
 from fineprior.foundation.provenance import code_digest
 from fineprior.foundation.settings import as_params
 from fineprior.steps.inputs import PRIORS
@@ -80,12 +86,13 @@ def tracks_of_head(wildcards):
 
 
 def backbone_files(wildcards):
-    """The files of a local backbone; a hub name has none."""
+    """The files of a local backbone; the record of a hub's, which the rule fetch_backbone makes."""
+    backbone = settings.backbone
+    if not (Path(backbone.weights) / "config.json").is_file():
+        return [f"{hub_folder(backbone.weights, backbone.revision)}/{FETCHED}"]
     names = ("config.json", "model.safetensors", "pytorch_model.bin")
     return [
-        str(file)
-        for name in names
-        if (file := Path(settings.backbone.weights) / name).is_file()
+        str(file) for name in names if (file := Path(backbone.weights) / name).is_file()
     ]
 
 
@@ -121,7 +128,11 @@ def truth_tables(wildcards):
 
 
 def final_results():
-    return [f"<results>/{study}/report.html" for study in project.studies]
+    return [
+        f"<results>/{study}/{name}"
+        for study in project.studies
+        for name in ("report.html", "scores.tsv.gz")
+    ]
 
 
 def headline():
