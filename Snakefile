@@ -17,6 +17,7 @@ include: "workflow/rules/prior.smk"
 include: "workflow/rules/finemap.smk"
 include: "workflow/rules/summarise.smk"
 include: "workflow/rules/pretrain.smk"
+include: "workflow/rules/labels.smk"
 
 
 rule all:

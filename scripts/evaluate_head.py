@@ -1,7 +1,7 @@
-"""Rule evaluate_head: a head beside simpler models."""
+"""Rule evaluate_head: a head beside simpler models, its learning curve, and cross-validation when asked for."""
 
 from fineprior.foundation.logs import log_to
-from fineprior.foundation.settings import BackboneSettings, TrackSettings
+from fineprior.foundation.settings import BackboneSettings, EvaluationSettings, HeadSettings
 from fineprior.steps.transfer import evaluate_head
 
 with log_to(snakemake.log[0], f"evaluate_head {snakemake.wildcards.head}"):
@@ -12,9 +12,14 @@ with log_to(snakemake.log[0], f"evaluate_head {snakemake.wildcards.head}"):
         bigwigs=list(snakemake.input.bigwigs),
         tracks=list(snakemake.params.tracks),
         head=snakemake.input.head,
-        output=snakemake.output.baselines,
+        metrics=snakemake.input.metrics,
+        history=snakemake.input.history,
+        outputs={name: path for name, path in snakemake.output.items() if path},
         backbone=BackboneSettings(**snakemake.params.backbone),
-        targets=TrackSettings(**snakemake.params.targets),
+        settings=HeadSettings(**snakemake.params.settings),
+        evaluation=EvaluationSettings(**snakemake.params.evaluation),
+        sheet=snakemake.params.targets,
+        store=snakemake.resources.store,
         seed=snakemake.params.seed,
         threads=snakemake.threads,
     )

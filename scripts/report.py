@@ -19,8 +19,10 @@ with log_to(snakemake.log[0], f"report {snakemake.wildcards.study}"):
         head_metrics=snakemake.input.head_metrics,
         baselines=snakemake.input.baselines,
         history=snakemake.input.history,
+        **{name: snakemake.input[name] for name in ("curve", "folds", "scatter", "shift")},
         truth_comparison=snakemake.input.get("truth_comparison"),
         calibration=snakemake.input.get("calibration"),
         output=snakemake.output.page,
         settings=ReportSettings(**snakemake.params.settings),
+        min_r=snakemake.params.min_r,
     )

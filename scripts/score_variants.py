@@ -9,6 +9,8 @@ with log_to(snakemake.log[0], f"score_variants {snakemake.wildcards.study} batch
         variants=snakemake.input.variants,
         embeddings=snakemake.input.embeddings,
         head=snakemake.input.head,
+        metrics=snakemake.input.metrics,
         output=snakemake.output.scores,
         settings=ScoreSettings(**snakemake.params.settings),
+        min_r=snakemake.params.min_r,
     )

@@ -1,18 +1,22 @@
-"""Rule train_head: a head on the frozen backbone."""
+"""Rule train_head: a head on the backbone, frozen or not."""
 
 from fineprior.foundation.logs import log_to
-from fineprior.foundation.settings import HeadSettings, TrackSettings
+from fineprior.foundation.settings import BackboneSettings, HeadSettings
 from fineprior.steps.transfer import train_head
 
 with log_to(snakemake.log[0], f"train_head {snakemake.wildcards.head}"):
     train_head(
+        fasta=snakemake.input.fasta,
+        regions=snakemake.input.regions,
         embeddings=snakemake.input.embeddings,
         bigwigs=list(snakemake.input.bigwigs),
         tracks=list(snakemake.params.tracks),
-        head=snakemake.output.head,
-        metrics=snakemake.output.metrics,
-        history=snakemake.output.history,
+        outputs=dict(snakemake.output.items()),
+        store=snakemake.resources.store,
         settings=HeadSettings(**snakemake.params.settings),
-        targets=TrackSettings(**snakemake.params.targets),
+        backbone=BackboneSettings(**snakemake.params.backbone),
+        sheet=snakemake.params.targets,
         seed=snakemake.params.seed,
+        threads=snakemake.threads,
+        code=snakemake.params.code,
     )

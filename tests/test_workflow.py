@@ -31,7 +31,8 @@ def per_prior(rule, *priors):
     return {(rule, f"study=embedded, prior={prior}") for prior in priors}
 
 
-SUMMARY = {(rule, "study=embedded") for rule in ("compare_priors", "compare_truth", "report")} | {("all", "")}
+REPORT = {("report", "study=embedded"), ("all", "")}
+SUMMARY = {(rule, "study=embedded") for rule in ("compare_priors", "compare_truth")} | REPORT
 INFORMED = ("functional", "shuffled")
 PRIORS = ("uniform", *INFORMED)
 AFTER_PRIORS = (
@@ -42,7 +43,7 @@ AFTER_PRIORS = (
     | SUMMARY
 )
 AFTER_FINEMAP = batches("finemap", *PRIORS) | per_prior("gather", *PRIORS) | SUMMARY
-AFTER_SCORES = batches("score_variants") | {("gather_scores", "study=embedded")}
+AFTER_SCORES = batches("score_variants") | {(rule, "study=embedded") for rule in ("gather_scores", "assess_shift")}
 AFTER_HEAD = {("train_head", "head=disease"), ("evaluate_head", "head=disease")} | AFTER_SCORES
 EMBEDDED = batches("extract_sequences") | batches("embed_variants")
 
@@ -74,7 +75,9 @@ def test_second_run_has_nothing_to_do(finished):
     [
         ({"finemap": {"coverage": 0.9}}, AFTER_FINEMAP),
         ({"finemap": {"min_purity": 0.95}}, AFTER_FINEMAP),
-        ({"priors": {"uniform_weight": 0.1}}, AFTER_PRIORS),
+        ({"priors": {"uniform_weight": 0.1}}, AFTER_PRIORS | {("assess_shift", "study=embedded")}),
+        ({"evaluation": {"curve_sizes": 3}}, {("evaluate_head", "head=disease")} | REPORT),
+        ({"evaluation": {"min_r": 0.2}}, {("evaluate_head", "head=disease")} | AFTER_SCORES | AFTER_PRIORS),
         ({"head": {"l2": 0.001}}, AFTER_HEAD | AFTER_PRIORS),
         ({"finemap": {"coverage": 0.95, "max_effects": 10}, "seed": 1, "harmonise": {"min_maf": 0.01}}, set()),
         ({"scores": {"magnitude": "sad"}}, AFTER_SCORES | AFTER_PRIORS),

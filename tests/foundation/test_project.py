@@ -12,6 +12,10 @@ CONFIG = {
 }
 STUDIES = "study\tsumstats\tpanel\thead\tnote\ntrait\tgwas.tsv\tpanel\tdisease\tmine\n"
 TRACKS = "head\ttrack\tbigwig\ndisease\tdnase\tdnase.bw\n"
+OWN = (
+    "head\ttrack\tbigwig\tassay\tstrand_pair\tclip\tpooling\tweight\n"
+    "disease\tplus\tdnase.bw\tCAGE\tminus\t64\tmax\t0.5\ndisease\tminus\tdnase.bw\tCAGE\tplus\t\t\t\n"
+)
 
 
 @pytest.fixture
@@ -31,6 +35,15 @@ def test_a_good_project(root):
     assert project.study("trait").panel == "panel"
     assert [track.track for track in project.head_tracks("disease")] == ["dnase"]
     assert project.settings.finemap.coverage == 0.95
+
+
+def test_a_row_of_the_sheet_may_differ_from_the_config(root):
+    (root / "config/tracks.tsv").write_text(OWN)
+    project = load_project(CONFIG | {"targets": {"scale": 3}}, root)
+    plus, minus = (track.targets(project.settings.targets, "x") for track in project.tracks)
+    assert (plus.clip, plus.pooling, plus.scale) == (64.0, "max", 3.0)
+    assert minus == project.settings.targets
+    assert [track.loss_weight("x") for track in project.tracks] == [0.5, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -81,6 +94,10 @@ def test_bad_config(root, change, message):
         ("studies", STUDIES.replace("\tmine", ""), r"line 2: not as many fields as the header"),
         ("studies", STUDIES.splitlines()[0] + "\n", r"no row below the header"),
         ("tracks", TRACKS.replace("dnase.bw", "no.bw"), r"tracks.tsv, line 2 \(track 'dnase'\): file 'no.bw' does not"),
+        ("tracks", OWN.replace("64", "all"), r"line 2 \(track 'plus'\): clip = 'all' must be a number above 0"),
+        ("tracks", OWN.replace("0.5", "-1"), r"line 2 \(track 'plus'\): weight = '-1' must be a number at least 0"),
+        ("tracks", OWN.replace("max", "median"), r"line 2: pooling = \"median\" must be one of"),
+        ("tracks", OWN.replace("\tminus\t", "\tother\t", 1), r"strand_pair 'other' is no track of head 'disease'"),
     ],
 )
 def test_bad_sheets(root, sheet, text, message):

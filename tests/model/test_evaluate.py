@@ -1,3 +1,4 @@
+import dataclasses
 from collections import Counter
 
 import numpy as np
@@ -5,7 +6,7 @@ import pandas as pd
 import pytest
 
 from fineprior.foundation.settings import HeadSettings
-from fineprior.foundation.tables import HEAD_BASELINES
+from fineprior.foundation.tables import HEAD_BASELINES, HEAD_SCATTER
 from fineprior.genetics.genome import Genome, codes_of, reverse_complement
 from fineprior.model import evaluate
 from fineprior.model.backbone import load_backbone
@@ -87,12 +88,62 @@ def test_three_models_side_by_side(study, monkeypatch):
     monkeypatch.setattr(evaluate, "KMER", 4)
     settings, embeddings, targets, data = study
     head, _ = train_head(embeddings, targets, ["one", "two"], HeadSettings(epochs=5), 1)
-    table = evaluate.evaluate_head(head, embeddings, data, settings, 1)
-    table = HEAD_BASELINES.checked(table, "baselines")
-    assert table["model"].tolist() == ["transfer"] * 2 + ["scratch"] * 2 + ["kmer_ridge"] * 2
     test = embeddings.split == "test"
-    assert np.allclose(table["pearson_r"][:2], pearson_r(head.predict(embeddings.embedding[test]), targets[test]))
+    predicted = head.predict(embeddings.embedding[test])
+    table = evaluate.baselines(predicted, head.parameters, head.tracks, embeddings, data, settings, 1)
+    table = HEAD_BASELINES.checked(table, "baselines")
+    assert table["model"].tolist() == ["transfer"] * 2 + ["scratch"] * 2 + ["kmer_ridge"] * 2 + ["own_track"] * 2
+    assert np.allclose(table["pearson_r"][:2], pearson_r(predicted, targets[test]))
     assert table["parameters"].tolist()[0] == 2 * (embeddings.embedding.shape[1] + 1)
+    own = table[table["model"] == "own_track"]
+    assert set(own["note"]) <= {"one", "two"}
+    assert (own["parameters"] == 0).all()
+    assert own["pearson_r"].notna().all()
+
+
+def test_own_track_of_another_backbone_is_not_available(study):
+    settings, embeddings, _, data = study
+    other = dataclasses.replace(embeddings, backbone="another")
+    signal, parameters, notes = evaluate._own_track(["one", "two"], other, data, settings)
+    assert np.isnan(signal).all()
+    assert parameters == 0
+    assert all(note.startswith("not available") for note in notes)
+
+
+def test_bins_without_observation_change_nothing_elsewhere(study, monkeypatch):
+    """Models see the same when the first region's bins are missing as when that region is no training region."""
+    monkeypatch.setattr(evaluate, "SCRATCH_EPOCHS", 1)
+    settings, *_, data = study
+    missing = data.targets.copy()
+    missing[0] = np.nan
+    split = data.split.copy()
+    split[0] = ""
+    with_gaps = evaluate.RegionData(data.codes, missing, data.split)
+    fewer = evaluate.RegionData(data.codes, data.targets, split)
+    ridges = [evaluate.fit_kmer_ridge(each, BIN_SIZE, k=4) for each in (with_gaps, fewer)]
+    assert ridges[0].weight == pytest.approx(ridges[1].weight)
+    predicted = evaluate.train_scratch(with_gaps, settings, 1).predict(data.codes[:2])
+    assert np.isfinite(predicted).all()
+
+
+def test_a_large_backbone_is_set_against_a_small_network(study, monkeypatch):
+    settings, *_ = study
+    monkeypatch.setattr(evaluate, "SMALL", {"dim": 16, "depth": 1, "heads": 2, "attn_dim_key": 4})
+    network = evaluate.Scratch(settings, 2)
+    assert network.head.in_features == 32
+
+
+def test_scatter_is_a_sample_of_known_bins():
+    rng = np.random.default_rng(1)
+    observed, predicted = rng.random((2, 5000, 2))
+    observed[:4000] = np.nan
+    table = HEAD_SCATTER.checked(evaluate.scatter_table(predicted, observed, ["a", "b"], 1), "scatter")
+    assert table["track"].value_counts().tolist() == [1000, 1000]
+    first = table[table["track"] == "a"]
+    assert first["observed"].tolist() == observed[4000:, 0].tolist()
+    assert first["predicted"].tolist() == predicted[4000:, 0].tolist()
+    whole = evaluate.scatter_table(predicted, predicted, ["a", "b"], 1)
+    assert whole["track"].value_counts().tolist() == [2000, 2000]
 
 
 def test_network_from_scratch_is_new_reproducible_and_learns(study):

@@ -94,7 +94,8 @@ def test_regularisation_shrinks(trained):
 
 def test_metrics_table(trained):
     regions, targets, _, head, _ = trained
-    metrics = HEAD_METRICS.checked(head_metrics(head, regions, targets), "metrics")
+    metrics = HEAD_METRICS.checked(head_metrics(head, regions, targets, 5), "metrics")
+    assert metrics["regions"].tolist() == (metrics["bins"] // 5).tolist()
     assert len(metrics) == 6
     assert metrics["bins"].tolist() == [2000] * 2 + [500] * 4
     test = regions.split == "test"

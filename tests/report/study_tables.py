@@ -50,7 +50,8 @@ def without_optional(tables: StudyTables) -> StudyTables:
     variants = {"uniform": tables.variants["uniform"], "functional": tables.variants["uniform"]}
     return replace(
         tables, verdict=verdict, variants=variants, head_metrics=t.HEAD_METRICS.empty(),
-        baselines=t.HEAD_BASELINES.empty(), history=t.HEAD_HISTORY.empty(),
+        baselines=t.HEAD_BASELINES.empty(), history=t.HEAD_HISTORY.empty(), curve=t.LEARNING_CURVE.empty(),
+        folds=t.HEAD_FOLDS.empty(), scatter=t.HEAD_SCATTER.empty(), shift=t.SHIFT.empty(),
         truth_comparison=t.TRUTH_COMPARISON.empty(), calibration=t.CALIBRATION.empty(),
     )  # fmt: skip
 
@@ -152,13 +153,25 @@ def _study_wide(loci):
         ("dropped", "not_in_panel", 2_041, 0, "not among the panel's variants"),
     ], columns=["outcome", "reason", "rows", "significant", "meaning"])  # fmt: skip
     tracks, r = ["disease_1", "disease_2", "disease_3"], [0.71, 0.64, 0.58]
-    metrics = pd.DataFrame([(track, split, 4_000, value - drop, 0.9) for track, value in zip(tracks, r, strict=True)
+    metrics = pd.DataFrame([(track, split, 4_000, value - drop, 0.9, 400, value, value**2)
+                            for track, value in zip(tracks, r, strict=True)
                             for split, drop in (("train", -0.05), ("valid", 0), ("test", 0.01))],
-                           columns=t.HEAD_METRICS.names)  # fmt: skip
-    baselines = pd.DataFrame([(model, track, value - drop, size) for track, value in zip(tracks, r, strict=True)
-                              for model, drop, size in (("transfer", 0.01, 579), ("scratch", 0.3, 512_003),
-                                                        ("kmer_ridge", 0.35, 6_243))],
-                             columns=t.HEAD_BASELINES.names)  # fmt: skip
+                           columns=t.HEAD_METRICS.names[:8]).reindex(columns=t.HEAD_METRICS.names)  # fmt: skip
+    baselines = pd.DataFrame([(model, track, value - drop, size, note) for track, value in zip(tracks, r, strict=True)
+                              for model, drop, size, note in (("transfer", 0.01, 579, None),
+                                                              ("scratch", 0.3, 512_003, None),
+                                                              ("kmer_ridge", 0.35, 6_243, None),
+                                                              ("own_track", 0.2, 0, "SPI1 <x>"))],
+                             columns=["model", "track", "pearson_r", "parameters", "note"])  # fmt: skip
+    curve = pd.DataFrame([("linear", size, track, value - 1 / size) for size in (10, 20, 40)
+                          for track, value in zip(tracks, r, strict=True)],
+                         columns=t.LEARNING_CURVE.names)  # fmt: skip
+    folds = pd.DataFrame([(0, "linear", 1e-4, 0.61, True, 0.6), (0, "mlp", 1e-4, 0.6, False, np.nan)],
+                         columns=t.HEAD_FOLDS.names)  # fmt: skip
+    scatter = pd.DataFrame([(track, 0.1 * i, 0.1 * i + 0.05) for track in tracks for i in range(20)],
+                           columns=t.HEAD_SCATTER.names)  # fmt: skip
+    shift = pd.DataFrame([("covariate", "share of G and C", 0.41, 0.6, 2.0, "shifted", "Scored windows are <richer>.")],
+                         columns=t.SHIFT.names)  # fmt: skip
     epochs = np.arange(1, 13)
     history = pd.DataFrame({"epoch": epochs, "train_loss": 0.8 + 0.6 / epochs, "valid_loss": 0.85 + 0.55 / epochs,
                             "valid_pearson_r": 0.65 - 0.4 / epochs, "best": epochs == 9})  # fmt: skip
@@ -171,7 +184,10 @@ def _study_wide(loci):
     return {
         "enrichment": _table(t.ENRICHMENT, enrichment), "verdict": _table(t.VERDICT, verdict),
         "qc": _table(t.SUMSTATS_QC, qc), "head_metrics": _table(t.HEAD_METRICS, metrics),
-        "baselines": _table(t.HEAD_BASELINES, baselines), "history": _table(t.HEAD_HISTORY, history),
+        "baselines": _table(t.HEAD_BASELINES, baselines.reindex(columns=t.HEAD_BASELINES.names)),
+        "history": _table(t.HEAD_HISTORY, history), "curve": _table(t.LEARNING_CURVE, curve),
+        "folds": _table(t.HEAD_FOLDS, folds), "scatter": _table(t.HEAD_SCATTER, scatter),
+        "shift": _table(t.SHIFT, shift),
         "truth_comparison": _table(t.TRUTH_COMPARISON, truth),
         "calibration": _table(t.CALIBRATION, pd.DataFrame(bins, columns=t.CALIBRATION.names)),
     }  # fmt: skip

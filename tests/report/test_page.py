@@ -57,7 +57,8 @@ def tables(study_tables):
 def bare(tables):
     """The same study with few figures: quick to render."""
     return replace(
-        tables, enrichment=tables.enrichment.iloc[:0], history=tables.history.iloc[:0],
+        tables, enrichment=tables.enrichment.iloc[:0], history=tables.history.iloc[:0], curve=tables.curve.iloc[:0],
+        scatter=tables.scatter.iloc[:0],
         calibration=tables.calibration.iloc[:0],
     )  # fmt: skip
 
@@ -89,8 +90,12 @@ def test_page_shows_each_part(page, tables):
     text = text_of(page)
     assert tables.verdict["sentence"].iloc[0] in text
     assert "Of 23,271 rows of the summary statistics 20,920 were kept and 2,351 left out" in text
-    for words in ("not_in_panel", "k-mer ridge", "from scratch", "Against the truth", "purity of every set below 0.5"):
+    for words in ("not_in_panel", "k-mer ridge", "from scratch", "Against the truth", "purity of every set below 0.5",
+                  "disease_1: SPI1 &lt;x&gt;", "r over regions", "Learning curve", "Nested cross-validation",
+                  "Does the head fit what it scores?", "Scored windows are &lt;richer&gt;."):  # fmt: skip
         assert words in text
+    assert "auROC" not in text
+    assert "evaluation.min_r" not in text
     assert all(f'href="#locus-{i}"' in page and f'id="locus-{i}"' in page for i in range(1, 5))
 
 
@@ -142,6 +147,14 @@ def test_study_without_head_truth_and_weight(tables, without_optional):
     assert "No head was trained" in page
     assert "Against the truth" not in page
     assert "nan" not in text_of(page).lower().split()
+
+
+def test_low_tracks_are_flagged_and_labels_have_their_columns(bare):
+    metrics = bare.head_metrics.assign(auroc=0.8)
+    metrics.loc[metrics["track"] == "disease_2", "pearson_r"] = 0.1
+    text = text_of(render_page(replace(bare, head_metrics=metrics, min_r=0.3), ReportSettings(max_locus_plots=0)))
+    assert "left out of it: disease_2 (r 0.100)." in text
+    assert "auROC" in text
 
 
 def test_head_without_baselines(bare):

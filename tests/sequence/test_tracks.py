@@ -5,7 +5,7 @@ import pytest
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import TrackSettings
-from fineprior.sequence.tracks import bin_starts, check_splits, read_regions, read_targets
+from fineprior.sequence.tracks import bin_starts, check_splits, read_regions, read_targets, usable_bins
 
 LENGTH, BIN = 10_000, 128
 START = np.arange(0, LENGTH - BIN, BIN)
@@ -164,3 +164,63 @@ def test_target_bins_in_two_splits_are_an_error(caplog):
     apart = regions.assign(chrom=["1", "2", "3"])
     check_splits(apart, bin_starts(apart, 128, 4), 128, "regions.bed")
     assert not caplog.text
+
+
+@pytest.mark.parametrize(("pooling", "plain"), [("sum_sqrt", "sum"), ("mean_sqrt", "mean")])
+def test_square_roots_of_pooled_signal(bigwig, pooling, plain):
+    found, pooled = (read_targets([bigwig], CHROM, START, BIN, TrackSettings(clip=1e9, pooling=kind))
+                     for kind in (pooling, plain))  # fmt: skip
+    assert np.allclose(found, np.sqrt(1 + pooled) - 1, rtol=1e-5)
+
+
+def test_soft_clip_goes_on_as_a_square_root(bigwig):
+    plain = read_targets([bigwig], CHROM, START, BIN, TrackSettings(clip=1e9))
+    soft = read_targets([bigwig], CHROM, START, BIN, TrackSettings(clip=1e9, clip_soft=2.0))
+    assert np.allclose(soft, np.where(plain > 2, 1 + np.sqrt(np.maximum(plain - 1, 0)), plain), rtol=1e-5)
+    both = read_targets([bigwig], CHROM, START, BIN, TrackSettings(clip=2.1, clip_soft=2.0))
+    assert both.max() == pytest.approx(2.1)
+
+
+def test_missing_bases_as_the_baseline_of_their_region(bigwig, signal):
+    settings = TrackSettings(clip=1e9, missing="baseline")
+    region_bins = 13
+    chrom, start = CHROM[:65], START[:65]
+    found = read_targets([bigwig], chrom, start, BIN, settings, region_bins)[:, 0].reshape(5, -1)
+    for number, of_region in enumerate(found):
+        values = signal[number * region_bins * BIN : (number + 1) * region_bins * BIN].astype(np.float32)
+        values[np.isnan(values)] = np.nanmedian(values)
+        assert np.allclose(of_region, values.reshape(-1, BIN).mean(1), rtol=1e-4)
+
+
+def test_blacklisted_signal_is_cut_to_the_baseline(bigwig, signal, tmp_path):
+    black = tmp_path / "black.bed"
+    black.write_text("1\t4020\t4980\n")
+    settings = TrackSettings(clip=1e9, blacklist=str(black))
+    found = read_targets([bigwig], CHROM, START, BIN, settings)[:, 0]
+    filled = signal[: START[-1] + BIN].astype(np.float32)
+    baseline = np.nanmedian(filled)
+    filled = np.nan_to_num(filled)
+    filled[4000:5000] = np.minimum(filled[4000:5000], baseline)
+    assert np.allclose(found, filled.reshape(-1, BIN).mean(1), rtol=1e-4)
+
+
+def test_peaks_are_tracks_of_0_and_1(tmp_path):
+    path = tmp_path / "peaks.narrowPeak"
+    path.write_text("chr1\t200\t300\tpeak1\t1000\t.\t5\t3\t2\t50\nchr1\t1280\t1281\tpeak2\n")
+    found = read_targets([str(path)], CHROM, START, BIN, TrackSettings())[:, 0]
+    assert np.flatnonzero(found).tolist() == [1, 2, 10]
+    assert set(found) == {0, 1}
+
+
+def test_each_track_has_settings_of_its_own(bigwig):
+    found = read_targets([bigwig, bigwig], CHROM, START, BIN, [TrackSettings(clip=1e9), TrackSettings(clip=1.0)])
+    assert np.array_equal(found[:, 1], np.minimum(found[:, 0], 1))
+
+
+def test_unmappable_bins_are_left_out_and_counted(tmp_path, caplog):
+    caplog.set_level("INFO")
+    (tmp_path / "unmappable.bed").write_text("chr1\t0\t200\nchr1\t1000\t1090\n")
+    settings = TrackSettings(unmappable=str(tmp_path / "unmappable.bed"))
+    usable = usable_bins(CHROM, START, BIN, settings)
+    assert np.flatnonzero(~usable).tolist() == [0, 1, 8]
+    assert f"{(~usable).sum()} of {len(START)} bins are left out: unmappable" in caplog.text

@@ -1,13 +1,18 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import ScoreSettings, WindowSettings
-from fineprior.foundation.tables import LOCUS_VARIANTS, SCORES, VARIANT_SCORES
-from fineprior.model.backbone import load_backbone
+from fineprior.foundation.tables import HEAD_METRICS, LOCUS_VARIANTS, SCORES, VARIANT_SCORES
+from fineprior.model.backbone import EnformerBackbone, load_backbone
 from fineprior.model.delta import AlleleEmbedder
-from fineprior.model.head import Head, write_head
+from fineprior.model.embeddings import embed_alleles, read_variant_embeddings
+from fineprior.model.head import Head, load_head, write_head
+from fineprior.model.loading import load_enformer
+from fineprior.model.tuned_backbone import LORA_A, LORA_B, read_change, tuned_digest
+from fineprior.sequence.windows import read_sequences
 from fineprior.steps.annotate import embed_variants, extract_sequences, gather_scores, score_variants
 from toy_enformer import BIN_SIZE, CONTEXT, DIM, save_toy
 
@@ -38,6 +43,28 @@ def study(tmp_path):
 WINDOWS = WindowSettings()
 
 
+def metrics(folder, **r):
+    """HEAD_METRICS of a head whose tracks have these r on the test regions."""
+    rows = pd.DataFrame({"track": list(r), "split": "test", "bins": 5, "regions": 1, "pearson_r": list(r.values())})
+    HEAD_METRICS.write(rows.reindex(columns=HEAD_METRICS.names), folder / "metrics.tsv")
+    return str(folder / "metrics.tsv")
+
+
+@pytest.mark.parametrize(("liver", "kidney"), [(0.1, 0.9), (np.nan, 0.9), (0.1, 0.2)])
+def test_tracks_that_the_head_does_not_predict_stay_out_of_the_score(study, liver, kidney):
+    folder, _, settings = study
+    names = run(folder, settings)
+    score_variants(variants=str(folder / "variants.tsv.gz"), embeddings=names["embeddings.npz"],
+                   head=str(folder / "head"), metrics=metrics(folder, liver=liver, kidney=kidney),
+                   output=str(folder / "gated.tsv"), settings=ScoreSettings(), min_r=0.3)  # fmt: skip
+    scores = SCORES.read(folder / "gated.tsv")
+    assert (scores["liver.l2"] > 0).all()
+    if kidney < 0.3:
+        assert scores["score"].isna().all()
+    else:
+        assert scores["score"].tolist() == pytest.approx(scores["kidney.l2"].tolist())
+
+
 def run(folder, settings, variants="variants.tsv.gz", out="", windows=WINDOWS):
     names = {name: str(folder / f"{out}{name}") for name in ("sequences.npz", "embeddings.npz", "scores.tsv.gz")}
     source = str(folder / variants)
@@ -46,7 +73,8 @@ def run(folder, settings, variants="variants.tsv.gz", out="", windows=WINDOWS):
     embed_variants(sequences=names["sequences.npz"], output=names["embeddings.npz"], store=str(folder / f"{out}store"),
                    backbone=settings, windows=windows, batch_size=4, threads=1)  # fmt: skip
     score_variants(variants=source, embeddings=names["embeddings.npz"], head=str(folder / "head"),
-                   output=names["scores.tsv.gz"], settings=ScoreSettings())  # fmt: skip
+                   metrics=metrics(folder, liver=0.9, kidney=0.9), output=names["scores.tsv.gz"],
+                   settings=ScoreSettings(), min_r=0.3)  # fmt: skip
     return names
 
 
@@ -110,3 +138,34 @@ def test_reference_alleles_of_another_genome(study):
     LOCUS_VARIANTS.write(swapped, folder / "swapped.tsv.gz")
     with pytest.raises(InputError, match=r"genome\.fa: the reference allele of \d of 4 variants"):
         run(folder, settings, "swapped.tsv.gz")
+
+
+def test_a_head_that_changed_the_backbone_embeds_variants_with_its_own(study):
+    folder, _, settings = study
+    plain = run(folder, settings)
+    enformer, digest = load_enformer(settings)
+    name = "transformer.1.0.fn.1.to_v.weight"
+    rng = np.random.default_rng(2)
+    out, width = dict(enformer.named_parameters())[name].shape
+    trunk = {name + LORA_A: rng.normal(size=(2, width)).astype(np.float32),
+             name + LORA_B: rng.normal(size=(out, 2)).astype(np.float32)}  # fmt: skip
+    head = load_head(folder / "head")
+    tuned = Head(head.weight, head.bias, head.tracks, tuned_digest(digest, trunk), BIN_SIZE, trunk=trunk, base=digest)
+    write_head(tuned, folder / "tuned")
+    change = read_change(folder / "tuned")
+    assert (change.digest, change.base) == (tuned.backbone, digest)
+    embed_variants(sequences=plain["sequences.npz"], output=str(folder / "tuned.npz"), store=str(folder / "store"),
+                   backbone=settings, windows=WINDOWS, batch_size=4, threads=1, head=str(folder / "tuned"))  # fmt: skip
+    one, two = read_variant_embeddings(plain["embeddings.npz"]), read_variant_embeddings(folder / "tuned.npz")
+    assert two.backbone == tuned.backbone
+    assert not np.allclose(one.difference, two.difference, atol=1e-3)
+    with torch.no_grad():
+        weight = dict(enformer.named_parameters())[name]
+        weight.add_(torch.from_numpy(trunk[name + LORA_B] @ trunk[name + LORA_A]))
+    by_hand = embed_alleles(read_sequences(plain["sequences.npz"]), EnformerBackbone(enformer, "x", settings), WINDOWS)
+    assert np.allclose(two.difference, by_hand.difference, atol=1e-5)
+    for made_with, embeddings in (("tuned", "embeddings.npz"), ("head", "tuned.npz")):
+        with pytest.raises(InputError, match="the head was trained on backbone"):
+            score_variants(variants=str(folder / "variants.tsv.gz"), embeddings=str(folder / embeddings),
+                           head=str(folder / made_with), metrics=metrics(folder, liver=0.9, kidney=0.9),
+                           output=str(folder / "x.tsv"), settings=ScoreSettings(), min_r=0.3)  # fmt: skip

@@ -12,7 +12,8 @@ SYNTHETIC = runpy.run_path(str(Path(__file__).parents[1] / "report" / "study_tab
 SINGLE = {
     "verdict": t.VERDICT, "enrichment": t.ENRICHMENT, "loci": t.LOCI, "qc": t.SUMSTATS_QC,
     "comparison": t.COMPARISON, "head_metrics": t.HEAD_METRICS, "baselines": t.HEAD_BASELINES,
-    "history": t.HEAD_HISTORY, "truth_comparison": t.TRUTH_COMPARISON, "calibration": t.CALIBRATION,
+    "history": t.HEAD_HISTORY, "curve": t.LEARNING_CURVE, "folds": t.HEAD_FOLDS, "scatter": t.HEAD_SCATTER,
+    "shift": t.SHIFT, "truth_comparison": t.TRUTH_COMPARISON, "calibration": t.CALIBRATION,
 }  # fmt: skip
 BY_PRIOR = {"variants": t.FINEMAP_VARIANTS, "credible_sets": t.CREDIBLE_SETS, "status": t.LOCI_STATUS}
 
@@ -35,7 +36,7 @@ def paths(tmp_path_factory):
 
 def test_report_from_files(paths, tmp_path):
     output = tmp_path / "study" / "report.html"
-    report(study="demo", **paths, output=str(output), settings=ReportSettings(max_locus_plots=1))
+    report(study="demo", **paths, output=str(output), settings=ReportSettings(max_locus_plots=1), min_r=0.3)
     page = output.read_text(encoding="utf-8")
     assert page.startswith("<!DOCTYPE html>")
     assert "Against the truth" in page
@@ -48,14 +49,27 @@ def test_sets_of_the_further_coverage_are_not_shown(paths, tmp_path):
     changed = paths["credible_sets"] | {"uniform": str(tmp_path / "sets.tsv")}
     t.CREDIBLE_SETS.write(sets, changed["uniform"])
     output = tmp_path / "report.html"
-    report(study="demo", **(paths | {"credible_sets": changed}), output=str(output), settings=ReportSettings())
+    report(
+        study="demo", **(paths | {"credible_sets": changed}), output=str(output), settings=ReportSettings(), min_r=0.3
+    )
     assert "1:424242:A:C" not in output.read_text(encoding="utf-8")
 
 
 def test_optional_tables_may_be_absent(paths, tmp_path):
-    absent = dict.fromkeys(("baselines", "head_metrics", "history", "truth_comparison", "calibration"))
+    optional = (
+        "baselines",
+        "head_metrics",
+        "history",
+        "curve",
+        "folds",
+        "scatter",
+        "shift",
+        "truth_comparison",
+        "calibration",
+    )
+    absent = dict.fromkeys(optional)
     output = tmp_path / "report.html"
-    report(study="demo", **(paths | absent), output=str(output), settings=ReportSettings(max_locus_plots=0))
+    report(study="demo", **(paths | absent), output=str(output), settings=ReportSettings(max_locus_plots=0), min_r=0.3)
     assert "Against the truth" not in output.read_text(encoding="utf-8")
 
 
@@ -65,5 +79,5 @@ def test_optional_tables_may_be_absent(paths, tmp_path):
 )
 def test_what_is_missing_is_named_and_nothing_is_written(paths, tmp_path, change, message):
     with pytest.raises(InputError, match=message):
-        report(study="demo", **(paths | change), output=str(tmp_path / "r.html"), settings=ReportSettings())
+        report(study="demo", **(paths | change), output=str(tmp_path / "r.html"), settings=ReportSettings(), min_r=0.3)
     assert list(tmp_path.iterdir()) == []

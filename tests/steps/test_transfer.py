@@ -3,20 +3,29 @@ import pyBigWig
 import pytest
 
 from fineprior.foundation.errors import InputError
-from fineprior.foundation.settings import HeadSettings, TrackSettings
-from fineprior.foundation.tables import HEAD_BASELINES, HEAD_HISTORY, HEAD_METRICS
+from fineprior.foundation.settings import EvaluationSettings, HeadSettings, TrackSettings
+from fineprior.foundation.tables import (
+    HEAD_BASELINES,
+    HEAD_FOLDS,
+    HEAD_HISTORY,
+    HEAD_METRICS,
+    HEAD_SCATTER,
+    LEARNING_CURVE,
+)
 from fineprior.genetics.genome import Genome
 from fineprior.model import evaluate
 from fineprior.model.backbone import load_backbone
 from fineprior.model.embeddings import embed_regions as embed
 from fineprior.model.embeddings import read_region_embeddings
 from fineprior.model.head import load_head
+from fineprior.sequence import target_parts
 from fineprior.sequence.tracks import read_regions
 from fineprior.steps.transfer import embed_regions, evaluate_head, train_head
-from toy_enformer import BIN_SIZE, CONTEXT, save_toy
+from toy_enformer import BIN_SIZE, CONTEXT, TARGET_BINS, save_toy, toy_settings
 
 REGIONS = 60
 SETTINGS = HeadSettings(epochs=5, batch_bins=64)
+SHEET = {"targets": [vars(TrackSettings())] * 2, "weights": [1.0, 1.0], "strand_pairs": ["", ""]}
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +55,15 @@ def study(tmp_path_factory):
 
 def inputs(folder):
     return {"embeddings": str(folder / "regions.npz"), "bigwigs": [str(folder / "gc.bw"), str(folder / "a.bw")],
-            "tracks": ["gc", "a"], "settings": SETTINGS, "targets": TrackSettings(), "seed": 1}  # fmt: skip
+            "tracks": ["gc", "a"], "settings": SETTINGS, "sheet": SHEET, "store": str(folder / "store"),
+            "seed": 1}  # fmt: skip
 
 
 def train(folder, out, **changes):
     paths = {name: str(folder / f"{out}.{name}") for name in ("head", "metrics.tsv", "history.tsv")}
-    train_head(head=paths["head"], metrics=paths["metrics.tsv"], history=paths["history.tsv"],
-               **inputs(folder) | changes)  # fmt: skip
+    outputs = {name.split(".")[0]: path for name, path in paths.items()}
+    train_head(fasta=str(folder / "genome.fa"), regions=str(folder / "regions.bed"), outputs=outputs,
+               backbone=toy_settings(folder / "toy"), **inputs(folder) | changes)  # fmt: skip
     return paths
 
 
@@ -88,16 +99,43 @@ def test_head_beside_simpler_models(study, monkeypatch):
     monkeypatch.setattr(evaluate, "SCRATCH_EPOCHS", 1)
     monkeypatch.setattr(evaluate, "KMER", 3)
     paths = train(folder, "three")
-    evaluate_head(fasta=str(folder / "genome.fa"), regions=str(folder / "regions.bed"), head=paths["head"],
-                  output=str(folder / "baselines.tsv"), backbone=settings, threads=1,
-                  **{key: value for key, value in inputs(folder).items() if key != "settings"})  # fmt: skip
-    table = HEAD_BASELINES.read(folder / "baselines.tsv")
+    outputs = evaluated(folder, settings, paths, EvaluationSettings(curve_sizes=3))
+    table = HEAD_BASELINES.read(outputs["baselines"])
     metrics = HEAD_METRICS.read(paths["metrics.tsv"])
     assert table.loc[table["model"] == "transfer", "pearson_r"].tolist() == pytest.approx(
         metrics.loc[metrics["split"] == "test", "pearson_r"].tolist(), abs=1e-6
     )
     kmers = table[(table["model"] == "kmer_ridge") & (table["track"] == "gc")]
     assert kmers["pearson_r"].item() > 0.3
+    curve = LEARNING_CURVE.read(outputs["curve"])
+    assert curve["regions"].tolist() == [10, 10, 20, 20, 40, 40]
+    assert curve["pearson_r"].tolist()[-2:] == pytest.approx(table["pearson_r"].tolist()[:2], abs=1e-6)
+    assert HEAD_FOLDS.read(outputs["folds"]).empty
+    scatter = HEAD_SCATTER.read(outputs["scatter"])
+    assert scatter.groupby("track").size().tolist() == [10 * TARGET_BINS] * 2
+
+
+def test_folds_and_events_when_asked_for(study, monkeypatch):
+    folder, settings = study
+    monkeypatch.setattr(evaluate, "SCRATCH_EPOCHS", 1)
+    monkeypatch.setattr(evaluate, "KMER", 3)
+    paths = train(folder, "five")
+    asked = EvaluationSettings(curve_sizes=0, folds=4, tensorboard=True)
+    outputs = evaluated(folder, settings, paths, asked, events=str(folder / "events"))
+    folds = HEAD_FOLDS.read(outputs["folds"])
+    assert folds.groupby("fold")["chosen"].sum().tolist() == [1] * 4
+    assert set(folds["mode"]) == {"linear", "mlp"}
+    assert folds["inner_r"].notna().all()
+    assert LEARNING_CURVE.read(outputs["curve"]).empty
+    assert len(list((folder / "events").iterdir())) == 1
+
+
+def evaluated(folder, settings, paths, evaluation, **events):
+    outputs = {name: str(folder / f"{name}.tsv") for name in ("baselines", "curve", "folds", "scatter")} | events
+    evaluate_head(fasta=str(folder / "genome.fa"), regions=str(folder / "regions.bed"), head=paths["head"],
+                  metrics=paths["metrics.tsv"], history=paths["history.tsv"], outputs=outputs, backbone=settings,
+                  evaluation=evaluation, threads=1, **inputs(folder))  # fmt: skip
+    return outputs
 
 
 def test_track_of_another_genome(study, tmp_path):
@@ -108,3 +146,32 @@ def test_track_of_another_genome(study, tmp_path):
         track.addEntries(["chr1"], [0], ends=[1000], values=[1.0])
     with pytest.raises(InputError, match=r"other\.bw: chr1:.* lies beyond the chromosome"):
         train(folder, "four", bigwigs=[path, path])
+
+
+@pytest.mark.parametrize("mode", ["mlp", "lora"])
+def test_other_modes_on_the_same_data_path(study, mode):
+    folder, _ = study
+    paths = train(folder, mode, settings=HeadSettings(mode=mode, epochs=2, freeze_epochs=3, rank=2, batch_regions=8))
+    head = load_head(paths["head"])
+    assert bool(head.base) == (mode == "lora")
+    metrics = HEAD_METRICS.read(paths["metrics.tsv"])
+    history = HEAD_HISTORY.read(paths["history.tsv"])
+    valid = metrics.loc[metrics["split"] == "valid", "poisson_loss"].mean()
+    assert valid == pytest.approx(history.loc[history["best"], "valid_loss"].item(), rel=1e-4)
+    assert not list((folder / "store/training").glob("*"))
+
+
+def test_targets_are_read_once_for_all_trainings(study, monkeypatch):
+    folder, _ = study
+    train(folder, "six")
+    monkeypatch.setattr(target_parts, "read_targets", None)
+    train(folder, "six", settings=HeadSettings(mode="mlp", epochs=1))
+
+
+def test_masked_bins_are_left_out_of_training_and_metrics(study, tmp_path):
+    folder, _ = study
+    (tmp_path / "unmappable.bed").write_text(f"chr1\t0\t{2 * CONTEXT}\n")
+    own = vars(TrackSettings(unmappable=str(tmp_path / "unmappable.bed")))
+    paths = train(folder, "seven", sheet=SHEET | {"targets": [own, own]})
+    metrics = HEAD_METRICS.read(paths["metrics.tsv"])
+    assert metrics.loc[metrics["split"] == "train", "bins"].tolist() == [(REGIONS - 22) * TARGET_BINS] * 2

@@ -45,6 +45,7 @@ rule embed_variants:
     input:
         sequences="<results>/{study}/sequences/{batch}.npz",
         weights=backbone_files,
+        head=head_that_changes_backbone,
     output:
         embeddings="<results>/{study}/embeddings/{batch}.npz",
     log:
@@ -72,6 +73,7 @@ rule score_variants:
         variants="<results>/{study}/loci/{batch}.tsv.gz",
         embeddings="<results>/{study}/embeddings/{batch}.npz",
         head=head_of_study("<results>/heads/{head}/head.safetensors"),
+        metrics=head_of_study("<results>/heads/{head}/metrics.tsv"),
     output:
         scores="<results>/{study}/scores/{batch}.tsv.gz",
     log:
@@ -83,6 +85,7 @@ rule score_variants:
         runtime=30,
     params:
         settings=as_params(settings.scores),
+        min_r=settings.evaluation.min_r,
         code=code_digest("annotate.score_variants"),
     script:
         "../../scripts/score_variants.py"

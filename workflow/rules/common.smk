@@ -17,7 +17,7 @@ from fineprior.foundation.project import (
     load_project,
 )
 from fineprior.foundation.provenance import code_digest
-from fineprior.foundation.settings import as_params
+from fineprior.foundation.settings import TUNING_MODES, as_params
 from fineprior.steps.inputs import PRIORS
 
 # Relative where the repository is the working directory, so that a moved clone reruns nothing.
@@ -83,6 +83,34 @@ def bigwigs_of_head(wildcards):
 
 def tracks_of_head(wildcards):
     return [track.track for track in or_stop(project.head_tracks, wildcards.head)]
+
+
+def targets_of_head(wildcards):
+    """How the signal of each track of the head becomes targets, and what else the sheet says of it."""
+    rows = or_stop(project.head_tracks, wildcards.head)
+    return {
+        "targets": [
+            as_params(row.targets(settings.targets, row.track)) for row in rows
+        ],
+        "weights": [row.loss_weight(row.track) for row in rows],
+        "strand_pairs": [row.strand_pair for row in rows],
+    }
+
+
+def masks(wildcards):
+    """Files that say where targets cannot be trusted."""
+    return [
+        path
+        for path in (settings.targets.blacklist, settings.targets.unmappable)
+        if path
+    ]
+
+
+def head_that_changes_backbone(wildcards):
+    """The study's head where its training changes the backbone: its variants are then embedded with that."""
+    if settings.head.mode not in TUNING_MODES:
+        return []
+    return head_of_study("<results>/heads/{head}/head.safetensors")(wildcards)
 
 
 def backbone_files(wildcards):

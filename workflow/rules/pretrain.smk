@@ -1,5 +1,7 @@
 # How the shipped backbone was made. Nothing below `all` asks for these rules, and they never write into resources/:
 # snakemake results/pretrain/backbone/metrics.json, and then copy the folder on purpose (see its MODEL_CARD.md).
+# The last rule makes a backbone for organisms that have none, from the sequence of the training regions:
+# snakemake results/pretrain/masked/config.json, copy the folder, and name the copy in backbone.weights.
 from fineprior.foundation.settings import PretrainSettings
 
 
@@ -67,3 +69,33 @@ rule pretrain_backbone:
         code=code_digest("pretrain.pretrain_backbone"),
     script:
         "../../scripts/pretrain_backbone.py"
+
+
+rule pretrain_masked:
+    input:
+        fasta=settings.genome.fasta,
+        regions=settings.regions or [],
+    output:
+        multiext(
+            "<results>/pretrain/masked/",
+            config="config.json",
+            weights="model.safetensors",
+            metrics="metrics.json",
+        ),
+    log:
+        "<logs>/pretrain_masked.log",
+    benchmark:
+        "<logs>/benchmarks/pretrain_masked.tsv"
+    conda:
+        "../../envs/model.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=1440,
+    params:
+        settings=as_params(settings.masked),
+        context_length=settings.backbone.context_length,
+        seed=settings.seed,
+        code=code_digest("pretrain.pretrain_masked"),
+    script:
+        "../../scripts/pretrain_masked.py"

@@ -1,4 +1,4 @@
-# What the prior changed, whether it was right (where a truth is known), and the report.
+# What the prior changed, whether it was right (where a truth is known), whether the head fits, and the report.
 rule compare_priors:
     input:
         **under_each_prior("variants.tsv.gz", "variants"),
@@ -40,6 +40,36 @@ rule compare_truth:
         "../../scripts/compare_truth.py"
 
 
+rule assess_shift:
+    input:
+        variants=expand("<results>/{{study}}/loci/{batch}.tsv.gz", batch=BATCHES),
+        scores=expand("<results>/{{study}}/scores/{batch}.tsv.gz", batch=BATCHES),
+        embeddings=expand(
+            "<results>/{{study}}/embeddings/{batch}.npz", batch=BATCHES
+        ),
+        fasta=settings.genome.fasta,
+        regions=settings.regions or [],
+        region_embeddings="<results>/regions/embeddings.npz",
+        head=head_of_study("<results>/heads/{head}/head.safetensors"),
+        labels="<results>/labels/variant_head.npz" if settings.labels.variants else [],
+    output:
+        shift=report("<results>/{study}/shift.tsv", category="Head"),
+    log:
+        "<logs>/assess_shift/{study}.log",
+    conda:
+        "../../envs/model.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=30,
+    params:
+        context_length=settings.backbone.context_length,
+        settings=as_params(settings.priors),
+        seed=settings.seed,
+        code=code_digest("shift.assess_shift"),
+    script:
+        "../../scripts/assess_shift.py"
+
+
 rule report:
     input:
         unpack(truth_tables),
@@ -54,6 +84,10 @@ rule report:
         head_metrics=head_of_study("<results>/heads/{head}/metrics.tsv"),
         history=head_of_study("<results>/heads/{head}/history.tsv"),
         baselines=head_of_study("<results>/heads/{head}/baselines.tsv"),
+        curve=head_of_study("<results>/heads/{head}/learning_curve.tsv"),
+        folds=head_of_study("<results>/heads/{head}/folds.tsv"),
+        scatter=head_of_study("<results>/heads/{head}/scatter.tsv"),
+        shift="<results>/{study}/shift.tsv",
     output:
         page=report("<results>/{study}/report.html", category="Report"),
     log:
@@ -65,6 +99,7 @@ rule report:
         runtime=30,
     params:
         settings=as_params(settings.report),
+        min_r=settings.evaluation.min_r,
         code=code_digest("report.report"),
     script:
         "../../scripts/report.py"

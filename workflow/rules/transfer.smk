@@ -5,6 +5,7 @@ rule embed_regions:
         fasta=settings.genome.fasta,
         regions=settings.regions or [],
         weights=backbone_files,
+        seen=settings.backbone.training_regions or [],
     output:
         embeddings="<results>/regions/embeddings.npz",
     log:
@@ -28,8 +29,12 @@ rule embed_regions:
 
 rule train_head:
     input:
+        fasta=settings.genome.fasta,
+        regions=settings.regions or [],
+        weights=backbone_files,
         embeddings="<results>/regions/embeddings.npz",
         bigwigs=bigwigs_of_head,
+        masks=masks,
     output:
         head="<results>/heads/{head}/head.safetensors",
         metrics="<results>/heads/{head}/metrics.tsv",
@@ -43,10 +48,13 @@ rule train_head:
         "../../envs/model.yaml"
     resources:
         mem_mb=8000,
-        runtime=120,
+        runtime=120 if settings.head.mode not in TUNING_MODES else 2880,
+        gpu=int(settings.head.mode in TUNING_MODES),
+        store=settings.store,
     params:
         settings=as_params(settings.head),
-        targets=as_params(settings.targets),
+        targets=targets_of_head,
+        backbone=as_params(settings.backbone),
         tracks=tracks_of_head,
         seed=settings.seed,
         code=code_digest("transfer.train_head"),
@@ -61,9 +69,20 @@ rule evaluate_head:
         weights=backbone_files,
         embeddings="<results>/regions/embeddings.npz",
         bigwigs=bigwigs_of_head,
+        masks=masks,
         head="<results>/heads/{head}/head.safetensors",
+        metrics="<results>/heads/{head}/metrics.tsv",
+        history="<results>/heads/{head}/history.tsv",
     output:
         baselines="<results>/heads/{head}/baselines.tsv",
+        curve="<results>/heads/{head}/learning_curve.tsv",
+        folds="<results>/heads/{head}/folds.tsv",
+        scatter="<results>/heads/{head}/scatter.tsv",
+        events=(
+            directory("<results>/heads/{head}/tensorboard")
+            if settings.evaluation.tensorboard
+            else []
+        ),
     log:
         "<logs>/evaluate_head/{head}.log",
     priority: 1
@@ -72,9 +91,12 @@ rule evaluate_head:
     resources:
         mem_mb=8000,
         runtime=240,
+        store=settings.store,
     params:
-        targets=as_params(settings.targets),
+        targets=targets_of_head,
         backbone=as_params(settings.backbone),
+        settings=as_params(settings.head),
+        evaluation=as_params(settings.evaluation),
         tracks=tracks_of_head,
         seed=settings.seed,
         code=code_digest("transfer.evaluate_head"),

@@ -29,8 +29,14 @@ FILES = {
     "truth_comparison": "results/{study}/truth_comparison.tsv",
     "calibration": "results/{study}/calibration.tsv",
     "head_metrics": "results/heads/{head}/metrics.tsv",
+    "variant_head_metrics": "results/labels/metrics.tsv",
+    "causal_probabilities": "results/{study}/causal_probabilities.tsv.gz",
     "head_history": "results/heads/{head}/history.tsv",
     "head_baselines": "results/heads/{head}/baselines.tsv",
+    "learning_curve": "results/heads/{head}/learning_curve.tsv",
+    "head_folds": "results/heads/{head}/folds.tsv",
+    "head_scatter": "results/heads/{head}/scatter.tsv",
+    "shift": "results/{study}/shift.tsv",
 }
 
 INTRODUCTION = """# Outputs
@@ -53,6 +59,7 @@ Further files, which are not tables:
 | `results/{study}/{prior}/fits.rds` | the fits for R: a list with an object of class "susie" for each locus |
 | `results/regions/embeddings.npz` | embeddings of the training regions |
 | `results/heads/{head}/head.safetensors` | weight and bias of the head, with the backbone's digest |
+| `results/heads/{head}/tensorboard/` | TensorBoard event files of the training, with `evaluation.tensorboard` |
 | `results/{study}/report.html` | the report |
 """
 

@@ -2,20 +2,21 @@
 
 import csv
 import json
+import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from fineprior.foundation.errors import InputError
-from fineprior.foundation.settings import Settings, from_dict
+from fineprior.foundation.settings import Settings, TrackSettings, from_dict
 
 SCHEMAS = Path(__file__).resolve().parents[3] / "workflow" / "schemas"
 GENERATED = "resources/embedded/"
 HUB_BACKBONES, FETCHED = "resources/backbones", "fetched.json"
 """Where backbones of the hub are fetched to, and the record of a finished download in a backbone's folder."""
-RESERVED = ("heads", "regions", "pretrain", "store")
+RESERVED = ("heads", "regions", "pretrain", "store", "labels")
 """Folders of results/ that are not studies."""
 _PATH_OPTIONS = ("-d", "--directory", "-s", "--snakefile", "--configfile", "--configfiles", "--report", "--profile")
 
@@ -34,11 +35,43 @@ class Study:
 
 @dataclass(frozen=True)
 class Track:
-    """One row of tracks.tsv."""
+    """One row of tracks.tsv; what is empty is as `targets` in the config says."""
 
     head: str
     track: str
     bigwig: str
+    assay: str = ""
+    biosample: str = ""
+    strand_pair: str = ""
+    clip: str = ""
+    clip_soft: str = ""
+    scale: str = ""
+    pooling: str = ""
+    weight: str = ""
+
+    def targets(self, settings: TrackSettings, where: str) -> TrackSettings:
+        """How this track's signal becomes targets.
+
+        Raises
+        ------
+        InputError
+            A number that is none, or out of its range.
+        """
+        changes: dict[str, Any] = {"pooling": self.pooling} if self.pooling else {}
+        for name, lowest in (("clip", "above 0"), ("clip_soft", "at least 0"), ("scale", "above 0")):
+            if text := getattr(self, name):
+                changes[name] = _number(text, f"{where}: {name}", lowest)
+        return replace(settings, **changes)
+
+    def loss_weight(self, where: str) -> float:
+        """Weight of this track in the loss, 1 unless the sheet says another.
+
+        Raises
+        ------
+        InputError
+            It is no number of at least 0.
+        """
+        return _number(self.weight, f"{where}: weight", "at least 0") if self.weight else 1.0
 
 
 @dataclass(frozen=True)
@@ -130,9 +163,13 @@ def load_project(config: dict[str, Any], root: str | Path = ".") -> Project:
         for path in (row.sumstats, f"{row.panel}.bed", f"{row.panel}.bim", f"{row.panel}.fam", row.loci, row.truth):
             _exists(root, path, where)
     for line, track in enumerate(tracks, start=2):
-        _exists(root, track.bigwig, f"{settings.tracks}, line {line} (track '{track.track}')")
+        _check_track(root, track, project, f"{settings.tracks}, line {line} (track '{track.track}')")
     _exists(root, settings.genome.fasta, "config: genome.fasta")
     _exists(root, settings.regions, "config: regions")
+    _exists(root, settings.backbone.training_regions, "config: backbone.training_regions")
+    _exists(root, settings.labels.variants, "config: labels.variants")
+    for name in ("blacklist", "unmappable"):
+        _exists(root, getattr(settings.targets, name), f"config: targets.{name}")
     _check_backbone(root, settings)
     if settings.loci.max_width < 2 * settings.loci.flank:
         raise InputError(
@@ -185,6 +222,25 @@ def is_generated(path: str) -> bool:
 def _exists(root: Path, path: str, where: str) -> None:
     if path and not is_generated(path) and not (root / path).is_file():
         raise InputError(f"{where}: file '{path}' does not exist (looked in {root.resolve()})")
+
+
+def _check_track(root: Path, track: Track, project: Project, where: str) -> None:
+    _exists(root, track.bigwig, where)
+    track.targets(project.settings.targets, where)
+    track.loss_weight(where)
+    others = [row.track for row in project.head_tracks(track.head)]
+    if track.strand_pair and track.strand_pair not in others:
+        raise InputError(f"{where}: strand_pair '{track.strand_pair}' is no track of head '{track.head}'")
+
+
+def _number(text: str, where: str, lowest: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (value > 0 or (value == 0 and lowest == "at least 0")) or math.isinf(value):
+        raise InputError(f"{where} = '{text}' must be a number {lowest}")
+    return value
 
 
 def _unique(names: list[str], sheet: str, column: str) -> None:

@@ -52,6 +52,7 @@ class BackboneSettings:
     target_bins: int = 896
     use_tf_gamma: bool = False
     precision: str = "float32"
+    training_regions: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,19 +74,56 @@ class TrackSettings:
     """How bigWig signal becomes training targets (field conventions of Basenji)."""
 
     clip: float = 32.0
+    clip_soft: float = 0.0
     pooling: str = "mean"
     scale: float = 1.0
+    missing: str = "zero"
+    blacklist: str = ""
+    unmappable: str = ""
+    max_unmappable: float = 0.5
+    max_n: float = 1.0
+
+
+TUNING_MODES = ("last_blocks", "lora", "full", "guided")
+"""Modes of training a head that change the backbone."""
 
 
 @dataclass(frozen=True)
 class HeadSettings:
-    """Training of a linear head on the frozen backbone."""
+    """Training of a head, alone or together with parts of the backbone."""
 
+    mode: str = "linear"
+    loss: str = "poisson"
     epochs: int = 30
     learning_rate: float = 0.01
     l2: float = 1e-4
     patience: int = 5
     batch_bins: int = 1024
+    hidden: int = 64
+    dropout: float = 0.0
+    freeze_epochs: int = 10
+    unfreeze_blocks: int = 2
+    rank: int = 8
+    scouts: int = 6
+    trunk_learning_rate: float = 3e-5
+    warmup: int = 100
+    clip_norm: float = 0.2
+    batch_regions: int = 4
+    accumulate: int = 1
+    augment_rc: bool = True
+    augment_shift: int = 3
+    checkpointing: bool = False
+    precision: str = "float32"
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """How a head is judged; nothing here changes the head."""
+
+    min_r: float = 0.3
+    curve_sizes: int = 5
+    folds: int = 0
+    tensorboard: bool = False
 
 
 @dataclass(frozen=True)
@@ -178,6 +216,31 @@ class PretrainSettings:
 
 
 @dataclass(frozen=True)
+class LabelSettings:
+    """Labelled variants that a head of their own is trained on."""
+
+    variants: str = ""
+    calibration: str = "platt"
+
+
+@dataclass(frozen=True)
+class MaskedSettings:
+    """Pretraining of a backbone from scratch on unlabelled sequence; nothing of a study depends on it."""
+
+    dim: int = 96
+    depth: int = 2
+    heads: int = 4
+    attn_dim_key: int = 24
+    dim_divisible_by: int = 8
+    num_downsamples: int = 7
+    steps: int = 2000
+    batch_regions: int = 16
+    learning_rate: float = 1e-3
+    mask_share: float = 0.15
+    mask_span: int = 6
+
+
+@dataclass(frozen=True)
 class Settings:
     """The whole of config.yaml."""
 
@@ -193,11 +256,14 @@ class Settings:
     windows: WindowSettings = field(default_factory=WindowSettings)
     targets: TrackSettings = field(default_factory=TrackSettings)
     head: HeadSettings = field(default_factory=HeadSettings)
+    evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
     scores: ScoreSettings = field(default_factory=ScoreSettings)
     priors: PriorSettings = field(default_factory=PriorSettings)
     finemap: FinemapSettings = field(default_factory=FinemapSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
     embedded: EmbeddedSettings = field(default_factory=EmbeddedSettings)
+    labels: LabelSettings = field(default_factory=LabelSettings)
+    masked: MaskedSettings = field(default_factory=MaskedSettings)
 
 
 def from_dict(cls: type, values: dict[str, Any], where: str = "config") -> Any:

@@ -1,13 +1,16 @@
 """A transferred head beside simpler models, on test regions: what the transfer is worth.
 
-Every model sees the same training, validation and test regions. The budget of the network that starts from scratch is
-stated, not its time: `SCRATCH_EPOCHS` passes over at most `SCRATCH_REGIONS` training regions, in steps of
-`SCRATCH_BATCH` regions, that is at most 12,000 windows (about a minute on one CPU core for windows of 2 kb), and the
-epoch with the smallest validation loss is kept. The k-mer model has its penalty chosen on the validation regions.
+Every model sees the same training, validation and test regions. The small network that starts from scratch has the
+backbone's architecture, or that of `SMALL` where the backbone is larger. Its budget is stated, not its time:
+`SCRATCH_EPOCHS` passes over at most `SCRATCH_REGIONS` training regions (`SCRATCH_LONG_REGIONS` where these would have
+more than `SCRATCH_BASES`), in steps of `SCRATCH_BATCH` regions, that is at most 12,000 windows (about a minute on one
+CPU core for windows of 2 kb), and the epoch with the smallest validation loss is kept. The k-mer model has its penalty
+chosen on the validation regions; the backbone's own track that matches best is found on these and the training regions.
 """
 
+import dataclasses
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,14 +21,19 @@ from scipy.linalg import solve
 from torch import Tensor, nn
 
 from fineprior.foundation.settings import BackboneSettings
+from fineprior.foundation.tables import HEAD_BASELINES, HEAD_SCATTER
 from fineprior.genetics.genome import Genome
 from fineprior.model.embeddings import RegionEmbeddings, batches, region_codes
-from fineprior.model.head import Head, pearson_r, poisson_loss, poisson_losses
+from fineprior.model.evaluate_metrics import quality_table
+from fineprior.model.evaluate_own import best_matching, own_tracks
+from fineprior.model.head import pearson_r, poisson_loss, poisson_losses
 from fineprior.model.loading import build_enformer, read_config
 from fineprior.sequence.windows import one_hot
 
 SCRATCH_EPOCHS, SCRATCH_REGIONS, SCRATCH_BATCH, SCRATCH_LEARNING_RATE = 3, 4000, 16, 2e-3
-SCRATCH_VALID_REGIONS = 500
+SCRATCH_VALID_REGIONS, SCRATCH_LONG_REGIONS, SCRATCH_BASES = 500, 500, 1 << 24
+SMALL = {"dim": 96, "depth": 2, "heads": 4, "attn_dim_key": 24, "dim_divisible_by": 8}
+_SCATTERED_BINS = 2000
 KMER, KMER_FLANK = 6, 64
 KMER_PENALTIES = tuple(10.0**power for power in range(-4, 4))
 _REGIONS_AT_ONCE = 128
@@ -41,6 +49,11 @@ class RegionData:
     targets: NDArray[np.float32]
     split: NDArray[np.str_]
 
+    @property
+    def usable(self) -> NDArray[np.bool_]:
+        """Bins (regions, bins) whose targets are known."""
+        return np.asarray(np.isfinite(self.targets).all(-1))
+
     def rows(self, split: str) -> NDArray[np.int64]:
         """Row numbers of one split."""
         return np.flatnonzero(self.split == split)
@@ -52,48 +65,82 @@ def region_data(genome: Genome, regions: pd.DataFrame, targets: NDArray[np.float
     return RegionData(region_codes(genome, regions), shaped, regions["split"].to_numpy(dtype=np.str_))
 
 
-def evaluate_head(
-    head: Head,
+def baselines(
+    predicted: NDArray[np.floating],
+    parameters: int,
+    tracks: Sequence[str],
     embeddings: RegionEmbeddings,
     data: RegionData,
     backbone: BackboneSettings,
     seed: int,
     threads: int = 1,
 ) -> pd.DataFrame:
-    """Table HEAD_BASELINES: Pearson r over test bins of the head, of the same architecture from scratch, of k-mers.
+    """Table HEAD_BASELINES: a head beside a small network from scratch, k-mers and the backbone's own tracks.
 
     Parameters
     ----------
-    head, embeddings
-        The transferred head, and the regions' embeddings that it was trained on.
+    predicted, parameters
+        Signal (test regions, bins, tracks) that the head predicts, and how many parameters were trained for it.
+    embeddings
+        The regions' embeddings by the backbone.
     backbone
         Settings of the backbone; its configuration gives the architecture of the network from scratch.
     """
-    tracks = list(head.tracks)
     test = data.rows("test")
-    observed = data.targets[test].reshape(-1, len(tracks))
-    rows = []
+    observed = data.targets[test]
+    found = []
 
-    def add(model: str, predicted: NDArray[np.floating], parameters: int) -> None:
-        for track, correlation in zip(tracks, pearson_r(predicted.reshape(observed.shape), observed), strict=True):
-            rows.append((model, track, correlation, parameters))
-        logger.info("%s: mean r %.3f", model, np.mean([row[2] for row in rows[-len(tracks) :]]))
+    def add(model: str, signal: NDArray[np.floating], parameters: int, notes: Sequence[str] = ()) -> None:
+        quality = quality_table(tracks, [("test", signal.reshape(observed.shape), observed)])
+        found.append(quality.assign(model=model, parameters=parameters, note=list(notes) or None))
+        logger.info("%s: mean r %.3f", model, quality["pearson_r"].mean())
 
-    add("transfer", head.predict(embeddings.embedding[embeddings.split == "test"]), head.weight.size + head.bias.size)
+    add("transfer", predicted, parameters)
     torch.set_num_threads(threads)
     network = train_scratch(data, backbone, seed)
     add("scratch", network.predict(data.codes[test]), sum(p.numel() for p in network.parameters()))
     ridge = fit_kmer_ridge(data, embeddings.bin_size, KMER)
     add("kmer_ridge", ridge.predict(data.codes[test]), ridge.weight.size + ridge.intercept.size)
-    return pd.DataFrame(rows, columns=["model", "track", "pearson_r", "parameters"])
+    add("own_track", *_own_track(tracks, embeddings, data, backbone))
+    return pd.concat(found)[HEAD_BASELINES.names].reset_index(drop=True)
+
+
+def _own_track(
+    tracks: Sequence[str], embeddings: RegionEmbeddings, data: RegionData, backbone: BackboneSettings
+) -> tuple[NDArray[np.floating], int, list[str]]:
+    """Signal of the backbone's best-matching own tracks, no trained parameter, and which tracks; NaN without any."""
+    rows = embeddings.split == "test"
+    own, digest = own_tracks(backbone)
+    if own is None or digest != embeddings.backbone:
+        reason = "not available: the backbone predicts no tracks of its own"
+        return np.full((int(rows.sum()), len(tracks)), np.nan), 0, [reason] * len(tracks)
+    best, _ = best_matching(own, embeddings, data.targets.reshape(-1, len(tracks)))
+    signal = np.stack([own.predict(embeddings.embedding[rows], int(track)) for track in best], -1)
+    return signal, 0, [own.names[track] for track in best]
+
+
+def scatter_table(
+    predicted: NDArray[np.floating], observed: NDArray[np.floating], tracks: Sequence[str], seed: int
+) -> pd.DataFrame:
+    """Table HEAD_SCATTER: predicted and observed signal (bins, tracks) of at most 2,000 bins, drawn at random."""
+    known = np.flatnonzero(np.isfinite(observed).all(1))
+    drawn = np.sort(np.random.default_rng(seed).permutation(known)[:_SCATTERED_BINS])
+    tables = [
+        pd.DataFrame({"track": track, "observed": observed[drawn, column], "predicted": predicted[drawn, column]})
+        for column, track in enumerate(tracks)
+    ]
+    return pd.concat(tables)[HEAD_SCATTER.names].reset_index(drop=True)
 
 
 class Scratch(nn.Module):
-    """An Enformer of a backbone's configuration with the library's random start, and a head."""
+    """An Enformer of a backbone's configuration, or a small one, with the library's random start, and a head."""
 
     def __init__(self, backbone: BackboneSettings, tracks: int) -> None:
         super().__init__()
-        enformer = build_enformer(read_config(backbone), backbone)
+        config = read_config(backbone)
+        if config["dim"] > SMALL["dim"]:
+            config, backbone = config | SMALL, dataclasses.replace(backbone, use_tf_gamma=False)
+        enformer = build_enformer(config, backbone)
         self.trunk = enformer.trunk
         self.head = nn.Linear(2 * enformer.config.dim, tracks)
 
@@ -118,27 +165,29 @@ def train_scratch(data: RegionData, backbone: BackboneSettings, seed: int) -> Sc
     network = Scratch(backbone, data.targets.shape[-1])
     train, valid = data.rows("train"), data.rows("valid")
     valid = rng.permutation(valid)[:SCRATCH_VALID_REGIONS]
-    level = torch.from_numpy(data.targets[train].mean((0, 1))).clamp(min=1e-6)
+    usable = data.usable
+    level = torch.from_numpy(data.targets[train][usable[train]].mean(0)).clamp(min=1e-6)
     with torch.no_grad():
         network.head.bias.copy_(torch.where(level > 20, level, level.clamp(max=20).expm1().log()))
     optimiser = torch.optim.Adam(network.parameters(), lr=SCRATCH_LEARNING_RATE)
-    steps = SCRATCH_EPOCHS * -(-min(len(train), SCRATCH_REGIONS) // SCRATCH_BATCH)
+    most = SCRATCH_REGIONS if SCRATCH_REGIONS * data.codes.shape[1] <= SCRATCH_BASES else SCRATCH_LONG_REGIONS
+    steps = SCRATCH_EPOCHS * -(-min(len(train), most) // SCRATCH_BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, SCRATCH_LEARNING_RATE, total_steps=steps)
     best, state = np.inf, network.state_dict()
     for epoch in range(1, SCRATCH_EPOCHS + 1):
         network.train()
-        order = rng.permutation(train)[:SCRATCH_REGIONS]
+        order = rng.permutation(train)[:most]
         for part in batches(len(order), SCRATCH_BATCH, f"regions of epoch {epoch}, from scratch"):
             rows = order[part]
             predicted = network(torch.from_numpy(one_hot(data.codes[rows])))
-            loss = poisson_loss(predicted, torch.from_numpy(data.targets[rows]))
+            loss = poisson_loss(predicted[usable[rows]], torch.from_numpy(data.targets[rows][usable[rows]]))
             optimiser.zero_grad()
             torch.autograd.backward([loss])
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimiser.step()
             schedule.step()
-        predicted_valid = network.predict(data.codes[valid])
-        valid_loss = float(poisson_losses(*(_flat(a) for a in (predicted_valid, data.targets[valid]))).mean())
+        known = usable[valid]
+        valid_loss = float(poisson_losses(network.predict(data.codes[valid])[known], data.targets[valid][known]).mean())
         logger.info("from scratch, epoch %d: valid loss %.5f", epoch, valid_loss)
         if valid_loss < best:
             best = valid_loss
@@ -180,7 +229,8 @@ def fit_kmer_ridge(data: RegionData, bin_size: int, k: int = KMER) -> KmerRidge:
     cross -= count * np.outer(mean, target_mean)
     unit = np.trace(gram) / len(gram)
     valid = data.rows("valid")
-    observed = _flat(data.targets[valid])
+    known = data.usable[valid]
+    observed = data.targets[valid][known]
     tracks = observed.shape[1]
     best = np.full(tracks, -np.inf)
     weight, intercept, logarithmic = np.zeros((len(mean), tracks)), target_mean[:tracks].copy(), np.zeros(tracks, bool)
@@ -188,7 +238,7 @@ def fit_kmer_ridge(data: RegionData, bin_size: int, k: int = KMER) -> KmerRidge:
     columns = np.concatenate([solve(ridge, cross, assume_a="pos") for ridge in ridges], 1)
     intercepts = np.tile(target_mean, len(KMER_PENALTIES)) - mean @ columns
     log = np.tile(np.arange(2 * tracks) >= tracks, len(KMER_PENALTIES))
-    predicted = _flat(KmerRidge(columns, intercepts, log, bin_size, bins, k).predict(data.codes[valid]))
+    predicted = KmerRidge(columns, intercepts, log, bin_size, bins, k).predict(data.codes[valid])[known]
     for column in range(columns.shape[1]):
         track = column % tracks
         reached = pearson_r(predicted[:, [column]], observed[:, [track]])[0]
@@ -206,23 +256,20 @@ def _moments(
     kmers, tracks = len(np.unique(_canonical(k))), data.targets.shape[-1]
     gram, cross = np.zeros((kmers, kmers)), np.zeros((kmers, 2 * tracks))
     sums, target_sums = np.zeros(kmers), np.zeros(2 * tracks)
+    usable = data.usable
     for part in _parts(train):
-        counts = kmer_counts(data.codes[part], bin_size, data.targets.shape[1], k)
-        signal = _flat(data.targets[part]).astype(np.float64)
+        counts = kmer_counts(data.codes[part], bin_size, data.targets.shape[1], k)[usable[part].ravel()]
+        signal = data.targets[part][usable[part]].astype(np.float64)
         both = np.concatenate([signal, np.log1p(signal)], 1)
         gram += counts.T @ counts  # exact: sums of small integers
         cross += counts.T.astype(np.float64) @ both
         sums += counts.sum(0, dtype=np.float64)
         target_sums += both.sum(0)
-    return gram, cross, sums, target_sums, len(train) * data.targets.shape[1]
+    return gram, cross, sums, target_sums, int(usable[train].sum())
 
 
 def _parts(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
     yield from (rows[start : start + _REGIONS_AT_ONCE] for start in range(0, len(rows), _REGIONS_AT_ONCE))
-
-
-def _flat(values: NDArray[np.floating]) -> NDArray[np.floating]:
-    return values.reshape(-1, values.shape[-1])
 
 
 def kmer_counts(codes: NDArray[np.uint8], bin_size: int, bins: int, k: int) -> NDArray[np.float32]:

@@ -1,8 +1,9 @@
-"""The head: a linear map from embeddings to tracks, trained on a frozen backbone."""
+"""The head: a map from embeddings to tracks, and its training on a frozen backbone in the default mode, linear."""
 
 import json
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,13 +15,15 @@ from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
 from fineprior.foundation.settings import HeadSettings
 from fineprior.model.embeddings import RegionEmbeddings
+from fineprior.model.evaluate_metrics import quality_table
 from fineprior.sequence.tracks import SPLITS
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 logger = logging.getLogger(__name__)
-_METADATA = "fineprior"
+METADATA, TRUNK = "fineprior", "trunk."
+"""Of a head's file: its entry of metadata, and what stands before the names of the backbone's weights."""
 _TINY = 1e-7
 _VARIANCE_FLOOR = 1e-3
 
@@ -32,11 +35,18 @@ class Head:
     Attributes
     ----------
     weight, bias
-        float32 (tracks, dim) and (tracks,), for embeddings as the backbone gives them.
+        float32 (tracks, dim) and (tracks,), for embeddings as the backbone gives them; (tracks, hidden) with a hidden
+        layer.
     tracks
         Names.
     backbone, bin_size
-        Digest of the backbone that it was trained on, width of its bins (bp).
+        Digest of the backbone that makes its embeddings, width of its bins (bp). Where the head's training has changed
+        the backbone, it is the digest of the changed one.
+    hidden_weight, hidden_bias
+        Of a hidden layer with ReLU, (hidden, dim) and (hidden,); empty (0, 0) and (0,) without one.
+    trunk, base
+        What training has changed of the backbone (see `model.tuned_backbone`), and the digest of the backbone before;
+        empty for a head on the frozen backbone.
     """
 
     weight: NDArray[np.float32]
@@ -44,10 +54,23 @@ class Head:
     tracks: tuple[str, ...]
     backbone: str
     bin_size: int
+    hidden_weight: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    hidden_bias: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    trunk: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    base: str = ""
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers were trained."""
+        arrays = (self.weight, self.bias, self.hidden_weight, self.hidden_bias, *self.trunk.values())
+        return sum(array.size for array in arrays)
 
     def predict(self, embedding: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Signal (..., tracks) of embeddings (..., dim), in their precision."""
+        """Signal (..., tracks) of embeddings (..., dim) by the backbone `backbone`, in their precision."""
         kind = embedding.dtype
+        if len(self.hidden_bias):
+            hidden = embedding @ self.hidden_weight.T.astype(kind) + self.hidden_bias.astype(kind)
+            embedding = np.maximum(hidden, 0, out=hidden)
         signal: NDArray[np.floating] = embedding @ self.weight.T.astype(kind) + self.bias.astype(kind)
         return np.logaddexp(signal, 0, out=signal)
 
@@ -83,7 +106,7 @@ def train_head(
     import torch
 
     train, valid = (_rows(regions, split) for split in ("train", "valid"))
-    mean, whitening = _whitening(regions.embedding[train])
+    mean, whitening = whitening_of(regions.embedding[train])
     level = targets[train].mean(0, dtype=np.float64)
     if (level <= 0).any():
         raise InputError(f"track '{tracks[int(level.argmin())]}' has no signal in any training region")
@@ -145,19 +168,18 @@ def _fit(
     return best[0].numpy(), best[1].numpy(), history
 
 
-def head_metrics(head: Head, regions: RegionEmbeddings, targets: NDArray[np.float32]) -> pd.DataFrame:
-    """Table HEAD_METRICS: how well a head predicts each track, split by split."""
-    rows = []
-    for split in SPLITS:
-        chosen = regions.split == split
-        if not chosen.any():
-            continue
-        predicted = head.predict(regions.embedding[chosen])
-        correlations = pearson_r(predicted, targets[chosen])
-        losses = poisson_losses(predicted, targets[chosen])
-        for track, correlation, loss in zip(head.tracks, correlations, losses, strict=True):
-            rows.append((track, split, int(chosen.sum()), correlation, loss))
-    return pd.DataFrame(rows, columns=["track", "split", "bins", "pearson_r", "poisson_loss"])
+def head_metrics(head: Head, regions: RegionEmbeddings, targets: NDArray[np.float32], bins: int = 1) -> pd.DataFrame:
+    """Table HEAD_METRICS: how well a head predicts each track, split by split; `bins` of them are one region."""
+    shape = (-1, bins, len(head.tracks))
+    present = [split for split in SPLITS if (regions.split == split).any()]
+    rows = {split: regions.split == split for split in present}
+    return quality_table(
+        head.tracks,
+        (
+            (split, head.predict(regions.embedding[chosen]).reshape(shape), targets[chosen].reshape(shape))
+            for split, chosen in rows.items()
+        ),
+    )
 
 
 def poisson_loss(predicted: "Tensor", target: "Tensor") -> "Tensor":
@@ -186,8 +208,13 @@ def write_head(head: Head, path: str | Path) -> None:
     # One entry: the library writes several in an order that changes from process to process.
     metadata = {"tracks": head.tracks, "backbone": head.backbone, "bin_size": head.bin_size}
     tensors = {"weight": head.weight, "bias": head.bias}
+    if len(head.hidden_bias):
+        tensors |= {"hidden_weight": head.hidden_weight, "hidden_bias": head.hidden_bias}
+    if head.base:
+        metadata["base"] = head.base
+        tensors |= {f"{TRUNK}{name}": value for name, value in head.trunk.items()}
     with atomic_path(path) as temporary:
-        temporary.write_bytes(save(tensors, metadata={_METADATA: json.dumps(metadata)}))
+        temporary.write_bytes(save(tensors, metadata={METADATA: json.dumps(metadata)}))
 
 
 def load_head(path: str | Path) -> Head:
@@ -204,10 +231,14 @@ def load_head(path: str | Path) -> Head:
         raise InputError(f"{path}: no such file")
     try:
         with safe_open(path, framework="numpy") as file:
-            metadata = json.loads((file.metadata() or {})[_METADATA])
-            weight, bias = file.get_tensor("weight"), file.get_tensor("bias")
+            metadata = json.loads((file.metadata() or {})[METADATA])
+            found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+            weight, bias = found["weight"], found["bias"]
             tracks = tuple(metadata["tracks"])
-            head = Head(weight, bias, tracks, metadata["backbone"], int(metadata["bin_size"]))
+            trunk = {name.removeprefix(TRUNK): value for name, value in found.items() if name.startswith(TRUNK)}
+            hidden = {name: value for name, value in found.items() if name.startswith("hidden_")}
+            head = Head(weight, bias, tracks, metadata["backbone"], int(metadata["bin_size"]), **hidden, trunk=trunk,
+                        base=metadata.get("base", ""))  # fmt: skip
     except (SafetensorError, KeyError, ValueError) as error:
         raise InputError(f"{path}: not a head written by fineprior ({error})") from None
     if weight.ndim != 2 or bias.shape != (len(tracks),) or len(weight) != len(tracks):
@@ -222,7 +253,7 @@ def _rows(regions: RegionEmbeddings, split: str) -> NDArray[np.bool_]:
     return rows
 
 
-def _whitening(embedding: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def whitening_of(embedding: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Mean (dim,) and matrix (dim, dim) that turns centred embeddings into uncorrelated ones of variance 1.
 
     A floor under the variances keeps directions that hardly vary in the training bins from being blown up.

@@ -1,5 +1,7 @@
 """Scores of variants: what a head says of the difference between two alleles."""
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -65,9 +67,18 @@ def track_scores(
 
 
 def score_table(
-    variants: pd.DataFrame, embeddings: VariantEmbeddings, head: Head, settings: ScoreSettings | None = None
+    variants: pd.DataFrame,
+    embeddings: VariantEmbeddings,
+    head: Head,
+    settings: ScoreSettings | None = None,
+    left_out: Collection[str] = (),
 ) -> pd.DataFrame:
     """Table SCORES, one row for each row of LOCUS_VARIANTS in its order, joined by variant_id.
+
+    Parameters
+    ----------
+    left_out
+        Tracks that have their own columns and do not enter the score; when these are all, the score is missing.
 
     Raises
     ------
@@ -95,7 +106,9 @@ def score_table(
             found[name][part] = values
     table = variants[SCORES.names[: SCORES.names.index("status")]].copy()
     table["status"] = embeddings.status[rows]
-    table["score"] = np.sqrt((found[settings.magnitude][rows] ** 2).sum(1))
+    counted = [track not in left_out for track in head.tracks]
+    magnitude = np.sqrt((found[settings.magnitude][rows][:, counted] ** 2).sum(1))
+    table["score"] = magnitude if any(counted) else np.nan
     columns = {
         f"{track}.{name}": found[name][rows, column]
         for column, track in enumerate(head.tracks)

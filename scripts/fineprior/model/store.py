@@ -36,7 +36,8 @@ BLOCK = 64
 Floats = NDArray[np.float32]
 Compute = Callable[[NDArray[np.int64]], tuple[Floats, Floats]]
 _DESCRIPTION = "store.json"
-_NOT_IN_KEY = {"weights", "revision", "sha256", "max_offset", "max_indel_length", "reference_mismatch", "screen"}
+_NOT_IN_KEY = {"weights", "revision", "sha256", "max_offset", "max_indel_length", "reference_mismatch", "screen",
+               "training_regions"}  # fmt: skip
 """Settings that say which variants are embedded, or what the digests say better."""
 _PART_BYTES = 1 << 28
 _DAY = 86_400

@@ -12,7 +12,18 @@ import pandas as pd
 from fineprior import __version__
 from fineprior.foundation.settings import ReportSettings
 from fineprior.foundation.table import Table
-from fineprior.foundation.tables import CALIBRATION, COMPARISON, CREDIBLE_SETS, SUMSTATS_QC, TRUTH_COMPARISON
+from fineprior.foundation.tables import (
+    CALIBRATION,
+    COMPARISON,
+    CREDIBLE_SETS,
+    HEAD_FOLDS,
+    HEAD_METRICS,
+    SHIFT,
+    SUMSTATS_QC,
+    TRUTH_COMPARISON,
+    low_tracks,
+)
+from fineprior.report.head_plots import SHOWN_TRACKS, curve_figure, scatter_figure
 from fineprior.report.plots import (
     calibration_figure,
     data_uri,
@@ -26,7 +37,15 @@ SHOWN_PRIORS = ("uniform", "functional")
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
 _ABSENT = "\N{EN DASH}"
 _LISTED_VARIANTS = 12
-_MODELS = {"transfer": "transfer", "scratch": "from scratch", "kmer_ridge": "k-mer ridge"}
+_MODELS = {
+    "transfer": "transfer", "scratch": "from scratch", "kmer_ridge": "k-mer ridge", "own_track": "backbone's own track",
+}  # fmt: skip
+_QUALITY = {
+    "track": "track", "bins": "test bins", "pearson_r": "r over bins", "regions": "test regions",
+    "pearson_r_regions": "r over regions", "r2": "R²", "auroc": "auROC", "auprc": "auPRC", "threshold": "threshold",
+    "precision": "precision", "recall": "recall", "f1": "F1", "true_positive": "true +", "false_positive": "false +",
+    "false_negative": "false \N{MINUS SIGN}", "true_negative": "true \N{MINUS SIGN}",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -48,8 +67,13 @@ class StudyTables:
     head_metrics: pd.DataFrame
     baselines: pd.DataFrame
     history: pd.DataFrame
+    curve: pd.DataFrame
+    folds: pd.DataFrame
+    scatter: pd.DataFrame
+    shift: pd.DataFrame
     truth_comparison: pd.DataFrame
     calibration: pd.DataFrame
+    min_r: float = -1.0
 
 
 @dataclass(frozen=True)
@@ -158,8 +182,13 @@ def _verdict(tables: StudyTables) -> dict[str, Any] | None:
 
 
 def _head(tables: StudyTables) -> dict[str, Any]:
-    head: dict[str, Any] = {"metrics": None, "baselines": None, "history": ""}
+    head: dict[str, Any] = {"metrics": None, "baselines": None, "history": "", "low": [], "folds": None, "shift": None}
     if not tables.head_metrics.empty:
+        head["low"] = [f"{track} (r {number(r)})" for track, r in low_tracks(tables.head_metrics, tables.min_r).items()]
+        held_out = tables.head_metrics[tables.head_metrics["split"] == "test"]
+        known = {name: label for name, label in _QUALITY.items() if held_out[name].notna().any()}
+        if known:
+            head["quality"] = page_table(held_out, "The head on the test regions", known, HEAD_METRICS)
         head["metrics"] = page_table(
             *_by_track(tables.head_metrics, "split", {s: s for s in ("train", "valid", "test")}, "Pearson r by split")
         )
@@ -168,11 +197,36 @@ def _head(tables: StudyTables) -> dict[str, Any]:
         parameters = tables.baselines.groupby("model")["parameters"].max()
         frame.loc[len(frame)] = {"track": "trained parameters"} | dict(parameters.items())
         head["baselines"] = page_table(frame, caption, labels)
+        own = tables.baselines[tables.baselines["model"] == "own_track"]
+        head["own"] = ", ".join(f"{track}: {note}" for track, note in zip(own["track"], own["note"], strict=True))
+    if not tables.folds.empty:
+        names = ("fold", "mode", "l2", "inner_r", "chosen", "outer_r")
+        head["folds"] = page_table(tables.folds, "Nested cross-validation", {n: n for n in names}, HEAD_FOLDS)
+    if not tables.shift.empty:
+        names = ("kind", "measure", "training", "scored", "verdict", "sentence")
+        head["shift"] = page_table(tables.shift, "Training regions and scored windows", {n: n for n in names}, SHIFT)
+    head |= _head_pictures(tables)
     if not tables.history.empty:
         head["history"] = data_uri(history_figure, tables.history)
         best = tables.history[tables.history["best"]]
         kept = f"; kept: epoch {best['epoch'].iloc[0]}" if len(best) else ""
         head["alt"] = f"Loss and correlation on validation regions over {len(tables.history)} epochs{kept}."
+    return head
+
+
+def _head_pictures(tables: StudyTables) -> dict[str, Any]:
+    """Learning curve and scatter plots as PNG, with what they show in words."""
+    head: dict[str, Any] = {"curve": "", "scatter": ""}
+    if tables.curve["pearson_r"].notna().any():
+        mean = tables.curve.groupby("regions")["pearson_r"].mean()
+        head["curve"] = data_uri(curve_figure, tables.curve, kind="png")
+        points = ", ".join(f"{number(r)} with {size:,}" for size, r in mean.items())
+        head["curve_alt"] = f"Mean Pearson r on the test regions by the number of training regions: {points}."
+    if not tables.scatter.empty:
+        tracks = tables.scatter["track"].nunique()
+        head["scatter"] = data_uri(scatter_figure, tables.scatter, kind="png")
+        head["scatter_alt"] = f"Predicted against observed signal of test bins for {min(tracks, SHOWN_TRACKS)} tracks."
+        head["scatter_left_out"] = max(0, tracks - SHOWN_TRACKS)
     return head
 
 

@@ -1,7 +1,7 @@
 """Training regions, and the signal of tracks (bigWig) over their bins."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,21 @@ from numpy.typing import NDArray
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import TrackSettings
-from fineprior.genetics.genome import plain_name
+from fineprior.genetics.genome import UNKNOWN, Genome, plain_name
+from fineprior.sequence.intervals import Intervals
 
 logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "valid", "test")
-_POOLED: dict[str, Callable[..., Any]] = {"mean": np.mean, "sum": np.sum, "max": np.max}
+POOLED: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+    "mean": lambda values: np.mean(values, axis=1),
+    "sum": lambda values: np.sum(values, axis=1),
+    "max": lambda values: np.max(values, axis=1),
+    "sum_sqrt": lambda values: np.sqrt(1 + np.sum(values, axis=1)) - 1,
+    "mean_sqrt": lambda values: np.sqrt(1 + np.mean(values, axis=1)) - 1,
+}
+_PEAKS = (".bed", ".narrowPeak", ".broadPeak")
+_BLACK_FLANK = 20
 _BASES_AT_ONCE = 1 << 20
 
 
@@ -100,25 +109,32 @@ def bin_starts(regions: pd.DataFrame, bin_size: int, target_bins: int) -> NDArra
 
 
 def read_targets(
-    bigwigs: list[str],
+    files: list[str],
     chrom: NDArray[np.str_],
     start: NDArray[np.int64],
     bin_size: int,
-    settings: TrackSettings,
+    settings: TrackSettings | Sequence[TrackSettings],
+    region_bins: int = 0,
 ) -> NDArray[np.float32]:
     """Signal of tracks over bins, as training targets.
 
-    Bases without a value count as 0. Signal is pooled over the bin (mean, sum or max), clipped at `clip`, then
-    multiplied by `scale`, in Basenji's order.
+    Bases without a value count as 0, or as the median of their region (`missing: baseline`); so do blacklisted ones
+    that are further from 0. Signal is pooled over the bin (mean, sum, max, or sqrt(1 + x) - 1 of sum or mean), above
+    `clip_soft` its square root is taken, it is clipped at `clip` and multiplied by `scale`, in Basenji's order. In a
+    file of peaks (BED, narrowPeak, broadPeak, with .gz or not) a bin is 1 where it overlaps one, else 0.
 
     Parameters
     ----------
-    bigwigs
+    files
         Paths, one for each track.
     chrom, start
         Chromosome and first base (0-based) of each bin (bins,); contiguous bins are read together.
     bin_size
         Width of a bin (bp).
+    settings
+        Of all tracks, or of each.
+    region_bins
+        Bins of a region, whose median is the baseline; with 0 it is a stretch of contiguous bins.
 
     Returns
     -------
@@ -131,16 +147,64 @@ def read_targets(
         A file that is absent or not bigWig, a chromosome that it has not or that is shorter than a bin
         asks for, an unknown pooling, or negative signal, for which there is no Poisson likelihood.
     """
-    if settings.pooling not in _POOLED:
-        raise InputError(f"targets.pooling: '{settings.pooling}' is not allowed; allowed: {', '.join(_POOLED)}")
-    targets = np.empty((len(start), len(bigwigs)), np.float32)
-    for column, path in enumerate(bigwigs):
-        targets[:, column] = _read_track(Path(path), chrom, start, bin_size, settings)
+    each = [settings] * len(files) if isinstance(settings, TrackSettings) else list(settings)
+    targets = np.empty((len(start), len(files)), np.float32)
+    for column, (path, own) in enumerate(zip(files, each, strict=True)):
+        if own.pooling not in POOLED:
+            raise InputError(f"targets.pooling: '{own.pooling}' is not allowed; allowed: {', '.join(POOLED)}")
+        if is_peaks(path):
+            targets[:, column] = Intervals.read(path).covered(chrom, start, bin_size) > 0
+        else:
+            targets[:, column] = _read_track(Path(path), chrom, start, bin_size, own, region_bins)
     return targets
 
 
+def is_peaks(path: str | Path) -> bool:
+    """Whether a track is a file of peaks, by its name."""
+    return str(path).removesuffix(".gz").endswith(_PEAKS)
+
+
+def usable_bins(
+    chrom: NDArray[np.str_],
+    start: NDArray[np.int64],
+    bin_size: int,
+    settings: TrackSettings,
+    genome: Genome | None = None,
+) -> NDArray[np.bool_]:
+    """Bins (bins,) that can be learned from: mappable and known; how many are not is logged by reason.
+
+    Parameters
+    ----------
+    genome
+        Needed where `max_n` is below 1.
+    """
+    usable = np.ones(len(start), bool)
+    if settings.unmappable:
+        share = Intervals.read(settings.unmappable).covered(chrom, start, bin_size) / bin_size
+        usable &= share <= settings.max_unmappable
+        _tell(int((~usable).sum()), len(start), "unmappable")
+    if settings.max_n < 1 and genome is not None:
+        known = np.ones(len(start), bool)
+        for rows in _contiguous(chrom, start, bin_size):
+            codes = genome.codes(str(chrom[rows.start]), int(start[rows.start]), int(start[rows.stop - 1]) + bin_size)
+            known[rows] = (codes.reshape(-1, bin_size) == UNKNOWN).mean(1) <= settings.max_n
+        _tell(int((usable & ~known).sum()), len(start), "unknown bases")
+        usable &= known
+    return usable
+
+
+def _tell(dropped: int, bins: int, reason: str) -> None:
+    if dropped:
+        logger.info("%d of %d bins are left out: %s", dropped, bins, reason)
+
+
 def _read_track(
-    path: Path, chrom: NDArray[np.str_], start: NDArray[np.int64], bin_size: int, settings: TrackSettings
+    path: Path,
+    chrom: NDArray[np.str_],
+    start: NDArray[np.int64],
+    bin_size: int,
+    settings: TrackSettings,
+    region_bins: int,
 ) -> NDArray[np.float64]:
     import pyBigWig
 
@@ -150,26 +214,48 @@ def _read_track(
         track = pyBigWig.open(str(path))
     except RuntimeError:
         raise InputError(f"{path}: not a bigWig file") from None
+    black = Intervals.read(settings.blacklist).widened(_BLACK_FLANK) if settings.blacklist else None
     with track:
         if not track.isBigWig():
-            raise InputError(f"{path}: a bigBed file; a track must be bigWig")
+            raise InputError(f"{path}: a bigBed file; a track must be bigWig, or peaks named .bed or .narrowPeak")
         pooled = np.empty(len(start))
         names = {plain_name(name): (name, length) for name, length in track.chroms().items()}
-        for rows in _contiguous(chrom, start, bin_size):
+        for rows in _contiguous(chrom, start, bin_size, region_bins):
             first, last = int(start[rows.start]), int(start[rows.stop - 1]) + bin_size
             values = _signal(track, path, names, str(chrom[rows.start]), first, last)
-            pooled[rows] = _POOLED[settings.pooling](values.reshape(-1, bin_size), axis=1)
+            inside = black.inside(str(chrom[rows.start]), first, last) if black else None
+            values = _repaired(values, inside, settings.missing)
+            pooled[rows] = POOLED[settings.pooling](values.reshape(-1, bin_size))
     if (pooled < 0).any():
         raise InputError(
             f"{path}: {int((pooled < 0).sum())} of {len(pooled)} bins have negative signal; a head predicts counts or "
             "coverage, which is never negative (a log ratio is no target)"
         )
+    if settings.clip_soft:
+        above = np.maximum(pooled - settings.clip_soft, 0)
+        pooled = np.where(above > 0, settings.clip_soft - 1 + np.sqrt(above + 1), pooled)
     return np.minimum(pooled, settings.clip) * settings.scale
 
 
-def _contiguous(chrom: NDArray[np.str_], start: NDArray[np.int64], bin_size: int) -> Iterator[slice]:
-    """Runs of neighbouring bins, each about a megabase at most."""
+def _repaired(values: NDArray[np.float64], black: NDArray[np.bool_] | None, missing: str) -> NDArray[np.float64]:
+    """Signal of bases (n,) with missing and blacklisted ones brought to the median of what there is."""
+    unknown = np.isnan(values)
+    if missing != "baseline" and black is None:
+        return np.nan_to_num(values, nan=0.0)
+    baseline = float(np.median(values[~unknown])) if not unknown.all() else 0.0
+    values = np.where(unknown, baseline if missing == "baseline" else 0.0, values)
+    if black is not None:
+        values = np.where(black, np.clip(values, -abs(baseline), abs(baseline)), values)
+    return values
+
+
+def _contiguous(
+    chrom: NDArray[np.str_], start: NDArray[np.int64], bin_size: int, region_bins: int = 0
+) -> Iterator[slice]:
+    """Runs of neighbouring bins, each about a megabase at most, or a region."""
     breaks = (np.diff(start) != bin_size) | (chrom[1:] != chrom[:-1])
+    if region_bins:
+        breaks |= np.arange(1, len(start)) % region_bins == 0
     edges = [0, *(np.flatnonzero(breaks) + 1), len(start)]
     step = max(1, _BASES_AT_ONCE // bin_size)
     for begin, end in pairwise(edges):
@@ -188,4 +274,5 @@ def _signal(
             f"{path}: {chrom}:{first}-{last} lies beyond the chromosome, which has {length} bp in this bigWig; "
             "is it of the same genome build as the regions?"
         )
-    return np.nan_to_num(track.values(name, first, last, numpy=True).astype(np.float64), nan=0.0)
+    values: NDArray[np.float64] = track.values(name, first, last, numpy=True).astype(np.float64)
+    return values

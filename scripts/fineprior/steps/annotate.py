@@ -1,9 +1,13 @@
 """From the variants of a batch of loci to their scores: read, compute, write."""
 
+import logging
+
 from fineprior.foundation.settings import BackboneSettings, ScoreSettings, WindowSettings
-from fineprior.foundation.tables import LOCUS_VARIANTS, SCORES, VARIANT_SCORES
+from fineprior.foundation.tables import HEAD_METRICS, LOCUS_VARIANTS, SCORES, VARIANT_SCORES, low_tracks
 from fineprior.genetics.genome import Genome
 from fineprior.sequence.windows import locus_sequences, read_sequences, write_sequences
+
+log = logging.getLogger(__name__)
 
 
 def fetch_backbone(*, name: str, revision: str, folder: str, sha256: str) -> None:
@@ -28,26 +32,41 @@ def embed_variants(
     windows: WindowSettings,
     batch_size: int,
     threads: int,
+    head: str = "",
 ) -> None:
-    """Embeddings of both alleles of each variant (npz), taken from the store or put there."""
+    """Embeddings of both alleles of each variant (npz), taken from the store or put there.
+
+    With a `head` they are those of the backbone as that head's training has changed it.
+    """
     from fineprior.model.backbone import load_backbone
     from fineprior.model.embeddings import embed_alleles, view_shape, write_embeddings
     from fineprior.model.store import Store, store_identity
+    from fineprior.model.tuned_backbone import load_changed_backbone, read_change
 
     found = read_sequences(sequences)
-    model = load_backbone(backbone)
+    model = load_changed_backbone(backbone, read_change(head), head) if head else load_backbone(backbone)
     kept = Store(store, store_identity(model.digest, backbone, windows), view_shape(model, windows))
     write_embeddings(embed_alleles(found, model, windows, batch_size, threads, kept), output)
 
 
-def score_variants(*, variants: str, embeddings: str, head: str, output: str, settings: ScoreSettings) -> None:
-    """Scores of the variants of a batch by one head (table SCORES)."""
+def score_variants(
+    *, variants: str, embeddings: str, head: str, metrics: str, output: str, settings: ScoreSettings, min_r: float
+) -> None:
+    """Scores of the variants of a batch by one head (table SCORES).
+
+    Tracks that the head predicts with a Pearson r below `min_r` (see `low_tracks`) do not enter the score.
+    """
     from fineprior.model.embeddings import read_variant_embeddings
     from fineprior.model.head import load_head
     from fineprior.model.scores import score_table
 
-    table = score_table(LOCUS_VARIANTS.read(variants), read_variant_embeddings(embeddings), load_head(head), settings)
-    SCORES.write(table, output)
+    low = low_tracks(HEAD_METRICS.read(metrics), min_r)
+    for track, r in low.items():
+        log.warning(
+            "track %s: r %.2f on held-out regions is below evaluation.min_r %g; not in the score", track, r, min_r
+        )
+    found = read_variant_embeddings(embeddings)
+    SCORES.write(score_table(LOCUS_VARIANTS.read(variants), found, load_head(head), settings, set(low)), output)
 
 
 def gather_scores(

@@ -16,6 +16,7 @@ import pandas as pd
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path, sha256
+from fineprior.foundation.settings import MaskedSettings
 from fineprior.sequence.motifs import Motif, motif_from_counts, read_motifs, write_motifs
 
 LOG = logging.getLogger(__name__)
@@ -144,3 +145,20 @@ def pretrain_backbone(motifs: str, dhs: str, folder: str, settings: Mapping[str,
     pretrain(read_motifs(motifs), read_dhs_sites(dhs), PretrainSettings(**settings), Path(folder), threads)
     for name in ("config.json", "model.safetensors", "metrics.json", "MODEL_CARD.md"):
         LOG.info("%s %s", sha256(Path(folder) / name), name)
+
+
+def pretrain_masked(
+    *, fasta: str, regions: str, folder: str, context_length: int, settings: MaskedSettings, seed: int, threads: int
+) -> None:
+    """Pretrain a backbone on the sequence of the training regions: config.json, model.safetensors, metrics.json."""
+    from fineprior.genetics.genome import Genome
+    from fineprior.model import masked
+    from fineprior.sequence.target_parts import GenomeCodes
+    from fineprior.sequence.tracks import read_regions
+
+    table = read_regions(regions, context_length)
+    split = table["split"].to_numpy(dtype=str)
+    with Genome(fasta) as genome:
+        codes = GenomeCodes(genome, table)
+        encoder, figures = masked.pretrain_masked(codes, split, context_length, settings, seed, threads)
+    masked.save_masked(encoder, figures, context_length, Path(folder))

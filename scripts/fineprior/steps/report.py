@@ -27,10 +27,15 @@ def report(
     head_metrics: str | None,
     baselines: str | None,
     history: str | None,
+    curve: str | None,
+    folds: str | None,
+    scatter: str | None,
+    shift: str | None,
     truth_comparison: str | None,
     calibration: str | None,
     output: str,
     settings: ReportSettings,
+    min_r: float,
 ) -> None:
     """Write the report of a study as one self-contained HTML page.
 
@@ -38,14 +43,18 @@ def report(
     ----------
     study
         Name of the study.
-    verdict, enrichment, loci, qc, comparison, head_metrics, baselines, history, truth_comparison, calibration
+    verdict, enrichment, loci, qc, comparison, head_metrics, baselines, history, curve, folds, scatter, shift, \
+truth_comparison, calibration
         Paths of the tables VERDICT, ENRICHMENT, LOCI, SUMSTATS_QC, COMPARISON, HEAD_METRICS, HEAD_BASELINES,
-        HEAD_HISTORY, TRUTH_COMPARISON and CALIBRATION; None where a study has no such table.
+        HEAD_HISTORY, LEARNING_CURVE, HEAD_FOLDS, HEAD_SCATTER, SHIFT, TRUTH_COMPARISON and CALIBRATION; None where a
+        study has no such table.
     variants, credible_sets, status
         For each prior the path of FINEMAP_VARIANTS, CREDIBLE_SETS and LOCI_STATUS; uniform and functional are shown
         locus by locus (the shuffled prior is in `comparison`).
     output
         Path of the HTML page.
+    min_r
+        r below which a track of the head is flagged.
 
     Raises
     ------
@@ -65,6 +74,11 @@ def report(
         head_metrics=_read(tables.HEAD_METRICS, head_metrics),
         baselines=_read(tables.HEAD_BASELINES, baselines),
         history=_read(tables.HEAD_HISTORY, history),
+        curve=_read(tables.LEARNING_CURVE, curve),
+        folds=_read(tables.HEAD_FOLDS, folds),
+        scatter=_read(tables.HEAD_SCATTER, scatter),
+        shift=_read(tables.SHIFT, shift),
+        min_r=min_r,
         truth_comparison=_read(tables.TRUTH_COMPARISON, truth_comparison),
         calibration=_read(tables.CALIBRATION, calibration),
     )

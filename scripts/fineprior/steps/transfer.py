@@ -1,10 +1,27 @@
 """From tracks to a head on the frozen backbone: read, compute, write."""
 
-from fineprior.foundation.settings import BackboneSettings, HeadSettings, TrackSettings
-from fineprior.foundation.tables import HEAD_BASELINES, HEAD_HISTORY, HEAD_METRICS
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fineprior.foundation.settings import BackboneSettings, EvaluationSettings, HeadSettings
+from fineprior.foundation.tables import (
+    HEAD_BASELINES,
+    HEAD_FOLDS,
+    HEAD_HISTORY,
+    HEAD_METRICS,
+    HEAD_SCATTER,
+    LEARNING_CURVE,
+)
 from fineprior.genetics.genome import Genome
 from fineprior.model import embeddings as embedded
-from fineprior.sequence.tracks import bin_starts, check_splits, read_regions, read_targets
+from fineprior.model.evaluate_events import write_events
+from fineprior.sequence.splits import warn_of_seen
+from fineprior.sequence.tracks import bin_starts, check_splits, read_regions
+from fineprior.steps.head_files import files_of_regions, metrics_of_head
 
 
 def embed_regions(
@@ -16,6 +33,8 @@ def embed_regions(
     model = load_backbone(backbone)
     table = read_regions(regions, backbone.context_length)
     check_splits(table, bin_starts(table, model.bin_size, model.target_bins), model.bin_size, regions)
+    if backbone.training_regions:
+        warn_of_seen(table, backbone.training_regions)
     with Genome(fasta) as genome:
         found = embedded.embed_regions(genome, table, model, batch_size, threads)
     embedded.write_embeddings(found, output)
@@ -23,25 +42,48 @@ def embed_regions(
 
 def train_head(
     *,
+    fasta: str,
+    regions: str,
     embeddings: str,
     bigwigs: list[str],
     tracks: list[str],
-    head: str,
-    metrics: str,
-    history: str,
+    outputs: Mapping[str, str],
+    store: str,
     settings: HeadSettings,
-    targets: TrackSettings,
+    backbone: BackboneSettings,
+    sheet: Mapping[str, Any],
     seed: int,
+    threads: int = 1,
+    code: str = "",
 ) -> None:
-    """Train one head on cached embeddings (safetensors, HEAD_METRICS, HEAD_HISTORY)."""
-    from fineprior.model import head as heads
+    """Train one head; `outputs` are paths of head (safetensors), metrics (HEAD_METRICS) and history (HEAD_HISTORY).
 
-    regions = embedded.read_region_embeddings(embeddings)
-    signal = read_targets(bigwigs, regions.chrom, regions.start, regions.bin_size, targets)
-    trained, course = heads.train_head(regions, signal, tracks, settings, seed)
-    heads.write_head(trained, head)
-    HEAD_METRICS.write(heads.head_metrics(trained, regions, signal), metrics)
-    HEAD_HISTORY.write(course, history)
+    A run that was killed finds in the store what it had read of the tracks and the last checkpoint of its training.
+
+    Parameters
+    ----------
+    sheet
+        `targets` (fields of TrackSettings), `weights` and `strand_pairs` of each track.
+    code
+        Digest of the code; a checkpoint of other code is not gone on from.
+    """
+    from fineprior.model import head as heads
+    from fineprior.model.training import Tracks, train
+    from fineprior.model.training_loop import checkpoint_folder
+
+    cached = embedded.read_region_embeddings(embeddings)
+    table = read_regions(regions, backbone.context_length)
+    of_tracks = Tracks.of(tracks, sheet["weights"], sheet["strand_pairs"])
+    with Genome(fasta) as genome:
+        data = files_of_regions(genome, table, bigwigs, cached.bin_size, sheet, backbone, store)
+        made_of = [asdict(settings), seed, tracks, dict(sheet), cached.backbone, data.identity, code]
+        with checkpoint_folder(Path(store) / "training", made_of) as checkpoint:
+            chrom = table["chrom"].to_numpy(dtype=np.str_)
+            trained, course = train(data, backbone, of_tracks, settings, seed, embeddings=cached, groups=chrom,
+                                    checkpoint=checkpoint, threads=threads)  # fmt: skip
+            heads.write_head(trained, outputs["head"])
+            HEAD_METRICS.write(metrics_of_head(trained, cached, data, backbone), outputs["metrics"])
+            HEAD_HISTORY.write(course, outputs["history"])
 
 
 def evaluate_head(
@@ -52,19 +94,51 @@ def evaluate_head(
     bigwigs: list[str],
     tracks: list[str],
     head: str,
-    output: str,
+    metrics: str,
+    history: str,
+    outputs: Mapping[str, str],
     backbone: BackboneSettings,
-    targets: TrackSettings,
+    settings: HeadSettings,
+    evaluation: EvaluationSettings,
+    sheet: Mapping[str, Any],
+    store: str,
     seed: int,
     threads: int,
 ) -> None:
-    """Hold a head against simpler models on the test regions (HEAD_BASELINES)."""
-    from fineprior.model import evaluate
+    """Hold a head against simpler models, fewer training regions and other choices, on regions that it has not seen.
+
+    `outputs`: paths of baselines (HEAD_BASELINES), curve (LEARNING_CURVE), folds (HEAD_FOLDS), scatter (HEAD_SCATTER)
+    and, where TensorBoard's event files are asked for, events (a folder).
+    """
+    from fineprior.model import evaluate, evaluate_curve
     from fineprior.model import head as heads
+    from fineprior.model.training import Tracks
 
     cached = embedded.read_region_embeddings(embeddings)
-    signal = read_targets(bigwigs, cached.chrom, cached.start, cached.bin_size, targets)
+    table = read_regions(regions, backbone.context_length)
     with Genome(fasta) as genome:
-        data = evaluate.region_data(genome, read_regions(regions, backbone.context_length), signal)
-    table = evaluate.evaluate_head(heads.load_head(head), cached, data, backbone, seed, threads)
-    HEAD_BASELINES.write(table, output)
+        files = files_of_regions(genome, table, bigwigs, cached.bin_size, sheet, backbone, store)
+        signal = files.targets[np.arange(len(table))]
+        data = evaluate.region_data(genome, table, signal.reshape(-1, len(tracks)))
+    trained = heads.load_head(head)
+    predicted = evaluate_curve.predicted_test(trained, data, cached, backbone)
+    test = data.targets[data.rows("test")]
+    flat = (-1, len(tracks))
+    scatter = evaluate.scatter_table(predicted.reshape(flat), test.reshape(flat), tracks, seed)
+    HEAD_SCATTER.write(scatter, outputs["scatter"])
+    beside = evaluate.baselines(predicted, trained.parameters, tracks, cached, data, backbone, seed, threads)
+    HEAD_BASELINES.write(beside, outputs["baselines"])
+    of_tracks = Tracks.of(tracks, sheet["weights"], sheet["strand_pairs"])
+    train = evaluate_curve.trainer(data, cached, backbone, of_tracks, seed, threads)
+    curve = evaluate_curve.learning_curve(
+        train, settings, data.split, data.targets, tracks, predicted, evaluation.curve_sizes, seed
+    )
+    LEARNING_CURVE.write(curve, outputs["curve"])
+    folds = HEAD_FOLDS.empty()
+    if evaluation.folds:
+        grouped = evaluate_curve.region_folds(table["chrom"].to_numpy(np.str_), evaluation.folds)
+        modes = dict.fromkeys(["linear", "mlp", settings.mode])
+        folds = evaluate_curve.nested_folds(train, settings, grouped, data.targets, list(modes))
+    HEAD_FOLDS.write(folds, outputs["folds"])
+    if "events" in outputs:
+        write_events(HEAD_HISTORY.read(history), HEAD_METRICS.read(metrics), outputs["events"])

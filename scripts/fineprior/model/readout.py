@@ -1,0 +1,104 @@
+"""What lies between embeddings and the loss while a head is trained: whitening, the head itself, the losses."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fineprior.foundation.errors import InputError
+from fineprior.model.embeddings import RegionEmbeddings
+from fineprior.model.head import Head, whitening_of
+
+TOTAL_WEIGHT = 0.2
+"""Of the Poisson loss of a region's sum beside the multinomial loss of its bins, as in Borzoi (Linder et al. 2025)."""
+_TINY = 1e-7
+
+
+class Readout(nn.Module):
+    """From embeddings to signal; they are whitened with the statistics of training bins before anything is learned."""
+
+    def __init__(
+        self, mean: NDArray[np.float32], whitening: NDArray[np.float32], level: NDArray[np.float64], hidden: int = 0,
+        dropout: float = 0.0,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.mean: Tensor
+        self.whitening: Tensor
+        self.register_buffer("mean", torch.from_numpy(mean))
+        self.register_buffer("whitening", torch.from_numpy(whitening))
+        self.hidden = nn.Linear(len(mean), hidden) if hidden else None
+        self.weight = nn.Parameter(torch.zeros(len(level), hidden or len(mean)))
+        start = np.where(level > 20, level, np.log(np.expm1(np.clip(level, _TINY, 20))))
+        self.bias = nn.Parameter(torch.tensor(start, dtype=torch.float32))
+        self.dropout = dropout
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        """Signal (..., tracks) of embeddings (..., dim)."""
+        return self.signal((embedding.float() - self.mean) @ self.whitening)
+
+    def signal(self, whitened: Tensor) -> Tensor:
+        """Signal (..., tracks) of whitened embeddings (..., dim)."""
+        if self.hidden is not None:
+            whitened = functional.dropout(self.hidden(whitened).relu(), self.dropout, self.training)
+        return functional.softplus(whitened @ self.weight.T + self.bias)
+
+    def penalty(self, l2: float) -> Tensor:
+        """L2 penalty on the weights."""
+        squares = self.weight.square().sum()
+        return l2 * (squares if self.hidden is None else squares + self.hidden.weight.square().sum())
+
+    @torch.no_grad()
+    def start_from(self, head: Head) -> None:
+        """Take over a linear head for embeddings as they are."""
+        inverse = np.linalg.inv(self.whitening.cpu().numpy().astype(np.float64))
+        self.weight.copy_(torch.from_numpy(head.weight.astype(np.float64) @ inverse.T))
+        self.bias.copy_(torch.from_numpy(head.bias + head.weight @ self.mean.cpu().numpy()))
+
+    @torch.no_grad()
+    def folded(self, tracks: tuple[str, ...], backbone: str, bin_size: int) -> Head:
+        """The head for embeddings as they are."""
+        first = self.weight if self.hidden is None else self.hidden.weight
+        folded = (first @ self.whitening.T).cpu().numpy()
+        moved = folded @ self.mean.cpu().numpy()
+        bias = self.bias.cpu().numpy()
+        if self.hidden is None:
+            return Head(folded, (bias - moved).astype(np.float32), tracks, backbone, bin_size)
+        hidden_bias = (self.hidden.bias.cpu().numpy() - moved).astype(np.float32)
+        weight = self.weight.cpu().numpy().copy()
+        return Head(weight, bias.copy(), tracks, backbone, bin_size, folded, hidden_bias)
+
+
+def training_loss(predicted: Tensor, target: Tensor, kind: str, weights: Tensor) -> Tensor:
+    """Mean loss over usable bins and tracks of signal (regions, bins, tracks).
+
+    Parameters
+    ----------
+    kind
+        `poisson`, of each bin; `poisson_multinomial`, multinomial of a region's bins plus `TOTAL_WEIGHT` of the Poisson
+        loss of their sum. Without that weight the two kinds would be the same.
+    """
+    usable = torch.isfinite(target).all(-1, keepdim=True)
+    target = torch.where(usable, target, 0.0)
+    predicted = torch.where(usable, predicted, 0.0)
+    if kind == "poisson":
+        sums = (predicted - target * torch.log(predicted + _TINY)).sum((0, 1))
+    else:
+        total, whole = predicted.sum(1), target.sum(1)
+        shares = predicted / (total[:, None] + _TINY)
+        multinomial = -(target * torch.log(shares + _TINY)).sum(1)
+        sums = (multinomial + TOTAL_WEIGHT * (total - whole * torch.log(total + _TINY))).sum(0)
+    return (sums * weights).mean() / usable.sum().clamp(min=1)
+
+
+def training_statistics(
+    regions: RegionEmbeddings, targets: NDArray[np.float32], tracks: tuple[str, ...]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]:
+    """Mean and whitening of the training bins' embeddings, and mean signal of each track there."""
+    train = (regions.split == "train") & np.isfinite(targets).all(1)
+    if not train.any():
+        raise InputError("regions: none has the split 'train' and a usable bin; a head needs training regions")
+    level = targets[train].mean(0, dtype=np.float64)
+    if (level <= 0).any():
+        raise InputError(f"track '{tracks[int(level.argmin())]}' has no signal in any training region")
+    return (*whitening_of(regions.embedding[train]), level)

@@ -1,0 +1,58 @@
+"""What the rules of a head share: sequence and targets of the training regions, and how well a head predicts them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fineprior.foundation.settings import BackboneSettings, TrackSettings
+from fineprior.genetics.genome import Genome
+from fineprior.model.embeddings import RegionEmbeddings
+from fineprior.model.evaluate_metrics import quality_table
+from fineprior.model.head import Head, head_metrics
+from fineprior.sequence.target_parts import RegionFiles, region_files
+from fineprior.sequence.tracks import SPLITS
+
+_REGIONS_AT_ONCE = 64
+
+
+def files_of_regions(
+    genome: Genome,
+    regions: pd.DataFrame,
+    bigwigs: list[str],
+    bin_size: int,
+    sheet: Mapping[str, Any],
+    backbone: BackboneSettings,
+    store: str,
+) -> RegionFiles:
+    """Sequence and targets of the training regions; the targets are read from the tracks once, into the store.
+
+    Parameters
+    ----------
+    sheet
+        `targets` holds the fields of TrackSettings of each track.
+    """
+    each = [TrackSettings(**values) for values in sheet["targets"]]
+    return region_files(genome, regions, bigwigs, each, bin_size, backbone.target_bins, Path(store) / "targets")
+
+
+def metrics_of_head(
+    head: Head, cached: RegionEmbeddings, data: RegionFiles, backbone: BackboneSettings
+) -> pd.DataFrame:
+    """Table HEAD_METRICS; by the head's own backbone where its training has changed it, some regions at a time."""
+    from fineprior.model.tuned import load_tuned_backbone, predict
+
+    if not head.base:
+        targets = data.targets[np.arange(len(data.split))]
+        return head_metrics(head, cached, targets.reshape(-1, targets.shape[-1]), targets.shape[1])
+    model = load_tuned_backbone(backbone, head)
+    pieces = [
+        (split, part)
+        for split in SPLITS
+        if len(rows := np.flatnonzero(data.split == split))
+        for part in np.array_split(rows, -(-len(rows) // _REGIONS_AT_ONCE))
+    ]
+    chunks = ((split, predict(head, model, data.codes[rows]), data.targets[rows]) for split, rows in pieces)
+    return quality_table(head.tracks, chunks)

@@ -1,0 +1,18 @@
+"""Rule pretrain_masked: a backbone from scratch, by guessing hidden bases of the training regions."""
+
+from pathlib import Path
+
+from fineprior.foundation.logs import log_to
+from fineprior.foundation.settings import MaskedSettings
+from fineprior.steps.pretrain import pretrain_masked
+
+with log_to(snakemake.log[0], "pretrain_masked"):
+    pretrain_masked(
+        fasta=snakemake.input.fasta,
+        regions=snakemake.input.regions,
+        folder=str(Path(snakemake.output.config).parent),
+        context_length=snakemake.params.context_length,
+        settings=MaskedSettings(**snakemake.params.settings),
+        seed=snakemake.params.seed,
+        threads=snakemake.threads,
+    )

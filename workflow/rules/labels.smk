@@ -1,0 +1,65 @@
+# A head trained on labelled variants, and what it says of a study's; nothing below `all` asks for it by itself.
+rule embed_labels:
+    input:
+        labels=settings.labels.variants or [],
+        fasta=settings.genome.fasta,
+        weights=backbone_files,
+    output:
+        embeddings="<results>/labels/embeddings.npz",
+    log:
+        "<logs>/embed_labels.log",
+    conda:
+        "../../envs/model.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=240,
+        gpu=1,
+        batch_size=0,
+        store=settings.store,
+    params:
+        backbone=as_params(settings.backbone),
+        windows=as_params(settings.windows),
+        code=code_digest("variant_head.embed_labels"),
+    script:
+        "../../scripts/embed_labels.py"
+
+
+rule train_labels:
+    input:
+        labels=settings.labels.variants or [],
+        embeddings="<results>/labels/embeddings.npz",
+    output:
+        head="<results>/labels/variant_head.npz",
+        metrics="<results>/labels/metrics.tsv",
+    log:
+        "<logs>/train_labels.log",
+    conda:
+        "../../envs/model.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        calibration=settings.labels.calibration,
+        code=code_digest("variant_head.train_labels"),
+    script:
+        "../../scripts/train_labels.py"
+
+
+rule predict_causal:
+    input:
+        variants=expand("<results>/{{study}}/loci/{batch}.tsv.gz", batch=BATCHES),
+        embeddings=expand("<results>/{{study}}/embeddings/{batch}.npz", batch=BATCHES),
+        head="<results>/labels/variant_head.npz",
+    output:
+        probabilities="<results>/{study}/causal_probabilities.tsv.gz",
+    log:
+        "<logs>/predict_causal/{study}.log",
+    conda:
+        "../../envs/model.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        code=code_digest("variant_head.predict_causal"),
+    script:
+        "../../scripts/predict_causal.py"
