@@ -80,7 +80,9 @@ def main() -> None:
     found = {}
     for name in ("embedded", "dnase") if arguments.dnase else ("embedded",):
         found[name] = table(arguments, name)
-    ratios = speed(*embedded_study(arguments.project, arguments.speed_regions))
+    study = embedded_study(arguments.project, arguments.speed_regions)
+    with study[2]:
+        ratios = speed(*study)
     for name, reached in found.items():
         for mode, r in reached.items():
             if mode != "linear" and "linear" in reached:
@@ -200,7 +202,6 @@ def speed(data: RegionData, regions: pd.DataFrame, genome: Genome, tracks: list[
         begin = time.process_time()
         embeddings = embed_regions(genome, regions, backbone, PLAIN_BATCH)
         cached.append(time.process_time() - begin)
-    genome.close()
     once = min(cached)
     print(f"\n{len(regions)} regions: one plain forward pass {min(plain):.2f} s, embeddings cached in {once:.2f} s, "
           f"{embeddings.embedding.nbytes / len(regions) / 1e3:.1f} kB for each region (the published Enformer: "
@@ -212,13 +213,15 @@ def speed(data: RegionData, regions: pd.DataFrame, genome: Genome, tracks: list[
         settings = HeadSettings(epochs=epochs, patience=epochs)
         train_head(embeddings, data.targets.reshape(-1, len(tracks)), tracks, settings, 1)
         on_cache = once + time.process_time() - begin
-        through = _through_backbone(data, enformer, epochs)
+        through = _through_backbone(data, regions, genome, enformer, epochs)
         print(f"| {epochs} | {on_cache:.2f} | {through:.2f} | {through / on_cache:.1f} |", flush=True)
         ratios.append((f"cached_training_{epochs}_epochs", through / on_cache, SAVED_GOAL * epochs))
     return ratios
 
 
-def _through_backbone(data: RegionData, enformer: torch.nn.Module, epochs: int) -> float:
+def _through_backbone(
+    data: RegionData, regions: pd.DataFrame, genome: Genome, enformer: torch.nn.Module, epochs: int
+) -> float:
     """Seconds of training a linear head with a forward pass of all training and validation regions in each epoch."""
     dim = 2 * enformer.config.dim
     head = torch.nn.Linear(dim, data.targets.shape[-1])
@@ -228,8 +231,9 @@ def _through_backbone(data: RegionData, enformer: torch.nn.Module, epochs: int) 
         for split in ("train", "valid", "test"):  # as the cache has them too
             rows = data.rows(split)
             for part in np.array_split(rows, -(-len(rows) // PLAIN_BATCH)):
+                codes = region_codes(genome, regions.iloc[part])
                 with torch.no_grad():
-                    embedding = enformer(torch.from_numpy(one_hot(data.codes[part])), return_only_embeddings=True)
+                    embedding = enformer(torch.from_numpy(one_hot(codes)), return_only_embeddings=True)
                 loss = poisson_loss(torch.nn.functional.softplus(head(embedding)), torch.from_numpy(data.targets[part]))
                 if split == "train":
                     optimiser.zero_grad()

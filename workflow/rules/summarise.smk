@@ -44,9 +44,7 @@ rule assess_shift:
     input:
         variants=expand("<results>/{{study}}/loci/{batch}.tsv.gz", batch=BATCHES),
         scores=expand("<results>/{{study}}/scores/{batch}.tsv.gz", batch=BATCHES),
-        embeddings=expand(
-            "<results>/{{study}}/embeddings/{batch}.npz", batch=BATCHES
-        ),
+        embeddings=expand("<results>/{{study}}/embeddings/{batch}.npz", batch=BATCHES),
         fasta=settings.genome.fasta,
         regions=settings.regions or [],
         region_embeddings="<results>/regions/embeddings.npz",
