@@ -346,19 +346,19 @@ CASES = [
     (
         "a locus of two columns",
         text("loci.bed", "1\t0\n"),
-        "loci.bed, line 1: '1\t0' is not chromosome, start (0-based), end as whole numbers",
+        "loci.bed, line 1: '1 0' is not chromosome, start (0-based), end as whole numbers",
         LOCI,
     ),
     (
         "a locus with a negative start",
         text("loci.bed", "1\t-5\t100\n"),
-        "loci.bed, line 1: '1\t-5\t100' is not chromosome, start (0-based), end as whole numbers",
+        "loci.bed, line 1: '1 -5 100' is not chromosome, start (0-based), end as whole numbers",
         LOCI,
     ),
     (
         "a locus in exponents",
         text("loci.bed", "1\t1e2\t2e3\n"),
-        "loci.bed, line 1: '1\t1e2\t2e3' is not chromosome, start (0-based), end as whole numbers",
+        "loci.bed, line 1: '1 1e2 2e3' is not chromosome, start (0-based), end as whole numbers",
         LOCI,
     ),
     (

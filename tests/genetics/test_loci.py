@@ -135,7 +135,7 @@ def test_a_bed_is_read_sorted_with_names_of_its_coordinates(genome, tmp_path):
         (None, "loci.bed: no such file"),
         ("", "loci.bed: no interval"),
         ("# only a comment\n", "no interval"),
-        ("chr2\t5\n", "line 1: 'chr2\t5' is not chromosome, start"),
+        ("chr2\t5\n", "line 1: 'chr2 5' is not chromosome, start"),
         ("chr2\t5\t9\nchr2\ta\t9\n", "line 2: .* is not chromosome, start"),
         ("chr2\t-5\t9\n", "is not chromosome, start"),
         ("chr2\t1e3\t2e3\n", "is not chromosome, start"),

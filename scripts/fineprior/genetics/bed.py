@@ -30,7 +30,9 @@ def read_intervals(path: str | Path, genome: Genome) -> list[tuple[str, int, int
             continue
         where, fields = f"{path}, line {number}", line.split()
         if len(fields) < 3 or not (fields[1].isdecimal() and fields[2].isdecimal()):
-            raise InputError(f"{where}: '{line.strip()}' is not chromosome, start (0-based), end as whole numbers")
+            raise InputError(
+                f"{where}: '{' '.join(fields)[:60]}' is not chromosome, start (0-based), end as whole numbers"
+            )
         chrom = genome.find(fields[0])
         if chrom is None:
             raise InputError(f"{where}: {genome.path} has no contig '{fields[0]}'")

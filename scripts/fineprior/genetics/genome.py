@@ -13,7 +13,7 @@ from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import sha256
 
 BASES = "ACGT"
-_LONGEST_HEADER = 4096
+_LONGEST_HEADER = 1 << 14
 UNKNOWN = 4
 """Code of everything that is not A, C, G or T, and of positions outside of a contig."""
 

@@ -146,7 +146,7 @@ class Sumstats:
         pos = floats(texts["source_pos"], len(rows))
         eaf, n = _frequencies(columns, len(rows)), self._sizes(columns, len(rows))
         read = numbers | ratios | {"p_value": p, "base_pair_location": pos, "effect_allele_frequency": eaf, "n": n}
-        for key in read.keys() & columns.keys():
+        for key in [key for key in read if key in columns]:
             checks.add_text(self._source.columns[self._places[key]], columns[key], read[key], rows)
         frame = pa.table(texts).to_pandas()
         frame = frame.assign(
