@@ -8,6 +8,7 @@ with log_to(snakemake.log[0], f"embed_variants {snakemake.wildcards.study} batch
     embed_variants(
         sequences=snakemake.input.sequences,
         output=snakemake.output.embeddings,
+        store=snakemake.resources.store,
         backbone=BackboneSettings(**snakemake.params.backbone),
         windows=WindowSettings(**snakemake.params.windows),
         batch_size=snakemake.resources.batch_size,

@@ -1,6 +1,7 @@
 """Rule extract_sequences: slabs of the genome and the variants on them."""
 
 from fineprior.foundation.logs import log_to
+from fineprior.foundation.settings import WindowSettings
 from fineprior.steps.annotate import extract_sequences
 
 with log_to(snakemake.log[0], f"extract_sequences {snakemake.wildcards.study} batch {snakemake.wildcards.batch}"):
@@ -9,4 +10,5 @@ with log_to(snakemake.log[0], f"extract_sequences {snakemake.wildcards.study} ba
         fasta=snakemake.input.fasta,
         output=snakemake.output.sequences,
         context_length=snakemake.params.context_length,
+        windows=WindowSettings(**snakemake.params.windows),
     )

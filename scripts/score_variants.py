@@ -1,6 +1,7 @@
 """Rule score_variants: what the head says of each variant."""
 
 from fineprior.foundation.logs import log_to
+from fineprior.foundation.settings import ScoreSettings
 from fineprior.steps.annotate import score_variants
 
 with log_to(snakemake.log[0], f"score_variants {snakemake.wildcards.study} batch {snakemake.wildcards.batch}"):
@@ -9,4 +10,5 @@ with log_to(snakemake.log[0], f"score_variants {snakemake.wildcards.study} batch
         embeddings=snakemake.input.embeddings,
         head=snakemake.input.head,
         output=snakemake.output.scores,
+        settings=ScoreSettings(**snakemake.params.settings),
     )

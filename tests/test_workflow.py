@@ -58,7 +58,9 @@ AFTER_PRIORS = (
     | SUMMARY
 )
 AFTER_FINEMAP = batches("finemap", *PRIORS) | per_prior("gather", *PRIORS) | SUMMARY
-AFTER_HEAD = {("train_head", "head=disease"), ("evaluate_head", "head=disease")} | batches("score_variants")
+AFTER_SCORES = batches("score_variants") | {("gather_scores", "study=embedded")}
+AFTER_HEAD = {("train_head", "head=disease"), ("evaluate_head", "head=disease")} | AFTER_SCORES
+EMBEDDED = batches("extract_sequences") | batches("embed_variants")
 
 
 def test_results_are_there_and_the_end_says_where(finished):
@@ -91,6 +93,9 @@ def test_second_run_has_nothing_to_do(finished):
         ({"priors": {"uniform_weight": 0.1}}, AFTER_PRIORS),
         ({"head": {"l2": 0.001}}, AFTER_HEAD | AFTER_PRIORS),
         ({"finemap": {"coverage": 0.95, "max_effects": 10}, "seed": 1, "harmonise": {"min_maf": 0.01}}, set()),
+        ({"scores": {"magnitude": "sad"}}, AFTER_SCORES | AFTER_PRIORS),
+        ({"windows": {"shift": 3}}, EMBEDDED | AFTER_SCORES | AFTER_PRIORS),
+        ({"store": "elsewhere"}, set()),
         ({"report": {"max_locus_plots": 3}}, {("report", "study=embedded"), ("all", "")}),
     ],
 )
@@ -128,6 +133,18 @@ def test_a_track_edit_reruns_the_head_and_embeds_nothing(finished):
         assert planned - {("simulate_tracks", "")} == AFTER_HEAD | AFTER_PRIORS
     finally:
         sheet.write_text(before)
+
+
+def test_a_backbone_of_the_hub_is_fetched_before_it_is_used(finished):
+    path = finished / "config/config.yaml"
+    before = path.read_text()
+    try:
+        edit_config(finished, {"backbone": {"weights": "owner/model", "revision": "abc"}})
+        planned = planned_jobs(finished)
+    finally:
+        path.write_text(before)
+    assert planned["fetch_backbone", "backbone=owner--model@abc"] == 1
+    assert planned["embed_regions", ""] == 1
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,11 @@
 """Files are whole or absent."""
 
+import errno
+import os
+
 import pytest
 
+from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path, sha256
 
 
@@ -25,3 +29,16 @@ def test_an_interrupted_one_leaves_the_old_file(tmp_path):
     with pytest.raises(RuntimeError):
         interrupted()
     assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+
+
+def write_with(error, path):
+    with atomic_path(path):
+        raise OSError(error, os.strerror(error))
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_one_line(tmp_path, error):
+    with pytest.raises(InputError, match=r"a\.npz: no space left to write it \(.*\); make space and run again"):
+        write_with(error, tmp_path / "a.npz")
+    with pytest.raises(PermissionError):
+        write_with(errno.EACCES, tmp_path / "a.npz")

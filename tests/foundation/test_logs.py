@@ -4,8 +4,9 @@ import logging
 
 import pytest
 
+from fineprior.foundation import logs
 from fineprior.foundation.errors import InputError
-from fineprior.foundation.logs import log_to
+from fineprior.foundation.logs import Progress, log_to
 
 
 def test_a_mistake_is_one_line_and_exit_code_1(tmp_path, capsys):
@@ -27,3 +28,20 @@ def test_progress_of_the_library_is_shown_and_that_of_others_is_not(tmp_path, ca
         logging.getLogger("fineprior.model").info("50 of 100")
         logging.getLogger("msprime").info("noise")
     assert capsys.readouterr().err == "[x] 50 of 100\n"
+
+
+def test_progress_tells_rate_and_time_left(caplog, monkeypatch):
+    clock = iter([0, 6, 12, 18, 11_000, 12_000])
+    monkeypatch.setattr(logs.time, "monotonic", lambda: next(clock))
+    with caplog.at_level(logging.INFO, logger="fineprior"):
+        progress = Progress(22, "variants")
+        for number in (3, 3, 3, 1):
+            progress.advance(number)
+        progress.leave_out(2)
+        progress.finish()
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines == [
+        "6 of 22 variants, 0.5 per second, 32 s left",
+        "10 of 22 variants, 0.000909 per second, 3.7 h left",
+        "20 variants in 12000.0 s",
+    ]

@@ -3,7 +3,7 @@
 import pytest
 
 from fineprior.foundation.errors import InputError
-from fineprior.foundation.project import load_project
+from fineprior.foundation.project import hub_folder, load_project
 
 CONFIG = {
     "genome": {"fasta": "genome.fa"},
@@ -45,7 +45,13 @@ def test_a_good_project(root):
         ({"windows": {"centre_bins": 14}}, r"windows.centre_bins = 14 must be at most backbone.target_bins = 12"),
         ({"windows": {"centre_bins": 3}}, r"centre_bins = 3 must be .* = 12, and both odd or both even"),
         ({"backbone": {"weights": "bakbone"}}, r"backbone.weights = 'bakbone' has no config.json \(looked in"),
-        ({"backbone": {"weights": "owner/model"}}, r"backbone.revision is missing; with the hub's owner/model"),
+        ({"backbone": {"weights": "owner/model"}}, r"backbone.revision = ''; with the hub's owner/model"),
+        (
+            {"backbone": {"weights": "owner/model", "revision": "refs/pr/1"}},
+            r"revision = 'refs/pr/1'; with the hub's owner/model it must name the commit",
+        ),
+        ({"scores": {"central_bins": 6}}, r"scores.central_bins = 6 must be at most windows.centre_bins = 4"),
+        ({"scores": {"central_bins": 3}}, r"central_bins = 3 must be .* = 4, and both odd or both even"),
         ({"finemap": {"coverage": float("nan")}}, r"finemap.coverage: nan is not a finite number"),
         (
             {"loci": {"flank": 600, "max_width": 1199}},
@@ -159,3 +165,7 @@ def test_a_column_that_is_there_twice_is_named(root):
     (root / "config/studies.tsv").write_text("study\thead\tpanel\tsumstats\tpanel\na\tdisease\tpanel\tgwas.tsv\tx\n")
     with pytest.raises(InputError, match=r"config/studies.tsv: column 'panel' is there twice"):
         load_project(CONFIG, root)
+
+
+def test_folder_of_a_hub_backbone():
+    assert hub_folder("EleutherAI/enformer", "abc") == "resources/backbones/EleutherAI--enformer@abc"

@@ -1,13 +1,23 @@
+import json
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors.numpy import load_file
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.settings import BackboneSettings, ScoreSettings, WindowSettings
 from fineprior.foundation.tables import SCORES
-from fineprior.model.embeddings import VariantEmbeddings
+from fineprior.genetics.genome import Genome
+from fineprior.model.backbone import load_backbone
+from fineprior.model.embeddings import VariantEmbeddings, embed_alleles
 from fineprior.model.head import Head
-from fineprior.model.scores import predicted_alleles, score_table, track_scores
+from fineprior.model.scores import TRACK_SCORES, predicted_alleles, score_table, track_scores
+from fineprior.sequence.motifs import occupancy, read_motifs
+from fineprior.sequence.windows import locus_sequences
 
+ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(1)
 DIM, TRACKS = 5, ("liver", "kidney")
 HEAD = Head(RNG.normal(size=(2, DIM)).astype(np.float32), np.ones(2, np.float32), TRACKS, "digest", 128)
@@ -34,12 +44,19 @@ def variants(names):
 
 
 def test_scores_by_hand():
-    """One bin of signal 1 -> 3 and one of 3 -> 1: log2 ratios 1 and -1, no change in sum."""
-    l2, sad = track_scores(np.array([[[1.0], [3.0]]]), np.array([[[3.0], [1.0]]]))
-    assert l2[0, 0] == pytest.approx(np.sqrt(2))
-    assert sad[0, 0] == pytest.approx(0)
-    l2, sad = track_scores(np.array([[[1.0], [3.0]]]), np.array([[[3.0], [3.0]]]))
-    assert (l2[0, 0], sad[0, 0]) == pytest.approx((1, 2))
+    """Signal 1 -> 3 and 3 -> 1 (log2 ratios 1 and -1) in the middle, 7 -> 0 (-3) and 0 -> 0 beside it."""
+    reference, alternative = (np.array(bins, float)[None, :, None] for bins in ([7, 1, 3, 0], [0, 3, 1, 0]))
+    found = {name: values.item() for name, values in track_scores(reference, alternative, 2).items()}
+    expected = {"l2": np.sqrt(11), "sad": -7, "log_sum": -3, "central": 0, "max": -7}
+    assert found == pytest.approx(expected)
+    assert track_scores(reference, alternative, 4)["central"].item() == pytest.approx(-7 / 4)
+
+
+@pytest.mark.parametrize("magnitude", TRACK_SCORES)
+def test_the_score_is_the_norm_of_the_chosen_magnitude(magnitude):
+    made = embedded()
+    table = score_table(variants(made.variant_id), made, HEAD, ScoreSettings(magnitude=magnitude))
+    assert np.allclose(table["score"], np.hypot(table[f"liver.{magnitude}"], table[f"kidney.{magnitude}"]))
 
 
 def test_alleles_are_predicted_by_the_head_and_strands_averaged():
@@ -60,8 +77,11 @@ def test_swapped_alleles_negate_signed_scores_and_keep_magnitudes():
     swapped = embedded(reference=made.reference + made.difference, difference=-made.difference)
     names = variants(made.variant_id)
     first, second = score_table(names, made, HEAD), score_table(names, swapped, HEAD)
-    assert np.allclose(first["liver.sad"], -second["liver.sad"], atol=1e-6)
-    assert np.allclose(first["kidney.l2"], second["kidney.l2"], atol=1e-6)
+    for track in TRACKS:
+        assert np.allclose(first[f"{track}.l2"], second[f"{track}.l2"], atol=1e-6)
+        for name in TRACK_SCORES[1:]:
+            assert np.allclose(first[f"{track}.{name}"], -second[f"{track}.{name}"], atol=1e-6)
+            assert (first[f"{track}.{name}"] != 0).all()
     assert np.allclose(first["score"], second["score"], atol=1e-6)
     assert (first["score"] > 0).all()
 
@@ -70,17 +90,17 @@ def test_small_effects_beside_large_signal_are_not_rounded_away():
     reference = np.full((1, 1, 1, 1), 1e4, np.float32)
     head = Head(np.ones((1, 1), np.float32), np.zeros(1, np.float32), ("t",), "digest", 128)
     predicted = predicted_alleles(head, reference, np.full_like(reference, 1e-4))
-    assert track_scores(*predicted)[1][0, 0] == pytest.approx(1e-4, rel=1e-3)
+    assert track_scores(*predicted, 1)["sad"].item() == pytest.approx(1e-4, rel=1e-3)
 
 
 def test_table_is_joined_by_variant_and_says_what_was_not_scored():
-    made = embedded(status=np.array(["scored"] * 4 + ["indel", "all_n"]))
+    made = embedded(status=np.array(["scored"] * 4 + ["too_long", "all_n"]))
     order = np.array([4, 2, 0, 5, 2])
     table = SCORES.checked(score_table(variants(made.variant_id[order]), made, HEAD), "scores")
     assert table["variant_id"].tolist() == made.variant_id[order].tolist()
-    assert table["status"].tolist() == ["indel", "scored", "scored", "all_n", "scored"]
+    assert table["status"].tolist() == ["too_long", "scored", "scored", "all_n", "scored"]
     assert table["score"].isna().tolist() == [True, False, False, True, False]
-    assert table.columns[-4:].tolist() == ["liver.l2", "liver.sad", "kidney.l2", "kidney.sad"]
+    assert table.columns[-10:].tolist() == [f"{track}.{name}" for track in TRACKS for name in TRACK_SCORES]
     scored = table.dropna()
     assert np.allclose(scored["score"], np.hypot(scored["liver.l2"], scored["kidney.l2"]))
     alone = score_table(variants(made.variant_id[[2]]), made, HEAD)
@@ -106,3 +126,90 @@ def test_head_of_another_backbone():
 def test_variant_without_embedding():
     with pytest.raises(InputError, match="1 of 2 variants have no embedding, the first is chr1:99:A:C"):
         score_table(variants(["chr1:10:A:C", "chr1:99:A:C"]), embedded(), HEAD)
+
+
+QUIET = range(900, 1450)
+"""Where sequences of the tests below have no site of any motif but the planted one."""
+
+
+def quiet_sequence(motifs, rng, length=2400):
+    """Random codes, in QUIET the least motif-like of 48 random octamers after the other."""
+    codes = rng.integers(0, 4, length).astype(np.uint8)
+    for start in range(QUIET.start, QUIET.stop, 8):
+        choices = rng.integers(0, 4, (48, 8)).astype(np.uint8)
+        before = np.repeat(codes[None, start - 32 : start], 48, 0)
+        apart = np.full((48, 24), 4, np.uint8)
+        sites = occupancy(np.concatenate([before, choices, apart], 1).ravel(), motifs, 64).sum(1)
+        codes[start : start + 8] = choices[sites.argmin()]
+    return codes
+
+
+def planted_variants(motif, codes, rng):
+    """One sequence with the motif at 1100 and CTCF sites farther off; variants in the motif and beside it."""
+    site = 1100
+    codes[site : site + motif.width] = motif.consensus
+    text = "".join("ACGT"[code] for code in codes)
+    column = int((motif.probabilities * np.log2(motif.probabilities)).sum(1).argmax())
+    worst = "ACGT"[motif.probabilities[column].argmin()]
+    middle, beside = site + motif.width // 2, site + 100
+    spare = text[1400:1440]
+    alleles = {
+        "snv": (site + column, text[site + column], worst),
+        "deletion": (middle - 3, text[middle - 3 : middle + 2], text[middle - 3]),
+        "insertion": (middle - 1, text[middle - 1], text[middle - 1] + spare[:6]),
+        "creating": (beside, text[beside], text[beside] + text[site : site + motif.width]),
+    }
+    for length in (1, 12, 30):
+        alleles[f"neutral -{length}"] = beside, text[beside : beside + length + 1], text[beside]
+        alleles[f"neutral +{length}"] = beside, text[beside], text[beside] + spare[:length]
+    return text, alleles
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
+    """Score over that of the SNV (rows motif, columns variant) with stitched and left-anchored windows."""
+    folder = ROOT / "resources/backbone"
+    backbone = load_backbone(BackboneSettings(weights=str(folder), context_length=2048, target_bins=12))
+    tensors = load_file(folder / "model.safetensors")
+    tracks = tuple(json.loads((folder / "config.json").read_text())["tracks"])
+    head = Head(tensors["_heads.human.0.weight"], tensors["_heads.human.0.bias"], tracks, backbone.digest, 128)
+    motifs = read_motifs(folder / "motifs.meme")
+    by_name = {motif.name: motif for motif in motifs}
+    rng = np.random.default_rng(11)
+    fasta, rows = tmp_path_factory.mktemp("planted") / "genome.fa", []
+    with fasta.open("w") as handle:
+        for name in ("CTCF", "HNF4A", "ERG", "FOXA1"):
+            codes = quiet_sequence(motifs, rng)
+            for place in (1100 - 290, 1100 + 360):
+                codes[place : place + by_name["CTCF"].width] = by_name["CTCF"].consensus
+            text, alleles = planted_variants(by_name[name], codes, rng)
+            handle.write(f">{name}\n{text}\n")
+            rows += [(name, start + 1, ref, alt, what) for what, (start, ref, alt) in alleles.items()]
+    frame = pd.DataFrame(rows, columns=["chrom", "pos", "ref", "alt", "what"])
+    frame["variant_id"] = [":".join(map(str, row[:4])) for row in rows]
+    frame["locus"] = frame["chrom"]
+    found = {}
+    with Genome(fasta) as genome:
+        for indels in ("stitch", "left"):
+            windows = WindowSettings(indels=indels)
+            made = embed_alleles(locus_sequences(frame, genome, 2048, windows), backbone, windows)
+            scores = frame.assign(score=score_table(frame, made, head)["score"].to_numpy())
+            scores = scores.pivot(index="chrom", columns="what", values="score")
+            found[indels] = scores.div(scores["snv"], axis=0)
+    return found
+
+
+def test_indels_that_destroy_a_motif_score_like_the_snv_that_does(planted):
+    for what in ("deletion", "insertion"):
+        assert planted["stitch"][what].between(0.6, 4).all()
+        assert 0.8 < planted["stitch"][what].median() < 2.5
+
+
+def test_insertions_that_bring_a_motif_are_seen(planted):
+    assert (planted["stitch"]["creating"] > 0.8).all()
+
+
+@pytest.mark.parametrize("what", [f"neutral {sign}{length}" for length in (1, 12, 30) for sign in "+-"])
+def test_neutral_indels_score_near_zero(planted, what):
+    assert planted["stitch"][what].median() < 0.06
+    assert planted["stitch"][what].median() < planted["left"][what].median() / 2

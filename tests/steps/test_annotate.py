@@ -3,11 +3,12 @@ import pandas as pd
 import pytest
 
 from fineprior.foundation.errors import InputError
-from fineprior.foundation.settings import WindowSettings
-from fineprior.foundation.tables import LOCUS_VARIANTS, SCORES
+from fineprior.foundation.settings import ScoreSettings, WindowSettings
+from fineprior.foundation.tables import LOCUS_VARIANTS, SCORES, VARIANT_SCORES
 from fineprior.model.backbone import load_backbone
+from fineprior.model.delta import AlleleEmbedder
 from fineprior.model.head import Head, write_head
-from fineprior.steps.annotate import embed_variants, extract_sequences, score_variants
+from fineprior.steps.annotate import embed_variants, extract_sequences, gather_scores, score_variants
 from toy_enformer import BIN_SIZE, CONTEXT, DIM, save_toy
 
 
@@ -34,15 +35,18 @@ def study(tmp_path):
     return tmp_path, variants, settings
 
 
-def run(folder, settings, variants="variants.tsv.gz", out=""):
+WINDOWS = WindowSettings()
+
+
+def run(folder, settings, variants="variants.tsv.gz", out="", windows=WINDOWS):
     names = {name: str(folder / f"{out}{name}") for name in ("sequences.npz", "embeddings.npz", "scores.tsv.gz")}
     source = str(folder / variants)
     extract_sequences(variants=source, fasta=str(folder / "genome.fa"), output=names["sequences.npz"],
-                      context_length=CONTEXT)  # fmt: skip
-    embed_variants(sequences=names["sequences.npz"], output=names["embeddings.npz"], backbone=settings,
-                   windows=WindowSettings(), batch_size=4, threads=1)  # fmt: skip
+                      context_length=CONTEXT, windows=windows)  # fmt: skip
+    embed_variants(sequences=names["sequences.npz"], output=names["embeddings.npz"], store=str(folder / f"{out}store"),
+                   backbone=settings, windows=windows, batch_size=4, threads=1)  # fmt: skip
     score_variants(variants=source, embeddings=names["embeddings.npz"], head=str(folder / "head"),
-                   output=names["scores.tsv.gz"])  # fmt: skip
+                   output=names["scores.tsv.gz"], settings=ScoreSettings())  # fmt: skip
     return names
 
 
@@ -50,17 +54,47 @@ def test_from_variants_to_scores(study):
     folder, variants, settings = study
     scores = SCORES.read(run(folder, settings)["scores.tsv.gz"])
     assert scores["variant_id"].tolist() == variants["variant_id"].tolist()
-    assert scores["status"].tolist() == ["scored", "scored", "indel", "scored"]
-    assert (scores["score"].drop(2) > 0).all()
-    assert {"liver.l2", "kidney.sad"} <= set(scores.columns)
+    assert scores["status"].tolist() == ["scored"] * 4
+    assert (scores["score"] > 0).all()
+    assert {"liver.l2", "kidney.sad", "liver.log_sum", "liver.central", "kidney.max"} <= set(scores.columns)
+
+
+def test_indels_beyond_the_longest_are_not_scored(study):
+    folder, _, settings = study
+    scores = SCORES.read(run(folder, settings, windows=WindowSettings(max_indel_length=1))["scores.tsv.gz"])
+    assert scores["status"].tolist() == ["scored", "scored", "too_long", "scored"]
+    assert scores["score"].isna().tolist() == [False, False, True, False]
 
 
 def test_same_input_same_bytes(study):
+    """From a store of its own, and from one that has everything."""
     folder, _, settings = study
-    first, second = run(folder, settings), run(folder, settings, out="again.")
-    for name, path in first.items():
-        with open(path, "rb") as one, open(second[name], "rb") as two:
-            assert one.read() == two.read(), name
+    first = run(folder, settings)
+    for out in ("again.", "again."):
+        second = run(folder, settings, out=out)
+        for name, path in first.items():
+            with open(path, "rb") as one, open(second[name], "rb") as two:
+                assert one.read() == two.read(), name
+
+
+def test_a_second_run_embeds_nothing(study, monkeypatch):
+    folder, _, settings = study
+    run(folder, settings)
+    monkeypatch.setattr(AlleleEmbedder, "embed", None)
+    run(folder, settings)
+
+
+def test_scores_of_a_study(study):
+    folder, variants, settings = study
+    scores = run(folder, settings)["scores.tsv.gz"]
+    (folder / "regions.bed").write_text(f"chr1\t0\t{CONTEXT}\ttrain\nchr1\t600\t{600 + CONTEXT}\ttest\n")
+    gather_scores(variants=[str(folder / "variants.tsv.gz")], scores=[scores], regions=str(folder / "regions.bed"),
+                  output=str(folder / "all.tsv.gz"), context_length=CONTEXT, settings=ScoreSettings())  # fmt: skip
+    table = VARIANT_SCORES.read(folder / "all.tsv.gz")
+    assert table["variant_id"].tolist() == variants["variant_id"].tolist()
+    assert table["common"].all()
+    assert sorted(table["quantile"]) == [0.125, 0.375, 0.625, 0.875]
+    assert {"pc1", "pc2", "liver.quantile"} <= set(table.columns)
 
 
 def test_batch_without_loci(study):

@@ -1,4 +1,25 @@
 # From variants to scores: sequences, embeddings of both alleles (the only GPU work of a study), the head's scores.
+# Only the first rule needs a network, and only for a backbone of the hub: it runs where Snakemake does.
+rule fetch_backbone:
+    output:
+        record=f"{HUB_BACKBONES}/{{backbone}}/{FETCHED}",
+    log:
+        "<logs>/fetch_backbone/{backbone}.log",
+    retries: 2
+    localrule: True
+    conda:
+        "../../envs/model.yaml"
+    params:
+        source={
+            "name": settings.backbone.weights,
+            "revision": settings.backbone.revision,
+            "sha256": settings.backbone.sha256,
+        },
+        code=code_digest("annotate.fetch_backbone"),
+    script:
+        "../../scripts/fetch_backbone.py"
+
+
 rule extract_sequences:
     input:
         variants="<results>/{study}/loci/{batch}.tsv.gz",
@@ -14,6 +35,7 @@ rule extract_sequences:
         runtime=30,
     params:
         context_length=settings.backbone.context_length,
+        windows=as_params(settings.windows),
         code=code_digest("annotate.extract_sequences"),
     script:
         "../../scripts/extract_sequences.py"
@@ -35,7 +57,8 @@ rule embed_variants:
         mem_mb=8000,
         runtime=240,
         gpu=1,
-        batch_size=64,
+        batch_size=0,
+        store=settings.store,
     params:
         backbone=as_params(settings.backbone),
         windows=as_params(settings.windows),
@@ -59,6 +82,29 @@ rule score_variants:
         mem_mb=4000,
         runtime=30,
     params:
+        settings=as_params(settings.scores),
         code=code_digest("annotate.score_variants"),
     script:
         "../../scripts/score_variants.py"
+
+
+rule gather_scores:
+    input:
+        variants=expand("<results>/{{study}}/loci/{batch}.tsv.gz", batch=BATCHES),
+        scores=expand("<results>/{{study}}/scores/{batch}.tsv.gz", batch=BATCHES),
+        regions=settings.regions or [],
+    output:
+        scores="<results>/{study}/scores.tsv.gz",
+    log:
+        "<logs>/gather_scores/{study}.log",
+    conda:
+        "../../envs/model.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=as_params(settings.scores),
+        context_length=settings.backbone.context_length,
+        code=code_digest("annotate.gather_scores"),
+    script:
+        "../../scripts/gather_scores.py"

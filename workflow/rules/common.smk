@@ -9,8 +9,15 @@ REPOSITORY = Path(
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
 from fineprior.foundation.errors import InputError
-from fineprior.foundation.project import files_of_panel, is_generated, load_project
 from fineprior.foundation.panel_files import ld_files
+from fineprior.foundation.project import (
+    FETCHED,
+    HUB_BACKBONES,
+    files_of_panel,
+    hub_folder,
+    is_generated,
+    load_project,
+)
 from fineprior.foundation.provenance import code_digest
 from fineprior.foundation.settings import as_params
 from fineprior.steps.check import check_formats
@@ -130,12 +137,13 @@ def tracks_of_head(wildcards):
 
 
 def backbone_files(wildcards):
-    """The files of a local backbone; a hub name has none."""
+    """The files of a local backbone; the record of a hub's, which the rule fetch_backbone makes."""
+    backbone = settings.backbone
+    if not (Path(backbone.weights) / "config.json").is_file():
+        return [f"{hub_folder(backbone.weights, backbone.revision)}/{FETCHED}"]
     names = ("config.json", "model.safetensors", "pytorch_model.bin")
     return [
-        str(file)
-        for name in names
-        if (file := Path(settings.backbone.weights) / name).is_file()
+        str(file) for name in names if (file := Path(backbone.weights) / name).is_file()
     ]
 
 
@@ -171,7 +179,11 @@ def truth_tables(wildcards):
 
 
 def final_results():
-    return [f"<results>/{study}/report.html" for study in project.studies]
+    return [
+        f"<results>/{study}/{name}"
+        for study in project.studies
+        for name in ("report.html", "scores.tsv.gz")
+    ]
 
 
 def headline():

@@ -20,6 +20,7 @@ FILES = {
     "excluded_regions": "results/{study}/excluded_regions.tsv",
     "locus_variants": "results/{study}/loci/{batch}.tsv.gz",
     "scores": "results/{study}/scores/{batch}.tsv.gz",
+    "variant_scores": "results/{study}/scores.tsv.gz",
     "enrichment": "results/{study}/prior/enrichment.tsv",
     "verdict": "results/{study}/prior/verdict.tsv",
     "prior": "results/{study}/prior/{prior}/{batch}.tsv.gz",
@@ -50,6 +51,7 @@ Further files, which are not tables:
 | `results/{study}/ld/{batch}.npz` | for each locus `<locus>/R`, float32 (variants, variants); `<locus>/variant_id` |
 | `results/{study}/sequences/{batch}.npz` | one slab of bases for each locus and the variants on it |
 | `results/{study}/embeddings/{batch}.npz` | embedding of the reference, and alternative minus reference |
+| `results/store/{key}/part-*.npz` | finished embeddings, by content (docs/running.md); no result needs them again |
 | `results/{study}/finemap/{prior}/{batch}.fits.npz` | fits: `<locus>/alpha`, ..., `<locus>/variant_id` |
 | `results/{study}/{prior}/fits.rds` | the fits for R: a list with an object of class "susie" for each locus |
 | `results/regions/embeddings.npz` | embeddings of the training regions |

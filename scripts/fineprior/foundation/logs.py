@@ -2,12 +2,18 @@
 
 import logging
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from fineprior.foundation.errors import InputError
+
+_SECONDS_BETWEEN_LINES = 10
+_HOUR, _LONG = 3600, 5400
+
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -41,3 +47,30 @@ def log_to(path: str | Path, name: str) -> Iterator[None]:
             raise
         finally:
             logging.getLogger().removeHandler(file)
+
+
+class Progress:
+    """Lines on how far a long computation is, its rate and the time left, about every ten seconds."""
+
+    def __init__(self, count: int, what: str) -> None:
+        self._count, self._what, self._done = count, what, 0
+        self._begin = self._spoken = time.monotonic()
+
+    def advance(self, number: int) -> None:
+        """Tell that so many more are done."""
+        self._done += number
+        now = time.monotonic()
+        if now - self._spoken > _SECONDS_BETWEEN_LINES and self._done:
+            self._spoken = now
+            rate = self._done / (now - self._begin)
+            left = (self._count - self._done) / rate
+            logger.info("%d of %d %s, %.3g per second, %s left", self._done, self._count, self._what, rate,
+                        f"{left:.0f} s" if left < _LONG else f"{left / _HOUR:.1f} h")  # fmt: skip
+
+    def leave_out(self, number: int) -> None:
+        """Tell that so many need not be done after all."""
+        self._count -= number
+
+    def finish(self) -> None:
+        """Tell how long it took."""
+        logger.info("%d %s in %.1f s", self._count, self._what, time.monotonic() - self._begin)

@@ -16,7 +16,9 @@ from fineprior.foundation.studies import Study, check_columns, study_of
 
 SCHEMAS = Path(__file__).resolve().parents[3] / "workflow" / "schemas"
 GENERATED = "resources/embedded/"
-RESERVED = ("heads", "regions", "pretrain")
+HUB_BACKBONES, FETCHED = "resources/backbones", "fetched.json"
+"""Where backbones of the hub are fetched to, and the record of a finished download in a backbone's folder."""
+RESERVED = ("heads", "regions", "pretrain", "store")
 """Folders of results/ that are not studies."""
 _FILE_COLUMNS = ("sumstats", "chain", "phenotype", "covariates", "samples", "loci", "truth")
 _MOST_VALUES = 10_000
@@ -181,16 +183,27 @@ def _check_backbone(root: Path, settings: Settings) -> None:
                 f"config: backbone.weights = '{backbone.weights}' has no config.json (looked in {root.resolve()}); "
                 "allowed: a folder in the hub's format, or a hub name (owner/model)"
             )
-        if not backbone.revision:
+        if not re.fullmatch(r"[\w.-]+", backbone.revision):
             raise InputError(
-                f"config: backbone.revision is missing; with the hub's {backbone.weights} it must name the commit of "
-                "the weights, or a later upload would change results unseen"
+                f"config: backbone.revision = '{backbone.revision}'; with the hub's {backbone.weights} it must name "
+                "the commit of the weights, or a later upload would change results unseen"
             )
     if centre_bins > backbone.target_bins or (backbone.target_bins - centre_bins) % 2:
         raise InputError(
             f"config: windows.centre_bins = {centre_bins} must be at most backbone.target_bins = "
             f"{backbone.target_bins}, and both odd or both even"
         )
+    central_bins = settings.scores.central_bins
+    if central_bins > centre_bins or (centre_bins - central_bins) % 2:
+        raise InputError(
+            f"config: scores.central_bins = {central_bins} must be at most windows.centre_bins = {centre_bins}, and "
+            "both odd or both even"
+        )
+
+
+def hub_folder(name: str, revision: str) -> str:
+    """Folder that a backbone of the hub (owner/model) is fetched into, at one commit."""
+    return f"{HUB_BACKBONES}/{name.replace('/', '--')}@{revision}"
 
 
 def is_generated(path: str) -> bool:

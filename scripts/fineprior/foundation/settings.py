@@ -58,9 +58,11 @@ class BackboneSettings:
 
     weights: str = ""
     revision: str = ""
+    sha256: str = ""
     context_length: int = 196_608
     target_bins: int = 896
     use_tf_gamma: bool = False
+    precision: str = "float32"
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,12 @@ class WindowSettings:
 
     centre_bins: int = 4
     reverse_complement: bool = True
+    shift: int = 0
+    max_offset: int = 0
+    max_indel_length: int = 50
+    indels: str = "stitch"
+    reference_mismatch: str = "error"
+    screen: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -89,6 +97,16 @@ class HeadSettings:
     l2: float = 1e-4
     patience: int = 5
     batch_bins: int = 1024
+
+
+@dataclass(frozen=True)
+class ScoreSettings:
+    """How the predictions of both alleles become scores."""
+
+    magnitude: str = "l2"
+    central_bins: int = 2
+    components: int = 5
+    background_maf: float = 0.05
 
 
 @dataclass(frozen=True)
@@ -177,6 +195,7 @@ class Settings:
     studies: str = "config/studies.tsv"
     tracks: str = "config/tracks.tsv"
     regions: str = ""
+    store: str = "results/store"
     seed: int = 1
     columns: dict[str, dict[str, str]] = field(default_factory=dict)
     genome: GenomeSettings = field(default_factory=GenomeSettings)
@@ -187,6 +206,7 @@ class Settings:
     windows: WindowSettings = field(default_factory=WindowSettings)
     targets: TrackSettings = field(default_factory=TrackSettings)
     head: HeadSettings = field(default_factory=HeadSettings)
+    scores: ScoreSettings = field(default_factory=ScoreSettings)
     priors: PriorSettings = field(default_factory=PriorSettings)
     finemap: FinemapSettings = field(default_factory=FinemapSettings)
     report: ReportSettings = field(default_factory=ReportSettings)

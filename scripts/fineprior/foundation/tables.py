@@ -140,10 +140,26 @@ SCORES = define(
     "locus | text | name of the locus"
     + _VARIANT
     + """
-    status | text | scored, or why not: indel, all_n
-    score | number | L2 norm over tracks of the log2 ratios; the magnitude that priors use; NA when not scored""",
-    open_ended="for each track: `<track>.l2`, L2 norm over the centre bins of log2((alt + 1) / (ref + 1)), and "
-    "`<track>.sad`, sum over the centre bins of alt - ref (signed)",
+    status | text | scored; screened (expected to be small, score 0); or why not: too_long, not_acgt (an allele), \
+unknown_base (in the FASTA), all_n (the window)
+    score | number | magnitude that priors use: L2 norm over tracks of `scores.magnitude`; NA when not scored""",
+    open_ended="for each track, over the centre bins: `<track>.l2`, L2 norm of log2((alt + 1) / (ref + 1)); signed, "
+    "`<track>.sad`, sum of alt - ref, `<track>.log_sum`, sum of the log2 ratios, `<track>.central`, mean of alt - ref "
+    "in the `scores.central_bins` central bins, `<track>.max`, alt - ref where it is largest in magnitude",
+)
+
+VARIANT_SCORES = define(
+    "variant_scores",
+    "The scores of all variants of a study, beside those of common variants.",
+    "locus | text | name of the locus"
+    + _VARIANT
+    + """
+    status | text | as in scores
+    score | number | as in scores
+    quantile | number | share of the study's common variants that have a smaller score (ties count half)
+    common | flag | whether the variant is one of them: scored, and frequent enough (`scores.background_maf`)""",
+    open_ended="`pc1`, ...: principal components of the tracks' `sad`, signed; `<track>.quantile`: as quantile, of the "
+    "magnitude of the track's `scores.magnitude`",
 )
 
 ENRICHMENT = define(

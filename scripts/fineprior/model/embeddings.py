@@ -3,8 +3,6 @@
 torch is imported where it computes: a rule that only reads embeddings starts without it.
 """
 
-import logging
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +14,15 @@ from numpy.typing import NDArray
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
+from fineprior.foundation.logs import Progress
 from fineprior.foundation.settings import WindowSettings
 from fineprior.genetics.genome import Genome
 from fineprior.sequence.tracks import bin_starts
-from fineprior.sequence.windows import SCORED, LocusSequences, one_hot
+from fineprior.sequence.windows import SCORED, SCREENED, LocusSequences, one_hot
 
 if TYPE_CHECKING:
     from fineprior.model.backbone import Backbone
-
-logger = logging.getLogger(__name__)
-_SECONDS_BETWEEN_LINES = 10
+    from fineprior.model.store import Store
 
 
 @dataclass(frozen=True)
@@ -37,9 +34,9 @@ class VariantEmbeddings:
     variant_id, status
         Text arrays (variants,).
     reference, difference
-        float32 (variants, strands, centre_bins, dim): the reference allele's embedding, and the alternative's minus
-        the reference's. Strand 0 is forward, 1 the reverse complement, whose bins are in forward order. Zero where
-        the status is not `scored`.
+        float32 (variants, views, centre_bins, dim): the reference allele's embedding, and the alternative's minus
+        the reference's. A view is a strand of a window: forward, then reverse complement (its bins in forward order),
+        of each moved window. Zero where the status is not `scored`.
     backbone, bin_size
         Digest of the backbone, width of its bins (bp).
     """
@@ -75,63 +72,78 @@ class RegionEmbeddings:
 
 
 def embed_alleles(
-    sequences: LocusSequences, backbone: "Backbone", settings: WindowSettings, batch_size: int, threads: int = 1
+    sequences: LocusSequences,
+    backbone: "Backbone",
+    settings: WindowSettings,
+    batch_size: int = 0,
+    threads: int = 1,
+    store: "Store | None" = None,
 ) -> VariantEmbeddings:
-    """Embed both alleles of each variant, in `centre_bins` bins symmetric around the middle of its window.
+    """Embed both alleles of each variant, in `centre_bins` bins around it.
 
-    Alternative alleles at one position share the reference window of their batch.
+    A view is one strand of one window: with `shift`, windows moved by 0, -shift and +shift bases; with
+    `reverse_complement`, both strands of each. With `screen` below 1, variants that the screen expects to do least get
+    the status `screened` and no embedding; which ones depends on their locus alone.
 
     Parameters
     ----------
     batch_size
-        Windows in one forward pass; about 16 windows of 2 kb are best for one CPU core.
+        Windows in one forward pass; 0 chooses it.
+    store
+        Where finished embeddings are kept; without one all are computed.
 
     Raises
     ------
     InputError
-        `centre_bins` cannot be read symmetrically, or the sequences are of another context length.
+        The settings do not fit the backbone, the sequences are of another context length, or there is no space left.
     """
-    import torch
+    from fineprior.model.delta import AlleleEmbedder
+    from fineprior.model.screen import worth_scoring
+    from fineprior.model.store import in_blocks, variant_keys
 
-    torch.set_num_threads(threads)
-    margin, odd = divmod(backbone.target_bins - settings.centre_bins, 2)
-    if settings.centre_bins < 1 or margin < 0 or odd:
+    _check_windows(backbone, settings)
+    shifts = (0, -settings.shift, settings.shift) if settings.shift else (0,)
+    embedders = [AlleleEmbedder(sequences.moved(shift), backbone, settings, batch_size, threads) for shift in shifts]
+
+    def compute(rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        found = zip(*(embedder.embed(rows) for embedder in embedders), strict=True)
+        reference, difference = (np.concatenate(views, axis=1) for views in found)
+        return reference, difference
+
+    shape = view_shape(backbone, settings)
+    reference, difference = (np.zeros((len(sequences.variant_id), *shape), np.float32) for _ in range(2))
+    rows = np.flatnonzero(sequences.status == SCORED)
+    status = sequences.status
+    if settings.screen < 1:
+        kept = worth_scoring(embedders[0], backbone, rows, sequences.origin[rows], settings.screen)
+        status = np.where(np.isin(np.arange(len(status)), rows[~kept]), SCREENED, status)
+        rows = rows[kept]
+    scored = embedders[0].order(rows)
+    keys = variant_keys(sequences, scored, settings.shift)
+    _, first, same = np.unique(keys, return_index=True, return_inverse=True)
+    distinct = np.sort(first)  # in the order of the work
+    finished = in_blocks(keys[distinct], shape, lambda index: compute(scored[distinct[index]]), store)
+    place = np.searchsorted(distinct, first)[same]
+    reference[scored], difference[scored] = (embedded[place] for embedded in finished)
+    turned = sequences.swapped
+    reference[turned] += difference[turned]
+    difference[turned] *= -1
+    return VariantEmbeddings(sequences.variant_id, status, reference, difference, backbone.digest, backbone.bin_size)
+
+
+def view_shape(backbone: "Backbone", settings: WindowSettings) -> tuple[int, int, int]:
+    """Shape (views, centre_bins, dim) of the embedding of one allele."""
+    views = (1 + settings.reverse_complement) * (3 if settings.shift else 1)
+    return views, settings.centre_bins, backbone.dim
+
+
+def _check_windows(backbone: "Backbone", settings: WindowSettings) -> None:
+    if settings.max_offset % max(backbone.bin_size // 2, 1):
         raise InputError(
-            f"windows.centre_bins: {settings.centre_bins} of {backbone.target_bins} target bins; it must be from 1 to "
-            f"{backbone.target_bins} and leave as many bins at the left as at the right"
+            f"windows.max_offset: {settings.max_offset} is not a multiple of half a bin ({backbone.bin_size // 2} bp)"
         )
-    if sequences.context_length != backbone.context_length:
-        raise InputError(
-            f"sequences have windows of {sequences.context_length} bp, the backbone {backbone.context_length} bp"
-        )
-    centre = slice(margin, margin + settings.centre_bins)
-    strands = 1 + settings.reverse_complement
-    shape = (len(sequences.variant_id), strands, settings.centre_bins, backbone.dim)
-    reference, difference = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    scored = np.flatnonzero(sequences.status == SCORED)
-    for part in batches(len(scored), max(1, batch_size // 2), "variants"):
-        rows = scored[part]
-        _, first, window = np.unique(sequences.offset[rows], return_index=True, return_inverse=True)
-        codes = np.concatenate([sequences.reference(rows[first]), sequences.alternative(rows)])
-        embedded = _embed_strands(codes, backbone, strands, centre)
-        reference[rows] = embedded[: len(first)][window]
-        difference[rows] = embedded[len(first) :] - reference[rows]
-    return VariantEmbeddings(
-        sequences.variant_id, sequences.status, reference, difference, backbone.digest, backbone.bin_size
-    )
-
-
-def _embed_strands(codes: NDArray[np.uint8], backbone: "Backbone", strands: int, bins: slice) -> NDArray[np.float32]:
-    """Embed windows (windows, length) of codes as (windows, strands, bins, dim)."""
-    import torch
-
-    forward = torch.from_numpy(one_hot(codes))
-    embedded = [backbone.embed(forward)]
-    if strands == 2:
-        # Bases are complemented by reversing the last axis: A, C, G, T becomes T, G, C, A.
-        embedded.append(backbone.embed(forward.flip(1, 2)).flip(1))
-    stacked: NDArray[np.float32] = torch.stack(embedded, 1)[:, :, bins].numpy()
-    return stacked
+    if 2 * settings.shift >= backbone.bin_size:
+        raise InputError(f"windows.shift: {settings.shift} must be less than half a bin ({backbone.bin_size // 2} bp)")
 
 
 def embed_regions(
@@ -181,16 +193,12 @@ def _check_inside(genome: Genome, chroms: NDArray[np.str_], starts: NDArray[np.i
 
 
 def batches(count: int, size: int, what: str) -> Iterator[slice]:
-    """Slices of `size` that cover `count` things, with a line on the progress about every ten seconds."""
-    begin = spoken = time.monotonic()
+    """Slices of `size` that cover `count` things, with lines on the progress."""
+    progress = Progress(count, what)
     for start in range(0, count, size):
         yield slice(start, min(start + size, count))
-        done, now = min(start + size, count), time.monotonic()
-        if now - spoken > _SECONDS_BETWEEN_LINES:
-            spoken = now
-            rate = done / (now - begin)
-            logger.info("%d of %d %s, %.1f per second, %.0f s left", done, count, what, rate, (count - done) / rate)
-    logger.info("%d %s in %.1f s", count, what, time.monotonic() - begin)
+        progress.advance(min(size, count - start))
+    progress.finish()
 
 
 def write_embeddings(embeddings: VariantEmbeddings | RegionEmbeddings, path: str | Path) -> None:

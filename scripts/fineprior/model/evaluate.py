@@ -19,9 +19,9 @@ from torch import Tensor, nn
 
 from fineprior.foundation.settings import BackboneSettings
 from fineprior.genetics.genome import Genome
-from fineprior.model.backbone import build_enformer, read_config
 from fineprior.model.embeddings import RegionEmbeddings, batches, region_codes
 from fineprior.model.head import Head, pearson_r, poisson_loss, poisson_losses
+from fineprior.model.loading import build_enformer, read_config
 from fineprior.sequence.windows import one_hot
 
 SCRATCH_EPOCHS, SCRATCH_REGIONS, SCRATCH_BATCH, SCRATCH_LEARNING_RATE = 3, 4000, 16, 2e-3

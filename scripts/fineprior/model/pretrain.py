@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fineprior.foundation.settings import PretrainSettings
-from fineprior.model.backbone import PairPool
 from fineprior.model.pretrain_data import (
     OFFSET,
     DhsSites,
@@ -27,6 +26,7 @@ from fineprior.model.pretrain_data import (
     WindowSampler,
     join_windows,
 )
+from fineprior.model.tower import PairPool
 from fineprior.sequence.motifs import Motif, site_thresholds
 
 LOG = logging.getLogger(__name__)

@@ -1,39 +1,69 @@
 """From the variants of a batch of loci to their scores: read, compute, write."""
 
-from fineprior.foundation.settings import BackboneSettings, WindowSettings
-from fineprior.foundation.tables import LOCUS_VARIANTS, SCORES
+from fineprior.foundation.settings import BackboneSettings, ScoreSettings, WindowSettings
+from fineprior.foundation.tables import LOCUS_VARIANTS, SCORES, VARIANT_SCORES
 from fineprior.genetics.genome import Genome
 from fineprior.sequence.windows import locus_sequences, read_sequences, write_sequences
 
 
-def extract_sequences(*, variants: str, fasta: str, output: str, context_length: int) -> None:
+def fetch_backbone(*, name: str, revision: str, folder: str, sha256: str) -> None:
+    """A hub's backbone, fetched and checked (fetched.json beside its files)."""
+    from fineprior.model import hub
+
+    hub.fetch_backbone(name, revision, folder, sha256)
+
+
+def extract_sequences(*, variants: str, fasta: str, output: str, context_length: int, windows: WindowSettings) -> None:
     """Bases around the variants of a batch of loci (npz)."""
     with Genome(fasta) as genome:
-        write_sequences(locus_sequences(LOCUS_VARIANTS.read(variants), genome, context_length), output)
+        write_sequences(locus_sequences(LOCUS_VARIANTS.read(variants), genome, context_length, windows), output)
 
 
 def embed_variants(
     *,
     sequences: str,
     output: str,
+    store: str,
     backbone: BackboneSettings,
     windows: WindowSettings,
     batch_size: int,
     threads: int,
 ) -> None:
-    """Embeddings of both alleles of each variant (npz)."""
+    """Embeddings of both alleles of each variant (npz), taken from the store or put there."""
     from fineprior.model.backbone import load_backbone
-    from fineprior.model.embeddings import embed_alleles, write_embeddings
+    from fineprior.model.embeddings import embed_alleles, view_shape, write_embeddings
+    from fineprior.model.store import Store, store_identity
 
     found = read_sequences(sequences)
-    write_embeddings(embed_alleles(found, load_backbone(backbone), windows, batch_size, threads), output)
+    model = load_backbone(backbone)
+    kept = Store(store, store_identity(model.digest, backbone, windows), view_shape(model, windows))
+    write_embeddings(embed_alleles(found, model, windows, batch_size, threads, kept), output)
 
 
-def score_variants(*, variants: str, embeddings: str, head: str, output: str) -> None:
+def score_variants(*, variants: str, embeddings: str, head: str, output: str, settings: ScoreSettings) -> None:
     """Scores of the variants of a batch by one head (table SCORES)."""
     from fineprior.model.embeddings import read_variant_embeddings
     from fineprior.model.head import load_head
     from fineprior.model.scores import score_table
 
-    table = score_table(LOCUS_VARIANTS.read(variants), read_variant_embeddings(embeddings), load_head(head))
+    table = score_table(LOCUS_VARIANTS.read(variants), read_variant_embeddings(embeddings), load_head(head), settings)
     SCORES.write(table, output)
+
+
+def gather_scores(
+    *,
+    variants: list[str],
+    scores: list[str],
+    regions: str,
+    output: str,
+    context_length: int,
+    settings: ScoreSettings,
+) -> None:
+    """Scores of all variants of a study, with quantiles and components (table VARIANT_SCORES)."""
+    from fineprior.model.score_background import gathered_scores
+    from fineprior.sequence.tracks import read_regions
+
+    tables = [SCORES.read(path) for path in scores]
+    statistics = [LOCUS_VARIANTS.read(path) for path in variants]
+    training = read_regions(regions, context_length).query("split == 'train'")["chrom"]
+    VARIANT_SCORES.write(gathered_scores(tables, statistics, set(training), settings), output)

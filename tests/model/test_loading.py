@@ -1,0 +1,200 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from enformer_pytorch import Enformer
+from safetensors.torch import load_file, save_file
+
+from fineprior.foundation.errors import InputError
+from fineprior.foundation.files import sha256
+from fineprior.foundation.settings import BackboneSettings
+from fineprior.model.backbone import load_backbone
+from fineprior.model.loading import load_enformer
+from toy_enformer import CONFIG, save_toy, toy_enformer, toy_settings
+
+
+@pytest.fixture
+def saved(tmp_path):
+    return save_toy(tmp_path / "toy")
+
+
+def test_digest_is_of_weights_and_configuration(tmp_path):
+    first = load_enformer(save_toy(tmp_path / "a"))[1]
+    assert load_enformer(save_toy(tmp_path / "b"))[1] == first
+    assert load_enformer(save_toy(tmp_path / "c", toy_enformer(2)))[1] != first
+    assert load_enformer(save_toy(tmp_path / "d", config=CONFIG | {"tracks": []}))[1] != first
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"context_length": 500}, "context_length: 500, but .* was trained with 512"),
+        ({"target_bins": 17}, "target_bins: 17 of the 16 bins"),
+        ({"target_bins": 11}, "as many bins at the left as at the right"),
+        ({"target_bins": 0}, "target_bins: 0"),
+        ({"use_tf_gamma": True}, "use_tf_gamma: needs 1536 bins.* here 16 and 12"),
+    ],
+)
+def test_settings_that_do_not_fit(saved, changes, message):
+    with pytest.raises(InputError, match=message):
+        load_enformer(toy_settings(saved.weights, **changes))
+
+
+def test_context_length_must_be_whole_bins(tmp_path):
+    config = {name: value for name, value in CONFIG.items() if name != "context_length"}
+    settings = save_toy(tmp_path, config=config)
+    with pytest.raises(InputError, match="context_length: 500 is not a multiple of 32 bp"):
+        load_enformer(toy_settings(settings.weights, context_length=500))
+
+
+def test_weights_that_were_saved_with_gamma_positions_need_them(tmp_path):
+    settings = save_toy(tmp_path, config=CONFIG | {"use_tf_gamma": True})
+    with pytest.raises(InputError, match="use_tf_gamma: false, but"):
+        load_enformer(settings)
+
+
+def edit_weights(settings, edit):
+    path = f"{settings.weights}/model.safetensors"
+    tensors = load_file(path)
+    edit(tensors)
+    save_file(tensors, path)
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda t: t.pop("stem.0.bias"), r"1 missing weights: stem\.0\.bias"),
+        (lambda t: t.update({"stem.9.bias": torch.zeros(2)}), r"1 unexpected weights: stem\.9\.bias"),
+        (lambda t: t.update({"stem.0.bias": torch.zeros(5)}), r"'stem\.0\.bias' has shape \(5,\), but .*\(12,\)"),
+        (lambda t: t.update({"_trunk.1.0.bias": t["stem.0.bias"] + 1}), r"two different values of 'stem\.0\.bias'"),
+    ],
+)
+def test_every_weight_is_accounted_for(saved, edit, message):
+    edit_weights(saved, edit)
+    with pytest.raises(InputError, match=message):
+        load_enformer(saved)
+
+
+class Evil:
+    def __reduce__(self):
+        return print, ("ran",)
+
+
+@pytest.mark.parametrize("content", [{"stem.0.bias": Evil()}, None])
+def test_files_that_hold_more_or_less_than_tensors_are_refused(tmp_path, content, capsys):
+    settings = save_toy(tmp_path, form="bin")
+    if content is None:
+        (tmp_path / "pytorch_model.bin").write_bytes(b"not weights")
+    else:
+        torch.save(content, tmp_path / "pytorch_model.bin")
+    with pytest.raises(InputError, match=r"refused|not a readable weights file"):
+        load_enformer(settings)
+    assert "ran" not in capsys.readouterr().out
+
+
+def test_truncated_safetensors(saved):
+    path = f"{saved.weights}/model.safetensors"
+    with open(path, "r+b") as handle:
+        handle.truncate(1000)
+    with pytest.raises(InputError, match="not a readable weights file"):
+        load_enformer(saved)
+
+
+@pytest.mark.parametrize("name", ["", "./nothing", "/nothing/here", "one/two/three"])
+def test_neither_a_directory_nor_a_hub_name(name):
+    with pytest.raises(InputError, match=r"backbone\.weights"):
+        load_enformer(BackboneSettings(weights=name))
+
+
+def test_directory_without_weights(tmp_path):
+    with pytest.raises(InputError, match=r"has no config\.json"):
+        load_enformer(toy_settings(tmp_path))
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG))
+    with pytest.raises(InputError, match=r"neither model\.safetensors nor pytorch_model\.bin"):
+        load_enformer(toy_settings(tmp_path))
+
+
+@pytest.mark.parametrize(("text", "message"), [("{dim: 24", "not JSON"), ("[24]", "must be one JSON object")])
+def test_configuration_that_is_none(saved, text, message):
+    Path(saved.weights, "config.json").write_text(text)
+    with pytest.raises(InputError, match=message):
+        load_enformer(saved)
+
+
+def test_weights_that_are_not_finite(saved):
+    edit_weights(saved, lambda tensors: tensors["stem.0.bias"].fill_(float("nan")))
+    with pytest.raises(InputError, match=r"'stem\.0\.bias' has values that are not finite"):
+        load_enformer(saved)
+
+
+def test_the_digest_of_the_settings_is_checked(saved):
+    digest = sha256(f"{saved.weights}/model.safetensors")
+    load_enformer(toy_settings(saved.weights, sha256=digest))
+    with pytest.raises(InputError, match=rf"SHA-256 is {digest}, but backbone\.sha256 says 0000"):
+        load_enformer(toy_settings(saved.weights, sha256="0" * 64))
+
+
+ORIGINAL = {"dim": 1536, "depth": 11, "heads": 8, "output_heads": {"human": 5313, "mouse": 1643}}
+
+
+def test_a_copy_of_the_published_weights_needs_their_positions(tmp_path):
+    """Their config.json does not say so, and the library asks for the hub's name."""
+    (tmp_path / "config.json").write_text(json.dumps(ORIGINAL))
+    settings = BackboneSettings(weights=str(tmp_path))
+    with pytest.raises(InputError, match=r"use_tf_gamma: must be true for .*published Enformer's"):
+        load_enformer(settings)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project with a backbone of the hub in it, as the rule fetch_backbone leaves it."""
+    monkeypatch.chdir(tmp_path)
+    folder = Path("resources/backbones/owner--model@abc")
+    save_toy(folder)
+    record = {"sha256": {"model.safetensors": sha256(folder / "model.safetensors")}}
+    (folder / "fetched.json").write_text(json.dumps(record))
+    return folder
+
+
+def test_a_fetched_backbone_is_loaded_without_a_network(project, monkeypatch):
+    monkeypatch.setattr("socket.socket.connect", None)
+    found = load_enformer(toy_settings("owner/model", revision="abc"))[1]
+    assert found == load_enformer(toy_settings(str(project)))[1]
+
+
+def test_weights_that_changed_since_they_were_fetched(project):
+    edit_weights(toy_settings(project), lambda tensors: tensors["stem.0.bias"].add_(1))
+    with pytest.raises(
+        InputError, match=r"SHA-256 is \w+, but resources/backbones/owner--model@abc/fetched\.json says"
+    ):
+        load_enformer(toy_settings("owner/model", revision="abc"))
+
+
+@pytest.mark.slow
+def test_the_published_architecture_at_an_eighth_of_its_width(tmp_path, monkeypatch):
+    """1,536 tokens, 11 blocks, TensorFlow's positions, saved by the library itself, loaded by the hub's name."""
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(1)
+    enformer = Enformer.from_hparams(dim=192, heads=1, depth=11, dim_divisible_by=16, output_heads={"human": 2}).eval()
+    with torch.no_grad():
+        for parameter in enformer.parameters():
+            if parameter.ndim == 1:
+                parameter.add_(0.1 * torch.randn_like(parameter))
+            elif not parameter.any():  # the library starts the attention's output at zero
+                parameter.normal_(0, 0.05)
+        for name, buffer in enformer.named_buffers():
+            if name.endswith("running_mean"):
+                buffer.normal_(0, 0.1)
+    folder = Path("resources/backbones/owner--model@abc")
+    enformer.save_pretrained(folder, safe_serialization=False)
+    (folder / "fetched.json").write_text("{}")
+    codes = torch.randint(0, 4, (1, 196_608), generator=torch.Generator().manual_seed(1))
+    window = torch.nn.functional.one_hot(codes, 4).float()
+    settings = BackboneSettings(weights="owner/model", revision="abc", use_tf_gamma=True)
+    found = load_backbone(settings).embed(window)
+    oracle = Enformer.from_pretrained(folder, use_tf_gamma=True).eval()
+    with torch.no_grad():
+        expected = oracle(window, return_only_embeddings=True, target_length=896)
+    assert found.shape == (1, 896, 384)
+    assert (found - expected).abs().max() < 1e-4 * expected.std()
