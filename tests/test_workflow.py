@@ -41,7 +41,8 @@ AFTER_PRIORS = (
     | per_prior("gather", *INFORMED)
     | SUMMARY
 )
-AFTER_FINEMAP = batches("finemap", *PRIORS) | per_prior("gather", *PRIORS) | SUMMARY
+# The prior is estimated from the uniform fits, so what changes those goes through it.
+AFTER_FINEMAP = batches("finemap", *PRIORS) | per_prior("gather", *PRIORS) | AFTER_PRIORS
 AFTER_HEAD = {("train_head", "head=disease"), ("evaluate_head", "head=disease")} | batches("score_variants")
 
 

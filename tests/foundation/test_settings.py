@@ -11,7 +11,7 @@ from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import FinemapSettings, Settings, as_params, from_dict
 
 SCHEMA = yaml.safe_load((Path(__file__).parents[2] / "workflow/schemas/config.schema.yaml").read_text())
-KINDS = {str: "string", int: "integer", float: "number", bool: "boolean"}
+KINDS = {str: "string", int: "integer", float: "number", bool: "boolean", list[str]: "array"}
 
 
 def compare(schema, cls):
