@@ -110,3 +110,60 @@ def test_a_stopped_run_goes_on_and_another_seed_is_new(module, tmp_path, monkeyp
     path.write_text("source\tlocus\ncoalescent\t0\n")
     with pytest.raises(SystemExit, match="its columns are not those"):
         benchmark.main()
+
+
+def test_every_row_that_harmonising_keeps_is_that_of_its_variant(module, tmp_path):
+    from fineprior.foundation.settings import HarmoniseSettings
+    from fineprior.steps.study import harmonise_sumstats
+
+    benchmark = module("harmonise")
+    rows = benchmark.make(tmp_path, 6600, 1, seed=3)
+    harmonise_sumstats(
+        sumstats=str(tmp_path / "gwas.tsv.gz"), fasta=str(tmp_path / "genome.fa"), panel=str(tmp_path / "panel"),
+        output=str(tmp_path / "sumstats.parquet"), qc=str(tmp_path / "qc.tsv"), dropped=str(tmp_path / "d.tsv"),
+        liftover=str(tmp_path / "l.tsv"),
+        settings=HarmoniseSettings(palindromic="trust", min_maf=0.0, min_info=0.0),
+    )  # fmt: skip
+    table = benchmark.compare(tmp_path, with_theirs=False)
+    assert table["rows"].sum() == rows
+    kinds = table.set_index(["kind", "accident"])
+    lost = {"absent from panel", "alleles of no variant", "missing value", "I/D alleles", "duplicate"}
+    untold = (kinds.index.get_level_values(0) == "palindromic") & kinds.index.get_level_values(1).isin(
+        benchmark.UNTELLABLE
+    )
+    gone = kinds.index.get_level_values(1).isin(lost)
+    assert (kinds["in_ours"][gone] == 0).all()
+    assert (kinds["in_ours"][~gone] >= kinds["rows"][~gone] - 2).all()  # a duplicate in which the effect is missing
+    assert (kinds["right_ours"] == kinds["in_ours"])[~untold].all()
+    assert {"not left-aligned", "not parsimonious"} <= set(kinds.index.get_level_values(1))
+
+
+def test_harmonising_is_beside_gwaslab_by_time_and_by_what_differs(module):
+    benchmark = module("harmonise")
+    table = pd.DataFrame({"kind": ["snv", "palindromic"], "accident": ["none", "strand"], "in_ours": [10, 5],
+                          "right_ours": [9, 0], "differ": [1, 2], "explanation": ["", "why"]})  # fmt: skip
+    ours, theirs = {"seconds": 2.0, "cpu": 1.0, "peak_gb": 3.0}, {"seconds": 3.0, "cpu": 4.0, "peak_gb": 9.0}
+    assert list(benchmark.ratios(ours, theirs, table)) == [
+        "ratio peak_memory_gb 3 goal 6", "ratio kept_rows_that_are_right 0.9 goal 0.999",
+        "ratio speed_over_gwaslab 1.5 goal 2", "ratio cpu_time_below_gwaslab 4 goal 2",
+        "ratio rows_that_differ_unexplained 1 goal 0",
+    ]  # fmt: skip
+    assert len(list(benchmark.ratios(ours, None, table))) == 2
+
+
+def test_ld_is_beside_plink_and_memory_beside_what_is_allowed(module):
+    benchmark = module("ld")
+    rows = {
+        "fineprior": {"wall": 2.0, "cpu": 3.0, "memory": 300.0, "work": 1.0},
+        "plink1.9 bin4": {"wall": 4.0, "cpu": 3.0, "memory": 10.0, "difference": 1e-6},
+        "plink2 phased": {"wall": 1.0, "cpu": 1.0, "memory": 10.0},
+    }
+    found = dict(line.split()[1:3] for line in benchmark.ratios({(500, 2000): rows}, start_memory=100.0))
+    assert found == {
+        "memory_of_allowed_n500_p2000": f"{300 / (100 + (1.3 * 16e6 + 4e6) / 2**20):.3g}",
+        "files_plink1.9_bin4_n500_p2000": "2",
+        "work_plink1.9_bin4_n500_p2000": "4",
+        "difference_plink1.9_bin4_n500_p2000": "1e-06",
+        "files_plink2_phased_n500_p2000": "0.5",
+        "work_plink2_phased_n500_p2000": "1",
+    }

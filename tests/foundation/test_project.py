@@ -51,7 +51,7 @@ def test_a_good_project(root):
             {"loci": {"flank": 600, "max_width": 1199}},
             r"loci.max_width = 1199 is less than a window of loci.flank = 600",
         ),
-        ({"harmonise": {"palindromic": "guess"}}, r"must be one of \['frequency', 'drop', 'keep'\]"),
+        ({"harmonise": {"palindromic": "guess"}}, r"must be one of \['frequency', 'drop', 'trust', 'keep'\]"),
     ],
 )
 def test_bad_config(root, change, message):
@@ -65,13 +65,13 @@ def test_bad_config(root, change, message):
         (
             "studies",
             STUDIES.replace("gwas.tsv", "gwas2.tsv"),
-            r"studies.tsv, line 2 \(study 'trait'\): file 'gwas2.tsv'",
+            r"studies.tsv, line 2 \(study 'trait'\): sumstats: file 'gwas2.tsv'",
         ),
         ("studies", STUDIES.replace("trait", "heads"), r"study 'heads' has the name of a folder"),
         ("studies", STUDIES.replace("trait", "a/b"), r"studies.tsv, line 2: study = \"a/b\" must match"),
         ("studies", STUDIES.replace("\tdisease", "\tother"), r"head 'other' has no track in config/tracks.tsv; it has"),
         ("studies", STUDIES + STUDIES.splitlines()[1] + "\n", r"line 3: study 'trait' stands twice"),
-        ("studies", STUDIES.replace("panel", "pannel", 1), r"unknown key 'pannel'; allowed: study, sumstats"),
+        ("studies", STUDIES.replace("panel", "pannel", 1), r"unknown key 'pannel'; allowed: study, head, sumstats"),
         ("studies", STUDIES.replace("\tmine", ""), r"line 2: not as many fields as the header"),
         ("studies", STUDIES.splitlines()[0] + "\n", r"no row below the header"),
         ("tracks", TRACKS.replace("dnase.bw", "no.bw"), r"tracks.tsv, line 2 \(track 'dnase'\): file 'no.bw' does not"),
@@ -147,9 +147,57 @@ def test_annotations_and_controls(root):
         (ANNOTATIONS, {"source": "given", "given": "no.tsv"}, r"priors.given: file 'no.tsv' does not exist"),
         (ANNOTATIONS, {"source": "supervised"}, r"priors.supervised is missing"),
         (ANNOTATIONS, {"source": "guess"}, r"priors.source = \"guess\" must be one of"),
-        (ANNOTATIONS, {"controls": "peaks"}, r"priors.controls = \"peaks\" must be a array"),
+        (ANNOTATIONS, {"controls": "peaks"}, r"priors.controls = \"peaks\" must be a list"),
     ],
 )
 def test_bad_annotations(root, text, settings, message):
     with pytest.raises(InputError, match=message):
         annotated(root, text, **settings)
+
+
+HEADER = "study\thead\tsumstats\tpanel\tgenotypes\tphenotype\tld\tpanel_size\n"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "trait\tdisease\tgwas.tsv\tpanel\t\t\t\t",
+        "trait\tdisease\tgwas.tsv\tkg_chr{chrom}\t\t\t\t",
+        "trait\tdisease\tgwas.tsv\tvcf/{chrom}.vcf.gz\t\t\t\t",
+        "trait\tdisease\t\t\tkg_chr{chrom}\tgwas.tsv\t\t",
+        "trait\tdisease\tgwas.tsv\t\t\t\tukb\t337000",
+        "trait\tdisease\tresources/embedded/gwas.tsv.gz\tresources/embedded/panel\t\t\t\t",
+    ],
+)
+def test_forms_of_genotypes_and_ld(root, row):
+    for name in ("kg_chr1.pgen", "kg_chr1.pvar.zst", "kg_chr1.psam", "kg_chrX.bed", "kg_chrX.bim", "kg_chrX.fam",
+                 "vcf/1.vcf.gz", "ukb/chr1_1_3000001.npz", "ukb/chr1_1_3000001.gz"):  # fmt: skip
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text("")
+    (root / "config/studies.tsv").write_text(HEADER + row + "\n")
+    assert load_project(CONFIG, root).study("trait").head == "disease"
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("trait\tdisease\tgwas.tsv\tno_panel\t\t\t\t", r"line 2 \(study 'trait'\): .*no_panel"),
+        ("trait\tdisease\tgwas.tsv\tkg_{chrom}\t\t\t\t", r"line 2 \(study 'trait'\): .*kg_\{chrom\}"),
+        ("trait\tdisease\tgwas.tsv\tpanel.vcf.gz\t\t\t\t", r"line 2 \(study 'trait'\): .*panel.vcf.gz"),
+        ("trait\tdisease\t\t\tmine\tgwas.tsv\t\t", r"line 2 \(study 'trait'\): .*mine"),
+        ("trait\tdisease\t\t\tpanel\tno.tsv\t\t", r"\(study 'trait'\): phenotype: file 'no.tsv' does not exist"),
+        ("trait\tdisease\tgwas.tsv\t\t\t\tno_folder\t5", r"line 2 \(study 'trait'\): .*no_folder"),
+        ("trait\tdisease\tgwas.tsv\tpanel\t\t\t\t-5", r"line 2: panel_size = \"-5\" must be a whole number above 0"),
+        ("trait\tdisease\t\tpanel\t\t\t\t", r"line 2 \(study 'trait'\): sumstats and genotypes are both empty"),
+    ],
+)
+def test_genotypes_and_ld_that_are_not_there(root, row, message):
+    (root / "config/studies.tsv").write_text(HEADER + row + "\n")
+    with pytest.raises(InputError, match=message):
+        load_project(CONFIG, root)
+
+
+def test_a_column_that_is_there_twice_is_named(root):
+    (root / "config/studies.tsv").write_text("study\thead\tpanel\tsumstats\tpanel\na\tdisease\tpanel\tgwas.tsv\tx\n")
+    with pytest.raises(InputError, match=r"config/studies.tsv: column 'panel' is there twice"):
+        load_project(CONFIG, root)

@@ -29,7 +29,8 @@ def study_tables(loci: int = 4, variants: int = 60, seed: int = 1) -> StudyTable
     loci_rows = [
         {"locus": names[i], "chrom": spans[i][0], "start": spans[i][1], "end": spans[i][2],
          "lead_variant": made[i][3]["variant_id"], "lead_z": made[i][3]["z"],
-         "lead_neg_log10_p": made[i][3]["neg_log10_p"], "variants": variants, "batch": i % 2, "note": None}
+         "lead_neg_log10_p": made[i][3]["neg_log10_p"], "variants": variants, "batch": i % 2, "source": "window",
+         "note": None}
         for i in range(loci)
     ]  # fmt: skip
     filled = {p: _table(t.FINEMAP_VARIANTS, frames[p]) for p in PRIORS}

@@ -10,15 +10,21 @@ REPOSITORY = Path(
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
 from fineprior.foundation.errors import InputError
-from fineprior.foundation.project import is_generated, load_project
+from fineprior.foundation.project import files_of_panel, is_generated, load_project
+from fineprior.foundation.panel_files import ld_files
 from fineprior.foundation.provenance import code_digest
 from fineprior.foundation.settings import as_params
+from fineprior.steps.check import check_formats
 from fineprior.steps.inputs import all_priors
 
-# Relative where the repository is the working directory, so that a moved clone reruns nothing.
-MOTIFS = "resources/backbone/motifs.meme"
-if not REPOSITORY.samefile(Path.cwd()):
-    MOTIFS = str(REPOSITORY / MOTIFS)
+
+def shipped(path):
+    """A file of the repository: relative where that is the working directory, so that a moved clone reruns nothing."""
+    return path if REPOSITORY.samefile(Path.cwd()) else str(REPOSITORY / path)
+
+
+MOTIFS = shipped("resources/backbone/motifs.meme")
+LONG_RANGE_LD = shipped("resources/long_range_ld.tsv")
 
 
 def or_stop(function, *arguments):
@@ -31,6 +37,7 @@ def or_stop(function, *arguments):
 
 project = or_stop(load_project, config)
 settings = project.settings
+or_stop(check_formats, project)
 # Snakemake would only say that no rule makes the file; its targets can be seen nowhere else at this point.
 or_stop(project.check_targets, sys.argv[1:])
 BATCHES = [str(batch) for batch in range(settings.loci.batches)]
@@ -53,15 +60,58 @@ def of_study(field):
     return path
 
 
+def row_of(wildcards):
+    return or_stop(project.study, wildcards.study)
+
+
+def param_of_study(field):
+    """Params function: a value of the study's row in studies.tsv."""
+    return lambda wildcards: getattr(row_of(wildcards), field)
+
+
+def sumstats_of_study(wildcards):
+    """The user's summary statistics, or those of the rule associate."""
+    return row_of(wildcards).sumstats or "<results>/{study}/association.tsv.gz"
+
+
 def meta_of_study(wildcards):
-    meta = f"{or_stop(project.study, wildcards.study).sumstats}-meta.yaml"
+    if row_of(wildcards).genotypes:
+        return "<results>/{study}/association.tsv.gz-meta.yaml"
+    meta = f"{row_of(wildcards).sumstats}-meta.yaml"
     return meta if is_generated(meta) or Path(meta).is_file() else []
 
 
-def panel_files(wildcards):
-    return multiext(
-        or_stop(project.study, wildcards.study).panel, ".bed", ".bim", ".fam"
+def format_of_study(wildcards):
+    """The format's name, the user's own columns of it, or nothing when it is to be recognised."""
+    name = row_of(wildcards).format
+    return settings.columns.get(name, name) or None
+
+
+def genotypes_of_study(wildcards):
+    return or_stop(files_of_panel, row_of(wildcards).genotypes)
+
+
+def panel_of_study(wildcards):
+    """The files that LD is computed from, or those that hold it."""
+    row = row_of(wildcards)
+    return (
+        or_stop(ld_files, row.ld) if row.ld else or_stop(files_of_panel, row.ld_panel)
     )
+
+
+def people_of_study(wildcards):
+    """The list of people whose LD it is: those who were associated, or the user's; nothing when it is everybody."""
+    row = row_of(wildcards)
+    return "<results>/{study}/people.txt" if row.genotypes else row.samples or []
+
+
+def settings_of_harmonise(wildcards):
+    return row_of(wildcards).harmonise_settings(as_params(settings.harmonise))
+
+
+def settings_of_finemap(wildcards):
+    """Settings of finemap; a study's row says for its own LD whose it is."""
+    return row_of(wildcards).finemap_settings(as_params(settings.finemap))
 
 
 def head_of_study(pattern):

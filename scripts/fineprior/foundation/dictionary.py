@@ -11,10 +11,13 @@ from fineprior.foundation.table import Table
 from fineprior.foundation.tables import all_tables
 
 FILES = {
+    "association": "results/{study}/association.tsv.gz",
     "sumstats": "results/{study}/sumstats.parquet",
     "sumstats_qc": "results/{study}/sumstats_qc.tsv",
     "dropped": "results/{study}/dropped.tsv.gz",
+    "liftover": "results/{study}/liftover.tsv.gz",
     "loci": "results/{study}/loci.tsv",
+    "excluded_regions": "results/{study}/excluded_regions.tsv",
     "locus_variants": "results/{study}/loci/{batch}.tsv.gz",
     "scores": "results/{study}/scores/{batch}.tsv.gz",
     "annotations": "results/{study}/annotations/{batch}.tsv.gz",
@@ -102,10 +105,10 @@ def config_page() -> str:
             lines.append(f"| `{name}` | {required} | {column['description']} |")
         lines.append("")
     rules = _schema("config")
-    plain = {key: rule for key, rule in rules["properties"].items() if rule["type"] != "object"}
+    plain = {key: rule for key, rule in rules["properties"].items() if "properties" not in rule}
     lines += ["## `config.yaml`", "", *_keys(plain, rules["required"])]
     for key, rule in rules["properties"].items():
-        if rule["type"] == "object":
+        if "properties" in rule:
             lines += [
                 "",
                 f"### `{key}`",
@@ -127,7 +130,9 @@ def _schema(name: str) -> dict[str, Any]:
 def _keys(properties: dict[str, Any], required: list[str]) -> list[str]:
     lines = ["| key | default | allowed | meaning |", "| --- | --- | --- | --- |"]
     for name, rule in properties.items():
-        default = "required" if name in required else f"`{rule['default']}`" if rule["default"] != "" else "none"
+        default = (
+            "required" if name in required else f"`{rule['default']}`" if rule["default"] not in ("", {}) else "none"
+        )
         bounds = [f"{sign} {rule[word]:g}" for word, sign in _BOUNDS.items() if word in rule]
         allowed = " or ".join(rule["enum"]) if "enum" in rule else ", ".join([rule["type"], *bounds])
         lines.append(f"| `{name}` | {default} | {allowed} | {rule['description'].replace('|', chr(92) + '|')} |")

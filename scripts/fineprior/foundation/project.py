@@ -2,6 +2,7 @@
 
 import csv
 import glob
+import io
 import json
 import re
 from collections.abc import Sequence
@@ -10,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from fineprior.foundation.errors import InputError
-from fineprior.foundation.settings import PriorSettings, Settings, from_dict
+from fineprior.foundation.panel_files import ld_files, panel_files
+from fineprior.foundation.settings import PriorSettings, Settings, as_params, from_dict
+from fineprior.foundation.studies import Study, check_columns, study_of
 
 SCHEMAS = Path(__file__).resolve().parents[3] / "workflow" / "schemas"
 GENERATED = "resources/embedded/"
@@ -21,19 +24,13 @@ RESERVED_NAMES = (
     *("scores", "loci", "ld", "sequences", "embeddings", "finemap", "annotations"),
 )
 """Names that no annotation may have: of other priors, columns and folders of a study."""
+_FILE_COLUMNS = ("sumstats", "chain", "phenotype", "covariates", "samples", "loci", "truth")
+_MOST_VALUES = 10_000
+_KINDS = {
+    "object": "a block of keys and values", "array": "a list", "string": "text", "integer": "a whole number",
+    "number": "a number", "boolean": "true or false",
+}  # fmt: skip
 _PATH_OPTIONS = ("-d", "--directory", "-s", "--snakefile", "--configfile", "--configfiles", "--report", "--profile")
-
-
-@dataclass(frozen=True)
-class Study:
-    """One row of studies.tsv; paths are as the user wrote them, empty when absent."""
-
-    study: str
-    sumstats: str
-    panel: str
-    head: str
-    loci: str = ""
-    truth: str = ""
 
 
 @dataclass(frozen=True)
@@ -127,9 +124,13 @@ def load_project(config: dict[str, Any], root: str | Path = ".") -> Project:
         may be absent: the workflow makes them.
     """
     root = Path(root)
+    _check_extent(config)
     _validate(config, "config.schema.yaml", "config")
     settings: Settings = from_dict(Settings, config)
-    studies = [Study(**row) for row in _read_sheet(root, settings.studies, "studies.schema.yaml", Study)]
+    studies = [
+        study_of(row, f"{settings.studies}, line {line}")
+        for line, row in enumerate(_read_sheet(root, settings.studies, "studies.schema.yaml", Study), start=2)
+    ]
     tracks = [Track(**row) for row in _read_sheet(root, settings.tracks, "tracks.schema.yaml", Track)]
     _unique([row.study for row in studies], settings.studies, "study")
     for row in studies:
@@ -142,12 +143,16 @@ def load_project(config: dict[str, Any], root: str | Path = ".") -> Project:
         if row.head not in project.heads:
             known = ", ".join(project.heads)
             raise InputError(f"{where}: head '{row.head}' has no track in {settings.tracks}; it has: {known}")
-        for path in (row.sumstats, f"{row.panel}.bed", f"{row.panel}.bim", f"{row.panel}.fam", row.loci, row.truth):
-            _exists(root, path, where)
+        check_columns(row, settings.genome.build, as_params(settings.finemap), where)
+        for column in _FILE_COLUMNS:
+            _exists(root, getattr(row, column), f"{where}: {column}")
+        _check_ld_files(root, row, where)
     for line, track in enumerate(tracks, start=2):
         _exists(root, track.bigwig, f"{settings.tracks}, line {line} (track '{track.track}')")
     _exists(root, settings.genome.fasta, "config: genome.fasta")
     _exists(root, settings.regions, "config: regions")
+    _exists(root, settings.loci.exclude_bed, "config: loci.exclude_bed")
+    _exists(root, settings.loci.blocks, "config: loci.blocks")
     _check_backbone(root, settings)
     project.annotations.extend(_annotations(root, settings.priors))
     if settings.loci.max_width < 2 * settings.loci.flank:
@@ -156,6 +161,30 @@ def load_project(config: dict[str, Any], root: str | Path = ".") -> Project:
             f"{settings.loci.flank} to both sides of a variant"
         )
     return project
+
+
+def files_of_panel(panel: str) -> list[str]:
+    """Files on disk of a panel (or of a study's genotypes); those that the workflow makes need not be there.
+
+    Raises
+    ------
+    InputError
+        There is none, or a part of it is absent.
+    """
+    if is_generated(panel):
+        return [f"{panel}{suffix}" for suffix in (".bed", ".bim", ".fam")]
+    return panel_files(panel)
+
+
+def _check_ld_files(root: Path, study: Study, where: str) -> None:
+    """Whether the files are there that LD is computed from or read from."""
+    try:
+        if study.ld:
+            ld_files(str(root / study.ld))
+        elif not is_generated(study.ld_panel):
+            panel_files(str(root / study.ld_panel))
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
 
 
 def _check_backbone(root: Path, settings: Settings) -> None:
@@ -235,8 +264,17 @@ def _read_sheet(root: Path, path: str, schema: str, row_type: type) -> list[dict
         text = (root / path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text (byte {error.start}); save it as plain tab-separated text") from None
-    for line, row in enumerate(csv.DictReader(text.splitlines(), delimiter="\t"), start=2):
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter="\t")
+    header = list(reader.fieldnames or [])
+    for number, column in enumerate(header):
+        if column in header[:number]:
+            raise InputError(f"{path}: column '{column}' is there twice")
+    if len(header) == 1 and re.search("[,;]", header[0]):
+        raise InputError(f"{path}: one column, '{header[0][:40]}'; the columns of a sheet are separated by tabs")
+    for line, row in enumerate(reader, start=2):
         where = f"{path}, line {line}"
+        if any("\n" in value for value in row.values() if value):
+            raise InputError(f"{where}: a quotation mark that is not closed in its line")
         if None in row or None in row.values():
             raise InputError(f"{where}: not as many fields as the header has (they are separated by tabs)")
         kept = {key: value.strip() for key, value in row.items() if key != "note" and value.strip()}
@@ -245,6 +283,20 @@ def _read_sheet(root: Path, path: str, schema: str, row_type: type) -> list[dict
     if not rows:
         raise InputError(f"{path}: no row below the header; the columns are {', '.join(fields)}")
     return rows
+
+
+def _check_extent(config: Any) -> None:
+    """Stop at a config that anchors of YAML make endless: it could be neither checked nor shown."""
+    waiting, seen = [config], 0
+    while waiting:
+        value = waiting.pop()
+        seen += 1
+        if seen > _MOST_VALUES:
+            raise InputError(
+                f"config: more than {_MOST_VALUES:,} values; do anchors (&) and aliases (*) repeat one another?"
+            )
+        if isinstance(value, dict | list):
+            waiting += value.values() if isinstance(value, dict) else value
 
 
 def _validate(values: dict[str, Any], schema: str, where: str) -> None:
@@ -270,7 +322,7 @@ def _sentence(error: Any, where: str) -> str:
         return f"{place}: '{missing[0]}' is missing"
     value = json.dumps(error.instance)
     allowed_text = {
-        "type": f"must be a {error.validator_value}",
+        "type": f"must be {_KINDS.get(str(error.validator_value), error.validator_value)}",
         "enum": f"must be one of {error.validator_value}",
         "minimum": f"must be at least {error.validator_value}",
         "maximum": f"must be at most {error.validator_value}",
@@ -279,6 +331,6 @@ def _sentence(error: Any, where: str) -> str:
         "pattern": f"must match {error.validator_value} (letters, digits, '.', '_' and '-')",
     }.get(error.validator, error.message)
     hint = ""
-    if error.validator == "type" and isinstance(error.instance, str):
+    if error.validator == "type" and error.validator_value == "number" and isinstance(error.instance, str):
         hint = " (YAML reads 5e-8 as text: write 5.0e-8)"
     return f"{place} = {value} {allowed_text}{hint}"

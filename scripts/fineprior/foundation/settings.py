@@ -8,7 +8,7 @@ in workflow/schemas/config.schema.yaml; a test holds the two together.
 import dataclasses
 import math
 from dataclasses import dataclass, field
-from typing import Any, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 from fineprior.foundation.errors import InputError
 
@@ -38,7 +38,18 @@ class LociSettings:
     p_threshold: float = 5e-8
     flank: int = 250_000
     max_width: int = 2_000_000
+    exclude: str = "mhc"
+    exclude_bed: str = ""
+    x: str = "keep"
+    blocks: str = ""
     batches: int = 2
+
+
+@dataclass(frozen=True)
+class LdSettings:
+    """How much memory LD may take."""
+
+    max_memory_mb: int = 4000
 
 
 @dataclass(frozen=True)
@@ -178,9 +189,11 @@ class Settings:
     tracks: str = "config/tracks.tsv"
     regions: str = ""
     seed: int = 1
+    columns: dict[str, dict[str, str]] = field(default_factory=dict)
     genome: GenomeSettings = field(default_factory=GenomeSettings)
     harmonise: HarmoniseSettings = field(default_factory=HarmoniseSettings)
     loci: LociSettings = field(default_factory=LociSettings)
+    ld: LdSettings = field(default_factory=LdSettings)
     backbone: BackboneSettings = field(default_factory=BackboneSettings)
     windows: WindowSettings = field(default_factory=WindowSettings)
     targets: TrackSettings = field(default_factory=TrackSettings)
@@ -212,6 +225,8 @@ def from_dict(cls: type, values: dict[str, Any], where: str = "config") -> Any:
             if not math.isfinite(value):
                 raise InputError(f"{where}.{name}: {value} is not a finite number")
             built[name] = float(value)
+        elif get_origin(kind) is dict and isinstance(value, dict):
+            built[name] = {key: dict(inner) for key, inner in value.items()}
         elif type(value) is kind or (kind == list[str] and isinstance(value, list) and set(map(type, value)) <= {str}):
             built[name] = value
         else:

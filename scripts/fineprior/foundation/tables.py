@@ -16,6 +16,23 @@ pos | integer | position, 1-based
 ref | text | reference allele, as in the FASTA
 alt | text | alternative allele; the effect allele of every number"""
 
+ASSOCIATION = define(
+    "association",
+    "Association of each variant of a study's own genotypes with its trait, as GWAS-SSF.",
+    """
+    chromosome | text | chromosome, as the genotypes name it
+    base_pair_location | integer | position, 1-based
+    effect_allele | text | counted allele (A1 of the genotypes)
+    other_allele | text | the other allele
+    beta | number | effect of one effect allele (log odds ratio for a disease); NA when there is no result
+    standard_error | number | its standard error
+    effect_allele_frequency | number | frequency of the effect allele in the people of the regression
+    neg_log_10_p_value | number | -log10 of the p-value (t for a quantitative trait, Wald for a disease)
+    rsid | text | identifier in the genotypes
+    n | integer | people in the regression
+    status | text | ok, or why there is no result: monomorphic, collinear (with covariates), too_few, not_converged""",
+)
+
 SUMSTATS = define(
     "sumstats",
     "Harmonised summary statistics of one study, sorted by chromosome (order of the FASTA) and position.",
@@ -28,7 +45,7 @@ SUMSTATS = define(
     neg_log10_p | number | -log10 of the p-value
     eaf | number | frequency of the alternative allele in the GWAS, NA when the source has none
     n | number | sample size
-    panel_af | number | frequency of the alternative allele in the reference panel
+    panel_af | number | frequency of the alternative allele in the reference panel, NA for LD without frequencies
     panel_index | integer | row of the variant in the panel, from 0
     action | text | how the alleles were matched: kept, swapped, strand, strand_swapped""",
 )
@@ -37,8 +54,8 @@ SUMSTATS_QC = define(
     "sumstats_qc",
     "What happened to the rows of a study's summary statistics.",
     """
-    outcome | text | kept or dropped
-    reason | text | how the alleles were matched, or why the row was left out
+    outcome | text | kept or dropped; `of those kept` counts kept rows again, by what else is true of them
+    reason | text | how the alleles were matched, why the row was left out, or the remark
     rows | integer | number of rows
     significant | integer | of these, rows with p < 5e-8
     meaning | text | the reason in words""",
@@ -57,6 +74,17 @@ DROPPED = define(
     reason | text | why, as in sumstats_qc""",
 )
 
+LIFTOVER = define(
+    "liftover",
+    "Rows whose position did not go over to the build of the FASTA, or changed its strand; empty without a chain file.",
+    """
+    row | integer | line of the source file, the header being line 1
+    chrom | text | chromosome in the source
+    pos | text | position in the source
+    outcome | text | not_lifted, lifted_twice, lifted_together or lifted_indel as in sumstats_qc; or lifted_reversed
+    target | text | chrom:pos in the new build (of several the one of the best chain), NA when there is none""",
+)
+
 LOCI = define(
     "loci",
     "The loci of a study.",
@@ -70,7 +98,24 @@ LOCI = define(
     lead_neg_log10_p | number | its -log10 p
     variants | integer | harmonised variants in the locus
     batch | integer | batch of loci that it is computed in
+    source | text | how it was found: window (around leads), block (of LD), bed (the study's BED file)
     note | text | what was done to it: trimmed to the maximum width, ...; NA when nothing""",
+)
+
+EXCLUDED_REGIONS = define(
+    "excluded_regions",
+    "Where no locus was looked for, and how many significant variants are in no locus therefore.",
+    """
+    region | text | name of the region; elsewhere: significant variants that no interval of a BED file of loci holds
+    chrom | text | chromosome
+    start | integer | start, 0-based
+    end | integer | end, exclusive
+    reason | text | the setting that leaves it out
+    variants | integer | harmonised variants in it (elsewhere: significant ones)
+    significant | integer | of these, variants with p at or below loci.p_threshold
+    lead_variant | text | the most significant of them; NA when there is none
+    lead_z | number | its z
+    lead_neg_log10_p | number | its -log10 p""",
 )
 
 LOCUS_VARIANTS = define(
@@ -204,7 +249,7 @@ FINEMAP_VARIANTS = define(
     posterior_sd | number | its standard deviation
     credible_set | text | credible set that holds the variant (L1, ...), NA when none
     z_expected | number | z that the other variants and the LD let expect (kriging); NA when LD was not used
-    ld_flag | text | switched (z has the wrong sign for its LD), discordant (a partner of |r| > 0.95 has another)""",
+    ld_flag | text | switched (z has the wrong sign for its LD), discordant (its twin has another z), no_ld, trimmed""",
 )
 
 CREDIBLE_SETS = define(
@@ -240,7 +285,7 @@ LOCI_STATUS = define(
     reason | text | what was done and why, why there is no set, or what failed; NA when ok
     remarks | text | what the diagnostics of z and LD say besides; NA when nothing
     variants | integer | variants of the locus
-    left_out | integer | of these, left out because their alleles look switched
+    left_out | integer | of these, left out because their alleles look switched, or for want of LD
     credible_sets | integer | number of credible sets
     lost_sets | integer | credible sets of SuSiE without corrections that share no variant with one of these
     panel_size | number | people in the panel that LD is of; NA for LD of the GWAS itself, none, or a size not known
