@@ -57,8 +57,7 @@ AFTER_PRIORS = (
     | per_prior("gather", *INFORMED)
     | SUMMARY
 )
-# The prior is estimated from the uniform fits, so what changes those goes through it.
-AFTER_FINEMAP = batches("finemap", *PRIORS) | per_prior("gather", *PRIORS) | AFTER_PRIORS
+AFTER_FINEMAP = batches("finemap", *PRIORS) | per_prior("gather", *PRIORS) | SUMMARY
 AFTER_HEAD = {("train_head", "head=disease"), ("evaluate_head", "head=disease")} | batches("score_variants")
 
 
@@ -134,7 +133,7 @@ def test_a_track_edit_reruns_the_head_and_embeds_nothing(finished):
 @pytest.mark.parametrize(
     ("module", "expected"),
     [
-        ("finemap/susie.py", AFTER_FINEMAP),
+        ("finemap/susie.py", AFTER_FINEMAP | AFTER_PRIORS | batches("find_signals")),
         ("report/plots.py", {("report", "study=embedded"), ("all", "")}),
     ],
 )

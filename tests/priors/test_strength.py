@@ -190,14 +190,14 @@ def test_top_tenth_by_hand():
 
 def test_the_sentence_tells_what_was_found_and_done(simulated):
     support = judged(simulated(3, 1.2, loci=60))
-    told = sentence(support, 4.0, 2.5, -0.5, [1.0, 0.0, 0.8, 0.9])
+    told = sentence(replace(support, weight=0.9), 4.0, 2.5, -0.5)
     assert f"multiplies the prior odds by {np.exp(support.log_enrichment):.1f} (95% interval" in told
     assert "60 signals in 60 loci" in told
     assert "gain 2.5 log10 units of likelihood (shuffled scores -0.5)" in told
-    assert told.endswith("the functional prior is used with weight 0.9 on 3 of 4 chromosomes.")
-    none = sentence(replace(support, reason="it rained", weight=0.0), 4.0, 0.0, 0.0, [0.0, 0.0])
+    assert told.endswith("the functional prior is used with weight 0.9.")
+    none = sentence(replace(support, reason="it rained", weight=0.0), 4.0, 0.0, 0.0)
     assert none.endswith("the prior stays uniform because it rained.")
-    unknown = sentence(replace(support, log_enrichment=np.nan, reason="it rained"), np.nan, 0.0, 0.0, [])
+    unknown = sentence(replace(support, log_enrichment=np.nan, reason="it rained", weight=0.0), np.nan, 0.0, 0.0)
     assert unknown == "The prior stays uniform because it rained."
 
 

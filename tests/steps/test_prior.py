@@ -19,9 +19,8 @@ from fineprior.foundation.tables import (
     SCORES,
     VERDICT,
 )
-from fineprior.genetics.ld import write_ld
-from fineprior.steps.finemap import finemap
-from fineprior.steps.prior import annotate_variants, assign_prior, fit_prior
+from fineprior.genetics.ld_store import LocusLd, write_ld
+from fineprior.steps.prior import annotate_variants, assign_prior, find_signals, fit_prior
 
 SETTINGS = PriorSettings(rounds=1)
 FINEMAP = FinemapSettings(ld="in_sample", max_effects=3)
@@ -51,7 +50,7 @@ def locus(number, effect, planted=False):
 
 
 def study(folder, batches=2, effect=1.5, loci=40, planted=""):
-    """Write the batches of a study, with their uniform fits; return the files that fit_prior reads."""
+    """Write the batches of a study, with their signals; return the files that fit_prior reads."""
     folder.mkdir()
     made = [locus(number, effect, planted == f"chr{1 + number % 4}") for number in range(loci)]
     files = {"variants": [], "scores": [], "annotations": [], "fits": [], "ld": []}
@@ -66,12 +65,8 @@ def study(folder, batches=2, effect=1.5, loci=40, planted=""):
         SCORES.write(frame[[*SCORES.names, "dnase.l2", "rna.l2"]], paths["scores"])
         ANNOTATIONS.write(frame[["locus", "variant_id", "peak"]], paths["annotations"])
         eye = np.eye(SIZE, dtype=np.float32)
-        write_ld(paths["ld"], [(one["locus"].iloc[0], eye, one["variant_id"].to_numpy(np.str_)) for one in mine])
-        uniform = str(folder / f"{batch}.uniform.tsv.gz")
-        assign_prior(prior="uniform", variants=paths["variants"], output=uniform)
-        outputs = {name: folder / f"{batch}.{name}.out.tsv" for name in ("output", "credible_sets", "status")}
-        finemap(variants=paths["variants"], ld=paths["ld"], prior=uniform, fits=paths["fits"], settings=FINEMAP,
-                **outputs)  # fmt: skip
+        write_ld(paths["ld"], [LocusLd(one["locus"].iloc[0], eye, one["variant_id"].to_numpy(np.str_)) for one in mine])
+        find_signals(variants=paths["variants"], ld=paths["ld"], output=paths["fits"], settings=FINEMAP)
     return files
 
 
@@ -150,16 +145,17 @@ def test_tracks_may_enter_one_by_one(fitted, tmp_path):
     assert rows.loc["dnase.l2", "log_enrichment"] > 0.5 > rows.loc["rna.l2", "log_enrichment"]
 
 
-def test_a_chromosome_never_informs_its_own_prior(fitted, tmp_path):
+def test_a_chromosome_never_informs_its_own_log_odds(fitted, tmp_path):
+    """All that is used on a chromosome was made without it, but for the study's one weight."""
     planted = fitted_prior(study(tmp_path / "study", planted="chr2"), tmp_path)
     for name, table in (("enrichment", ENRICHMENT), ("coefficients", COEFFICIENTS)):
-        before, after = (table.read(files[name]).drop(columns="held_out_gain", errors="ignore").set_index("left_out")
-                         for files in (fitted, planted))  # fmt: skip
+        before, after = (table.read(files[name]).drop(columns=["held_out_gain", "weight"], errors="ignore")
+                         .set_index("left_out") for files in (fitted, planted))  # fmt: skip
         pd.testing.assert_frame_equal(before.loc[["chr2"]], after.loc[["chr2"]])
         assert not before.loc[["chr1"]].equals(after.loc[["chr1"]])
     for prior in ("functional", "shuffled"):
         one, two = (assigned(files, prior, tmp_path / f"{prior}.{number}.tsv.gz", batch=1)
-                    for number, files in enumerate((fitted, planted)))  # fmt: skip
+                    .drop(columns=["weight", "prior"]) for number, files in enumerate((fitted, planted)))  # fmt: skip
         here = one["variant_id"].str.startswith("chr2:")
         pd.testing.assert_frame_equal(one[here], two[here])
         assert not one[~here].equals(two[~here])

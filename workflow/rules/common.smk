@@ -13,7 +13,7 @@ from fineprior.foundation.errors import InputError
 from fineprior.foundation.project import files_of_panel, is_generated, load_project
 from fineprior.foundation.panel_files import ld_files
 from fineprior.foundation.provenance import code_digest
-from fineprior.foundation.settings import as_params
+from fineprior.foundation.settings import FinemapSettings, as_params
 from fineprior.steps.check import check_formats
 from fineprior.steps.inputs import all_priors
 
@@ -112,6 +112,14 @@ def settings_of_harmonise(wildcards):
 def settings_of_finemap(wildcards):
     """Settings of finemap; a study's row says for its own LD whose it is."""
     return row_of(wildcards).finemap_settings(as_params(settings.finemap))
+
+
+def settings_of_signals(wildcards):
+    """SuSiE's defaults with what is known of the study's LD: the config's `finemap` has no say in the prior."""
+    known = FinemapSettings(
+        ld=settings.finemap.ld, panel_size=settings.finemap.panel_size
+    )
+    return row_of(wildcards).finemap_settings(as_params(known))
 
 
 def head_of_study(pattern):

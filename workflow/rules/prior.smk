@@ -20,6 +20,27 @@ rule annotate_variants:
         "../../scripts/annotate_variants.py"
 
 
+rule find_signals:
+    input:
+        variants="<results>/{study}/loci/{batch}.tsv.gz",
+        ld="<results>/{study}/ld/{batch}.npz",
+    output:
+        fits="<results>/{study}/signals/{batch}.npz",
+    log:
+        "<logs>/find_signals/{study}.{batch}.log",
+    conda:
+        "../../envs/finemap.yaml"
+    threads: 1
+    resources:
+        mem_mb=settings.ld.max_memory_mb,
+        runtime=120,
+    params:
+        settings=settings_of_signals,
+        code=code_digest("prior.find_signals"),
+    script:
+        "../../scripts/find_signals.py"
+
+
 rule fit_prior:
     input:
         **values_of_variants(
@@ -29,9 +50,7 @@ rule fit_prior:
         ),
         variants=expand("<results>/{{study}}/loci/{batch}.tsv.gz", batch=BATCHES),
         ld=expand("<results>/{{study}}/ld/{batch}.npz", batch=BATCHES),
-        fits=expand(
-            "<results>/{{study}}/finemap/uniform/{batch}.fits.npz", batch=BATCHES
-        ),
+        fits=expand("<results>/{{study}}/signals/{batch}.npz", batch=BATCHES),
     output:
         enrichment=report("<results>/{study}/prior/enrichment.tsv", category="Prior"),
         coefficients="<results>/{study}/prior/coefficients.tsv",
@@ -49,7 +68,7 @@ rule fit_prior:
         runtime=120,
     params:
         settings=as_params(settings.priors),
-        finemap=as_params(settings.finemap),
+        finemap=settings_of_signals,
         kinds=annotation_kinds(),
         seed=settings.seed,
         code=code_digest("prior.fit_prior"),

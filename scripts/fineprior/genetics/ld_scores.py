@@ -68,7 +68,7 @@ def ld_scores(
         squared -= (1 - squared) / (people - 2)
         distance = np.abs(position[start:stop, None] - position[None, left:right])
         squared[distance > window] = 0
-        varies = held.any(axis=0)
+        varies: NDArray[np.bool_] = np.any(held != 0, axis=0)
         squared[~varies[start - left : stop - left]] = 0
         squared[:, ~varies] = 0
         scores[start:stop] = squared @ annotations[left:right]

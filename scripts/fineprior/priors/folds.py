@@ -1,7 +1,8 @@
 """Leaving out chromosomes, twice: what is used on a chromosome has seen nothing of its GWAS.
 
-`fit_fold` is given the signals of some chromosomes and chooses everything from them: the ridge and the weight by
-leaving out parts of them in turn, then the coefficients. The prior of chromosome c is that of the fold of all others.
+`fit_fold` is given the signals of some chromosomes and chooses the ridge, by leaving out parts of them in turn, and the
+coefficients from them. The log odds of chromosome c are those of the fold of all others; one number only, the weight of
+the functional prior in the study, is chosen by all chromosomes together (`study_support`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -146,6 +147,30 @@ def cross_fit(
         with ThreadPoolExecutor(workers) as pool:
             return dict(zip(names, pool.map(fold, names), strict=True))
     return {name: fold(name) for name in names}
+
+
+def study_support(
+    chromosomes: Chromosomes,
+    log_odds: Mapping[str, Sequence[Floats]],
+    folds: Mapping[str, Fold],
+    settings: PriorSettings,
+    seed: int,
+) -> Support:
+    """What all chromosomes say together of log odds (those of each chromosome made without it), and the one weight.
+
+    One number is chosen by all of a study's loci together; with a weight of its own for each chromosome, chosen
+    without it, a study of few loci or chromosomes uses the prior on some by chance and not on others.
+    """
+    every = [block for here in chromosomes.values() for block in here]
+    flat = [odds for here in chromosomes for odds in log_odds[here]]
+    spreads = [
+        within_locus_sd(every, log_odds_of(every, folds[chrom].coefficients))
+        for chrom, here in chromosomes.items()
+        for _ in here
+    ]
+    sd = within_locus_sd(every, log_odds_of(every, folds[ALL_LOCI].coefficients))
+    count = sum(any(block.signals for block in here) for here in chromosomes.values())
+    return assess(every, flat, spreads, sd, settings, seed, count)
 
 
 def _best_ridge(

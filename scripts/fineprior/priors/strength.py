@@ -202,9 +202,8 @@ def top_decile_ratio(log_odds: Floats) -> float:
     return float(odds[-top:].mean() / odds[:-top].mean())
 
 
-def sentence(support: Support, ratio: float, gain: float, shuffled: float, weights: Sequence[float]) -> str:
-    """The verdict in words; `weights` are those of the chromosomes, each chosen without its own data."""
-    used = [weight for weight in weights if weight > 0]
+def sentence(support: Support, ratio: float, gain: float, shuffled: float) -> str:
+    """The verdict in words."""
     found = (
         f"One standard deviation of the score multiplies the prior odds by {_times(support.log_enrichment)} "
         f"(95% interval {_times(support.lower)}-{_times(support.upper)}; "
@@ -212,15 +211,14 @@ def sentence(support: Support, ratio: float, gain: float, shuffled: float, weigh
         f"{_times(np.log(ratio))}); "
     )
     told = np.isfinite([support.log_enrichment, ratio]).all()
-    if not used:
-        why = support.reason or "no chromosome could be shown, from the others alone, to gain"
-        return f"{found}the prior stays uniform because {why}." if told else f"The prior stays uniform because {why}."
-    everywhere = "" if len(used) == len(weights) else f" on {len(used)} of {len(weights)} chromosomes"
-    share = f"with weight {np.mean(used):.1f}{everywhere}"
+    if support.weight == 0:
+        told = np.isfinite([support.log_enrichment, ratio]).all()
+        start = found if told else "T"
+        return f"{start}{'t' if told else ''}he prior stays uniform because {support.reason}."
     verb = "gain" if gain > 0 else "lose"
     return (
         f"{found}held-out chromosomes {verb} {abs(gain):.1f} log10 units of likelihood (shuffled scores "
-        f"{shuffled:+.1f}); the functional prior is used {share}."
+        f"{shuffled:+.1f}); the functional prior is used with weight {support.weight:.1f}."
     )
 
 

@@ -1,4 +1,4 @@
-"""Steps to the priors: annotate_variants (a batch), fit_prior (a study), assign_prior (a batch under one prior)."""
+"""Steps to the priors: annotate_variants, find_signals, fit_prior (of a whole study), assign_prior."""
 
 import dataclasses
 import logging
@@ -8,22 +8,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fineprior.finemap.fits import FitFiles
+from fineprior.finemap.batch import fit_loci
+from fineprior.finemap.fits import FitFiles, save_fits
 from fineprior.foundation import tables
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import FinemapSettings, PriorSettings
 from fineprior.priors.blocks import Floats, Integers, locus_starts
-from fineprior.priors.controls import ld_scores, matching_bins, shuffle_within_bins
+from fineprior.priors.controls import matching_bins, shuffle_within_bins
 from fineprior.priors.features import Feature, feature_matrix
 from fineprior.priors.strength import capped_softmax, functional_prior
 from fineprior.steps.inputs import all_priors
 from fineprior.steps.prior_data import (
     Batch,
     feature_kinds,
+    fit_signals,
     frequencies,
     genome_order,
+    locus_ld_scores,
     read_batch,
-    read_locus_ld,
     read_variants,
 )
 from fineprior.steps.prior_fit import Study, fitted_rows, read_signals
@@ -73,6 +75,33 @@ def annotate_variants(
     tables.ANNOTATIONS.write(made, output)
 
 
+def find_signals(*, variants: str, ld: str, output: str, settings: FinemapSettings, workers: int = 1) -> None:
+    """Fit each locus of a batch under the uniform prior, for its signals.
+
+    These fits are the prior's own, with SuSiE's default settings whatever `finemap` of the config says: how results are
+    fine-mapped in the end has no say in what the scores are worth.
+
+    Parameters
+    ----------
+    variants, ld
+        LOCUS_VARIANTS and LD of the batch.
+    output
+        Fits (npz) to write.
+    settings
+        SuSiE's defaults, with whose LD it is.
+    workers
+        Processes; the result does not depend on it.
+    """
+    loci = dict(iter(tables.LOCUS_VARIANTS.read(variants).groupby("locus", sort=False)))
+    found = fit_loci(lambda name: fit_signals(ld, name, loci[name], None, settings), list(loci), workers)
+    fitted = {str(name): one for name, one in zip(loci, found, strict=True) if one.fit is not None}
+    save_fits(
+        output,
+        {name: one.fit for name, one in fitted.items() if one.fit is not None},
+        {name: one.variant_ids for name, one in fitted.items()},
+    )
+
+
 def fit_prior(
     *,
     variants: Sequence[str],
@@ -95,14 +124,14 @@ def fit_prior(
     Parameters
     ----------
     variants, fits, ld, scores, annotations
-        LOCUS_VARIANTS, fits under the uniform prior, LD, SCORES and ANNOTATIONS of all batches, in the same order;
+        LOCUS_VARIANTS, fits of find_signals, LD, SCORES and ANNOTATIONS of all batches, in the same order;
         None where the source needs none.
     kinds
         Name to kind of the annotations.
     enrichment, coefficients, verdict, steps
         ENRICHMENT, COEFFICIENTS, VERDICT and PRIOR_STEPS to write.
     settings, finemap
-        Settings of the prior; of SuSiE, for loci that are fitted again.
+        Settings of the prior; of SuSiE (those of find_signals), for loci that are fitted again.
     seed
         Of the bootstrap and of the shuffled scores that the prior is held against.
     workers
@@ -198,7 +227,7 @@ def _log_odds(frame: pd.DataFrame, model: str, path: str) -> tuple[Floats, Float
 
 def _shuffled_rows(frame: pd.DataFrame, log_odds: Floats, starts: Integers, ld: str, seed: int) -> Integers:
     scores = [
-        ld_scores(read_locus_ld(ld, str(locus), rows["variant_id"].tolist()))
+        locus_ld_scores(ld, str(locus), rows["variant_id"].tolist())
         for locus, rows in frame.groupby("locus", sort=False)
     ]
     bins = matching_bins(frequencies(frame), np.concatenate(scores) if scores else np.zeros(0), starts)

@@ -7,10 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from fineprior.finemap.locus import LocusFit, fit_locus
 from fineprior.foundation.errors import InputError
-from fineprior.foundation.settings import PriorSettings
+from fineprior.foundation.settings import FinemapSettings, PriorSettings
 from fineprior.foundation.tables import ANNOTATIONS, LOCUS_VARIANTS, SCORES
-from fineprior.genetics.ld import read_ld
+from fineprior.genetics.ld_store import read_ld, read_panel_size
+from fineprior.priors.controls import ld_scores
 from fineprior.priors.features import join_columns
 from fineprior.priors.strength import natural_order
 from fineprior.priors.supervised import base_rates, shifted_probabilities
@@ -90,13 +92,49 @@ def genome_order(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.iloc[np.argsort(rank.to_numpy(), kind="stable")].reset_index(drop=True)
 
 
-def read_locus_ld(path: str, locus: str, variant_ids: Sequence[str]) -> npt.NDArray[np.float32]:
-    """R (p, p) of these variants in their order."""
-    R, names = read_ld(path, locus)
-    rows = pd.Index(names).get_indexer(pd.Index(variant_ids))
-    if (rows < 0).any():
-        raise InputError(f"{path}: no LD of variant {variant_ids[int((rows < 0).argmax())]}")
-    return R if np.array_equal(rows, np.arange(len(R))) else R[np.ix_(rows, rows)]
+def read_locus_ld(
+    path: str, locus: str, variant_ids: Sequence[str]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """R (k, k) of the variants that have LD, in their order, and which of all (p,) they are.
+
+    Raises
+    ------
+    InputError
+        A variant has no LD, and the file does not say that it was left out.
+    """
+    found = read_ld(path, locus)
+    rows = pd.Index(found.variant_ids).get_indexer(pd.Index(variant_ids))
+    known = rows >= 0
+    lost = ~known & ~pd.Index(variant_ids).isin(list(found.left_out))
+    if lost.any():
+        raise InputError(f"{path}: no LD of variant {variant_ids[int(lost.argmax())]}")
+    rows = rows[known]
+    return found.r if np.array_equal(rows, np.arange(len(found.r))) else found.r[np.ix_(rows, rows)], known
+
+
+def locus_ld_scores(path: str, locus: str, variant_ids: Sequence[str]) -> npt.NDArray[np.float64]:
+    """LD score (p,) of each variant within its locus; NaN where it has no LD."""
+    R, known = read_locus_ld(path, locus, variant_ids)
+    scores = np.full(len(known), np.nan)
+    scores[known] = ld_scores(R)
+    return scores
+
+
+def fit_signals(
+    path: str, locus: str, rows: pd.DataFrame, prior: npt.NDArray[np.float64] | None, settings: FinemapSettings
+) -> LocusFit:
+    """Fit a locus from the LD that it has; without any, one effect on all its variants."""
+    R, known = read_locus_ld(path, locus, rows["variant_id"].tolist())
+    table = rows[known] if known.any() else rows
+    return fit_locus(
+        table["variant_id"].tolist(),
+        table["z"].to_numpy(),
+        R if known.any() else None,
+        table["n"].to_numpy(),
+        None if prior is None else prior[known] if known.any() else prior,
+        settings,
+        panel_size=read_panel_size(path),
+    )
 
 
 def frequencies(frame: pd.DataFrame) -> npt.NDArray[np.float64]:

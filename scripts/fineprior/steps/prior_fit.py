@@ -14,28 +14,23 @@ import pandas as pd
 
 from fineprior.finemap.batch import fit_loci
 from fineprior.finemap.fits import FitFiles
-from fineprior.finemap.locus import fit_locus
 from fineprior.finemap.susie import SusieFit
-from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import FinemapSettings, PriorSettings
-from fineprior.genetics.ld import read_panel_size
 from fineprior.priors.blocks import Block, Floats, Integers, locus_starts, merged
-from fineprior.priors.controls import ld_scores, matching_bins, shuffle_within_bins
+from fineprior.priors.controls import matching_bins, shuffle_within_bins
 from fineprior.priors.enrichment import bootstrap_errors, log_bayes_factors
 from fineprior.priors.features import Feature, feature_matrix, fixed_coefficients, nonnegative_flags
-from fineprior.priors.folds import Chromosomes, Fold, Model, cross_fit, log_odds_of
+from fineprior.priors.folds import Chromosomes, Fold, Model, cross_fit, log_odds_of, study_support
 from fineprior.priors.strength import (
     ALL_LOCI,
     Support,
     Verdict,
-    assess,
     functional_prior,
     held_out_likelihood,
     sentence,
     top_decile_ratio,
-    within_locus_sd,
 )
-from fineprior.steps.prior_data import frequencies, read_locus_ld
+from fineprior.steps.prior_data import fit_signals, frequencies, locus_ld_scores
 
 SHUFFLES = 10
 REPLICATES = 100
@@ -79,9 +74,7 @@ class Study:
     @cached_property
     def bins(self) -> Integers:
         """Bin of MAF and LD score of each variant."""
-        scores = [
-            ld_scores(read_locus_ld(self.ld[name], name, rows["variant_id"].tolist())) for name, rows in self.loci
-        ]
+        scores = [locus_ld_scores(self.ld[name], name, rows["variant_id"].tolist()) for name, rows in self.loci]
         return matching_bins(frequencies(self.frame), np.concatenate(scores) if scores else np.zeros(0), self.starts)
 
     @property
@@ -119,17 +112,20 @@ def read_signals(fits: FitFiles, loci: Mapping[str, Sequence[str]]) -> dict[str,
             found[locus] = np.zeros((0, len(variant_ids)), dtype=np.float32)
             continue
         fit, names = fits[locus]
-        rows = pd.Index(names).get_indexer(pd.Index(variant_ids))
-        if (rows < 0).any():
-            raise InputError(f"{fits.files[locus]}: variant {variant_ids[int((rows < 0).argmax())]} is not in the fit "
-                             f"of locus {locus}")  # fmt: skip
-        found[locus] = signals_of(fit)[:, rows]
+        found[locus] = placed_signals(fit, names, variant_ids)
     return found
 
 
-def signals_of(fit: SusieFit) -> npt.NDArray[np.float32]:
-    """Log Bayes factors (signals, p), without the prior, of the effects that have a credible set."""
-    return fit.lbf_variable[[one.effect - 1 for one in fit.sets.sets]].astype(np.float32)
+def placed_signals(fit: SusieFit, names: Sequence[str], variant_ids: Sequence[str]) -> npt.NDArray[np.float32]:
+    """Log Bayes factors (signals, p), without the prior, of the effects of a fit that have a credible set.
+
+    Of a variant that was not fitted (for want of LD) nothing is known: its log Bayes factor is 0.
+    """
+    own = fit.lbf_variable[[one.effect - 1 for one in fit.sets.sets]].astype(np.float32)
+    rows = pd.Index(names).get_indexer(pd.Index(variant_ids))
+    placed = np.zeros((len(own), len(rows)), dtype=np.float32)
+    placed[:, rows >= 0] = own[:, rows[rows >= 0]]
+    return placed
 
 
 @dataclass(frozen=True)
@@ -173,7 +169,7 @@ def fitted_rows(study: Study, name: str, columns: Mapping[str, str]) -> FittedRo
     return FittedRows(
         [_enrichment_row(name, left_out, fold, worth[-1]) for left_out, fold in folds.items()],
         _coefficient_rows(study, name, features, folds, blocks, model),
-        {"prior": name} | dataclasses.asdict(_verdict(study, blocks, folds, worth[-1])),
+        {"prior": name} | dataclasses.asdict(_verdict(study, blocks, worth[-1])),
         steps,
     )
 
@@ -211,11 +207,15 @@ def _is_annotation(feature: Feature, features: Sequence[Feature]) -> bool:
 
 @dataclass(frozen=True)
 class _Worth:
-    """What folds are worth on the chromosomes that they have not seen: log odds and gains (log10) by chromosome."""
+    """What folds are worth on the chromosomes that they have not seen: log odds and gains (log10) by chromosome.
+
+    `support` is what all chromosomes say together of log odds made without each of them; its weight is the study's.
+    """
 
     log_odds: dict[str, list[Floats]]
     gains: dict[str, float]
     unmixed: float
+    support: Support
 
     @classmethod
     def of(cls, study: Study, blocks: Chromosomes, folds: Mapping[str, Fold], missing: Floats) -> "_Worth":
@@ -224,11 +224,11 @@ class _Worth:
             known = [missing[start:end] for start, end in study.pieces[chrom]]
             found = log_odds_of(here, folds[chrom].coefficients)
             log_odds[chrom] = [odds + gap for odds, gap in zip(found, known, strict=True)]
-            gains[chrom] = _gain(
-                held_out_likelihood(here, log_odds[chrom], study.settings, folds[chrom].support.weight)
-            )
+        support = study_support(blocks, log_odds, folds, study.settings, study.seed)
+        for chrom, here in blocks.items():
+            gains[chrom] = _gain(held_out_likelihood(here, log_odds[chrom], study.settings, support.weight))
             unmixed += _gain(held_out_likelihood(here, log_odds[chrom], study.settings))
-        return cls(log_odds, gains, unmixed)
+        return cls(log_odds, gains, unmixed, support)
 
     @property
     def gain(self) -> float:
@@ -257,27 +257,19 @@ class _Refit:
             if len(study.signals[starts[int(first)]]) > 1
         ]
 
-        def again(task: tuple[str, Floats]) -> npt.NDArray[np.float32]:
+        def refitted(task: tuple[str, Floats]) -> npt.NDArray[np.float32]:
             name, coefficients = task
             table = rows[name]
             first = int(table.index[0])
             log_odds = self.X[first : first + len(table)].astype(float) @ coefficients
             prior = functional_prior(log_odds, np.zeros(1, dtype=np.int64), study.settings, fold.support.weight)
-            ids = table["variant_id"].tolist()
-            fit = fit_locus(
-                ids,
-                table["z"].to_numpy(),
-                read_locus_ld(study.ld[name], name, ids),
-                table["n"].to_numpy(),
-                prior,
-                study.finemap,
-                panel_size=read_panel_size(study.ld[name]),
-            ).fit
-            found = study.signals[name] if fit is None else signals_of(fit)
-            return found if len(found) else study.signals[name]
+            again = fit_signals(study.ld[name], name, table, prior, study.finemap)
+            if again.fit is None or not again.fit.sets.sets:
+                return study.signals[name]
+            return placed_signals(again.fit, again.variant_ids, table["variant_id"].tolist())
 
         signals = dict(study.signals)
-        found = fit_loci(again, wanted, study.workers)
+        found = fit_loci(refitted, wanted, study.workers)
         signals |= {name: values for (name, _), values in zip(wanted, found, strict=True)}
         return {
             chrom: [study.block(self.X, signals, start, end) for start, end in study.pieces[chrom]]
@@ -285,41 +277,28 @@ class _Refit:
         }
 
 
-def _verdict(study: Study, blocks: Chromosomes, folds: Mapping[str, Fold], worth: _Worth) -> Verdict:
+def _verdict(study: Study, blocks: Chromosomes, worth: _Worth) -> Verdict:
     """What all chromosomes, each left out in turn, say together."""
-    every = [block for here in blocks.values() for block in here]
+    support = worth.support
     log_odds = [odds for here in worth.log_odds.values() for odds in here]
-    spread = [
-        within_locus_sd(every, log_odds_of(every, folds[chrom].coefficients))
-        for chrom, here in blocks.items()
-        for _ in here
-    ]
-    sd = within_locus_sd(every, log_odds_of(every, folds[ALL_LOCI].coefficients))
-    chromosomes = sum(any(block.signals for block in here) for here in blocks.values())
-    support = assess(every, log_odds, spread, sd, study.settings, study.seed, chromosomes)
-    weights = [folds[chrom].support.weight for chrom in blocks]
-    used = any(weights)
-    if not used:  # say what stood in the way where it was decided
-        reasons = [folds[chrom].support.reason for chrom in blocks]
-        support = dataclasses.replace(support, reason=support.reason or next(filter(None, reasons), ""))
     ratio = top_decile_ratio(np.concatenate([*log_odds, np.zeros(0)]))
-    shuffled = _shuffled_gain(study, blocks, folds, worth) if used else 0.0
+    shuffled = _shuffled_gain(study, blocks, worth) if support.weight else 0.0
     return Verdict(
         log_enrichment=support.log_enrichment,
         lower=support.lower,
         upper=support.upper,
-        weight=_mean_weight(folds),
+        weight=support.weight,
         held_out_gain=worth.gain,
         unmixed_gain=worth.unmixed,
         shuffled_gain=shuffled,
         top_decile_ratio=ratio,
         loci=support.loci,
         signals=support.signals,
-        sentence=sentence(support, ratio, worth.gain, shuffled, weights),
+        sentence=sentence(support, ratio, worth.gain, shuffled),
     )
 
 
-def _shuffled_gain(study: Study, blocks: Chromosomes, folds: Mapping[str, Fold], worth: _Worth) -> float:
+def _shuffled_gain(study: Study, blocks: Chromosomes, worth: _Worth) -> float:
     flat = np.concatenate([odds for here in worth.log_odds.values() for odds in here])
     locus = study.frame["locus"]
     gains = []
@@ -328,7 +307,7 @@ def _shuffled_gain(study: Study, blocks: Chromosomes, folds: Mapping[str, Fold],
         gains.append(0.0)
         for chrom, here in blocks.items():
             odds = [moved[start:end] for start, end in study.pieces[chrom]]
-            gains[-1] += _gain(held_out_likelihood(here, odds, study.settings, folds[chrom].support.weight))
+            gains[-1] += _gain(held_out_likelihood(here, odds, study.settings, worth.support.weight))
     return float(np.mean(gains))
 
 
@@ -353,7 +332,7 @@ def _coefficient_rows(
 
 
 def _enrichment_row(name: str, left_out: str, fold: Fold, worth: _Worth) -> dict[str, Any]:
-    support: Support = fold.support
+    support: Support = worth.support if left_out == ALL_LOCI else fold.support
     return {
         "prior": name,
         "left_out": left_out,
@@ -364,7 +343,7 @@ def _enrichment_row(name: str, left_out: str, fold: Fold, worth: _Worth) -> dict
         "log_enrichment": support.log_enrichment,
         "lower": support.lower,
         "upper": support.upper,
-        "weight": support.weight,
+        "weight": worth.support.weight,
         "reason": support.reason or None,
         "held_out_gain": worth.gains.get(left_out, float("nan")),
     }
@@ -375,15 +354,11 @@ def _step_row(step: str, features: int, folds: Mapping[str, Fold], worth: _Worth
         "step": step,
         "features": features,
         "signals": folds[ALL_LOCI].support.signals,
-        "weight": _mean_weight(folds),
+        "weight": worth.support.weight,
         "held_out_gain": worth.gain,
         "unmixed_gain": worth.unmixed,
         "used": False,
     }
-
-
-def _mean_weight(folds: Mapping[str, Fold]) -> float:
-    return float(np.mean([fold.support.weight for name, fold in folds.items() if name != ALL_LOCI] or [0.0]))
 
 
 def _gain(held_out: Floats) -> float:
