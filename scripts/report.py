@@ -10,6 +10,7 @@ with log_to(snakemake.log[0], f"report {snakemake.wildcards.study}"):
         study=snakemake.wildcards.study,
         verdict=snakemake.input.verdict,
         enrichment=snakemake.input.enrichment,
+        steps=snakemake.input.steps,
         loci=snakemake.input.loci,
         qc=snakemake.input.qc,
         comparison=snakemake.input.comparison,

@@ -150,7 +150,7 @@ def test_a_backbone_of_the_hub_is_fetched_before_it_is_used(finished):
 @pytest.mark.parametrize(
     ("module", "expected"),
     [
-        ("finemap/susie.py", AFTER_FINEMAP),
+        ("finemap/susie.py", AFTER_FINEMAP | AFTER_PRIORS | batches("find_signals")),
         ("report/plots.py", {("report", "study=embedded"), ("all", "")}),
     ],
 )

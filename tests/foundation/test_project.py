@@ -119,6 +119,48 @@ def test_a_sheet_in_another_encoding_is_named(root):
         load_project(CONFIG, root)
 
 
+ANNOTATIONS = "name\tkind\tpath\tnote\npeaks\tbed\tpeaks.bed\tmine\nsad\tscore\tsad.*.h5\t\n"
+
+
+def annotated(root, text=ANNOTATIONS, **settings):
+    (root / "config/annotations.tsv").write_text(text)
+    for name in ("peaks.bed", "sad.1.h5"):
+        (root / name).write_text("")
+    return load_project(CONFIG | {"priors": {"annotations": "config/annotations.tsv"} | settings}, root)
+
+
+def test_annotations_and_controls(root):
+    project = annotated(root, controls=["sad"])
+    assert [(row.name, row.kind, row.path) for row in project.annotations] == [
+        ("peaks", "bed", "peaks.bed"), ("sad", "score", "sad.*.h5")]  # fmt: skip
+    assert load_project(CONFIG, root).annotations == []
+
+
+@pytest.mark.parametrize(
+    ("text", "settings", "message"),
+    [
+        (
+            ANNOTATIONS.replace("peaks.bed", "no.bed"),
+            {},
+            r"annotations.tsv, line 2 \(annotation 'peaks'\): file 'no.bed'",
+        ),
+        (ANNOTATIONS.replace("sad.*", "no.*"), {}, r"line 3 \(annotation 'sad'\): file 'no.\*.h5' does not exist"),
+        (ANNOTATIONS.replace("bed\t", "wig\t"), {}, r"line 2: kind = \"wig\" must be one of \['bed', 'tss', 'bigwig'"),
+        (ANNOTATIONS.replace("sad\t", "peaks\t"), {}, r"annotations.tsv, line 3: name 'peaks' stands twice"),
+        (ANNOTATIONS.replace("sad\t", "score\t"), {}, r"line 3 \(annotation 'score'\): the name is taken"),
+        (ANNOTATIONS, {"controls": ["tss"]}, r"priors.controls: 'tss' is no annotation; there are: peaks, sad"),
+        (ANNOTATIONS, {"source": "given"}, r"priors.given is missing; the source given needs a file"),
+        (ANNOTATIONS, {"source": "given", "given": "no.tsv"}, r"priors.given: file 'no.tsv' does not exist"),
+        (ANNOTATIONS, {"source": "supervised"}, r"priors.supervised is missing"),
+        (ANNOTATIONS, {"source": "guess"}, r"priors.source = \"guess\" must be one of"),
+        (ANNOTATIONS, {"controls": "peaks"}, r"priors.controls = \"peaks\" must be a list"),
+    ],
+)
+def test_bad_annotations(root, text, settings, message):
+    with pytest.raises(InputError, match=message):
+        annotated(root, text, **settings)
+
+
 HEADER = "study\thead\tsumstats\tpanel\tgenotypes\tphenotype\tld\tpanel_size\n"
 
 

@@ -138,13 +138,17 @@ def _comparison(names, variants, credible):
 def _study_wide(loci):
     chroms = [f"chr{i}" for i in range(1, 5)]
     enrichment = pd.DataFrame({
-        "left_out": [*chroms, "none"], "loci": loci, "log_enrichment": [0.8, 0.9, 0.75, 1.0, 0.87],
-        "standard_error": [0.2, 0.22, 0.19, np.nan, 0.17], "score_scale": 1.0, "score_mean": 0.1, "score_sd": 0.4,
+        "prior": "functional", "left_out": [*chroms, "none"], "loci": loci, "signals": loci + 1, "ridge": 10.0,
+        "rounds": 1, "log_enrichment": [0.8, 0.9, 0.75, 1.0, 0.87], "lower": [0.4, 0.5, 0.3, np.nan, 0.53],
+        "upper": [1.2, 1.3, 1.1, np.nan, 1.2], "weight": 0.95, "reason": None,
         "held_out_gain": [1.2, 0.7, -0.3, 0.9, np.nan],
     })  # fmt: skip
+    steps = pd.DataFrame([("marginal", 1, loci, 0.6, 1.8, 1.6, False), ("signals", 1, loci + 1, 0.95, 2.5, 2.2, True)],
+                         columns=t.PRIOR_STEPS.names)  # fmt: skip
     verdict = pd.DataFrame([{
-        "log_enrichment": 0.87, "lower": 0.53, "upper": 1.2, "weight": 0.95, "held_out_gain": 2.5,
-        "top_decile_ratio": 6.1, "loci": loci,
+        "prior": "functional", "log_enrichment": 0.87, "lower": 0.53, "upper": 1.2, "weight": 0.95,
+        "held_out_gain": 2.5, "unmixed_gain": 2.2, "shuffled_gain": -1.1, "top_decile_ratio": 6.1, "loci": loci,
+        "signals": loci + 1,
         "sentence": "The scores carry information: prior odds rise 2.4-fold per SD (95% interval 1.7 to 3.3).",
     }])  # fmt: skip
     qc = pd.DataFrame([
@@ -170,6 +174,7 @@ def _study_wide(loci):
             for p in PRIORS for a, b in pairwise(edges)]  # fmt: skip
     bins[2] = ("uniform", edges[2], edges[3], 0, *[np.nan] * 4)
     return {
+        "steps": _table(t.PRIOR_STEPS, steps),
         "enrichment": _table(t.ENRICHMENT, enrichment), "verdict": _table(t.VERDICT, verdict),
         "qc": _table(t.SUMSTATS_QC, qc), "head_metrics": _table(t.HEAD_METRICS, metrics),
         "baselines": _table(t.HEAD_BASELINES, baselines), "history": _table(t.HEAD_HISTORY, history),

@@ -10,7 +10,7 @@ from fineprior.steps.report import report
 
 SYNTHETIC = runpy.run_path(str(Path(__file__).parents[1] / "report" / "study_tables.py"))
 SINGLE = {
-    "verdict": t.VERDICT, "enrichment": t.ENRICHMENT, "loci": t.LOCI, "qc": t.SUMSTATS_QC,
+    "verdict": t.VERDICT, "enrichment": t.ENRICHMENT, "steps": t.PRIOR_STEPS, "loci": t.LOCI, "qc": t.SUMSTATS_QC,
     "comparison": t.COMPARISON, "head_metrics": t.HEAD_METRICS, "baselines": t.HEAD_BASELINES,
     "history": t.HEAD_HISTORY, "truth_comparison": t.TRUTH_COMPARISON, "calibration": t.CALIBRATION,
 }  # fmt: skip

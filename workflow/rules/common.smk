@@ -1,4 +1,5 @@
 # What all rules share: the project (config and sheets), code digests, and where a rule finds its files.
+import glob
 import re
 import sys
 from pathlib import Path
@@ -19,9 +20,9 @@ from fineprior.foundation.project import (
     load_project,
 )
 from fineprior.foundation.provenance import code_digest
-from fineprior.foundation.settings import as_params
+from fineprior.foundation.settings import FinemapSettings, as_params
 from fineprior.steps.check import check_formats
-from fineprior.steps.inputs import PRIORS
+from fineprior.steps.inputs import all_priors
 
 
 def shipped(path):
@@ -47,6 +48,7 @@ or_stop(check_formats, project)
 # Snakemake would only say that no rule makes the file; its targets can be seen nowhere else at this point.
 or_stop(project.check_targets, sys.argv[1:])
 BATCHES = [str(batch) for batch in range(settings.loci.batches)]
+PRIORS = all_priors(settings.priors.controls)
 
 
 wildcard_constraints:
@@ -119,6 +121,14 @@ def settings_of_finemap(wildcards):
     return row_of(wildcards).finemap_settings(as_params(settings.finemap))
 
 
+def settings_of_signals(wildcards):
+    """SuSiE's defaults with what is known of the study's LD: the config's `finemap` has no say in the prior."""
+    known = FinemapSettings(
+        ld=settings.finemap.ld, panel_size=settings.finemap.panel_size
+    )
+    return row_of(wildcards).finemap_settings(as_params(known))
+
+
 def head_of_study(pattern):
     """Input function: a file of the head that the study uses."""
 
@@ -147,19 +157,66 @@ def backbone_files(wildcards):
     ]
 
 
+def source_of_prior():
+    """The settings that say where the functional prior comes from, and no others."""
+    names = (
+        "source",
+        "given",
+        "given_column",
+        "given_as",
+        "supervised",
+        "training_rate",
+    )
+    return {name: getattr(settings.priors, name) for name in names}
+
+
+def annotation_kinds():
+    return {row.name: row.kind for row in project.annotations}
+
+
+def annotation_files(wildcards):
+    """Files that variants are annotated from; `*` in a path stands for several."""
+    source = settings.priors.source
+    own = {"given": settings.priors.given, "supervised": settings.priors.supervised}
+    patterns = [row.path for row in project.annotations] + [own.get(source, "")]
+    return sorted(
+        {
+            file
+            for pattern in filter(None, patterns)
+            for file in (glob.glob(pattern) or [pattern])
+        }
+    )
+
+
+def values_of_variants(per_batch):
+    """What priors are made of, batch by batch: the head's scores for enrichment, annotations where any are asked for."""
+    found = {}
+    if settings.priors.source == "enrichment":
+        found["scores"] = per_batch("<results>/{study}/scores/{batch}.tsv.gz")
+    if project.annotations or settings.priors.source != "enrichment":
+        found["annotations"] = per_batch("<results>/{study}/annotations/{batch}.tsv.gz")
+    return found
+
+
 def evidence_for_prior(wildcards):
     """The uniform prior depends on the list of variants only: not on scores, and not on `priors` in the config."""
     if wildcards.prior == "uniform":
         return {}
-    return {
-        "scores": "<results>/{study}/scores/{batch}.tsv.gz",
+    files = values_of_variants(str) | {
         "enrichment": "<results>/{study}/prior/enrichment.tsv",
-        "verdict": "<results>/{study}/prior/verdict.tsv",
+        "coefficients": "<results>/{study}/prior/coefficients.tsv",
     }
+    if wildcards.prior == "shuffled":
+        files["ld"] = "<results>/{study}/ld/{batch}.npz"
+    return files
 
 
 def settings_of_prior(wildcards):
     return {} if wildcards.prior == "uniform" else as_params(settings.priors)
+
+
+def kinds_of_prior(wildcards):
+    return {} if wildcards.prior == "uniform" else annotation_kinds()
 
 
 def under_each_prior(table, name):

@@ -49,6 +49,7 @@ rule report:
         qc="<results>/{study}/sumstats_qc.tsv",
         loci="<results>/{study}/loci.tsv",
         enrichment="<results>/{study}/prior/enrichment.tsv",
+        steps="<results>/{study}/prior/steps.tsv",
         verdict="<results>/{study}/prior/verdict.tsv",
         comparison="<results>/{study}/comparison.tsv",
         head_metrics=head_of_study("<results>/heads/{head}/metrics.tsv"),

@@ -21,7 +21,10 @@ FILES = {
     "locus_variants": "results/{study}/loci/{batch}.tsv.gz",
     "scores": "results/{study}/scores/{batch}.tsv.gz",
     "variant_scores": "results/{study}/scores.tsv.gz",
+    "annotations": "results/{study}/annotations/{batch}.tsv.gz",
     "enrichment": "results/{study}/prior/enrichment.tsv",
+    "coefficients": "results/{study}/prior/coefficients.tsv",
+    "prior_steps": "results/{study}/prior/steps.tsv",
     "verdict": "results/{study}/prior/verdict.tsv",
     "prior": "results/{study}/prior/{prior}/{batch}.tsv.gz",
     "finemap_variants": "results/{study}/{prior}/variants.tsv.gz",
@@ -41,7 +44,7 @@ INTRODUCTION = """# Outputs
 Tables are tab-separated with a header (`NA` = missing, TRUE/FALSE), gzipped where the name says so, and are read in R
 by `read.delim` as they are; the genome-wide one is parquet. Positions are 1-based, intervals 0-based half-open, and
 the effect allele is the alternative allele (`alt`) everywhere: z, beta, frequencies, LD and scores count it.
-`{prior}` is uniform, functional or shuffled. This page is made from the table definitions
+`{prior}` is uniform, functional, shuffled, or the name of a control. This page is made from the table definitions
 (`python -m fineprior.foundation.dictionary`).
 
 Further files, which are not tables:
@@ -89,7 +92,7 @@ one line before any job starts. Paths are relative to the folder that Snakemake 
 def config_page() -> str:
     """Return config/README.md."""
     lines = [CONFIG_INTRODUCTION]
-    for schema, title in (("studies", "studies.tsv"), ("tracks", "tracks.tsv")):
+    for schema, title in (("studies", "studies.tsv"), ("tracks", "tracks.tsv"), ("annotations", "annotations")):
         rules = _schema(schema)
         lines += [
             f"## `{title}`",

@@ -1,17 +1,18 @@
 """The user's project: config.yaml and its two sheets, checked before any job starts."""
 
 import csv
+import glob
 import io
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.panel_files import ld_files, panel_files
-from fineprior.foundation.settings import Settings, as_params, from_dict
+from fineprior.foundation.settings import PriorSettings, Settings, as_params, from_dict
 from fineprior.foundation.studies import Study, check_columns, study_of
 
 SCHEMAS = Path(__file__).resolve().parents[3] / "workflow" / "schemas"
@@ -20,6 +21,11 @@ HUB_BACKBONES, FETCHED = "resources/backbones", "fetched.json"
 """Where backbones of the hub are fetched to, and the record of a finished download in a backbone's folder."""
 RESERVED = ("heads", "regions", "pretrain", "store")
 """Folders of results/ that are not studies."""
+RESERVED_NAMES = (
+    *("uniform", "functional", "shuffled", "prior", "score", "given", "probability", "training_rate", "heritability"),
+    *("scores", "loci", "ld", "sequences", "embeddings", "finemap", "annotations"),
+)
+"""Names that no annotation may have: of other priors, columns and folders of a study."""
 _FILE_COLUMNS = ("sumstats", "chain", "phenotype", "covariates", "samples", "loci", "truth")
 _MOST_VALUES = 10_000
 _KINDS = {
@@ -39,12 +45,23 @@ class Track:
 
 
 @dataclass(frozen=True)
+class Annotation:
+    """One row of the sheet `priors.annotations`."""
+
+    name: str
+    kind: str
+    path: str
+    column: str = ""
+
+
+@dataclass(frozen=True)
 class Project:
     """Settings and sheets, cross-checked."""
 
     settings: Settings
     studies: dict[str, Study]
     tracks: list[Track]
+    annotations: list[Annotation] = field(default_factory=list)
 
     def study(self, name: str) -> Study:
         """Return the row of studies.tsv with this name.
@@ -139,6 +156,7 @@ def load_project(config: dict[str, Any], root: str | Path = ".") -> Project:
     _exists(root, settings.loci.exclude_bed, "config: loci.exclude_bed")
     _exists(root, settings.loci.blocks, "config: loci.blocks")
     _check_backbone(root, settings)
+    project.annotations.extend(_annotations(root, settings.priors))
     if settings.loci.max_width < 2 * settings.loci.flank:
         raise InputError(
             f"config: loci.max_width = {settings.loci.max_width} is less than a window of loci.flank = "
@@ -206,13 +224,41 @@ def hub_folder(name: str, revision: str) -> str:
     return f"{HUB_BACKBONES}/{name.replace('/', '--')}@{revision}"
 
 
+def _annotations(root: Path, settings: PriorSettings) -> list[Annotation]:
+    """The rows of `priors.annotations`, and whether the files of the source of the prior are there."""
+    sheet = settings.annotations
+    rows = _read_sheet(root, sheet, "annotations.schema.yaml", Annotation) if sheet else []
+    annotations = [Annotation(**row) for row in rows]
+    _unique([row.name for row in annotations], sheet, "name")
+    for line, row in enumerate(annotations, start=2):
+        where = f"{sheet}, line {line} (annotation '{row.name}')"
+        if row.name in RESERVED_NAMES:
+            raise InputError(f"{where}: the name is taken; not allowed: {', '.join(RESERVED_NAMES)}")
+        _exists(root, row.path, where)
+    known = [row.name for row in annotations]
+    for name in settings.controls:
+        if name not in known:
+            allowed = ", ".join(known) or "none, for priors.annotations names no sheet"
+            raise InputError(f"config: priors.controls: '{name}' is no annotation; there are: {allowed}")
+    if settings.source == "heritability":
+        raise InputError(
+            "config: priors.source: heritability is not available yet; use enrichment, supervised or given"
+        )
+    if settings.source in ("given", "supervised"):
+        path = getattr(settings, settings.source)
+        if not path:
+            raise InputError(f"config: priors.{settings.source} is missing; the source {settings.source} needs a file")
+        _exists(root, path, f"config: priors.{settings.source}")
+    return annotations
+
+
 def is_generated(path: str) -> bool:
     """Whether the workflow itself makes this file (the embedded study)."""
     return path.startswith(GENERATED)
 
 
 def _exists(root: Path, path: str, where: str) -> None:
-    if path and not is_generated(path) and not (root / path).is_file():
+    if path and not is_generated(path) and not any(Path(file).is_file() for file in glob.glob(str(root / path))):
         raise InputError(f"{where}: file '{path}' does not exist (looked in {root.resolve()})")
 
 

@@ -111,9 +111,20 @@ class ScoreSettings:
 
 @dataclass(frozen=True)
 class PriorSettings:
-    """How scores become prior causal probabilities."""
+    """Where the functional prior comes from, and how strong it may be."""
 
-    ridge: float = 1.0
+    source: str = "enrichment"
+    scores: str = "score"
+    annotations: str = ""
+    controls: list[str] = field(default_factory=list)
+    given: str = ""
+    given_column: str = ""
+    given_as: str = "prior"
+    supervised: str = ""
+    training_rate: float = 0.0
+    causal_per_locus: float = 1.8
+    rounds: int = 2
+    ridge: float = 0.0
     max_ratio: float = 100.0
     uniform_weight: float = 0.05
     effect_variance: float = 0.0
@@ -236,10 +247,10 @@ def from_dict(cls: type, values: dict[str, Any], where: str = "config") -> Any:
             built[name] = float(value)
         elif get_origin(kind) is dict and isinstance(value, dict):
             built[name] = {key: dict(inner) for key, inner in value.items()}
-        elif type(value) is kind:
+        elif type(value) is kind or (kind == list[str] and isinstance(value, list) and set(map(type, value)) <= {str}):
             built[name] = value
         else:
-            raise InputError(f"{where}.{name}: {value!r} is not of type {kind.__name__}")
+            raise InputError(f"{where}.{name}: {value!r} is not of type {getattr(kind, '__name__', kind)}")
     return cls(**built)
 
 

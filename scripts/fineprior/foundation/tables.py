@@ -162,31 +162,77 @@ VARIANT_SCORES = define(
     "magnitude of the track's `scores.magnitude`",
 )
 
+ANNOTATIONS = define(
+    "annotations",
+    "Annotations of the variants of a batch; only where the config asks for any.",
+    """
+    locus | text | name of the locus
+    variant_id | text | chrom:pos:ref:alt""",
+    open_ended="one for each annotation, by its name, as in its file (tss: distance in base pairs), NA where it has no "
+    "value; `given`, `probability` (at its training rate, `training_rate`) or `heritability`, the value of the source",
+)
+
 ENRICHMENT = define(
     "enrichment",
-    "Softmax enrichment of causal variants in the score, leaving out one chromosome at a time.",
+    "What each prior is worth, leaving out one chromosome at a time; all is chosen from signals of the others.",
     """
-    left_out | text | chromosome that the estimate is used for, and that it has not seen; none: all loci
-    loci | integer | loci that it was estimated on
-    log_enrichment | number | log ratio of prior odds for one standard deviation of the transformed score
-    standard_error | number | its standard error (curvature of the penalised log likelihood)
-    score_scale | number | ninth decile of the positive scores there; transformed score = score / (score + score_scale)
-    score_mean | number | mean of the transformed score over the variants that it was estimated on
-    score_sd | number | its standard deviation
-    held_out_gain | number | log10 likelihood gained over the uniform prior on the loci left out; NA for none""",
+    prior | text | functional, or the name of a control
+    left_out | text | chromosome that the row is used for, and whose GWAS it has not seen; none: all chromosomes
+    loci | integer | loci with signals that it rests on
+    signals | integer | signals in them
+    ridge | number | penalty, chosen by leaving out parts of these chromosomes
+    rounds | integer | times that loci were fitted again under the prior
+    log_enrichment | number | log ratio of prior odds for one standard deviation of the log odds, on parts left out
+    lower | number | lower end of its 95% bootstrap interval over loci
+    upper | number | upper end
+    weight | number | share of the functional part in the prior, chosen on parts left out: 0 means uniform
+    reason | text | why the weight is 0; NA when it is not
+    held_out_gain | number | log10 likelihood gained over uniform on the chromosome left out, as used; NA for none""",
+)
+
+COEFFICIENTS = define(
+    "coefficients",
+    "Coefficients of the log prior odds: sum over features of log_enrichment times (t - mean) / sd.",
+    """
+    prior | text | functional, or the name of a control
+    left_out | text | chromosome that the estimate is used for, and whose GWAS it has not seen; none: all loci
+    feature | text | score, track or annotation; prior: the log of the source's own value
+    kind | text | score: t = |v| / (|v| + scale); value: t = v; distance: t = 1 / (1 + v / 10 kb); log: t = log v
+    scale | number | ninth decile of the positive values of the study, for kind score
+    mean | number | mean of t over the study's variants
+    sd | number | its standard deviation; 0: does not vary, and is not used
+    log_enrichment | number | log ratio of prior odds for one standard deviation of t
+    standard_error | number | its standard error: bootstrap over loci for none, curvature of the likelihood else""",
+)
+
+PRIOR_STEPS = define(
+    "prior_steps",
+    "What each step of the enrichment bought, on chromosomes left out; all are judged by the uniform fits' signals.",
+    """
+    step | text | marginal (one signal a locus, from z), signals (SuSiE's), annotations (added), iterated (fitted again)
+    features | integer | scores and annotations in it
+    signals | integer | signals that it was estimated on
+    weight | number | mean over chromosomes of the share of the functional part
+    held_out_gain | number | log10 likelihood gained over uniform, as used
+    unmixed_gain | number | the same with weight 1 everywhere
+    used | flag | whether it is the functional prior""",
 )
 
 VERDICT = define(
     "verdict",
     "What the annotation is worth for this study.",
     """
-    log_enrichment | number | estimate on all loci
-    lower | number | lower end of its 95% interval
+    prior | text | functional, or the name of a control
+    log_enrichment | number | log ratio of prior odds for one SD of the log odds, on chromosomes left out
+    lower | number | lower end of its 95% bootstrap interval over loci
     upper | number | upper end
-    weight | number | share of the functional part in the prior: 0 means uniform
-    held_out_gain | number | sum over chromosomes of the log10 likelihood gained on loci left out
-    top_decile_ratio | number | mean prior of the top tenth of scores over that of the rest, before capping
-    loci | integer | loci used
+    weight | number | mean over chromosomes of the share of the functional part in the prior: 0 means uniform
+    held_out_gain | number | sum over chromosomes of the log10 likelihood gained when left out, with the prior as used
+    unmixed_gain | number | the same with weight 1 everywhere
+    shuffled_gain | number | as held_out_gain with the log odds shuffled within locus and bin of MAF and LD, mean of ten
+    top_decile_ratio | number | mean prior odds of the top tenth of variants over that of the rest, before capping
+    loci | integer | loci with signals
+    signals | integer | signals in them
     sentence | text | the verdict in words""",
 )
 
@@ -196,8 +242,10 @@ PRIOR = define(
     """
     locus | text | name of the locus
     variant_id | text | chrom:pos:ref:alt
-    score | number | score that was used (for the shuffled prior: after shuffling); NA when missing or uniform
-    log_odds | number | enrichment times standardised score; 0 when missing or uniform
+    score | number | first feature's value (for the shuffled prior: after shuffling); NA when missing or uniform
+    log_odds | number | log prior odds up to a constant of the locus; 0 when missing or uniform
+    softmax | number | probability from the log odds alone, capped
+    weight | number | share of that in the prior, the mixture `priors.uniform_weight` included
     prior | number | prior causal probability, given one causal variant in the locus""",
 )
 
@@ -274,7 +322,7 @@ COMPARISON = define(
     "What the prior changed, locus by locus: each prior beside uniform.",
     """
     locus | text | name of the locus
-    prior | text | functional or shuffled
+    prior | text | functional, shuffled, or the name of a control
     sets_uniform | integer | credible sets under the uniform prior
     sets | integer | credible sets under this prior
     mean_size_uniform | number | mean number of variants in a set, uniform; NA without sets

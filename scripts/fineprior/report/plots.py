@@ -120,7 +120,7 @@ def enrichment_figure(enrichment: pd.DataFrame) -> "Figure":
     Parameters
     ----------
     enrichment
-        Table ENRICHMENT; the row with `left_out` none (all loci) is drawn last.
+        Table ENRICHMENT of one prior; the row with `left_out` none (all loci) is drawn last.
     """
     total = (enrichment["left_out"] == "none").to_numpy()
     rows = pd.concat([enrichment[~total], enrichment[total]], ignore_index=True)
@@ -132,9 +132,10 @@ def enrichment_figure(enrichment: pd.DataFrame) -> "Figure":
         1, 2, sharey=True,
         gridspec_kw={"left": 0.13, "right": 0.98, "bottom": share, "top": 1 - share / 1.6, "wspace": 0.1},
     )  # fmt: skip
-    half = 1.96 * rows["standard_error"].to_numpy()
+    estimate = rows["log_enrichment"].to_numpy()
+    bars = np.clip([estimate - rows["lower"], rows["upper"] - estimate], 0, None)
     for mask, marker, size in ((~total, "o", 5), (total, "D", 6.5)):
-        left.errorbar(rows["log_enrichment"][mask], y[mask], xerr=half[mask], fmt=marker, color=BLUE,
+        left.errorbar(estimate[mask], y[mask], xerr=bars[:, mask], fmt=marker, color=BLUE,
                       markersize=size, elinewidth=1.4)  # fmt: skip
     left.axvline(0, color="#888888", linewidth=0.8, linestyle="--")
     left.set_xlabel("log enrichment per standard deviation of the score")
@@ -145,6 +146,33 @@ def enrichment_figure(enrichment: pd.DataFrame) -> "Figure":
     right.axvline(0, color="#888888", linewidth=0.8)
     right.set_xlabel("log10 likelihood gained on the loci left out")
     right.tick_params(axis="y", length=0)
+    return figure
+
+
+def prior_steps_figure(steps: pd.DataFrame, shuffled_gain: float) -> "Figure":
+    """Held-out gain of each step of the prior, as used and with weight 1, beside that of shuffled scores.
+
+    Parameters
+    ----------
+    steps
+        Table PRIOR_STEPS.
+    shuffled_gain
+        Column of VERDICT.
+    """
+    names = [*steps["step"], "shuffled"]
+    y = np.arange(len(names))
+    height = 1.1 + 0.34 * len(names)
+    figure = _figure(9.2, height)
+    axes = figure.subplots(gridspec_kw={"left": 0.13, "right": 0.98, "bottom": 0.5 / height, "top": 1 - 0.3 / height})
+    used = [*steps["used"], False]
+    colours = [BLUE if one else PALE_BLUE for one in used[:-1]] + [ORANGE]
+    axes.barh(y, [*steps["held_out_gain"], shuffled_gain], height=0.55, color=colours)
+    axes.plot(steps["unmixed_gain"], y[:-1], linestyle="", marker="D", markersize=5, color=GREY, label="with weight 1")
+    axes.axvline(0, color="#888888", linewidth=0.8)
+    axes.set_yticks(y, [f"{name} (used)" if one else name for name, one in zip(names, used, strict=True)])
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.set_xlabel("log10 likelihood gained on chromosomes left out")
+    axes.legend(loc="upper right")
     return figure
 
 

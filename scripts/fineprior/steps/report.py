@@ -18,6 +18,7 @@ def report(
     study: str,
     verdict: str,
     enrichment: str,
+    steps: str | None,
     loci: str,
     qc: str,
     comparison: str,
@@ -38,9 +39,9 @@ def report(
     ----------
     study
         Name of the study.
-    verdict, enrichment, loci, qc, comparison, head_metrics, baselines, history, truth_comparison, calibration
-        Paths of the tables VERDICT, ENRICHMENT, LOCI, SUMSTATS_QC, COMPARISON, HEAD_METRICS, HEAD_BASELINES,
-        HEAD_HISTORY, TRUTH_COMPARISON and CALIBRATION; None where a study has no such table.
+    verdict, enrichment, steps, loci, qc, comparison, head_metrics, baselines, history, truth_comparison, calibration
+        Paths of the tables VERDICT, ENRICHMENT, PRIOR_STEPS, LOCI, SUMSTATS_QC, COMPARISON, HEAD_METRICS,
+        HEAD_BASELINES, HEAD_HISTORY, TRUTH_COMPARISON and CALIBRATION; None where a study has no such table.
     variants, credible_sets, status
         For each prior the path of FINEMAP_VARIANTS, CREDIBLE_SETS and LOCI_STATUS; uniform and functional are shown
         locus by locus (the shuffled prior is in `comparison`).
@@ -56,6 +57,7 @@ def report(
         study=study,
         verdict=_read(tables.VERDICT, verdict),
         enrichment=_read(tables.ENRICHMENT, enrichment),
+        steps=_read(tables.PRIOR_STEPS, steps),
         loci=_read(tables.LOCI, loci),
         qc=_read(tables.SUMSTATS_QC, qc),
         comparison=_read(tables.COMPARISON, comparison),
