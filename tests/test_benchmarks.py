@@ -110,3 +110,13 @@ def test_a_stopped_run_goes_on_and_another_seed_is_new(module, tmp_path, monkeyp
     path.write_text("source\tlocus\ncoalescent\t0\n")
     with pytest.raises(SystemExit, match="its columns are not those"):
         benchmark.main()
+
+
+def test_fewest_products_for_a_variant_of_the_published_enformer(module):
+    """Two forward passes are 6,510 GFLOP; one transformer without what a variant leaves as it is, about a tenth."""
+    benchmark = module("enformer")
+    with benchmark.torch.device("meta"):
+        enformer = benchmark.Enformer.from_hparams(**benchmark.FULL | {"output_heads": {"human": 1}})
+    few, all_bins = (benchmark.least_gflop(enformer, 1536, bins) for bins in (4, 896))
+    assert 10.5 < 6510 / few < 11.5
+    assert 9.8 < 6510 / all_bins < 10.5
