@@ -167,3 +167,11 @@ def test_ld_is_beside_plink_and_memory_beside_what_is_allowed(module):
         "files_plink2_phased_n500_p2000": "0.5",
         "work_plink2_phased_n500_p2000": "1",
     }
+def test_fewest_products_for_a_variant_of_the_published_enformer(module):
+    """Two forward passes are 6,510 GFLOP; one transformer without what a variant leaves as it is, about a tenth."""
+    benchmark = module("enformer")
+    with benchmark.torch.device("meta"):
+        enformer = benchmark.Enformer.from_hparams(**benchmark.FULL | {"output_heads": {"human": 1}})
+    few, all_bins = (benchmark.least_gflop(enformer, 1536, bins) for bins in (4, 896))
+    assert 10.5 < 6510 / few < 11.5
+    assert 9.8 < 6510 / all_bins < 10.5

@@ -19,10 +19,6 @@ _BASES_AT_ONCE = {"cpu": 1 << 15, "cuda": 1 << 19}
 """In one pass; on a CPU 16 windows of 2 kb or one of 196 kb: larger batches are slower there (memory traffic)."""
 
 
-_GRADIENT_TOKENS = 4096
-"""Of windows whose gradients are computed together."""
-
-
 class Backbone(Protocol):
     """What the rest of the program knows of a sequence model; another model is another class with these members.
 
@@ -69,9 +65,6 @@ class Backbone(Protocol):
 
     def differences(self) -> DifferenceTransformer:
         """The trunk for differences between two alleles, in the backbone's precision."""
-
-    def gradients(self, tokens: Tensor, bins: slice, weights: Tensor) -> Tensor:
-        """Gradients (sums, tokens, width) by a window's tokens of weights (sums, bins, dim) times embedding, summed."""
 
     @property
     def track_weights(self) -> Tensor:
@@ -135,18 +128,6 @@ class EnformerBackbone:
         if self._differences is None:
             self._differences = DifferenceTransformer(self._transformer, self.precision)
         return self._differences
-
-    @torch.inference_mode(mode=False)
-    def gradients(self, tokens: Tensor, bins: slice, weights: Tensor) -> Tensor:
-        """Gradients (sums, tokens, width) by a window's tokens of weights (sums, bins, dim) times embedding, summed."""
-        with torch.enable_grad(), _products(self.precision):
-            variable = tokens.clone().requires_grad_()
-            embedding = self._transformer(variable[None], bins)[0]
-            found = [
-                torch.autograd.grad(embedding, variable, part, retain_graph=True, is_grads_batched=True)[0]
-                for part in torch.split(weights.clone(), max(1, _GRADIENT_TOKENS // len(tokens)))
-            ]
-        return torch.cat(found)
 
 
 @contextmanager
