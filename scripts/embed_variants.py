@@ -11,6 +11,7 @@ with log_to(snakemake.log[0], f"embed_variants {snakemake.wildcards.study} batch
         store=snakemake.resources.store,
         backbone=BackboneSettings(**snakemake.params.backbone),
         windows=WindowSettings(**snakemake.params.windows),
+        batch=int(snakemake.wildcards.batch),
         batch_size=snakemake.resources.batch_size,
         threads=snakemake.threads,
     )

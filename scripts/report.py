@@ -20,6 +20,7 @@ with log_to(snakemake.log[0], f"report {snakemake.wildcards.study}"):
         head_metrics=snakemake.input.head_metrics,
         baselines=snakemake.input.baselines,
         history=snakemake.input.history,
+        windows=snakemake.input.get("windows"),
         truth_comparison=snakemake.input.get("truth_comparison"),
         calibration=snakemake.input.get("calibration"),
         output=snakemake.output.page,

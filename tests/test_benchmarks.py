@@ -167,6 +167,8 @@ def test_ld_is_beside_plink_and_memory_beside_what_is_allowed(module):
         "files_plink2_phased_n500_p2000": "0.5",
         "work_plink2_phased_n500_p2000": "1",
     }
+
+
 def test_fewest_products_for_a_variant_of_the_published_enformer(module):
     """Two forward passes are 6,510 GFLOP; one transformer without what a variant leaves as it is, about a tenth."""
     benchmark = module("enformer")

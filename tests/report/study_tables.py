@@ -52,7 +52,8 @@ def without_optional(tables: StudyTables) -> StudyTables:
     return replace(
         tables, verdict=verdict, variants=variants, head_metrics=t.HEAD_METRICS.empty(),
         baselines=t.HEAD_BASELINES.empty(), history=t.HEAD_HISTORY.empty(),
-        truth_comparison=t.TRUTH_COMPARISON.empty(), calibration=t.CALIBRATION.empty(),
+        windows=t.WINDOW_COMPARISON.empty(), truth_comparison=t.TRUTH_COMPARISON.empty(),
+        calibration=t.CALIBRATION.empty(),
     )  # fmt: skip
 
 
@@ -164,6 +165,8 @@ def _study_wide(loci):
                               for model, drop, size in (("transfer", 0.01, 579), ("scratch", 0.3, 512_003),
                                                         ("kmer_ridge", 0.35, 6_243))],
                              columns=t.HEAD_BASELINES.names)  # fmt: skip
+    windows = pd.DataFrame([("chr1:5:A:G", 40, 1.0, 0.8), ("chr1:9:A:G", -64, 0.1, 0.1), ("chr1:12:A:G", 3, 0.0, 0.0)],
+                           columns=t.WINDOW_COMPARISON.names)  # fmt: skip
     epochs = np.arange(1, 13)
     history = pd.DataFrame({"epoch": epochs, "train_loss": 0.8 + 0.6 / epochs, "valid_loss": 0.85 + 0.55 / epochs,
                             "valid_pearson_r": 0.65 - 0.4 / epochs, "best": epochs == 9})  # fmt: skip
@@ -174,6 +177,7 @@ def _study_wide(loci):
             for p in PRIORS for a, b in pairwise(edges)]  # fmt: skip
     bins[2] = ("uniform", edges[2], edges[3], 0, *[np.nan] * 4)
     return {
+        "windows": _table(t.WINDOW_COMPARISON, windows),
         "steps": _table(t.PRIOR_STEPS, steps),
         "enrichment": _table(t.ENRICHMENT, enrichment), "verdict": _table(t.VERDICT, verdict),
         "qc": _table(t.SUMSTATS_QC, qc), "head_metrics": _table(t.HEAD_METRICS, metrics),

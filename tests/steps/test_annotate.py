@@ -4,11 +4,12 @@ import pytest
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import ScoreSettings, WindowSettings
-from fineprior.foundation.tables import LOCUS_VARIANTS, SCORES, VARIANT_SCORES
+from fineprior.foundation.tables import LOCUS_VARIANTS, SCORES, VARIANT_SCORES, WINDOW_COMPARISON
 from fineprior.model.backbone import load_backbone
 from fineprior.model.delta import AlleleEmbedder
 from fineprior.model.head import Head, write_head
-from fineprior.steps.annotate import embed_variants, extract_sequences, gather_scores, score_variants
+from fineprior.steps import annotate
+from fineprior.steps.annotate import compare_windows, embed_variants, extract_sequences, gather_scores, score_variants
 from toy_enformer import BIN_SIZE, CONTEXT, DIM, save_toy
 
 
@@ -44,7 +45,7 @@ def run(folder, settings, variants="variants.tsv.gz", out="", windows=WINDOWS):
     extract_sequences(variants=source, fasta=str(folder / "genome.fa"), output=names["sequences.npz"],
                       context_length=CONTEXT, windows=windows)  # fmt: skip
     embed_variants(sequences=names["sequences.npz"], output=names["embeddings.npz"], store=str(folder / f"{out}store"),
-                   backbone=settings, windows=windows, batch_size=4, threads=1)  # fmt: skip
+                   backbone=settings, windows=windows, batch=0, batch_size=4, threads=1)  # fmt: skip
     score_variants(variants=source, embeddings=names["embeddings.npz"], head=str(folder / "head"),
                    output=names["scores.tsv.gz"], settings=ScoreSettings())  # fmt: skip
     return names
@@ -95,6 +96,27 @@ def test_scores_of_a_study(study):
     assert table["common"].all()
     assert sorted(table["quantile"]) == [0.125, 0.375, 0.625, 0.875]
     assert {"pc1", "pc2", "liver.quantile"} <= set(table.columns)
+
+
+@pytest.mark.parametrize("count", [80, 3, 0])
+def test_windows_beside_centred_ones(study, monkeypatch, count):
+    """The scores are those of a run with either setting; the offset is that of the variant in its window."""
+    folder, variants, settings = study
+    monkeypatch.setattr(annotate, "_COMPARED", count)
+    windows = WindowSettings(max_offset=2 * BIN_SIZE)
+    scores = run(folder, settings, windows=windows)["scores.tsv.gz"]
+    compare_windows(variants=[str(folder / "variants.tsv.gz")], scores=[scores], fasta=str(folder / "genome.fa"),
+                    head=str(folder / "head"), output=str(folder / "windows.tsv"), backbone=settings, windows=windows,
+                    settings=ScoreSettings(), seed=1, threads=1)  # fmt: skip
+    table = WINDOW_COMPARISON.read(folder / "windows.tsv").set_index("variant_id")
+    assert len(table) == min(count, 4)
+    for column, path in (("shared", scores), ("centred", run(folder, settings, out="centred.")["scores.tsv.gz"])):
+        expected = SCORES.read(path).set_index("variant_id")["score"][table.index]
+        assert np.allclose(table[f"score_{column}"], expected, rtol=1e-4)
+    assert not count or not np.allclose(table["score_shared"], table["score_centred"], rtol=1e-2)
+    middle = variants.set_index("variant_id")["pos"][table.index] - 1 - table["offset"]
+    assert ((middle - CONTEXT // 2) % (4 * BIN_SIZE) == 0).all()
+    assert (table["offset"].abs() <= 2 * BIN_SIZE).all()
 
 
 def test_batch_without_loci(study):

@@ -56,7 +56,8 @@ def batch(tmp_path):
         arrays[f"{name}/R"] = loci[name][1]
         arrays[f"{name}/variant_id"] = part["variant_id"].to_numpy(dtype="U")
     prior = table[["locus", "variant_id"]].assign(score=np.nan, log_odds=0.0)
-    prior["prior"] = 1 / table.groupby("locus")["pos"].transform("size")
+    prior["prior"] = prior["softmax"] = 1 / table.groupby("locus")["pos"].transform("size")
+    prior["weight"] = 0.0
     tables.LOCUS_VARIANTS.write(table, tmp_path / "variants.tsv.gz")
     tables.PRIOR.write(prior, tmp_path / "prior.tsv.gz")
     np.savez(tmp_path / "ld.npz", **arrays)

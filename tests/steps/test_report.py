@@ -12,7 +12,8 @@ SYNTHETIC = runpy.run_path(str(Path(__file__).parents[1] / "report" / "study_tab
 SINGLE = {
     "verdict": t.VERDICT, "enrichment": t.ENRICHMENT, "steps": t.PRIOR_STEPS, "loci": t.LOCI, "qc": t.SUMSTATS_QC,
     "comparison": t.COMPARISON, "head_metrics": t.HEAD_METRICS, "baselines": t.HEAD_BASELINES,
-    "history": t.HEAD_HISTORY, "truth_comparison": t.TRUTH_COMPARISON, "calibration": t.CALIBRATION,
+    "history": t.HEAD_HISTORY, "windows": t.WINDOW_COMPARISON, "truth_comparison": t.TRUTH_COMPARISON,
+    "calibration": t.CALIBRATION,
 }  # fmt: skip
 BY_PRIOR = {"variants": t.FINEMAP_VARIANTS, "credible_sets": t.CREDIBLE_SETS, "status": t.LOCI_STATUS}
 
@@ -53,9 +54,10 @@ def test_sets_of_the_further_coverage_are_not_shown(paths, tmp_path):
 
 
 def test_optional_tables_may_be_absent(paths, tmp_path):
-    absent = dict.fromkeys(("baselines", "head_metrics", "history", "truth_comparison", "calibration"))
+    absent = dict.fromkeys(("baselines", "head_metrics", "history", "windows", "truth_comparison", "calibration"))
     output = tmp_path / "report.html"
     report(study="demo", **(paths | absent), output=str(output), settings=ReportSettings(max_locus_plots=0))
+    assert "Shared windows" not in output.read_text(encoding="utf-8")
     assert "Against the truth" not in output.read_text(encoding="utf-8")
 
 

@@ -235,6 +235,12 @@ def truth_tables(wildcards):
     }
 
 
+def compared_windows(wildcards):
+    """Only where variants share windows."""
+    shared = settings.windows.max_offset > 0
+    return {"windows": "<results>/{study}/window_comparison.tsv"} if shared else {}
+
+
 def final_results():
     return [
         f"<results>/{study}/{name}"

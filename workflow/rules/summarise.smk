@@ -43,6 +43,7 @@ rule compare_truth:
 rule report:
     input:
         unpack(truth_tables),
+        unpack(compared_windows),
         **under_each_prior("variants.tsv.gz", "variants"),
         **under_each_prior("credible_sets.tsv", "credible_sets"),
         **under_each_prior("loci_status.tsv", "status"),

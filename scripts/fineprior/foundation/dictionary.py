@@ -21,6 +21,7 @@ FILES = {
     "locus_variants": "results/{study}/loci/{batch}.tsv.gz",
     "scores": "results/{study}/scores/{batch}.tsv.gz",
     "variant_scores": "results/{study}/scores.tsv.gz",
+    "window_comparison": "results/{study}/window_comparison.tsv",
     "annotations": "results/{study}/annotations/{batch}.tsv.gz",
     "enrichment": "results/{study}/prior/enrichment.tsv",
     "coefficients": "results/{study}/prior/coefficients.tsv",

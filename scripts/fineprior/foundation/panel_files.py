@@ -37,11 +37,17 @@ def panel_files(path: str) -> list[str]:
     return found
 
 
-def chromosomes_of(path: str) -> list[str]:
-    """Names that `{chrom}` can have in the path of a panel, so that there is a file."""
+def chromosomes_of(path: str, suffixes: tuple[str, ...] = ()) -> list[str]:
+    """Names that `{chrom}` can have in a path, so that there is a file.
+
+    Parameters
+    ----------
+    suffixes
+        What may follow the path in the name of a file; when empty, what follows that of a panel.
+    """
     before, after = path.split(CHROM, 1)
     names = set()
-    for suffix in ("",) if after.endswith((*_VCF, *_FORMS)) else _FORMS:
+    for suffix in suffixes or (("",) if after.endswith((*_VCF, *_FORMS)) else _FORMS):
         pattern = glob.escape(before) + "*" + glob.escape(after.replace(CHROM, "\0")).replace("\0", "*") + suffix
         wanted = re.compile(
             re.escape(before) + r"(?P<chrom>[A-Za-z0-9]+)" + re.escape(after).replace(re.escape(CHROM), r"(?P=chrom)")

@@ -162,6 +162,16 @@ VARIANT_SCORES = define(
     "magnitude of the track's `scores.magnitude`",
 )
 
+WINDOW_COMPARISON = define(
+    "window_comparison",
+    "Scores in windows that variants share beside those in centred ones, of a sample; only with `windows.max_offset`.",
+    """
+    variant_id | text | chrom:pos:ref:alt
+    offset | integer | bases between the variant and the middle of the window that it shares; negative: left of it
+    score_shared | number | as in scores
+    score_centred | number | the same with the variant in the middle of its window""",
+)
+
 ANNOTATIONS = define(
     "annotations",
     "Annotations of the variants of a batch; only where the config asks for any.",

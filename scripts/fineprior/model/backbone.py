@@ -77,16 +77,16 @@ class EnformerBackbone:
     Parameters
     ----------
     device
-        `cpu`, `cuda`, `cuda:1`, ...; the first GPU, if there is one, when empty.
+        `cpu`, `cuda`, `cuda:1`, ...
     """
 
-    def __init__(self, enformer: Enformer, digest: str, settings: BackboneSettings, device: str = "") -> None:
+    def __init__(self, enformer: Enformer, digest: str, settings: BackboneSettings, device: str = "cpu") -> None:
         self.digest = digest
         self.dim = 2 * enformer.config.dim
         self.context_length = settings.context_length
         self.target_bins = settings.target_bins
         self.precision = settings.precision
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = torch.device(device)
         self._trunk = enformer.trunk.eval().requires_grad_(False).to(self.device)
         tracks = [head[0].weight for head in enformer.heads.values()]
         self.track_weights = torch.cat(tracks).detach() if tracks else torch.eye(self.dim)
@@ -143,12 +143,18 @@ def _products(precision: str) -> Iterator[None]:
         torch.set_float32_matmul_precision(products)
 
 
-def load_backbone(settings: BackboneSettings) -> Backbone:
-    """Load a frozen backbone (see `loading.load_enformer`).
+def device_for(job: int) -> str:
+    """The GPU of a job, where there are any: jobs that run side by side take turns through those that they see."""
+    count = torch.cuda.device_count()
+    return f"cuda:{job % count}" if count else "cpu"
+
+
+def load_backbone(settings: BackboneSettings, job: int = 0) -> Backbone:
+    """Load a frozen backbone (see `loading.load_enformer`) onto the GPU of a job (see `device_for`) or the CPU.
 
     Raises
     ------
     InputError
         Weights that are not there, cannot be read or do not fit the settings.
     """
-    return EnformerBackbone(*load_enformer(settings), settings)
+    return EnformerBackbone(*load_enformer(settings), settings, device_for(job))

@@ -1,8 +1,8 @@
 """Annotations and LD scores of all variants, one file for each chromosome, as PolyFun and LDSC have them.
 
-`.annot.parquet`, `.annot.gz`, `.l2.ldscore.parquet`, `.l2.ldscore.gz`: CHR SNP BP A1 A2 and a column for each annotation,
-read a part at a time. Rows are matched by position and both alleles, in either order; LDSC's own files, which have no
-alleles, by rsid.
+`.annot.parquet`, `.annot.gz`, `.l2.ldscore.parquet`, `.l2.ldscore.gz`: CHR SNP BP A1 A2 and a column for each
+annotation, read a part at a time. Rows are matched by position and both alleles, in either order; LDSC's own files,
+which have no alleles, by rsid.
 """
 
 import logging

@@ -21,6 +21,7 @@ from fineprior.report.plots import (
     locus_figure,
     prior_steps_figure,
     shortened,
+    windows_figure,
 )
 
 SHOWN_PRIORS = ("uniform", "functional")
@@ -50,6 +51,7 @@ class StudyTables:
     head_metrics: pd.DataFrame
     baselines: pd.DataFrame
     history: pd.DataFrame
+    windows: pd.DataFrame
     truth_comparison: pd.DataFrame
     calibration: pd.DataFrame
 
@@ -108,6 +110,7 @@ def render_page(tables: StudyTables, settings: ReportSettings) -> str:
         input=_input(tables),
         verdict=_verdict(tables),
         head=_head(tables),
+        windows=_windows(tables),
         changes=_changes(tables),
         truth=_truth(tables),
         loci=loci,
@@ -192,6 +195,24 @@ def _by_track(
     wide = wide[known + [name for name in wide.columns if name not in known]]
     wide.loc["mean over tracks"] = wide.mean()
     return wide.reset_index(), caption, {"track": "track"} | {n: labels.get(n, n) for n in wide.columns}
+
+
+def _windows(tables: StudyTables) -> dict[str, Any] | None:
+    """Scores in shared windows beside those in centred ones."""
+    if tables.windows.empty:
+        return None
+    shared, centred = (tables.windows[f"score_{name}"].to_numpy() for name in ("shared", "centred"))
+    larger = np.maximum(shared, centred)
+    change = np.abs(shared - centred) / np.where(larger > 0, larger, 1)
+    varied = min(np.ptp(shared), np.ptp(centred)) > 0
+    return {
+        "variants": len(shared),
+        "farthest": int(tables.windows["offset"].abs().max()),
+        "correlation": float(np.corrcoef(shared, centred)[0, 1]) if varied else float("nan"),
+        "median": float(np.median(change)),
+        "largest": float(change.max()),
+        "plot": data_uri(windows_figure, tables.windows),
+    }
 
 
 def _changes(tables: StudyTables) -> dict[str, Any]:

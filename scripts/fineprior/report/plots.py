@@ -203,6 +203,26 @@ def history_figure(history: pd.DataFrame) -> "Figure":
     return figure
 
 
+def windows_figure(windows: pd.DataFrame) -> "Figure":
+    """Scores in the windows that variants share against those in centred windows.
+
+    Parameters
+    ----------
+    windows
+        Table WINDOW_COMPARISON.
+    """
+    figure = _figure(9.2, 3.6)
+    axes = figure.subplots(gridspec_kw={"left": 0.3, "right": 0.7, "bottom": 0.14, "top": 0.97})
+    shared, centred = windows["score_shared"].to_numpy(), windows["score_centred"].to_numpy()
+    top = 1.05 * max(float(shared.max()), float(centred.max())) or 1.0
+    axes.plot([0, top], [0, top], color="#888888", linewidth=0.8, linestyle="--")
+    axes.scatter(centred, shared, s=22, c=BLUE, edgecolors=EDGE, linewidths=0.3)
+    axes.set(xlim=(-0.03 * top, top), ylim=(-0.03 * top, top), box_aspect=1)
+    axes.set_xlabel("score, window centred on the variant")
+    axes.set_ylabel("score, shared window")
+    return figure
+
+
 def calibration_figure(calibration: pd.DataFrame) -> "Figure":
     """Claimed against observed: a panel for each prior, bins of PIP with their 95% intervals.
 

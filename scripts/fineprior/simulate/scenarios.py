@@ -72,10 +72,8 @@ def causal_odds(scores: Floats, scenario: Scenario) -> Floats:
     odds = np.ones(len(scores))
     if len(known) == 0:
         return odds
-    if scenario.lowest:
-        chosen = sizes <= np.quantile(known, TOP_SHARE)
-    else:
-        chosen = sizes >= np.quantile(known, 1 - TOP_SHARE)
+    limit = np.quantile(known, TOP_SHARE if scenario.lowest else 1 - TOP_SHARE)
+    chosen = sizes <= limit if scenario.lowest else sizes >= limit
     odds[chosen] = scenario.enrichment
     return odds
 

@@ -1,9 +1,14 @@
 """From the variants of a batch of loci to their scores: read, compute, write."""
 
+import pandas as pd
+
 from fineprior.foundation.settings import BackboneSettings, ScoreSettings, WindowSettings
-from fineprior.foundation.tables import LOCUS_VARIANTS, SCORES, VARIANT_SCORES
+from fineprior.foundation.tables import LOCUS_VARIANTS, SCORES, VARIANT_SCORES, WINDOW_COMPARISON
 from fineprior.genetics.genome import Genome
 from fineprior.sequence.windows import locus_sequences, read_sequences, write_sequences
+
+_COMPARED = 80
+"""Variants of a study whose scores are computed again in windows centred on them."""
 
 
 def fetch_backbone(*, name: str, revision: str, folder: str, sha256: str) -> None:
@@ -26,16 +31,25 @@ def embed_variants(
     store: str,
     backbone: BackboneSettings,
     windows: WindowSettings,
+    batch: int,
     batch_size: int,
     threads: int,
 ) -> None:
-    """Embeddings of both alleles of each variant (npz), taken from the store or put there."""
+    """Embeddings of both alleles of each variant (npz), taken from the store or put there.
+
+    Parameters
+    ----------
+    batch
+        Number of the batch of loci, by which batches are spread over several GPUs.
+    batch_size
+        Windows in one forward pass; 0 chooses it.
+    """
     from fineprior.model.backbone import load_backbone
     from fineprior.model.embeddings import embed_alleles, view_shape, write_embeddings
     from fineprior.model.store import Store, store_identity
 
     found = read_sequences(sequences)
-    model = load_backbone(backbone)
+    model = load_backbone(backbone, batch)
     kept = Store(store, store_identity(model.digest, backbone, windows), view_shape(model, windows))
     write_embeddings(embed_alleles(found, model, windows, batch_size, threads, kept), output)
 
@@ -67,3 +81,33 @@ def gather_scores(
     statistics = [LOCUS_VARIANTS.read(path) for path in variants]
     training = read_regions(regions, context_length).query("split == 'train'")["chrom"]
     VARIANT_SCORES.write(gathered_scores(tables, statistics, set(training), settings), output)
+
+
+def compare_windows(
+    *,
+    variants: list[str],
+    scores: list[str],
+    fasta: str,
+    head: str,
+    output: str,
+    backbone: BackboneSettings,
+    windows: WindowSettings,
+    settings: ScoreSettings,
+    seed: int,
+    threads: int,
+) -> None:
+    """Scores in shared and in centred windows of a sample of a study's variants (table WINDOW_COMPARISON)."""
+    from fineprior.model.backbone import load_backbone
+    from fineprior.model.head import load_head
+    from fineprior.model.window_comparison import window_comparison
+
+    rows, shared = (
+        pd.concat([table.read(path) for path in paths], ignore_index=True)
+        for table, paths in ((LOCUS_VARIANTS, variants), (SCORES, scores))
+    )
+    model = load_backbone(backbone)
+    with Genome(fasta) as genome:
+        found = window_comparison(
+            rows, shared, genome, model, load_head(head), windows, settings, _COMPARED, seed, threads
+        )
+    WINDOW_COMPARISON.write(found, output)

@@ -28,6 +28,7 @@ def report(
     head_metrics: str | None,
     baselines: str | None,
     history: str | None,
+    windows: str | None,
     truth_comparison: str | None,
     calibration: str | None,
     output: str,
@@ -39,9 +40,11 @@ def report(
     ----------
     study
         Name of the study.
-    verdict, enrichment, steps, loci, qc, comparison, head_metrics, baselines, history, truth_comparison, calibration
+    verdict, enrichment, steps, loci, qc, comparison, head_metrics, baselines, history, windows, truth_comparison,
+    calibration
         Paths of the tables VERDICT, ENRICHMENT, PRIOR_STEPS, LOCI, SUMSTATS_QC, COMPARISON, HEAD_METRICS,
-        HEAD_BASELINES, HEAD_HISTORY, TRUTH_COMPARISON and CALIBRATION; None where a study has no such table.
+        HEAD_BASELINES, HEAD_HISTORY, WINDOW_COMPARISON, TRUTH_COMPARISON and CALIBRATION; None where a study
+        has no such table.
     variants, credible_sets, status
         For each prior the path of FINEMAP_VARIANTS, CREDIBLE_SETS and LOCI_STATUS; uniform and functional are shown
         locus by locus (the shuffled prior is in `comparison`).
@@ -67,6 +70,7 @@ def report(
         head_metrics=_read(tables.HEAD_METRICS, head_metrics),
         baselines=_read(tables.HEAD_BASELINES, baselines),
         history=_read(tables.HEAD_HISTORY, history),
+        windows=_read(tables.WINDOW_COMPARISON, windows),
         truth_comparison=_read(tables.TRUTH_COMPARISON, truth_comparison),
         calibration=_read(tables.CALIBRATION, calibration),
     )
