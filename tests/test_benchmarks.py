@@ -167,3 +167,15 @@ def test_ld_is_beside_plink_and_memory_beside_what_is_allowed(module):
         "files_plink2_phased_n500_p2000": "0.5",
         "work_plink2_phased_n500_p2000": "1",
     }
+
+
+def test_association_is_beside_plink_beyond_the_digits_that_are_written(module):
+    benchmark = module("association")
+    theirs = pd.DataFrame({"BETA": [0.123457, -2.5, 1.0, float("nan")], "SE": [0.1, 0.2, 0.1, 0.1]})
+    ours = pd.DataFrame({"beta": [0.1234568, -2.5, 9.0, 0.0], "standard_error": [0.1, 0.2, 0.5, 0.1],
+                         "status": ["ok", "ok", "collinear", "ok"], "n": [10, 9, 10, 10]})  # fmt: skip
+    assert benchmark.differences(ours, theirs, linear=True, people=10) == (2, 0.0, 0.0)
+    assert benchmark.differences(ours, theirs, linear=False, people=10)[0] == 1, "all people, for a disease"
+    ours.loc[1, "beta"] = -2.5025
+    _, effect, se = benchmark.differences(ours, theirs, linear=True, people=10)
+    assert (effect, se) == (pytest.approx(1e-3, rel=0.01), 0.0)
