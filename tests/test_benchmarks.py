@@ -177,3 +177,15 @@ def test_fewest_products_for_a_variant_of_the_published_enformer(module):
     few, all_bins = (benchmark.least_gflop(enformer, 1536, bins) for bins in (4, 896))
     assert 10.5 < 6510 / few < 11.5
     assert 9.8 < 6510 / all_bins < 10.5
+
+
+def test_association_is_beside_plink_beyond_the_digits_that_are_written(module):
+    benchmark = module("association")
+    theirs = pd.DataFrame({"BETA": [0.123457, -2.5, 1.0, float("nan")], "SE": [0.1, 0.2, 0.1, 0.1]})
+    ours = pd.DataFrame({"beta": [0.1234568, -2.5, 9.0, 0.0], "standard_error": [0.1, 0.2, 0.5, 0.1],
+                         "status": ["ok", "ok", "collinear", "ok"], "n": [10, 9, 10, 10]})  # fmt: skip
+    assert benchmark.differences(ours, theirs, linear=True, people=10) == (2, 0.0, 0.0)
+    assert benchmark.differences(ours, theirs, linear=False, people=10)[0] == 1, "all people, for a disease"
+    ours.loc[1, "beta"] = -2.5025
+    _, effect, se = benchmark.differences(ours, theirs, linear=True, people=10)
+    assert (effect, se) == (pytest.approx(1e-3, rel=0.01), 0.0)

@@ -4,7 +4,7 @@ from fineprior.foundation.errors import InputError
 from fineprior.foundation.panel_files import chromosomes_of, ld_files, panel_files
 
 FILES = (
-    "a.bed", "a.bim", "a.fam", "b.pgen", "b.pvar.zst", "b.psam", "c.vcf.gz", "both.bed", "both.pgen",
+    "a.bed", "a.bim", "a.fam", "b.pgen", "b.pvar.zst", "b.psam", "c.vcf.gz", "d.vcf.bgz", "both.bed", "both.pgen",
     "cut.bed", "cut.bim", "k_chr10.bed", "k_chr10.bim", "k_chr10.fam", "k_chr2.pgen", "k_chr2.pvar", "k_chr2.psam",
     "k_chrX.bed", "k_chrX.bim", "k_chrX.fam", "k_chr2_old.bed", "chr1/v_1.vcf.gz", "chr2/v_2.vcf.gz", "chr3/v_4.vcf.gz",
     "ukb/chr1_1_3000001.npz", "ukb/chr1_1_3000001.gz", "ukb/readme.txt",
@@ -34,6 +34,7 @@ def names(paths, folder):
         ("a", ["a.bed", "a.bim", "a.fam"]),
         ("b", ["b.pgen", "b.pvar.zst", "b.psam"]),
         ("c.vcf.gz", ["c.vcf.gz"]),
+        ("d.vcf.bgz", ["d.vcf.bgz"]),
         ("k_chr{chrom}", ["k_chr2.pgen", "k_chr2.pvar", "k_chr2.psam", *(f"k_chr{c}{s}" for c in ("10", "X")
                                                                        for s in (".bed", ".bim", ".fam"))]),
         ("chr{chrom}/v_{chrom}.vcf.gz", ["chr1/v_1.vcf.gz", "chr2/v_2.vcf.gz"]),

@@ -147,3 +147,13 @@ def test_plink2_gives_the_same(study, tmp_path, name, with_covariates):
         unit = np.abs(own) if linear or theirs == "SE" else np.maximum(ours.loc[rows, "standard_error"], np.abs(own))
         beyond = np.maximum(np.abs(given - own) - rounding, 0) / unit
         assert beyond.max() < (1e-6 if linear else 2e-5), column
+
+
+def test_chromosomes_have_the_names_that_mean_the_same_outside_of_plink(tmp_path):
+    bim = pd.DataFrame({"chrom": ["chr1", "23", "24", "25", "26"], "pos": 5, "a1": "A", "a2": "G", "snp_id": "."})
+    dosages = np.array([[0, 1, 2, 0, 1, 2]] * 5, np.int8).T
+    write_panel(tmp_path / "g", bim, [dosages])
+    panel = PlinkPanel(tmp_path / "g")
+    (tmp_path / "t.txt").write_text("IID t\n" + "".join(f"{name} {int(name) ** 2}\n" for name in panel.people))
+    found = associate(panel, read_cohort(panel.people, tmp_path / "t.txt"))
+    assert found["chromosome"].tolist() == ["1", "X", "Y", "X", "MT"]

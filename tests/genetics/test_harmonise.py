@@ -276,17 +276,19 @@ def test_multi_allelic_sites_and_what_the_panel_lacks(tiny, row, expected):
 
 @pytest.mark.parametrize(
     ("row", "expected"),
-    [  # FASTA: GT at 3 (both G and GT agree), TT at 13 (both agree), T ACA at 14
+    [  # FASTA: GT at 3 (both G and GT agree), TT at 13 (both agree), T ACA at 14; GT and T are at 0.15
         ((3, "GT", "G", 2.0, 0.1), ["1:3:G:GT", 2.0, "kept"]),
-        ((3, "G", "GT", 2.0, 0.1), ["1:3:G:GT", -2.0, "swapped"]),
-        ((13, "TT", "T", 2.0, 0.1), ["1:13:TT:T", -2.0, "swapped"]),
+        ((3, "G", "GT", 2.0, 0.9), ["1:3:G:GT", -2.0, "swapped"]),
+        ((3, "G", "GT", 2.0, np.nan), ["1:3:G:GT", -2.0, "swapped"]),
+        ((3, "G", "GT", 2.0, 0.1), "indel_ambiguous"),
+        ((13, "TT", "T", 2.0, 0.9), ["1:13:TT:T", -2.0, "swapped"]),
         ((13, "T", "TT", 2.0, 0.1), ["1:13:TT:T", 2.0, "kept"]),
         ((12, "A", "AT", 2.0, 0.1), ["1:13:TT:T", 2.0, "kept"]),
-        ((12, "ATT", "AT", 2.0, 0.1), ["1:13:TT:T", -2.0, "swapped"]),
+        ((12, "ATT", "AT", 2.0, 0.9), ["1:13:TT:T", -2.0, "swapped"]),
         ((14, "T", "TACA", 2.0, 0.1), ["1:14:TACA:T", 2.0, "kept"]),
         ((14, "A", "TGTA", 2.0, 0.1), "reference_mismatch"),
-        ((7, "T", "TT", 2.0, 0.1), ["1:3:G:GT", -2.0, "swapped"]),
-        ((5, "TTT", "TTTT", 2.0, 0.1), ["1:3:G:GT", -2.0, "swapped"]),
+        ((7, "T", "TT", 2.0, 0.9), ["1:3:G:GT", -2.0, "swapped"]),
+        ((5, "TTT", "TTTT", 2.0, 0.9), ["1:3:G:GT", -2.0, "swapped"]),
         ((8, "A", "AA", 2.0, 0.1), "absent_from_panel"),
     ],
 )
@@ -371,6 +373,19 @@ def test_exchanged_allele_columns_are_noticed(world):
     assert len(run(world, few).sumstats) == module._ENOUGH_ROWS - 1
     assert len(run(world, frame.assign(eaf=np.nan)).sumstats) > 0
     assert len(run(world, frame.assign(eaf=0.5)).sumstats) > 0
+
+
+def test_frequencies_that_agree_poorly_are_told_and_negative_ones_refused(world, caplog):
+    eaf = np.random.default_rng(1).permutation(world.gwas["eaf"])
+    run(world, world.gwas)
+    assert "agrees poorly" not in caplog.text
+    plain = of_kind(world, "plain")
+    run(world, world.gwas.assign(eaf=eaf)[plain])
+    assert "agrees poorly with the panel's frequencies" in caplog.text
+    several = [world.gwas[plain].assign(n=5000.0 + i) for i in range(8)]  # enough rows for a weak correlation
+    mixed = pd.concat(several).assign(eaf=lambda t: np.where(np.arange(len(t)) % 8 < 5, 1 - t["eaf"], t["eaf"]))
+    with pytest.raises(InputError, match=r"correlation -0\.[1-4]\d over"):
+        run(world, mixed)
 
 
 def test_a_lost_hit_is_told_loudly(world, caplog):

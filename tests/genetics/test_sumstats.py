@@ -121,6 +121,7 @@ def test_without_standard_error_z_comes_from_p_and_the_sign_of_beta(tmp_path):
     assert frame["se"].iloc[0] == pytest.approx(-0.2 / norm.ppf(0.025))
     assert frame["z"].iloc[1] == 0
     assert np.isnan(frame["z"].iloc[2])  # p underflowed and there is nothing to take it from
+    assert frame["neg_log10_p"].iloc[2] == np.inf, "so that the lost hit is told"
 
 
 @pytest.mark.parametrize("p", ["0", "0.0", "0e-9", "0.00E+00"])

@@ -9,7 +9,7 @@ from fineprior.foundation.errors import InputError
 
 CHROM = "{chrom}"
 """Stands in a path for the name of a chromosome: one panel for each."""
-_VCF = (".vcf.gz", ".vcf", ".bcf")
+_VCF = (".vcf.gz", ".vcf.bgz", ".vcf", ".bcf")
 _FORMS = {
     ".bed": ((".bim",), (".fam",)),
     ".pgen": ((".pvar", ".pvar.zst"), (".psam",)),
@@ -22,7 +22,7 @@ def panel_files(path: str) -> list[str]:
     Parameters
     ----------
     path
-        Prefix of .bed, .bim, .fam, or of .pgen, .pvar[.zst], .psam; or a .vcf.gz, .vcf or .bcf file.
+        Prefix of .bed, .bim, .fam, or of .pgen, .pvar[.zst], .psam; or a .vcf.gz, .vcf.bgz, .vcf or .bcf file.
 
     Raises
     ------

@@ -20,7 +20,7 @@ ASSOCIATION = define(
     "association",
     "Association of each variant of a study's own genotypes with its trait, as GWAS-SSF.",
     """
-    chromosome | text | chromosome, as the genotypes name it
+    chromosome | text | chromosome without `chr`; 23, 24, 25 (as in PLINK) and 26 of the genotypes are X, Y, X and MT
     base_pair_location | integer | position, 1-based
     effect_allele | text | counted allele (A1 of the genotypes)
     other_allele | text | the other allele

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import betaln, expit, hyp2f1, log_ndtr, stdtr
 
 from fineprior.foundation.tables import ASSOCIATION
+from fineprior.genetics.genome import plain_name
 from fineprior.genetics.phenotypes import Cohort
 
 OK, MONOMORPHIC, COLLINEAR, TOO_FEW, NOT_CONVERGED = "ok", "monomorphic", "collinear", "too_few", "not_converged"
@@ -57,8 +58,10 @@ def associate(panel: Any, cohort: Cohort) -> pd.DataFrame:
     found = pd.concat(parts, ignore_index=True)
     counts = ", ".join(f"{count:,} {status}" for status, count in found["status"].value_counts().items())
     logger.info("%s: %d variants: %s", cohort.name, len(found), counts)
+    # 25 would be MT in GWAS-SSF, where in genotypes it is the pseudo-autosomal region of X
+    names = {name: plain_name(name, plink=True) for name in known["chrom"].unique()}
     return found.assign(
-        chromosome=known["chrom"], base_pair_location=known["pos"], effect_allele=known["a1"],
+        chromosome=known["chrom"].map(names), base_pair_location=known["pos"], effect_allele=known["a1"],
         other_allele=known["a2"], rsid=known["snp_id"],
     )[ASSOCIATION.names]  # fmt: skip
 

@@ -31,7 +31,8 @@ PALINDROMIC_POLICIES = ("frequency", "drop", "trust", "keep")
 
 _ENOUGH_ROWS = 20
 """Rows from which a file as a whole is judged: fewer could look wrong by chance."""
-_CLEARLY_NEGATIVE = -0.5
+_AT_LEAST, _ERRORS = 0.5, 4.0
+"""Correlation of frequencies below which a file is warned of, and standard errors below 0 at which it is refused."""
 _CLEARLY_CLOSER = 0.1
 """Difference of frequencies from which one of two variants is the one meant."""
 _ROUNDING = 1e-9
@@ -106,6 +107,7 @@ def harmonise(
     _match(standing, genome, panel)
     _add_frequencies(standing, panel, source)
     _check_frequencies(standing, source)
+    _leave_out_other_twins(standing)
     maf = np.minimum(standing["panel_af"], 1 - standing["panel_af"])
     standing.drop(maf < settings.min_maf - _ROUNDING, outcomes.LOW_MAF)
     _settle_palindromic(standing, settings)
@@ -227,11 +229,27 @@ def _check_frequencies(standing: Standing, source: str) -> None:
         return
     r = np.corrcoef(eaf, panel_af)[0, 1]
     logger.info("%s: correlation of allele frequencies with the panel's over %d rows: %.3f", source, len(eaf), r)
-    if r < _CLEARLY_NEGATIVE:
+    if r < -min(_AT_LEAST, _ERRORS / np.sqrt(len(eaf))):
         raise InputError(
             f"{source}: effect_allele_frequency runs against the panel's frequencies (correlation {r:.2f} over "
             f"{len(eaf):,} variants); are effect_allele and other_allele exchanged?"
         )
+    if r < _AT_LEAST:
+        logger.warning(
+            "%s: effect_allele_frequency agrees poorly with the panel's frequencies (correlation %.2f over %d "
+            "variants); is it that of the minor allele, or is the panel of other people?", source, r, len(eaf),
+        )  # fmt: skip
+
+
+def _leave_out_other_twins(standing: Standing) -> None:
+    """Leave out insertions and deletions in a repeat of which the panel has the other one: frequencies are exchanged.
+
+    G>GT and GT>G at one place have the same letters; matched to one another, z and LD would be of two variants.
+    """
+    eaf, panel_af = standing.number("eaf"), standing["panel_af"]
+    eaf = np.where(standing["turned"], 1 - eaf, eaf)
+    other = np.abs(eaf - panel_af) - np.abs(eaf - (1 - panel_af)) >= _CLEARLY_CLOSER
+    standing.drop(standing["unsettled"] & standing["known_af"] & other, outcomes.INDEL_AMBIGUOUS)
 
 
 def _settle_palindromic(standing: Standing, settings: HarmoniseSettings) -> None:

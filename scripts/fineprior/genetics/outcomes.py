@@ -45,8 +45,8 @@ LOW_MAF = "low_maf"
 PALINDROMIC_AMBIGUOUS = "palindromic_ambiguous"
 DUPLICATE = "duplicate"
 REASONS = {
-    MISSING_VALUE: "chromosome, position, an allele, the effect with its standard error or p-value, or the sample "
-    "size is missing or not a number",
+    MISSING_VALUE: "chromosome, position, an allele, the effect with its standard error or p-value (not 0), or the "
+    "sample size is missing or not a number",
     BAD_VALUE: "a number is out of its range: a standard error or sample size not above 0, a p-value or frequency "
     "outside of 0 to 1, an infinite effect",
     BAD_ALLELES: "an allele is not written in A, C, G, T, or both are the same",
@@ -60,8 +60,8 @@ REASONS = {
     POSITION_OUTSIDE: "the position is not a whole number within the chromosome",
     REFERENCE_MISMATCH: "neither allele is the FASTA's, on either strand",
     ABSENT_FROM_PANEL: "the panel has no variant with this position and these alleles",
-    INDEL_AMBIGUOUS: "the panel has the insertion and the deletion that these alleles can be, and the frequencies do "
-    "not tell which it is",
+    INDEL_AMBIGUOUS: "these alleles can be an insertion or a deletion; the panel has both and the frequencies do not "
+    "tell which it is, or they say that the panel has the other one",
     PANEL_DUPLICATE: "the panel has several variants with this position and these alleles",
     MONOMORPHIC_IN_PANEL: "everybody in the panel has the same genotype",
     LOW_MAF: "the minor allele frequency in the panel is below harmonise.min_maf",

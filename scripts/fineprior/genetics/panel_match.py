@@ -20,7 +20,8 @@ Index = NDArray[np.int32]
 class Matches:
     """For each row: `panel_index`, its variant in the panel (-1: none), and `second`, another one (-1: none).
 
-    `several`: there are more than these two. `a1_is_effect`: A1 of the variant is the row's effect allele;
+    `several`: there are more than these two. `a1_is_effect`: A1 of the variant is the row's effect allele. `opposite`:
+    there is a second one, and its A1 is the other allele of the two.
     """
 
     panel_index: Index

@@ -65,8 +65,8 @@ def open_panel(path: str, samples: str | None = None) -> Panel:
     Parameters
     ----------
     path
-        Prefix of .bed, .bim, .fam or of .pgen, .pvar[.zst], .psam (or the .bed or .pgen itself); or a .vcf, .vcf.gz
-        or .bcf file. `{chrom}` in it stands for the name of a chromosome: one panel for each.
+        Prefix of .bed, .bim, .fam or of .pgen, .pvar[.zst], .psam (or the .bed or .pgen itself); or a .vcf, .vcf.gz,
+        .vcf.bgz or .bcf file. `{chrom}` in it stands for the name of a chromosome: one panel for each.
     samples
         File with one person on a line: the people to keep.
 

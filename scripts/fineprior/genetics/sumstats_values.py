@@ -84,7 +84,8 @@ def neg_log10_of_p(values: pa.Array | None, rows: int) -> Floats:
 def complete(beta: Floats, se: Floats, z: Floats, p: Floats, given: Floats) -> dict[str, Floats]:
     """Standard error, z and -log10 p of each row, from what it has.
 
-    z is beta / se, else the z of the file, else the p-value's with the sign of beta.
+    z is beta / se, else the z of the file, else the p-value's with the sign of beta; a p-value of 0 tells no z, and
+    without another its -log10 p stays infinite.
 
     Parameters
     ----------
@@ -99,7 +100,7 @@ def complete(beta: Floats, se: Floats, z: Floats, p: Floats, given: Floats) -> d
         if without.any():
             z[without] = np.sign(beta[without]) * z_of(neg_log10_p[without])
         se = np.where(np.isnan(se) & (z != 0), np.abs(beta / z), se)
-    unknown = np.isnan(neg_log10_p) | np.isposinf(neg_log10_p)
+    unknown = np.isnan(neg_log10_p) | (np.isposinf(neg_log10_p) & ~np.isnan(z))  # p of 0 without z: a hit that is lost
     neg_log10_p[unknown] = neg_log10_p_of(z[unknown])
     return {"se": se, "z": z, "neg_log10_p": neg_log10_p}
 

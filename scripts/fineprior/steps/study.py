@@ -29,10 +29,9 @@ from fineprior.genetics.ld_store import TRIMMED, LocusLd, write_ld
 from fineprior.genetics.liftover import Liftover
 from fineprior.genetics.loci import describe_loci, find_loci, read_bed
 from fineprior.genetics.panels import Panel, open_panel
-from fineprior.genetics.sumstats import SampleSizes, open_sumstats
 
 _FEWEST_PEOPLE = 2
-_SSF_CHROMOSOMES = ("gwas-ssf", "gwas-catalog-hm")
+_MT_IS_25 = ("gwas-ssf", "gwas-catalog-hm", "gwaslab")
 """Formats whose chromosome 25 is MT; that of programs that read PLINK files is the pseudo-autosomal region of X."""
 
 logger = logging.getLogger(__name__)
@@ -80,6 +79,8 @@ def harmonise_sumstats(
     InputError
         Among others, when the file names another genome assembly than was declared.
     """
+    from fineprior.genetics.sumstats import SampleSizes, open_sumstats  # here: LD starts without scipy
+
     opened = open_sumstats(sumstats, layout=layout, sizes=SampleSizes(**sizes))
     check_assembly(sumstats, opened.genome_assembly, build, source_build)
     variants = LdSource(ld) if ld else open_panel(panel, samples or None)
@@ -87,7 +88,7 @@ def harmonise_sumstats(
         harmonised = harmonise(
             opened.chunks(), genome, variants, settings, sumstats,
             build=build, liftover=Liftover(chain) if chain else None, source_build=source_build,
-            plink_chromosomes=opened.format not in _SSF_CHROMOSOMES,
+            plink_chromosomes=opened.format not in _MT_IS_25,
         )  # fmt: skip
     kept, out = len(harmonised), harmonised.rows_dropped
     logger.info("%s (%s): %d of %d rows kept", sumstats, opened.format, kept, kept + out)
