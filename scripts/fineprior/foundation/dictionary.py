@@ -21,6 +21,8 @@ FILES = {
     "locus_variants": "results/{study}/loci/{batch}.tsv.gz",
     "scores": "results/{study}/scores/{batch}.tsv.gz",
     "annotations": "results/{study}/annotations/{batch}.tsv.gz",
+    "heritability_coefficients": "results/{study}/prior/heritability_coefficients.tsv",
+    "heritability": "results/{study}/prior/heritability.parquet",
     "enrichment": "results/{study}/prior/enrichment.tsv",
     "coefficients": "results/{study}/prior/coefficients.tsv",
     "prior_steps": "results/{study}/prior/steps.tsv",
@@ -36,6 +38,10 @@ FILES = {
     "head_metrics": "results/heads/{head}/metrics.tsv",
     "head_history": "results/heads/{head}/history.tsv",
     "head_baselines": "results/heads/{head}/baselines.tsv",
+    "calibrate_counts": "results/{study}/calibrate/{scenario}.{replicate}.counts.tsv",
+    "calibrate_bins": "results/{study}/calibrate/{scenario}.{replicate}.bins.tsv",
+    "calibrate_summary": "results/{study}/calibrate/summary.tsv",
+    "calibrate_pip": "results/{study}/calibrate/pip.tsv",
 }
 
 INTRODUCTION = """# Outputs
@@ -51,6 +57,7 @@ Further files, which are not tables:
 | file | content |
 | --- | --- |
 | `results/{study}/ld/{batch}.npz` | for each locus `<locus>/R`, float32 (variants, variants); `<locus>/variant_id` |
+| `results/{study}/prior/ld_scores/{chrom}.l2.ldscore.parquet`, `.l2.M` | LD scores of annotations, in PolyFun's form |
 | `results/{study}/sequences/{batch}.npz` | one slab of bases for each locus and the variants on it |
 | `results/{study}/embeddings/{batch}.npz` | embedding of the reference, and alternative minus reference |
 | `results/{study}/finemap/{prior}/{batch}.fits.npz` | fits: `<locus>/alpha`, ..., `<locus>/variant_id` |
@@ -58,6 +65,7 @@ Further files, which are not tables:
 | `results/regions/embeddings.npz` | embeddings of the training regions |
 | `results/heads/{head}/head.safetensors` | weight and bias of the head, with the backbone's digest |
 | `results/{study}/report.html` | the report |
+| `results/{study}/calibrate/calibration.svg` | figure of `calibrate_summary` and `calibrate_pip` |
 """
 
 

@@ -3,6 +3,7 @@
 import csv
 import glob
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from fineprior.foundation.errors import InputError
@@ -37,11 +38,11 @@ def panel_files(path: str) -> list[str]:
     return found
 
 
-def chromosomes_of(path: str) -> list[str]:
-    """Names that `{chrom}` can have in the path of a panel, so that there is a file."""
+def chromosomes_of(path: str, suffixes: Iterable[str] | None = None) -> list[str]:
+    """Names that `{chrom}` can have in the path of a panel, or of a file with these suffixes, so that it is there."""
     before, after = path.split(CHROM, 1)
     names = set()
-    for suffix in ("",) if after.endswith((*_VCF, *_FORMS)) else _FORMS:
+    for suffix in suffixes or (("",) if after.endswith((*_VCF, *_FORMS)) else _FORMS):
         pattern = glob.escape(before) + "*" + glob.escape(after.replace(CHROM, "\0")).replace("\0", "*") + suffix
         wanted = re.compile(
             re.escape(before) + r"(?P<chrom>[A-Za-z0-9]+)" + re.escape(after).replace(re.escape(CHROM), r"(?P=chrom)")

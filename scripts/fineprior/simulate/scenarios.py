@@ -72,11 +72,8 @@ def causal_odds(scores: Floats, scenario: Scenario) -> Floats:
     odds = np.ones(len(scores))
     if len(known) == 0:
         return odds
-    if scenario.lowest:
-        chosen = sizes <= np.quantile(known, TOP_SHARE)
-    else:
-        chosen = sizes >= np.quantile(known, 1 - TOP_SHARE)
-    odds[chosen] = scenario.enrichment
+    lowest, top = np.quantile(known, (TOP_SHARE, 1 - TOP_SHARE))
+    odds[sizes <= lowest if scenario.lowest else sizes >= top] = scenario.enrichment
     return odds
 
 
@@ -105,9 +102,7 @@ def simulate_z(
     return np.asarray(mean + _root(R) @ rng.standard_normal(len(R)), dtype=float)
 
 
-def panel_correlation(
-    R: npt.NDArray[np.floating], people: int, rng: np.random.Generator
-) -> npt.NDArray[np.float32]:
+def panel_correlation(R: npt.NDArray[np.floating], people: int, rng: np.random.Generator) -> npt.NDArray[np.float32]:
     """Correlations (p, p) in a panel of so many people, drawn from a normal distribution with correlation R (p, p)."""
     drawn = rng.standard_normal((people, len(R))) @ _root(R).T
     return np.corrcoef(drawn, rowvar=False).reshape(len(R), len(R)).astype(np.float32)
