@@ -9,4 +9,5 @@ with log_to(snakemake.log[0], f"annotate_variants {snakemake.wildcards.study} ba
         output=snakemake.output.annotations,
         rows=snakemake.params.rows,
         source=snakemake.params.source,
+        heritability=snakemake.input.heritability or None,
     )

@@ -22,4 +22,5 @@ with log_to(snakemake.log[0], f"fit_prior {snakemake.wildcards.study}"):
         finemap=FinemapSettings(**snakemake.params.finemap),
         seed=snakemake.params.seed,
         workers=snakemake.threads,
+        remark=snakemake.params.remark,
     )

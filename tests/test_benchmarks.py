@@ -189,3 +189,35 @@ def test_association_is_beside_plink_beyond_the_digits_that_are_written(module):
     ours.loc[1, "beta"] = -2.5025
     _, effect, se = benchmark.differences(ours, theirs, linear=True, people=10)
     assert (effect, se) == (pytest.approx(1e-3, rel=0.01), 0.0)
+
+
+def test_calibration_says_what_was_reached_and_writes_its_page(module, tmp_path):
+    benchmark = module("calibration")
+    from calibrate_counts import FALSE, HITS, counted
+    from fineprior.report.calibrate import summary_of
+
+    made = [counted(HITS, FALSE, scenario=name) for name in ("enrichment_10", "enrichment_1", "inverted")]
+    summary = pd.concat([summary_of(*one) for one in made], ignore_index=True)
+    row = summary[summary["prior"] == "functional"].iloc[0]
+    found = {name: (value, goal) for name, value, goal in benchmark._ratios(summary)}
+    assert found == {
+        "enrichment_10_found_over_uniform": (pytest.approx(50 / 40), 1.25),
+        "enrichment_10_fdr_excess": (pytest.approx(row["fdr_lower_90"] - 0.03), 0),
+        "enrichment_10_coverage": (0.95, 0.94),
+        "enrichment_1_found_over_uniform": (pytest.approx(50 / 40), 0.97),
+        "enrichment_1_fdr_above_uniform": (pytest.approx(22 / 140 - 2 / 100), 0),
+        "inverted_found_over_shuffled": (pytest.approx(50 / 38), 1),
+        "inverted_fdr_above_shuffled": (pytest.approx(22 / 140 - 6 / 100), 0),
+    }
+    lines = list(benchmark._table(summary))
+    assert len(lines) == 2 + 12
+    assert "| 120 (20) | 1.250 (1.250-1.250) |" in lines[3]
+    page = tmp_path / "method.md"
+    page.write_text(f"before\n{benchmark.MARKS[0]}\nold\n{benchmark.MARKS[1]}\nafter\n")
+    benchmark._write(page, ["", *lines])
+    written = page.read_text()
+    assert "old" not in written
+    assert written.startswith(f"before\n{benchmark.MARKS[0]}\n\n| scenario |")
+    assert written.endswith(f"{benchmark.MARKS[1]}\nafter\n")
+    benchmark._write(page, ["", *lines])
+    assert page.read_text() == written

@@ -330,3 +330,35 @@ def test_panels_by_chromosome_and_own_columns_are_planned(other_inputs):
     assert done.returncode == 0, done.stdout
     assert "people/1.bed" in done.stdout
     assert "people/2.fam" in done.stdout
+
+
+def write_annotations(folder):
+    """Annotations of the panel's variants by chromosome, as PolyFun has them; A1 and A2 as they come."""
+    (folder / "annotations").mkdir(exist_ok=True)
+    variants = PlinkPanel(folder / "resources/embedded/panel").variants
+    rng = np.random.default_rng(2)
+    for chrom, rows in variants.groupby("chrom", sort=False):
+        columns = {"chrom": "CHR", "snp_id": "SNP", "pos": "BP", "a1": "A1", "a2": "A2"}
+        table = rows.rename(columns=columns).assign(base=1.0, open=(rng.random(len(rows)) < 0.1).astype(float))
+        table.to_parquet(folder / f"annotations/x.{chrom}.annot.parquet")
+    return sorted(variants["chrom"].unique())
+
+
+def test_heritability_is_planned_by_chromosome(finished):
+    path = finished / "config/config.yaml"
+    before = path.read_text()
+    chromosomes = write_annotations(finished)
+    source = {"source": "heritability", "heritability_annotations": "annotations/x.{chrom}.annot.parquet"}
+    try:
+        edit_config(finished, {"priors": source})
+        assert set(planned_jobs(finished)) == (
+            {("compute_ld_scores", f"study=embedded, chrom={chrom}") for chrom in chromosomes}
+            | {("fit_heritability", "study=embedded")}
+            | batches("annotate_variants")
+            | AFTER_PRIORS
+        )
+        edit_config(finished, {"priors": source | {"heritability_ld_scores": "annotations/y.{chrom}.l2.ldscore.gz"}})
+        done = snakemake(finished, "-n")
+        assert "priors.heritability_ld_scores: no file fits 'annotations/y.{chrom}.l2.ldscore.gz'" in done.stdout
+    finally:
+        path.write_text(before)

@@ -1,4 +1,4 @@
-"""The command line: `fineprior finemap` fine-maps one locus from files."""
+"""The command line: `fineprior finemap` fine-maps one locus from files, `fineprior calibrate` tests a study's prior."""
 
 import argparse
 import dataclasses
@@ -39,6 +39,18 @@ converge the fit goes on with an estimate of how far LD and z are apart (drift).
 
 EXAMPLE = """example:
   fineprior finemap --z locus.tsv --ld locus.npy --n 140306 --panel-size 503 --out results/locus"""
+
+CALIBRATE = """Simulate studies on the LD and the scores of one of yours, with causal variants that the scores say much,
+little, nothing or the opposite of, take each through the pipeline's own steps (signals, enrichment leaving out each
+chromosome, strength, SuSiE under each prior), and say what each prior finds and whether its PIPs hold.
+
+The study's loci, LD and scores must be there (snakemake makes them). Settings are those of `calibrate` in config.yaml
+unless given here. The workflow does the same on a cluster: snakemake results/STUDY/calibrate/summary.tsv
+
+Output, in DIR (results/STUDY/calibrate)
+  summary.tsv        coverage, power, set size, hits and false discoveries of each prior in each scenario
+  pip.tsv            claimed PIP against the share of variants that are causal, with intervals
+  calibration.svg    both as a figure"""
 
 # Settings of the fit: allowed values, other name, meaning.
 OPTIONS: dict[str, tuple[str | tuple[str, ...], str, str]] = {
@@ -92,7 +104,31 @@ def parser() -> argparse.ArgumentParser:
     files.add_argument("--out", required=True, metavar="PREFIX", help="first part of the names of what is written")
     files.add_argument("--locus", default="locus", help="name of the locus in the tables (default: locus)")
     _add_settings(command.add_argument_group("settings (defaults are susieR's where it has them)"))
+    _add_calibrate(commands)
     return top
+
+
+def _add_calibrate(commands: Any) -> None:
+    command = commands.add_parser(
+        "calibrate",
+        help="test a study's prior in simulated studies",
+        description=CALIBRATE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    command.add_argument("--study", required=True, help="its name in studies.tsv")
+    command.add_argument("--config", default="config/config.yaml", metavar="FILE", help="(%(default)s)")
+    command.add_argument("--results", default="results", metavar="DIR", help="where its results are (%(default)s)")
+    command.add_argument("--out", metavar="DIR", help="where to write (results/STUDY/calibrate)")
+    command.add_argument("--jobs", type=_in("[1,", int), default=1, help="processes (%(default)s)")
+    for name, kind, meaning in (
+        ("replicates", _in("[1,", int), "studies simulated for each scenario"),
+        ("heritability", _in("[0,1)", float), "variance explained by all loci; 0: by the study's own leads"),
+        ("max-causal", _in("[1,", int), "largest number of causal variants in a locus"),
+    ):
+        command.add_argument(f"--{name}", type=kind, metavar="X", help=meaning)
+    command.add_argument("--scenarios", nargs="+", metavar="NAME", help="enrichment_<times>, inverted, noise")
+    command.add_argument("--ld", choices=("in_sample", "panel"), help="LD that simulated studies are fine-mapped with")
 
 
 def _add_settings(group: Any) -> None:
@@ -145,14 +181,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         0; 1 when the locus failed (the tables say why); 2 for wrong input, said in one line.
     """
     arguments = parser().parse_args(argv)
-    logging.basicConfig(level=logging.WARNING, format="fineprior finemap: %(message)s", stream=sys.stderr)
+    name = f"fineprior {arguments.command}"
+    logging.basicConfig(level=logging.WARNING, format=f"{name}: %(message)s", stream=sys.stderr)
     try:
-        return _finemap(arguments)
+        return _calibrate(arguments) if arguments.command == "calibrate" else _finemap(arguments)
     except (InputError, OSError) as error:
-        sys.stderr.write(f"fineprior finemap: error: {error}\n")
+        sys.stderr.write(f"{name}: error: {error}\n")
     except MemoryError:
-        sys.stderr.write("fineprior finemap: error: the LD matrix does not fit into memory\n")
+        sys.stderr.write(f"{name}: error: the LD matrix does not fit into memory\n")
     return 2
+
+
+def _calibrate(arguments: argparse.Namespace) -> int:
+    from fineprior.report.calibrate import sentences
+    from fineprior.steps.calibrate_study import calibrate_study, read_project, study_of
+
+    project = read_project(arguments.config)
+    names = ("scenarios", "replicates", "heritability", "max_causal", "ld")
+    given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    settings = dataclasses.replace(project.settings.calibrate, **given)
+    out = arguments.out or f"{arguments.results}/{arguments.study}/calibrate"
+    study = study_of(project, arguments.study, arguments.results)
+    summary = calibrate_study(study, out, settings, jobs=arguments.jobs)
+    sys.stdout.writelines(f"{sentence}\n" for sentence in sentences(summary))
+    sys.stdout.write(f"written: {out}/summary.tsv and beside it\n")
+    return 0
 
 
 def _finemap(arguments: argparse.Namespace) -> int:

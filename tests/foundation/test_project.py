@@ -152,6 +152,17 @@ def test_annotations_and_controls(root):
         (ANNOTATIONS, {"source": "given"}, r"priors.given is missing; the source given needs a file"),
         (ANNOTATIONS, {"source": "given", "given": "no.tsv"}, r"priors.given: file 'no.tsv' does not exist"),
         (ANNOTATIONS, {"source": "supervised"}, r"priors.supervised is missing"),
+        (ANNOTATIONS, {"source": "heritability"}, r"priors.heritability_annotations is missing"),
+        (
+            ANNOTATIONS,
+            {"source": "heritability", "heritability_annotations": "a.annot.gz"},
+            r"priors.heritability_annotations = 'a.annot.gz' must have \{chrom\}",
+        ),
+        (
+            ANNOTATIONS,
+            {"source": "heritability", "heritability_annotations": "a.{chrom}.annot.gz"},
+            r"priors.heritability_annotations: no file fits 'a.\{chrom\}.annot.gz'",
+        ),
         (ANNOTATIONS, {"source": "guess"}, r"priors.source = \"guess\" must be one of"),
         (ANNOTATIONS, {"controls": "peaks"}, r"priors.controls = \"peaks\" must be a list"),
     ],

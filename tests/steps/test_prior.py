@@ -298,8 +298,10 @@ def test_without_support_every_prior_is_uniform(tmp_path):
 
 def test_a_study_on_one_chromosome_stays_uniform(tmp_path):
     files = study(tmp_path / "study", batches=4, loci=12)
-    found = fitted_prior({name: paths[:1] for name, paths in files.items()}, tmp_path)
-    assert "too few chromosomes" in VERDICT.read(found["verdict"])["sentence"].iloc[0]
+    found = fitted_prior({name: paths[:1] for name, paths in files.items()}, tmp_path, remark="There is no panel.")
+    sentence = VERDICT.read(found["verdict"])["sentence"].iloc[0]
+    assert "too few chromosomes" in sentence
+    assert sentence.endswith(". There is no panel.")
     assert (assigned(found, "functional", tmp_path / "prior.tsv.gz")["prior"] == 1 / SIZE).all()
 
 

@@ -10,7 +10,7 @@ REPOSITORY = Path(
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
 from fineprior.foundation.errors import InputError
-from fineprior.foundation.panel_files import ld_files
+from fineprior.foundation.panel_files import chromosomes_of, ld_files
 from fineprior.foundation.project import (
     FETCHED,
     HUB_BACKBONES,
@@ -55,6 +55,7 @@ wildcard_constraints:
     study="|".join(re.escape(study) for study in project.studies),
     head="|".join(re.escape(head) for head in project.heads),
     batch="|".join(BATCHES),
+    chrom="[A-Za-z0-9]+",
     prior="|".join(PRIORS),
 
 
@@ -186,6 +187,61 @@ def annotation_files(wildcards):
             for file in (glob.glob(pattern) or [pattern])
         }
     )
+
+
+def files_by_chromosome(key):
+    """The files of a setting with {chrom}, while the source heritability asks for them."""
+    pattern = getattr(settings.priors, key)
+    if settings.priors.source != "heritability" or not pattern:
+        return []
+    return [
+        pattern.replace("{chrom}", name)
+        for name in chromosomes_of(pattern, suffixes=("",))
+    ]
+
+
+def ld_scores_of_annotations():
+    """The user's LD scores, with the sizes beside them, or those of the rule compute_ld_scores."""
+    given = files_by_chromosome("heritability_ld_scores")
+    if given or settings.priors.source != "heritability":
+        sizes = [f"{path.rsplit('.l2.ldscore', 1)[0]}.l2.M" for path in given]
+        return given + [path for path in sizes if Path(path).is_file()]
+    names = chromosomes_of(settings.priors.heritability_annotations, suffixes=("",))
+    return expand(
+        "<results>/{{study}}/prior/ld_scores/{chrom}.l2.{what}",
+        chrom=names,
+        what=("ldscore.parquet", "M"),
+    )
+
+
+def panel_for_bins(wildcards):
+    """The panel that LD scores of bins are computed in; nothing with LD files or without bins."""
+    row = row_of(wildcards)
+    if not row.ld_panel or not settings.priors.heritability_bins:
+        return {"panel": [], "samples": []}
+    return {"panel": panel_of_study(wildcards), "samples": people_of_study(wildcards)}
+
+
+def patterns_of_heritability(wildcards, input):
+    """Where the files of fit_heritability are: patterns with {chrom}, and the panel."""
+    computed = str(Path(input.ld_scores[0]).parent / "{chrom}.l2.ldscore.parquet")
+    return {
+        "annotations": settings.priors.heritability_annotations,
+        "ld_scores": settings.priors.heritability_ld_scores or computed,
+        "weights": settings.priors.heritability_weights,
+        "panel": row_of(wildcards).ld_panel,
+    }
+
+
+def remark_on_prior(wildcards):
+    """What the verdict has to say of the source besides: heritabilities that were not estimated again in bins."""
+    if settings.priors.source != "heritability":
+        return ""
+    if not settings.priors.heritability_bins:
+        return "Penalised per-SNP heritabilities are used as they are (priors.heritability_bins is 0)."
+    if not row_of(wildcards).ld_panel:
+        return "Penalised per-SNP heritabilities are used as they are: there is no panel for LD scores of bins."
+    return ""
 
 
 def values_of_variants(per_batch):

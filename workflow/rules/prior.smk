@@ -1,8 +1,69 @@
 # From scores, annotations and the uniform fits to prior causal probabilities, and how much of them the data support.
+rule compute_ld_scores:
+    input:
+        annotations=lambda wildcards: settings.priors.heritability_annotations.replace(
+            "{chrom}", wildcards.chrom
+        ),
+        panel=panel_of_study,
+        samples=people_of_study,
+    output:
+        ld_scores="<results>/{study}/prior/ld_scores/{chrom}.l2.ldscore.parquet",
+        sizes="<results>/{study}/prior/ld_scores/{chrom}.l2.M",
+    log:
+        "<logs>/compute_ld_scores/{study}.{chrom}.log",
+    conda:
+        "../../envs/study.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    params:
+        # of a function, for in text {chrom} would be replaced
+        annotations=lambda wildcards: settings.priors.heritability_annotations,
+        panel=param_of_study("ld_panel"),
+        code=code_digest("heritability.compute_ld_scores"),
+    script:
+        "../../scripts/compute_ld_scores.py"
+
+
+rule fit_heritability:
+    input:
+        unpack(panel_for_bins),
+        sumstats="<results>/{study}/sumstats.parquet",
+        variants=expand("<results>/{{study}}/loci/{batch}.tsv.gz", batch=BATCHES),
+        annotations=files_by_chromosome("heritability_annotations"),
+        ld_scores=ld_scores_of_annotations(),
+        weights=files_by_chromosome("heritability_weights"),
+    output:
+        coefficients="<results>/{study}/prior/heritability_coefficients.tsv",
+        heritability="<results>/{study}/prior/heritability.parquet",
+    log:
+        "<logs>/fit_heritability/{study}.log",
+    benchmark:
+        "<logs>/benchmarks/fit_heritability/{study}.tsv"
+    conda:
+        "../../envs/study.yaml"
+    threads: 2
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    params:
+        files=patterns_of_heritability,
+        bins=settings.priors.heritability_bins,
+        max_ratio=settings.priors.max_ratio,
+        code=code_digest("heritability.fit_heritability"),
+    script:
+        "../../scripts/fit_heritability.py"
+
+
 rule annotate_variants:
     input:
         variants="<results>/{study}/loci/{batch}.tsv.gz",
         files=annotation_files,
+        heritability=(
+            "<results>/{study}/prior/heritability.parquet"
+            if settings.priors.source == "heritability"
+            else []
+        ),
     output:
         annotations="<results>/{study}/annotations/{batch}.tsv.gz",
     log:
@@ -71,6 +132,7 @@ rule fit_prior:
         finemap=settings_of_signals,
         kinds=annotation_kinds(),
         seed=settings.seed,
+        remark=remark_on_prior,
         code=code_digest("prior.fit_prior"),
     script:
         "../../scripts/fit_prior.py"

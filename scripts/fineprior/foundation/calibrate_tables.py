@@ -8,7 +8,7 @@ _STUDY = (
     _SCENARIO
     + """
 replicate | integer | number of the simulated study
-prior | text | uniform, functional or shuffled"""
+prior | text | uniform, functional, shuffled, or true: the odds that causal variants were drawn with"""
 )
 _THRESHOLDS = "\n".join(
     f"""
@@ -41,6 +41,7 @@ CALIBRATE_BINS = define(
     "The variants of one simulated study under each prior, by PIP.",
     _STUDY
     + """
+    measure | text | pip, or pip_credible: over the effects with a credible set only
     pip_lower | number | lower end of the bin of PIP
     pip_upper | number | upper end
     variants | integer | variants in the bin
@@ -53,7 +54,7 @@ CALIBRATE_SUMMARY = define(
     "What each prior finds, and whether its claims hold, in studies simulated on the study's own LD and scores.",
     _SCENARIO
     + """
-    prior | text | uniform, functional or shuffled
+    prior | text | uniform, functional, shuffled, or true: the odds that causal variants were drawn with
     studies | integer | simulated studies
     loci | integer | loci in them
     causal | integer | causal variants
@@ -79,7 +80,8 @@ CALIBRATE_PIP = define(
     "Claimed against observed in the simulated studies: variants by PIP.",
     _SCENARIO
     + """
-    prior | text | uniform, functional or shuffled
+    prior | text | uniform, functional, shuffled, or true: the odds that causal variants were drawn with
+    measure | text | pip, or pip_credible: over the effects with a credible set only
     pip_lower | number | lower end of the bin of PIP
     pip_upper | number | upper end
     variants | integer | variants in the bin

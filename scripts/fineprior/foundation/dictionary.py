@@ -23,6 +23,8 @@ FILES = {
     "variant_scores": "results/{study}/scores.tsv.gz",
     "window_comparison": "results/{study}/window_comparison.tsv",
     "annotations": "results/{study}/annotations/{batch}.tsv.gz",
+    "heritability_coefficients": "results/{study}/prior/heritability_coefficients.tsv",
+    "heritability": "results/{study}/prior/heritability.parquet",
     "enrichment": "results/{study}/prior/enrichment.tsv",
     "coefficients": "results/{study}/prior/coefficients.tsv",
     "prior_steps": "results/{study}/prior/steps.tsv",
@@ -38,6 +40,10 @@ FILES = {
     "head_metrics": "results/heads/{head}/metrics.tsv",
     "head_history": "results/heads/{head}/history.tsv",
     "head_baselines": "results/heads/{head}/baselines.tsv",
+    "calibrate_counts": "results/{study}/calibrate/{scenario}.{replicate}.counts.tsv",
+    "calibrate_bins": "results/{study}/calibrate/{scenario}.{replicate}.bins.tsv",
+    "calibrate_summary": "results/{study}/calibrate/summary.tsv",
+    "calibrate_pip": "results/{study}/calibrate/pip.tsv",
 }
 
 INTRODUCTION = """# Outputs
@@ -53,6 +59,7 @@ Further files, which are not tables:
 | file | content |
 | --- | --- |
 | `results/{study}/ld/{batch}.npz` | for each locus `<locus>/R`, float32 (variants, variants); `<locus>/variant_id` |
+| `results/{study}/prior/ld_scores/{chrom}.l2.ldscore.parquet`, `.l2.M` | LD scores of annotations, in PolyFun's form |
 | `results/{study}/sequences/{batch}.npz` | one slab of bases for each locus and the variants on it |
 | `results/{study}/embeddings/{batch}.npz` | embedding of the reference, and alternative minus reference |
 | `results/store/{key}/part-*.npz` | finished embeddings, by content (docs/running.md); no result needs them again |
@@ -61,6 +68,7 @@ Further files, which are not tables:
 | `results/regions/embeddings.npz` | embeddings of the training regions |
 | `results/heads/{head}/head.safetensors` | weight and bias of the head, with the backbone's digest |
 | `results/{study}/report.html` | the report |
+| `results/{study}/calibrate/calibration.svg` | figure of `calibrate_summary` and `calibrate_pip` |
 """
 
 

@@ -3,6 +3,7 @@
 import csv
 import glob
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from fineprior.foundation.errors import InputError
@@ -37,14 +38,8 @@ def panel_files(path: str) -> list[str]:
     return found
 
 
-def chromosomes_of(path: str, suffixes: tuple[str, ...] = ()) -> list[str]:
-    """Names that `{chrom}` can have in a path, so that there is a file.
-
-    Parameters
-    ----------
-    suffixes
-        What may follow the path in the name of a file; when empty, what follows that of a panel.
-    """
+def chromosomes_of(path: str, suffixes: Iterable[str] | None = None) -> list[str]:
+    """Names that `{chrom}` can have in the path of a panel, or of a file with these suffixes, so that it is there."""
     before, after = path.split(CHROM, 1)
     names = set()
     for suffix in suffixes or (("",) if after.endswith((*_VCF, *_FORMS)) else _FORMS):

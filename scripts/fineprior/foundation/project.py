@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fineprior.foundation.errors import InputError
-from fineprior.foundation.panel_files import ld_files, panel_files
+from fineprior.foundation.panel_files import CHROM, chromosomes_of, ld_files, panel_files
 from fineprior.foundation.settings import PriorSettings, Settings, as_params, from_dict
 from fineprior.foundation.studies import Study, check_columns, study_of
 
@@ -23,7 +23,7 @@ RESERVED = ("heads", "regions", "pretrain", "store")
 """Folders of results/ that are not studies."""
 RESERVED_NAMES = (
     *("uniform", "functional", "shuffled", "prior", "score", "given", "probability", "training_rate", "heritability"),
-    *("scores", "loci", "ld", "sequences", "embeddings", "finemap", "annotations"),
+    *("scores", "loci", "ld", "sequences", "embeddings", "finemap", "annotations", "calibrate"),
 )
 """Names that no annotation may have: of other priors, columns and folders of a study."""
 _FILE_COLUMNS = ("sumstats", "chain", "phenotype", "covariates", "samples", "loci", "truth")
@@ -157,6 +157,7 @@ def load_project(config: dict[str, Any], root: str | Path = ".") -> Project:
     _exists(root, settings.loci.blocks, "config: loci.blocks")
     _check_backbone(root, settings)
     project.annotations.extend(_annotations(root, settings.priors))
+    _check_heritability(root, settings.priors, studies)
     if settings.loci.max_width < 2 * settings.loci.flank:
         raise InputError(
             f"config: loci.max_width = {settings.loci.max_width} is less than a window of loci.flank = "
@@ -240,16 +241,32 @@ def _annotations(root: Path, settings: PriorSettings) -> list[Annotation]:
         if name not in known:
             allowed = ", ".join(known) or "none, for priors.annotations names no sheet"
             raise InputError(f"config: priors.controls: '{name}' is no annotation; there are: {allowed}")
-    if settings.source == "heritability":
-        raise InputError(
-            "config: priors.source: heritability is not available yet; use enrichment, supervised or given"
-        )
     if settings.source in ("given", "supervised"):
         path = getattr(settings, settings.source)
         if not path:
             raise InputError(f"config: priors.{settings.source} is missing; the source {settings.source} needs a file")
         _exists(root, path, f"config: priors.{settings.source}")
     return annotations
+
+
+def _check_heritability(root: Path, settings: PriorSettings, studies: list[Study]) -> None:
+    """Whether the files of the source heritability are there, or a panel to compute LD scores from."""
+    if settings.source != "heritability":
+        return
+    if not settings.heritability_annotations:
+        raise InputError("config: priors.heritability_annotations is missing; the source heritability needs files")
+    for key in ("heritability_annotations", "heritability_ld_scores", "heritability_weights"):
+        pattern = getattr(settings, key)
+        if pattern and CHROM not in pattern:
+            raise InputError(f"config: priors.{key} = '{pattern}' must have {CHROM} for the name of the chromosome")
+        if pattern and not chromosomes_of(str(root / pattern), suffixes=("",)):
+            raise InputError(f"config: priors.{key}: no file fits '{pattern}' (looked in {root.resolve()})")
+    for row in studies:
+        if not settings.heritability_ld_scores and not row.ld_panel:
+            raise InputError(
+                f"{row.study}: the study has LD files and no panel, so config: priors.heritability_ld_scores must name "
+                "LD scores"
+            )
 
 
 def is_generated(path: str) -> bool:

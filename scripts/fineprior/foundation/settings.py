@@ -122,6 +122,10 @@ class PriorSettings:
     given_as: str = "prior"
     supervised: str = ""
     training_rate: float = 0.0
+    heritability_annotations: str = ""
+    heritability_ld_scores: str = ""
+    heritability_weights: str = ""
+    heritability_bins: int = 20
     causal_per_locus: float = 1.8
     rounds: int = 2
     ridge: float = 0.0
@@ -154,6 +158,19 @@ class FinemapSettings:
     min_own_share: float = 0.5
     max_inconsistency: float = 0.5
     fallback: bool = True
+
+
+@dataclass(frozen=True)
+class CalibrateSettings:
+    """What is simulated on a study's own LD and scores to see whether its prior's claims hold."""
+
+    scenarios: list[str] = field(
+        default_factory=lambda: ["enrichment_1", "enrichment_3", "enrichment_10", "enrichment_30", "inverted", "noise"]
+    )
+    replicates: int = 20
+    heritability: float = 0.0
+    max_causal: int = 3
+    ld: str = "in_sample"
 
 
 @dataclass(frozen=True)
@@ -220,6 +237,7 @@ class Settings:
     scores: ScoreSettings = field(default_factory=ScoreSettings)
     priors: PriorSettings = field(default_factory=PriorSettings)
     finemap: FinemapSettings = field(default_factory=FinemapSettings)
+    calibrate: CalibrateSettings = field(default_factory=CalibrateSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
     embedded: EmbeddedSettings = field(default_factory=EmbeddedSettings)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from fineprior.foundation import calibrate_tables
 from fineprior.foundation.table import Table, define
 
 _VARIANT = """
@@ -180,6 +181,31 @@ ANNOTATIONS = define(
     variant_id | text | chrom:pos:ref:alt""",
     open_ended="one for each annotation, by its name, as in its file (tss: distance in base pairs), NA where it has no "
     "value; `given`, `probability` (at its training rate, `training_rate`) or `heritability`, the value of the source",
+)
+
+HERITABILITY_COEFFICIENTS = define(
+    "heritability_coefficients",
+    "Coefficients of the stratified LD-score regression; only for the source heritability.",
+    """
+    step | text | penalised (on annotations), or bins (non-negative, on bins of the penalised heritability)
+    left_out | text | chromosome that the row is used for, and whose GWAS it has not seen
+    annotation | text | annotation, or bin (bin_1 the lowest)
+    coefficient | number | tau: per-SNP heritability for one unit of the annotation
+    size | number | sum of the annotation over all annotated variants (of a bin: variants of it on the chromosome)
+    share | number | share of the heritability of these variants that the annotated ones have; NA when it is 0 or less
+    enrichment | number | share over the annotation's share of the variants""",
+)
+
+HERITABILITY = define(
+    "heritability",
+    "Per-SNP heritabilities of the variants of loci, each from other chromosomes; only for the source heritability.",
+    """
+    variant_id | text | chrom:pos:ref:alt
+    chrom | text | chromosome, as the FASTA names it
+    pos | integer | position, 1-based
+    heritability | number | the prior is proportional to it; at least the chromosome's largest / max_ratio; NA: unknown
+    penalised | number | from the penalised regression alone; may be below 0; NA without annotations
+    bin | number | bin, 1 the lowest; NA where bins are not used""",
 )
 
 ENRICHMENT = define(
@@ -427,5 +453,5 @@ def main_sets(credible_sets: pd.DataFrame) -> pd.DataFrame:
 
 
 def all_tables() -> Iterator[Table]:
-    """Every table of this module, in the order of the pipeline."""
-    return (value for value in globals().values() if isinstance(value, Table))
+    """Every table, in the order of the pipeline."""
+    return (value for value in [*globals().values(), *vars(calibrate_tables).values()] if isinstance(value, Table))

@@ -1,13 +1,15 @@
 """Annotations and LD scores of all variants, one file for each chromosome, as PolyFun and LDSC have them.
 
-`.annot.parquet`, `.annot.gz`, `.l2.ldscore.parquet`, `.l2.ldscore.gz`: CHR SNP BP A1 A2 and a column for each
-annotation, read a part at a time. Rows are matched by position and both alleles, in either order; LDSC's own files,
-which have no alleles, by rsid.
+`.annot.parquet`, `.annot.gz`, `.l2.ldscore.parquet`, `.l2.ldscore.gz`: CHR SNP BP A1 A2 and a column for each, read a
+part at a time. Rows are matched by position and both alleles, in either order; LDSC's own files, which have no
+alleles, by rsid.
 """
 
+import itertools
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +26,10 @@ Values = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 
 _AT_ONCE = 50_000
+_SHIFT = 32
+_NUMBERS: dict[str, int] = {}
+"""Numbers of pairs of alleles met so far."""
+_NEXT = itertools.count()
 _ALLELES = ("A1", "A2")
 _NO_VALUES = {"CHR", "SNP", "BP", "A1", "A2", "CM", "MAF", "POS", "CHROM", "RSID"}
 
@@ -53,7 +59,7 @@ class AnnotationFiles:
             raise InputError(f"no file fits '{pattern}' (looked in {Path.cwd()}); {CHROM} stands for the chromosome")
         headers = {path: _header(path) for path in self.paths.values()}
         first, header = next(iter(headers.items()))
-        self.columns = [name for name in header if name.upper() not in _NO_VALUES]
+        self.columns = [name for name in header if name.upper() not in _NO_VALUES and not name.startswith("__index")]
         """Names of the columns of values."""
         self.by_alleles = {"BP", *_ALLELES} <= set(header)
         """Whether rows are known by position and alleles; else by rsid."""
@@ -65,7 +71,7 @@ class AnnotationFiles:
                 raise InputError(f"{path}: not the columns of {first}; '{odd}' is in one of them only")
 
     def keys(self, chrom: str) -> pd.Index:
-        """Names of all rows of a chromosome, as `variant_keys` or rsids.
+        """Numbers of all rows of a chromosome by `variant_keys`, or rsids.
 
         Raises
         ------
@@ -75,7 +81,8 @@ class AnnotationFiles:
         wanted = ["BP", *_ALLELES] if self.by_alleles else ["SNP"]
         if "CHR" in _header(self.paths[chrom]):
             wanted.append("CHR")
-        return pd.Index(np.concatenate([np.zeros(0, object), *self._key_parts(chrom, wanted)]))
+        empty = np.zeros(0, np.int64 if self.by_alleles else object)
+        return pd.Index(np.concatenate([empty, *self._key_parts(chrom, wanted)]))
 
     def values(self, chrom: str, columns: Sequence[str]) -> Iterator[tuple[int, Values]]:
         """Parts of the values of a chromosome: number of the first row, and values (k, columns).
@@ -100,7 +107,7 @@ class AnnotationFiles:
             yield first, values
             first += len(values)
 
-    def _key_parts(self, chrom: str, wanted: list[str]) -> Iterator[npt.NDArray[np.object_]]:
+    def _key_parts(self, chrom: str, wanted: list[str]) -> Iterator[npt.NDArray[Any]]:
         path = self.paths[chrom]
         for frame in _parts(path, wanted):
             here = {plain_name(str(name)) for name in frame["CHR"].unique()} if "CHR" in frame else {chrom}
@@ -112,15 +119,22 @@ class AnnotationFiles:
             pos = pd.to_numeric(frame["BP"], errors="coerce")
             if pos.isna().any():
                 raise InputError(f"{path}: position '{frame['BP'][pos.isna()].iloc[0]}' is not a number")
-            yield variant_keys(pos.astype("int64"), frame["A1"], frame["A2"]).to_numpy(object)
+            yield variant_keys(pos, frame["A1"], frame["A2"]).to_numpy()
 
 
 def variant_keys(pos: pd.Series, first: pd.Series, second: pd.Series) -> pd.Index:
-    """Name each variant of a chromosome by position and its alleles in the order of the alphabet."""
-    one, other = (alleles.astype("str").str.upper().to_numpy(object) for alleles in (first, second))
-    turned = one > other
-    low, high = np.where(turned, other, one), np.where(turned, one, other)
-    return pd.Index(pos.astype("str").to_numpy(object) + ":" + low + ":" + high)
+    """Number each variant of a chromosome by its position and its two alleles, in either order.
+
+    Two variants have the same number if and only if they are the same, in one process.
+    """
+    (codes, spellings), (others, other_spellings) = pd.factorize(first), pd.factorize(second)
+    pairs, places = np.unique(codes.astype(np.int64) * (len(other_spellings) + 1) + others, return_inverse=True)
+    numbers = []
+    for pair in pairs.tolist():
+        one, other = divmod(pair, len(other_spellings) + 1)
+        alleles = sorted((str(spellings[one]).upper(), str(other_spellings[other]).upper()))
+        numbers.append(_NUMBERS.setdefault(":".join(alleles), next(_NEXT)))
+    return pd.Index((pos.to_numpy(np.int64) << _SHIFT) + np.array(numbers, np.int64)[places])
 
 
 class Match:
@@ -142,15 +156,14 @@ class Match:
         known = (found >= 0) & first
         self.file_rows: Integers = np.flatnonzero(known)
         self.rows: Integers = places[found[known]]
-        self.counts = {"matched": int(known.sum()), "a second time": int((~first).sum())}
+        self.counts = {"matched": int(known.sum()), "again": int((~first).sum())}
         rest = (found < 0) & first
         if by_alleles:
-            here = {name.split(":", 1)[0] for name in of_variants}
-            other = sum(name.split(":", 1)[0] in here for name in of_file[rest])
-            self.counts |= {"other alleles at their position": other}
-            self.counts["position not in the study"] = int(rest.sum()) - other
+            other = int(np.isin(of_file[rest].to_numpy() >> _SHIFT, of_variants.to_numpy() >> _SHIFT).sum())
+            self.counts["with other alleles at the position, or there twice"] = other
+            self.counts["with no such position"] = int(rest.sum()) - other
         else:
-            self.counts["rsid not in the study, or there twice"] = int(rest.sum())
+            self.counts["with no such rsid, or there twice"] = int(rest.sum())
 
 
 def check_matches(matches: dict[str, Match], sizes: dict[str, int], where: str, study: str) -> None:

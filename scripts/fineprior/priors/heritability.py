@@ -10,7 +10,7 @@ number of variants nor of annotations times variants has to fit into memory.
 
 What a chromosome gets was never estimated on it: the penalised coefficients, with their weights and penalty, come from
 the chromosomes of the other half, the bins' from its own half without itself, so that the two steps are independent too
-(of its own half the weights know the mean chi2). PolyFun's program takes the penalised coefficients from the
+(with weights from the mean chi2 of the other half). PolyFun's program takes the penalised coefficients from the
 chromosome's own half.
 """
 
@@ -46,7 +46,7 @@ class RegressionRows(NamedTuple):
 
 
 Stream = Callable[[], Iterable[RegressionRows]]
-"""Opens the rows anew: they are read twice. One item is of one chromosome; a chromosome may come in many items."""
+"""Opens the rows anew: they are read more than once. An item is of one chromosome, which may come in many."""
 
 
 @dataclass
@@ -160,7 +160,13 @@ class HeritabilityRegression:
         return tau[:-1] / self.mean_n[half], float(lambdas[best])
 
 
-def fit_regression(stream: Stream, sizes: Floats, halves: Mapping[str, int]) -> HeritabilityRegression:
+def fit_regression(
+    stream: Stream,
+    sizes: Floats,
+    halves: Mapping[str, int],
+    largest_n: float | None = None,
+    level_of_other_half: bool = False,
+) -> HeritabilityRegression:
     """Sum up an LD-score regression.
 
     Parameters
@@ -171,14 +177,20 @@ def fit_regression(stream: Stream, sizes: Floats, halves: Mapping[str, int]) -> 
         (annotations,) sum of each annotation over all variants that LD scores count (LDSC's M).
     halves
         Half of each chromosome; at least two chromosomes in each.
+    largest_n
+        Largest sample size; without it the rows are read once more.
+    level_of_other_half
+        Whether the weights of a half take the mean chi2 of the other one: then `nonnegative` knows nothing of the
+        chromosome's own chi2; `ridge` knows nothing of it where they take their own.
 
     Raises
     ------
     InputError
         Fewer than two chromosomes in a half, a row that is not finite, or no rows.
     """
-    largest = max((float(rows.n.max(initial=0)) for rows in stream()), default=0.0)
-    limit = max(_CHI2_SHARE * largest, LARGEST_CHI2)
+    if largest_n is None:
+        largest_n = max((float(rows.n.max(initial=0)) for rows in stream()), default=0.0)
+    limit = max(_CHI2_SHARE * largest_n, LARGEST_CHI2)
     seen: set[str] = set()
     parts = (_Half(), _Half())
     for rows in stream():
@@ -203,7 +215,8 @@ def fit_regression(stream: Stream, sizes: Floats, halves: Mapping[str, int]) -> 
     sums = {chrom: _Sums(np.zeros((columns, columns)), np.zeros(columns), np.zeros(columns - 1)) for chrom in seen}
     for rows in stream():
         half = halves[rows.chrom]
-        _add_rows(sums[rows.chrom], rows, parts[half].aggregate(annotated), annotated, means[half], limit)
+        level = parts[1 - half if level_of_other_half else half].aggregate(annotated)
+        _add_rows(sums[rows.chrom], rows, level, annotated, means[half], limit)
     order = {chrom: halves[chrom] for chrom in halves if chrom in seen}
     removed = sum(part.removed for part in parts)
     if removed:

@@ -72,9 +72,8 @@ def causal_odds(scores: Floats, scenario: Scenario) -> Floats:
     odds = np.ones(len(scores))
     if len(known) == 0:
         return odds
-    limit = np.quantile(known, TOP_SHARE if scenario.lowest else 1 - TOP_SHARE)
-    chosen = sizes <= limit if scenario.lowest else sizes >= limit
-    odds[chosen] = scenario.enrichment
+    lowest, top = np.quantile(known, (TOP_SHARE, 1 - TOP_SHARE))
+    odds[sizes <= lowest if scenario.lowest else sizes >= top] = scenario.enrichment
     return odds
 
 

@@ -34,7 +34,12 @@ log = logging.getLogger(__name__)
 
 
 def annotate_variants(
-    *, variants: str, output: str, rows: Sequence[Mapping[str, str]], source: Mapping[str, Any]
+    *,
+    variants: str,
+    output: str,
+    rows: Sequence[Mapping[str, str]],
+    source: Mapping[str, Any],
+    heritability: str | None = None,
 ) -> None:
     """Annotate the variants of a batch from files.
 
@@ -46,6 +51,8 @@ def annotate_variants(
         Rows of the sheet of annotations: name, kind, path, column.
     source
         `source` of the settings and what belongs to it: given, given_column, given_as, supervised, training_rate.
+    heritability
+        HERITABILITY of the study, for that source.
     """
     from fineprior.priors.annotation import distance_to_tss, interval_overlap, track_signal
     from fineprior.priors.given import read_values
@@ -72,6 +79,11 @@ def annotate_variants(
             known = name == "training_rate" and rate > 0
             empty = np.full(len(frame), rate)
             made[name] = empty if known or frame.empty else read_values(frame, source["supervised"], name)
+    if source["source"] == "heritability":
+        if heritability is None:
+            raise InputError("the source heritability needs a table of heritabilities")
+        values = tables.HERITABILITY.read(heritability).set_index("variant_id")["heritability"]
+        made["heritability"] = values.reindex(frame["variant_id"]).to_numpy(float)
     tables.ANNOTATIONS.write(made, output)
 
 
@@ -118,6 +130,7 @@ def fit_prior(
     finemap: FinemapSettings,
     seed: int = 0,
     workers: int = 1,
+    remark: str = "",
 ) -> None:
     """Estimate what scores and annotations are worth at this study's signals, leaving out each chromosome.
 
@@ -136,6 +149,8 @@ def fit_prior(
         Of the bootstrap and of the shuffled scores that the prior is held against.
     workers
         Threads, and processes that fit loci; the result does not depend on it.
+    remark
+        What there is to say of the source besides: the end of the functional prior's sentence.
     """
     count = len(variants)
     if not all(files is None or len(files) == count for files in (fits, ld, scores, annotations)):
@@ -156,6 +171,7 @@ def fit_prior(
     log.info("%d variants in %d loci; %d signals in %d of them", len(frame), len(ids),
              sum(map(len, study.signals.values())), sum(len(one) > 0 for one in study.signals.values()))  # fmt: skip
     found = [fitted_rows(study, name, columns) for name, columns in feature_kinds(frame, settings, kinds).items()]
+    found[0].verdict["sentence"] = f"{found[0].verdict['sentence']} {remark}".strip()
     for one in found:
         log.info("%s: %s", one.verdict["prior"], one.verdict["sentence"])
     tables.ENRICHMENT.write(pd.DataFrame([row for one in found for row in one.enrichment]), enrichment)
