@@ -51,7 +51,7 @@ CASES = [
     (
         "unknown block",
         config(finemapp={}),
-        "config: unknown key 'finemapp'; allowed: studies, tracks, regions, seed, columns, genome,",
+        "config: unknown key 'finemapp'; allowed: studies, tracks, regions, ",
     ),
     (
         "unknown key",
