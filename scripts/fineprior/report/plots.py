@@ -177,7 +177,7 @@ def prior_steps_figure(steps: pd.DataFrame, shuffled_gain: float) -> "Figure":
     axes.set_yticks(y, [f"{name} (used)" if one else name for name, one in zip(names, used, strict=True)])
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.set_xlabel("log10 likelihood gained on chromosomes left out")
-    axes.legend(loc="upper right")
+    axes.legend(loc="lower right")
     return figure
 
 
