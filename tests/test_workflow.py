@@ -11,9 +11,7 @@ from fineprior.genetics.genotypes import PlinkPanel
 from fineprior.genetics.ld import correlation
 from fineprior.genetics.ld_store import read_ld
 from workflow_runs import (
-    MINIATURE,
     add_study,
-    copy_repository,
     edit_config,
     planned_jobs,
     snakemake,
@@ -23,18 +21,6 @@ from workflow_runs import (
 
 pytestmark = pytest.mark.workflow
 EVERY_PRIOR = [f"study=embedded, prior={prior}" for prior in ("uniform", "functional", "shuffled")]
-
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory):
-    """A copy of the repository in which the miniature has run."""
-    folder = copy_repository(tmp_path_factory.mktemp("miniature"))
-    edit_config(folder, MINIATURE)
-    done = snakemake(folder, "--cores", "2")
-    if done.returncode:
-        pytest.fail(done.stdout[-6000:])
-    (folder / "first_run.txt").write_text(done.stdout)
-    return folder
 
 
 def batches(rule, *priors):
@@ -47,7 +33,8 @@ def per_prior(rule, *priors):
     return {(rule, f"study=embedded, prior={prior}") for prior in priors}
 
 
-SUMMARY = {(rule, "study=embedded") for rule in ("compare_priors", "compare_truth", "report")} | {("all", "")}
+PROJECT = {("all", ""), ("provenance", "")}
+SUMMARY = {(rule, "study=embedded") for rule in ("compare_priors", "compare_truth", "report", "methods")} | PROJECT
 INFORMED = ("functional", "shuffled")
 PRIORS = ("uniform", *INFORMED)
 AFTER_PRIORS = (
@@ -91,7 +78,7 @@ def test_second_run_has_nothing_to_do(finished):
         ({"priors": {"uniform_weight": 0.1}}, AFTER_PRIORS),
         ({"head": {"l2": 0.001}}, AFTER_HEAD | AFTER_PRIORS),
         ({"finemap": {"coverage": 0.95, "max_effects": 10}, "seed": 1, "harmonise": {"min_maf": 0.01}}, set()),
-        ({"report": {"max_locus_plots": 3}}, {("report", "study=embedded"), ("all", "")}),
+        ({"report": {"max_locus_plots": 3}}, {("report", "study=embedded")} | PROJECT),
     ],
 )
 def test_a_config_edit_reruns_exactly(finished, change, expected):
@@ -134,7 +121,7 @@ def test_a_track_edit_reruns_the_head_and_embeds_nothing(finished):
     ("module", "expected"),
     [
         ("finemap/susie.py", AFTER_FINEMAP),
-        ("report/plots.py", {("report", "study=embedded"), ("all", "")}),
+        ("report/plots.py", {("report", "study=embedded")} | PROJECT),
     ],
 )
 def test_editing_the_library_reruns_what_imports_it(finished, module, expected):

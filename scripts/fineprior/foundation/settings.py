@@ -179,6 +179,7 @@ class Settings:
     regions: str = ""
     seed: int = 1
     columns: dict[str, dict[str, str]] = field(default_factory=dict)
+    exports: list[str] = field(default_factory=list)
     genome: GenomeSettings = field(default_factory=GenomeSettings)
     harmonise: HarmoniseSettings = field(default_factory=HarmoniseSettings)
     loci: LociSettings = field(default_factory=LociSettings)
@@ -216,6 +217,8 @@ def from_dict(cls: type, values: dict[str, Any], where: str = "config") -> Any:
             built[name] = float(value)
         elif get_origin(kind) is dict and isinstance(value, dict):
             built[name] = {key: dict(inner) for key, inner in value.items()}
+        elif get_origin(kind) is list and isinstance(value, list):
+            built[name] = list(value)
         elif type(value) is kind:
             built[name] = value
         else:
