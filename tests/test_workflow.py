@@ -11,9 +11,7 @@ from fineprior.genetics.genotypes import PlinkPanel
 from fineprior.genetics.ld import correlation
 from fineprior.genetics.ld_store import read_ld
 from workflow_runs import (
-    MINIATURE,
     add_study,
-    copy_repository,
     edit_config,
     planned_jobs,
     snakemake,
@@ -23,18 +21,6 @@ from workflow_runs import (
 
 pytestmark = pytest.mark.workflow
 EVERY_PRIOR = [f"study=embedded, prior={prior}" for prior in ("uniform", "functional", "shuffled")]
-
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory):
-    """A copy of the repository in which the miniature has run."""
-    folder = copy_repository(tmp_path_factory.mktemp("miniature"))
-    edit_config(folder, MINIATURE)
-    done = snakemake(folder, "--cores", "2")
-    if done.returncode:
-        pytest.fail(done.stdout[-6000:])
-    (folder / "first_run.txt").write_text(done.stdout)
-    return folder
 
 
 def batches(rule, *priors):
@@ -47,7 +33,8 @@ def per_prior(rule, *priors):
     return {(rule, f"study=embedded, prior={prior}") for prior in priors}
 
 
-SUMMARY = {(rule, "study=embedded") for rule in ("compare_priors", "compare_truth", "report")} | {("all", "")}
+PROJECT = {("all", ""), ("provenance", "")}
+SUMMARY = {(rule, "study=embedded") for rule in ("compare_priors", "compare_truth", "report", "methods")} | PROJECT
 INFORMED = ("functional", "shuffled")
 PRIORS = ("uniform", *INFORMED)
 AFTER_PRIORS = (
@@ -95,8 +82,8 @@ def test_second_run_has_nothing_to_do(finished):
         ({"finemap": {"coverage": 0.95, "max_effects": 10}, "seed": 1, "harmonise": {"min_maf": 0.01}}, set()),
         ({"scores": {"magnitude": "sad"}}, AFTER_SCORES | AFTER_PRIORS),
         ({"windows": {"shift": 3}}, EMBEDDED | AFTER_SCORES | AFTER_PRIORS),
-        ({"store": "elsewhere"}, set()),
-        ({"report": {"max_locus_plots": 3}}, {("report", "study=embedded"), ("all", "")}),
+        ({"store": "elsewhere"}, PROJECT),
+        ({"report": {"max_locus_plots": 3}}, {("report", "study=embedded")} | PROJECT),
     ],
 )
 def test_a_config_edit_reruns_exactly(finished, change, expected):
@@ -151,7 +138,7 @@ def test_a_backbone_of_the_hub_is_fetched_before_it_is_used(finished):
     ("module", "expected"),
     [
         ("finemap/susie.py", AFTER_FINEMAP | AFTER_PRIORS | batches("find_signals")),
-        ("report/plots.py", {("report", "study=embedded"), ("all", "")}),
+        ("report/plots.py", {("report", "study=embedded")} | PROJECT),
     ],
 )
 def test_editing_the_library_reruns_what_imports_it(finished, module, expected):

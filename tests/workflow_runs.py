@@ -1,5 +1,6 @@
 """Running the workflow in tests: a copy of the repository with a miniature embedded study."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -119,3 +120,13 @@ def write_ld_folder(folder):
         columns = {"snp_id": "rsid", "chrom": "chromosome", "pos": "position", "a1": "allele1", "a2": "allele2"}
         table = variants.rename(columns=columns)[list(columns.values())]
         table.to_csv(f"{name}.gz", sep="\t", index=False)
+
+
+def digests(folder):
+    """SHA-256 of each file of results/ by its name, whatever stands in hidden folders and the store left aside."""
+    files = (path for path in (folder / "results").rglob("*") if path.is_file())
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+        if "store" not in path.parts and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    }

@@ -19,10 +19,11 @@ from fineprior.foundation.project import (
     is_generated,
     load_project,
 )
-from fineprior.foundation.provenance import code_digest
+from fineprior.foundation.provenance import code_digest, software_versions
 from fineprior.foundation.settings import FinemapSettings, as_params
+from fineprior.foundation.stages import STAGES
 from fineprior.steps.check import check_formats
-from fineprior.steps.inputs import all_priors
+from fineprior.steps.inputs import EXPORTED_PRIOR, EXPORTS, all_priors
 
 
 def shipped(path):
@@ -57,6 +58,7 @@ wildcard_constraints:
     batch="|".join(BATCHES),
     chrom="[A-Za-z0-9]+",
     prior="|".join(PRIORS),
+    form="|".join(EXPORTS),
 
 
 def of_study(field):
@@ -297,12 +299,65 @@ def compared_windows(wildcards):
     return {"windows": "<results>/{study}/window_comparison.tsv"} if shared else {}
 
 
+def results_for_export(wildcards):
+    """What a form of export is made of."""
+    found = {
+        "variants": f"<results>/{{study}}/{EXPORTED_PRIOR}/variants.tsv.gz",
+        "credible_sets": f"<results>/{{study}}/{EXPORTED_PRIOR}/credible_sets.tsv",
+        "loci": "<results>/{study}/loci.tsv",
+        "sumstats": "<results>/{study}/sumstats.parquet",
+        "fits": [
+            f"<results>/{{study}}/finemap/{EXPORTED_PRIOR}/{batch}.fits.npz"
+            for batch in BATCHES
+        ],
+    }
+    return {name: found[name] for name in EXPORTS[wildcards.form]}
+
+
+def settings_of_methods(wildcards):
+    """All settings that a study's results rest on, as they are for this study."""
+    everything = as_params(settings)
+    for name in ("studies", "tracks", "columns", "exports", "report", "embedded"):
+        del everything[name]
+    return everything | {
+        "harmonise": settings_of_harmonise(wildcards),
+        "finemap": settings_of_finemap(wildcards),
+    }
+
+
+def filled_columns(row):
+    return {name: value for name, value in as_params(row).items() if value != ""}
+
+
+def files_behind_results(wildcards):
+    """By role, the files of the user and of the backbone that results rest on."""
+    studies = []
+    for row in project.studies.values():
+        studies += [row.sumstats] if row.sumstats else []
+        studies += or_stop(ld_files, row.ld) if row.ld else []
+        studies += or_stop(files_of_panel, row.ld_panel) if row.ld_panel else []
+        named = (row.chain, row.phenotype, row.covariates, row.samples, row.loci)
+        studies += [path for path in named if path]
+    regions = (settings.regions, settings.loci.exclude_bed, settings.loci.blocks)
+    return {
+        "weights": backbone_files(wildcards),
+        "genome": [settings.genome.fasta],
+        "regions": [path for path in regions if path],
+        "tracks": list(dict.fromkeys(track.bigwig for track in project.tracks)),
+        "studies": list(dict.fromkeys(studies)),
+    }
+
+
 def final_results():
+    of_studies = (
+        "report.html",
+        "scores.tsv.gz",
+        "methods.md",
+        *(f"export/{f}" for f in settings.exports),
+    )
     return [
-        f"<results>/{study}/{name}"
-        for study in project.studies
-        for name in ("report.html", "scores.tsv.gz")
-    ]
+        f"<results>/{study}/{name}" for study in project.studies for name in of_studies
+    ] + ["<results>/provenance/config.yaml"]
 
 
 def headline():

@@ -44,6 +44,9 @@ FILES = {
     "calibrate_bins": "results/{study}/calibrate/{scenario}.{replicate}.bins.tsv",
     "calibrate_summary": "results/{study}/calibrate/summary.tsv",
     "calibrate_pip": "results/{study}/calibrate/pip.tsv",
+    "used_files": "results/provenance/files.tsv",
+    "software": "results/provenance/software.tsv",
+    "rule_code": "results/provenance/code.tsv",
 }
 
 INTRODUCTION = """# Outputs
@@ -69,6 +72,19 @@ Further files, which are not tables:
 | `results/heads/{head}/head.safetensors` | weight and bias of the head, with the backbone's digest |
 | `results/{study}/report.html` | the report |
 | `results/{study}/calibrate/calibration.svg` | figure of `calibrate_summary` and `calibrate_pip` |
+| `results/{study}/methods.md` | the methods of the study for a paper: what was run, with numbers and citations |
+| `results/provenance/config.yaml` | all settings with their defaults: a config.yaml that gives the same results |
+| `results/provenance/sheets.yaml` | the rows of studies.tsv and tracks.tsv |
+
+What `exports` of the config asks for (of the functional prior; chromosomes without `chr`, except in BED):
+
+| folder `results/{study}/export/` | content |
+| --- | --- |
+| `bed/` | `credible_sets.bed`: a line for each variant of a set, named `variant;locus:set`; the score is 1000 PIP |
+| `flames/` | `indexfile.txt`, `loci.txt`, and a file for each set (cred1 = chr:pos:alt:ref, prob1 = PIP) |
+| `open_targets/` | `study_locus.parquet`: StudyLocus of Open Targets' gentropy, a row for each set |
+| `polyfun/` | `finemapped.tsv.gz`: the columns of PolyFun's finemapper; A1 is the effect allele, SNPVAR the prior |
+| `ssf/` | `{study}.tsv.gz` and its `-meta.yaml`: the harmonised summary statistics as GWAS-SSF |
 """
 
 
@@ -142,12 +158,23 @@ def _keys(properties: dict[str, Any], required: list[str]) -> list[str]:
     lines = ["| key | default | allowed | meaning |", "| --- | --- | --- | --- |"]
     for name, rule in properties.items():
         default = (
-            "required" if name in required else f"`{rule['default']}`" if rule["default"] not in ("", {}) else "none"
+            "required"
+            if name in required
+            else f"`{rule['default']}`"
+            if rule["default"] not in ("", {}, [])
+            else "none"
         )
-        bounds = [f"{sign} {rule[word]:g}" for word, sign in _BOUNDS.items() if word in rule]
-        allowed = " or ".join(rule["enum"]) if "enum" in rule else ", ".join([rule["type"], *bounds])
+        allowed = _allowed(rule)
         lines.append(f"| `{name}` | {default} | {allowed} | {rule['description'].replace('|', chr(92) + '|')} |")
     return lines
+
+
+def _allowed(rule: dict[str, Any]) -> str:
+    if "enum" in rule:
+        return " or ".join(rule["enum"])
+    if rule["type"] == "array":
+        return f"list of {', '.join(rule['items']['enum'])}"
+    return ", ".join([rule["type"], *(f"{sign} {rule[word]:g}" for word, sign in _BOUNDS.items() if word in rule)])
 
 
 _BOUNDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}

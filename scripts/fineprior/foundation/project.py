@@ -5,6 +5,7 @@ import glob
 import io
 import json
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +16,13 @@ from fineprior.foundation.panel_files import CHROM, chromosomes_of, ld_files, pa
 from fineprior.foundation.settings import PriorSettings, Settings, as_params, from_dict
 from fineprior.foundation.studies import Study, check_columns, study_of
 
-SCHEMAS = Path(__file__).resolve().parents[3] / "workflow" / "schemas"
+_IN_REPOSITORY = Path(__file__).resolve().parents[3] / "workflow" / "schemas"
+SCHEMAS = _IN_REPOSITORY if _IN_REPOSITORY.is_dir() else Path(sys.prefix) / "share" / "fineprior" / "schemas"
+"""Of the repository, or where `pip install .` puts them."""
 GENERATED = "resources/embedded/"
 HUB_BACKBONES, FETCHED = "resources/backbones", "fetched.json"
 """Where backbones of the hub are fetched to, and the record of a finished download in a backbone's folder."""
-RESERVED = ("heads", "regions", "pretrain", "store")
+RESERVED = ("heads", "regions", "pretrain", "store", "provenance")
 """Folders of results/ that are not studies."""
 RESERVED_NAMES = (
     *("uniform", "functional", "shuffled", "prior", "score", "given", "probability", "training_rate", "heritability"),
@@ -164,6 +167,20 @@ def load_project(config: dict[str, Any], root: str | Path = ".") -> Project:
             f"{settings.loci.flank} to both sides of a variant"
         )
     return project
+
+
+def settings_alone(config: dict[str, Any]) -> Settings:
+    """Settings of a config of which nothing is required, and no sheet or file is looked at.
+
+    Raises
+    ------
+    InputError
+        An unknown key, or a value that is not allowed.
+    """
+    _check_extent(config)
+    _validate(config, "config.schema.yaml", "config", complete=False)
+    settings: Settings = from_dict(Settings, config)
+    return settings
 
 
 def files_of_panel(panel: str) -> list[str]:
@@ -329,12 +346,13 @@ def _check_extent(config: Any) -> None:
             waiting += value.values() if isinstance(value, dict) else value
 
 
-def _validate(values: dict[str, Any], schema: str, where: str) -> None:
+def _validate(values: dict[str, Any], schema: str, where: str, complete: bool = True) -> None:
     import jsonschema
     import yaml
 
     rules = yaml.safe_load((SCHEMAS / schema).read_text())
-    errors = sorted(jsonschema.Draft202012Validator(rules).iter_errors(values), key=lambda error: list(error.path))
+    found = jsonschema.Draft202012Validator(rules).iter_errors(values)
+    errors = sorted((e for e in found if complete or e.validator != "required"), key=lambda error: list(error.path))
     if errors:
         raise InputError(_sentence(errors[0], where))
 
@@ -358,6 +376,7 @@ def _sentence(error: Any, where: str) -> str:
         "maximum": f"must be at most {error.validator_value}",
         "exclusiveMinimum": f"must be above {error.validator_value}",
         "exclusiveMaximum": f"must be below {error.validator_value}",
+        "uniqueItems": "names something twice",
         "pattern": f"must match {error.validator_value} (letters, digits, '.', '_' and '-')",
     }.get(error.validator, error.message)
     hint = ""

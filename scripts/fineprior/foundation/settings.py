@@ -226,6 +226,7 @@ class Settings:
     store: str = "results/store"
     seed: int = 1
     columns: dict[str, dict[str, str]] = field(default_factory=dict)
+    exports: list[str] = field(default_factory=list)
     genome: GenomeSettings = field(default_factory=GenomeSettings)
     harmonise: HarmoniseSettings = field(default_factory=HarmoniseSettings)
     loci: LociSettings = field(default_factory=LociSettings)

@@ -447,6 +447,34 @@ HEAD_BASELINES = define(
 )
 
 
+USED_FILES = define(
+    "used_files",
+    "The files that a project's results rest on.",
+    """
+    role | text | weights (of the backbone), genome, regions, tracks, or studies (what their rows name)
+    file | text | path, as the config or a sheet has it
+    bytes | integer | size
+    read | text | whole, or sampled: of a large file its size and 64 pieces of 256 KiB, evenly spaced
+    sha256 | text | digest of what was read""",
+)
+
+SOFTWARE = define(
+    "software",
+    "Versions of the environment that Snakemake runs in.",
+    """
+    package | text | name
+    version | text | version, NA when it is not installed there""",
+)
+
+RULE_CODE = define(
+    "rule_code",
+    "The code behind each rule: when the digest is another one, the rule's results may be.",
+    """
+    rule | text | rule
+    digest | text | digest of its step and of all library code that this imports""",
+)
+
+
 def main_sets(credible_sets: pd.DataFrame) -> pd.DataFrame:
     """Rows of CREDIBLE_SETS of the main coverage: each effect once."""
     return credible_sets[credible_sets["main"]].reset_index(drop=True)
