@@ -7,7 +7,7 @@ os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 from fineprior.foundation.logs import log_to
 from fineprior.foundation.settings import FinemapSettings
-from fineprior.steps.prior import find_signals
+from fineprior.steps.signals import find_signals
 
 with log_to(snakemake.log[0], f"find_signals {snakemake.wildcards.study} batch {snakemake.wildcards.batch}"):
     find_signals(

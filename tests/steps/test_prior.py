@@ -20,7 +20,8 @@ from fineprior.foundation.tables import (
     VERDICT,
 )
 from fineprior.genetics.ld_store import LocusLd, write_ld
-from fineprior.steps.prior import annotate_variants, assign_prior, find_signals, fit_prior
+from fineprior.steps.prior import annotate_variants, assign_prior, fit_prior
+from fineprior.steps.signals import find_signals
 
 SETTINGS = PriorSettings(rounds=1)
 FINEMAP = FinemapSettings(ld="in_sample", max_effects=3)

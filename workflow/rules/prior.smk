@@ -97,7 +97,7 @@ rule find_signals:
         runtime=120,
     params:
         settings=settings_of_signals,
-        code=code_digest("prior.find_signals"),
+        code=code_digest("signals.find_signals"),
     script:
         "../../scripts/find_signals.py"
 

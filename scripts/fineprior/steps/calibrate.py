@@ -16,7 +16,8 @@ from fineprior.report.calibrate import tallied
 from fineprior.steps.calibrate_data import StudyFiles, simulate_study
 from fineprior.steps.finemap import finemap as finemap_batch
 from fineprior.steps.inputs import PRIORS
-from fineprior.steps.prior import assign_prior, find_signals, fit_prior
+from fineprior.steps.prior import assign_prior, fit_prior
+from fineprior.steps.signals import find_signals
 
 TRUE = "true"
 """The prior that knows the relation of scores and causal variants: the most that any could bring."""

@@ -1,4 +1,4 @@
-"""Steps to the priors: annotate_variants, find_signals, fit_prior (of a whole study), assign_prior."""
+"""Steps to the priors: annotate_variants, fit_prior (of a whole study), assign_prior."""
 
 import dataclasses
 import logging
@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fineprior.finemap.batch import fit_loci
-from fineprior.finemap.fits import FitFiles, save_fits
+from fineprior.finemap.fits import FitFiles
 from fineprior.foundation import tables
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import FinemapSettings, PriorSettings
@@ -21,7 +20,6 @@ from fineprior.steps.inputs import all_priors
 from fineprior.steps.prior_data import (
     Batch,
     feature_kinds,
-    fit_signals,
     frequencies,
     genome_order,
     locus_ld_scores,
@@ -85,33 +83,6 @@ def annotate_variants(
         values = tables.HERITABILITY.read(heritability).set_index("variant_id")["heritability"]
         made["heritability"] = values.reindex(frame["variant_id"]).to_numpy(float)
     tables.ANNOTATIONS.write(made, output)
-
-
-def find_signals(*, variants: str, ld: str, output: str, settings: FinemapSettings, workers: int = 1) -> None:
-    """Fit each locus of a batch under the uniform prior, for its signals.
-
-    These fits are the prior's own, with SuSiE's default settings whatever `finemap` of the config says: how results are
-    fine-mapped in the end has no say in what the scores are worth.
-
-    Parameters
-    ----------
-    variants, ld
-        LOCUS_VARIANTS and LD of the batch.
-    output
-        Fits (npz) to write.
-    settings
-        SuSiE's defaults, with whose LD it is.
-    workers
-        Processes; the result does not depend on it.
-    """
-    loci = dict(iter(tables.LOCUS_VARIANTS.read(variants).groupby("locus", sort=False)))
-    found = fit_loci(lambda name: fit_signals(ld, name, loci[name], None, settings), list(loci), workers)
-    fitted = {str(name): one for name, one in zip(loci, found, strict=True) if one.fit is not None}
-    save_fits(
-        output,
-        {name: one.fit for name, one in fitted.items() if one.fit is not None},
-        {name: one.variant_ids for name, one in fitted.items()},
-    )
 
 
 def fit_prior(

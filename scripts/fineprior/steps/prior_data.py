@@ -7,11 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fineprior.finemap.locus import LocusFit, fit_locus
 from fineprior.foundation.errors import InputError
-from fineprior.foundation.settings import FinemapSettings, PriorSettings
+from fineprior.foundation.settings import PriorSettings
 from fineprior.foundation.tables import ANNOTATIONS, LOCUS_VARIANTS, SCORES
-from fineprior.genetics.ld_store import read_ld, read_panel_size
+from fineprior.genetics.ld_store import read_ld
 from fineprior.priors.controls import ld_scores
 from fineprior.priors.features import join_columns
 from fineprior.priors.strength import natural_order
@@ -118,23 +117,6 @@ def locus_ld_scores(path: str, locus: str, variant_ids: Sequence[str]) -> npt.ND
     scores = np.full(len(known), np.nan)
     scores[known] = ld_scores(R)
     return scores
-
-
-def fit_signals(
-    path: str, locus: str, rows: pd.DataFrame, prior: npt.NDArray[np.float64] | None, settings: FinemapSettings
-) -> LocusFit:
-    """Fit a locus from the LD that it has; without any, one effect on all its variants."""
-    R, known = read_locus_ld(path, locus, rows["variant_id"].tolist())
-    table = rows[known] if known.any() else rows
-    return fit_locus(
-        table["variant_id"].tolist(),
-        table["z"].to_numpy(),
-        R if known.any() else None,
-        table["n"].to_numpy(),
-        None if prior is None else prior[known] if known.any() else prior,
-        settings,
-        panel_size=read_panel_size(path),
-    )
 
 
 def frequencies(frame: pd.DataFrame) -> npt.NDArray[np.float64]:

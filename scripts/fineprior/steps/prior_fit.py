@@ -30,7 +30,8 @@ from fineprior.priors.strength import (
     sentence,
     top_decile_ratio,
 )
-from fineprior.steps.prior_data import fit_signals, frequencies, locus_ld_scores
+from fineprior.steps.prior_data import frequencies, locus_ld_scores
+from fineprior.steps.signals import fit_signals
 
 SHUFFLES = 10
 REPLICATES = 100
