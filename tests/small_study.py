@@ -36,7 +36,7 @@ def write_results(folder, study, seed=1, causal=None):
     by_prior = {name: {p: str(results / p / name) for p in PRIORS} for name in ("variants.tsv.gz", "credible_sets.tsv")}
     compare_priors(variants=by_prior["variants.tsv.gz"], credible_sets=by_prior["credible_sets.tsv"],
                    output=str(results / "comparison.tsv"))  # fmt: skip
-    verdict = (0.9, 0.4, 1.4, 0.95, 2.5, 6.0, 2, "The scores carry information.")
+    verdict = ("functional", 0.9, 0.4, 1.4, 0.95, 2.5, 2.4, -0.5, 6.0, 2, 2, "The scores carry information.")
     tables.VERDICT.write(pd.DataFrame([verdict], columns=tables.VERDICT.names), results / "prior/verdict.tsv")
     qc = [("kept", "kept", 2 * P, 9, "alleles as in the FASTA"), ("dropped", "palindromic", 7, 0, "A/T or C/G")]
     tables.SUMSTATS_QC.write(pd.DataFrame(qc, columns=tables.SUMSTATS_QC.names), results / "sumstats_qc.tsv")
@@ -60,7 +60,7 @@ def _locus(locus, rng, causal):
 def _finemap(results, prior, variants):
     weights = np.ones(P)
     weights[8] = 5.0 if prior == "functional" else 1.0
-    table = variants[["locus", "variant_id"]].assign(score=np.nan, log_odds=0.0)
+    table = variants[["locus", "variant_id"]].assign(score=np.nan, log_odds=0.0, softmax=1 / P, weight=0.0)
     table["prior"] = np.tile(weights / weights.sum(), len(SPANS))
     tables.PRIOR.write(table, results / f"prior/{prior}/0.tsv.gz")
     batch = {name: str(results / f"finemap/{prior}/0.{end}") for name, end in

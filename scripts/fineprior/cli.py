@@ -1,6 +1,4 @@
-"""The command line: `fineprior finemap` fine-maps one locus from files, `fineprior calibrate` tests a study's prior, and
-each stage of the pipeline is a command too.
-"""
+"""The command line: one locus from files (`finemap`), a study's prior put to the test (`calibrate`), and each stage."""
 
 import argparse
 import collections.abc

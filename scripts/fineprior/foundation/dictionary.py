@@ -40,13 +40,13 @@ FILES = {
     "head_metrics": "results/heads/{head}/metrics.tsv",
     "head_history": "results/heads/{head}/history.tsv",
     "head_baselines": "results/heads/{head}/baselines.tsv",
+    "used_files": "results/provenance/files.tsv",
+    "software": "results/provenance/software.tsv",
+    "rule_code": "results/provenance/code.tsv",
     "calibrate_counts": "results/{study}/calibrate/{scenario}.{replicate}.counts.tsv",
     "calibrate_bins": "results/{study}/calibrate/{scenario}.{replicate}.bins.tsv",
     "calibrate_summary": "results/{study}/calibrate/summary.tsv",
     "calibrate_pip": "results/{study}/calibrate/pip.tsv",
-    "used_files": "results/provenance/files.tsv",
-    "software": "results/provenance/software.tsv",
-    "rule_code": "results/provenance/code.tsv",
 }
 
 INTRODUCTION = """# Outputs
@@ -173,7 +173,7 @@ def _allowed(rule: dict[str, Any]) -> str:
     if "enum" in rule:
         return " or ".join(rule["enum"])
     if rule["type"] == "array":
-        return f"list of {', '.join(rule['items']['enum'])}"
+        return f"list of {', '.join(rule['items'].get('enum', ['names']))}"
     return ", ".join([rule["type"], *(f"{sign} {rule[word]:g}" for word, sign in _BOUNDS.items() if word in rule)])
 
 

@@ -21,6 +21,7 @@ STAGES: dict[str, tuple[str, ...]] = {
         "summarise.compare_priors", "summarise.compare_truth", "report.report", "export.export", "methods.methods",
         "provenance.provenance",
     ),
+    "calibration": ("calibrate.calibrate", "summarise_calibration.summarise_calibration"),
     "the embedded study": ("simulate.simulate_genome", "simulate.simulate_tracks", "simulate.simulate_study"),
     "the shipped backbone": (
         "pretrain.fetch_pretraining_data", "pretrain.select_motifs", "pretrain.pretrain_backbone",
@@ -28,12 +29,12 @@ STAGES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Stage -> `<module of fineprior.steps>.<function>`, the function's name being that of the rule."""
 
+_OTHER_NAMES = {"finemap.finemap": "finemap-batch", "calibrate.calibrate": "calibrate-batch"}
+
 COMMANDS = {
-    "finemap-batch" if step == "finemap.finemap" else step.split(".")[1].replace("_", "-"): step
-    for steps in STAGES.values()
-    for step in steps
+    _OTHER_NAMES.get(step, step.split(".")[1].replace("_", "-")): step for steps in STAGES.values() for step in steps
 }
-"""Command -> step; `finemap` is the command for one locus from files."""
+"""Command -> step; `finemap` is the command for one locus from files, `calibrate` that for a whole study."""
 
 
 def summary(step: str) -> str:
