@@ -20,6 +20,8 @@ PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "squeue")
 @pytest.fixture(scope="module")
 def slurm(tmp_path_factory):
     """Environment of a running Slurm: a CPU node and a node with a (fake) GPU."""
+    if os.environ.get("FINEPRIOR_SLURM") != "1":
+        pytest.skip("takes ten minutes: FINEPRIOR_SLURM=1 runs it")
     missing = [name for name in PROGRAMS if not shutil.which(name)]
     if missing or os.geteuid():
         pytest.skip(
@@ -47,7 +49,9 @@ def test_cancelled_and_killed_jobs_end_in_the_same_bytes(slurm, finished, tmp_pa
         [sys.executable, "-m", "snakemake", "--workflow-profile", str(ROOT / "workflow/profiles/slurm"),
          "--jobs", "6", "--latency-wait", "10", "--slurm-init-seconds-before-status-checks", "2",
          # the first attempt is too small for torch; memory doubles with each further one
-         "--set-resources", "train_head:mem_mb=250*2**(2*attempt-2)"],
+         # (--set-resources replaces the profile's block of that name)
+         "--set-resources", "train_head:mem_mb=250*2**(2*attempt-2)", "embed_variants:slurm_partition=gpu",
+         "embed_regions:slurm_partition=gpu"],
         cwd=folder, env=os.environ | slurm, stdout=(folder / "run.log").open("w"), stderr=subprocess.STDOUT,
     )  # fmt: skip
     cancelled = None
