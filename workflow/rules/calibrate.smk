@@ -1,18 +1,5 @@
 # Whether the prior's claims hold in studies simulated on this study's own LD and scores. Nothing asks for it by itself:
 #   snakemake --cores 8 results/{study}/calibrate/summary.tsv
-SIMULATED = [
-    f"{scenario}.{replicate}"
-    for scenario in settings.calibrate.scenarios
-    for replicate in range(settings.calibrate.replicates)
-]
-
-
-def settings_of_simulation():
-    """What a simulated study depends on: neither which others there are, nor how many."""
-    names = ("heritability", "max_causal", "ld")
-    return {name: getattr(settings.calibrate, name) for name in names}
-
-
 rule calibrate:
     input:
         **values_of_variants(

@@ -50,6 +50,11 @@ or_stop(check_formats, project)
 or_stop(project.check_targets, sys.argv[1:])
 BATCHES = [str(batch) for batch in range(settings.loci.batches)]
 PRIORS = all_priors(settings.priors.controls)
+SIMULATED = [
+    f"{scenario}.{replicate}"
+    for scenario in settings.calibrate.scenarios
+    for replicate in range(settings.calibrate.replicates)
+]
 
 
 wildcard_constraints:
@@ -130,6 +135,12 @@ def settings_of_signals(wildcards):
         ld=settings.finemap.ld, panel_size=settings.finemap.panel_size
     )
     return row_of(wildcards).finemap_settings(as_params(known))
+
+
+def settings_of_simulation():
+    """What a simulated study depends on: neither which others there are, nor how many."""
+    names = ("heritability", "max_causal", "ld")
+    return {name: getattr(settings.calibrate, name) for name in names}
 
 
 def head_of_study(pattern):
