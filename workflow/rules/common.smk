@@ -328,7 +328,15 @@ def results_for_export(wildcards):
 def settings_of_methods(wildcards):
     """All settings that a study's results rest on, as they are for this study."""
     everything = as_params(settings)
-    for name in ("studies", "tracks", "columns", "exports", "report", "embedded"):
+    for name in (
+        "studies",
+        "tracks",
+        "columns",
+        "exports",
+        "report",
+        "store",
+        "embedded",
+    ):
         del everything[name]
     return everything | {
         "harmonise": settings_of_harmonise(wildcards),
