@@ -16,6 +16,7 @@ include: "workflow/rules/annotate.smk"
 include: "workflow/rules/prior.smk"
 include: "workflow/rules/finemap.smk"
 include: "workflow/rules/summarise.smk"
+include: "workflow/rules/calibrate.smk"
 include: "workflow/rules/pretrain.smk"
 include: "workflow/rules/labels.smk"
 

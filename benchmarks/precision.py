@@ -1,6 +1,6 @@
 """How much of a variant's effect each precision keeps, with two predictions subtracted and with their difference.
 
-    python benchmarks/precision.py                # the published model's size: about 8 min on one core, 6 GB
+    python benchmarks/precision.py                # the published model's size: about 10 min on one core, 6 GB
     python benchmarks/precision.py --size small   # seconds
     python benchmarks/precision.py --device cuda  # besides, the GPU's own tf32 and bf16
 

@@ -4,6 +4,8 @@ from fineprior.foundation.logs import log_to
 from fineprior.foundation.settings import PriorSettings
 from fineprior.steps.prior import assign_prior
 
+FILES = ("scores", "annotations", "enrichment", "coefficients", "ld")
+
 with log_to(
     snakemake.log[0],
     f"assign_prior {snakemake.wildcards.study} {snakemake.wildcards.prior} batch {snakemake.wildcards.batch}",
@@ -11,9 +13,8 @@ with log_to(
     assign_prior(
         prior=snakemake.wildcards.prior,
         variants=snakemake.input.variants,
-        scores=snakemake.input.get("scores"),
-        enrichment=snakemake.input.get("enrichment"),
-        verdict=snakemake.input.get("verdict"),
+        **{name: snakemake.input.get(name) for name in FILES},
+        kinds=snakemake.params.kinds,
         output=snakemake.output.prior,
         settings=PriorSettings(**snakemake.params.settings) if snakemake.params.settings else None,
         seed=snakemake.params.seed,

@@ -1,11 +1,15 @@
-"""Rule compute_ld: LD of a batch of loci from the panel."""
+"""Rule compute_ld: LD of a batch of loci, from a panel or from LD files."""
 
 from fineprior.foundation.logs import log_to
+from fineprior.foundation.settings import LdSettings
 from fineprior.steps.study import compute_ld
 
 with log_to(snakemake.log[0], f"compute_ld {snakemake.wildcards.study} batch {snakemake.wildcards.batch}"):
     compute_ld(
         variants=snakemake.input.variants,
-        panel=snakemake.input.panel[0].removesuffix(".bed"),
+        panel=snakemake.params.panel,
+        samples=snakemake.input.samples or None,
+        ld=snakemake.params.ld,
         output=snakemake.output.ld,
+        settings=LdSettings(**snakemake.params.settings),
     )

@@ -9,7 +9,10 @@ with log_to(snakemake.log[0], f"define_loci {snakemake.wildcards.study}"):
         sumstats=snakemake.input.sumstats,
         bed=snakemake.input.bed or None,
         fasta=snakemake.input.fasta,
+        known_regions=snakemake.input.known_regions or None,
         output=snakemake.output.loci,
+        excluded=snakemake.output.excluded,
         batches=list(snakemake.output.batches),
+        build=snakemake.params.build,
         settings=LociSettings(**snakemake.params.settings),
     )

@@ -12,6 +12,7 @@ with log_to(snakemake.log[0], f"embed_variants {snakemake.wildcards.study} batch
         backbone=BackboneSettings(**snakemake.params.backbone),
         windows=WindowSettings(**snakemake.params.windows),
         head=str(snakemake.input.get("head") or ""),
+        batch=int(snakemake.wildcards.batch),
         batch_size=snakemake.resources.batch_size,
         threads=snakemake.threads,
     )

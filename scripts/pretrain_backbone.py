@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from fineprior.foundation.logs import log_to
+from fineprior.foundation.settings import PretrainSettings
 from fineprior.steps.pretrain import pretrain_backbone
 
 with log_to(snakemake.log[0], "pretrain_backbone"):
@@ -10,6 +11,6 @@ with log_to(snakemake.log[0], "pretrain_backbone"):
         motifs=snakemake.input.motifs,
         dhs=snakemake.input.dhs,
         folder=str(Path(snakemake.output.config).parent),
-        settings=snakemake.params.settings,
+        settings=PretrainSettings(**snakemake.params.settings),
         threads=snakemake.threads,
     )

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from workflow_runs import MINIATURE, copy_repository, edit_config, snakemake
+
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
 ran_on_real_data = []
@@ -19,6 +21,18 @@ def shared_data():
 def shared_reference():
     """Folder of the reference programs' answers."""
     return _shared("reference")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A copy of the repository in which the miniature of the embedded study has run."""
+    folder = copy_repository(tmp_path_factory.mktemp("miniature"))
+    edit_config(folder, MINIATURE)
+    done = snakemake(folder, "--cores", "2")
+    if done.returncode:
+        pytest.fail(done.stdout[-6000:])
+    (folder / "first_run.txt").write_text(done.stdout)
+    return folder
 
 
 def _shared(name):

@@ -110,3 +110,114 @@ def test_a_stopped_run_goes_on_and_another_seed_is_new(module, tmp_path, monkeyp
     path.write_text("source\tlocus\ncoalescent\t0\n")
     with pytest.raises(SystemExit, match="its columns are not those"):
         benchmark.main()
+
+
+def test_every_row_that_harmonising_keeps_is_that_of_its_variant(module, tmp_path):
+    from fineprior.foundation.settings import HarmoniseSettings
+    from fineprior.steps.study import harmonise_sumstats
+
+    benchmark = module("harmonise")
+    rows = benchmark.make(tmp_path, 6600, 1, seed=3)
+    harmonise_sumstats(
+        sumstats=str(tmp_path / "gwas.tsv.gz"), fasta=str(tmp_path / "genome.fa"), panel=str(tmp_path / "panel"),
+        output=str(tmp_path / "sumstats.parquet"), qc=str(tmp_path / "qc.tsv"), dropped=str(tmp_path / "d.tsv"),
+        liftover=str(tmp_path / "l.tsv"),
+        settings=HarmoniseSettings(palindromic="trust", min_maf=0.0, min_info=0.0),
+    )  # fmt: skip
+    table = benchmark.compare(tmp_path, with_theirs=False)
+    assert table["rows"].sum() == rows
+    kinds = table.set_index(["kind", "accident"])
+    lost = {"absent from panel", "alleles of no variant", "missing value", "I/D alleles", "duplicate"}
+    untold = (kinds.index.get_level_values(0) == "palindromic") & kinds.index.get_level_values(1).isin(
+        benchmark.UNTELLABLE
+    )
+    gone = kinds.index.get_level_values(1).isin(lost)
+    assert (kinds["in_ours"][gone] == 0).all()
+    assert (kinds["in_ours"][~gone] >= kinds["rows"][~gone] - 2).all()  # a duplicate in which the effect is missing
+    assert (kinds["right_ours"] == kinds["in_ours"])[~untold].all()
+    assert {"not left-aligned", "not parsimonious"} <= set(kinds.index.get_level_values(1))
+
+
+def test_harmonising_is_beside_gwaslab_by_time_and_by_what_differs(module):
+    benchmark = module("harmonise")
+    table = pd.DataFrame({"kind": ["snv", "palindromic"], "accident": ["none", "strand"], "in_ours": [10, 5],
+                          "right_ours": [9, 0], "differ": [1, 2], "explanation": ["", "why"]})  # fmt: skip
+    ours, theirs = {"seconds": 2.0, "cpu": 1.0, "peak_gb": 3.0}, {"seconds": 3.0, "cpu": 4.0, "peak_gb": 9.0}
+    assert list(benchmark.ratios(ours, theirs, table)) == [
+        "ratio peak_memory_gb 3 goal 6", "ratio kept_rows_that_are_right 0.9 goal 0.999",
+        "ratio speed_over_gwaslab 1.5 goal 2", "ratio cpu_time_below_gwaslab 4 goal 2",
+        "ratio rows_that_differ_unexplained 1 goal 0",
+    ]  # fmt: skip
+    assert len(list(benchmark.ratios(ours, None, table))) == 2
+
+
+def test_ld_is_beside_plink_and_memory_beside_what_is_allowed(module):
+    benchmark = module("ld")
+    rows = {
+        "fineprior": {"wall": 2.0, "cpu": 3.0, "memory": 300.0, "work": 1.0},
+        "plink1.9 bin4": {"wall": 4.0, "cpu": 3.0, "memory": 10.0, "difference": 1e-6},
+        "plink2 phased": {"wall": 1.0, "cpu": 1.0, "memory": 10.0},
+    }
+    found = dict(line.split()[1:3] for line in benchmark.ratios({(500, 2000): rows}, start_memory=100.0))
+    assert found == {
+        "memory_of_allowed_n500_p2000": f"{300 / (100 + (1.3 * 16e6 + 4e6) / 2**20):.3g}",
+        "files_plink1.9_bin4_n500_p2000": "2",
+        "work_plink1.9_bin4_n500_p2000": "4",
+        "difference_plink1.9_bin4_n500_p2000": "1e-06",
+        "files_plink2_phased_n500_p2000": "0.5",
+        "work_plink2_phased_n500_p2000": "1",
+    }
+
+
+def test_fewest_products_for_a_variant_of_the_published_enformer(module):
+    """Two forward passes are 6,510 GFLOP; one transformer without what a variant leaves as it is, about a tenth."""
+    benchmark = module("enformer")
+    with benchmark.torch.device("meta"):
+        enformer = benchmark.Enformer.from_hparams(**benchmark.FULL | {"output_heads": {"human": 1}})
+    few, all_bins = (benchmark.least_gflop(enformer, 1536, bins) for bins in (4, 896))
+    assert 10.5 < 6510 / few < 11.5
+    assert 9.8 < 6510 / all_bins < 10.5
+
+
+def test_association_is_beside_plink_beyond_the_digits_that_are_written(module):
+    benchmark = module("association")
+    theirs = pd.DataFrame({"BETA": [0.123457, -2.5, 1.0, float("nan")], "SE": [0.1, 0.2, 0.1, 0.1]})
+    ours = pd.DataFrame({"beta": [0.1234568, -2.5, 9.0, 0.0], "standard_error": [0.1, 0.2, 0.5, 0.1],
+                         "status": ["ok", "ok", "collinear", "ok"], "n": [10, 9, 10, 10]})  # fmt: skip
+    assert benchmark.differences(ours, theirs, linear=True, people=10) == (2, 0.0, 0.0)
+    assert benchmark.differences(ours, theirs, linear=False, people=10)[0] == 1, "all people, for a disease"
+    ours.loc[1, "beta"] = -2.5025
+    _, effect, se = benchmark.differences(ours, theirs, linear=True, people=10)
+    assert (effect, se) == (pytest.approx(1e-3, rel=0.01), 0.0)
+
+
+def test_calibration_says_what_was_reached_and_writes_its_page(module, tmp_path):
+    benchmark = module("calibration")
+    from calibrate_counts import FALSE, HITS, counted
+    from fineprior.report.calibrate import summary_of
+
+    made = [counted(HITS, FALSE, scenario=name) for name in ("enrichment_10", "enrichment_1", "inverted")]
+    summary = pd.concat([summary_of(*one) for one in made], ignore_index=True)
+    row = summary[summary["prior"] == "functional"].iloc[0]
+    found = {name: (value, goal) for name, value, goal in benchmark._ratios(summary)}
+    assert found == {
+        "enrichment_10_found_over_uniform": (pytest.approx(50 / 40), 1.25),
+        "enrichment_10_fdr_excess": (pytest.approx(row["fdr_lower_90"] - 0.03), 0),
+        "enrichment_10_coverage": (0.95, 0.94),
+        "enrichment_1_found_over_uniform": (pytest.approx(50 / 40), 0.97),
+        "enrichment_1_fdr_above_uniform": (pytest.approx(22 / 140 - 2 / 100), 0),
+        "inverted_found_over_shuffled": (pytest.approx(50 / 38), 1),
+        "inverted_fdr_above_shuffled": (pytest.approx(22 / 140 - 6 / 100), 0),
+    }
+    lines = list(benchmark._table(summary))
+    assert len(lines) == 2 + 12
+    assert "| 120 (20) | 1.250 (1.250-1.250) |" in lines[3]
+    page = tmp_path / "method.md"
+    page.write_text(f"before\n{benchmark.MARKS[0]}\nold\n{benchmark.MARKS[1]}\nafter\n")
+    benchmark._write(page, ["", *lines])
+    written = page.read_text()
+    assert "old" not in written
+    assert written.startswith(f"before\n{benchmark.MARKS[0]}\n\n| scenario |")
+    assert written.endswith(f"{benchmark.MARKS[1]}\nafter\n")
+    benchmark._write(page, ["", *lines])
+    assert page.read_text() == written

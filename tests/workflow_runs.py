@@ -1,5 +1,6 @@
 """Running the workflow in tests: a copy of the repository with a miniature embedded study."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -8,10 +9,16 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import yaml
+from scipy import sparse
+
+from fineprior.genetics.genotypes import PlinkPanel, write_panel
+from fineprior.genetics.ld import correlation
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("Snakefile", "workflow", "scripts", "config", "resources/backbone", "envs")
+PARTS = ("Snakefile", "workflow", "scripts", "config", "resources/backbone", "resources/long_range_ld.tsv", "envs")
 MINIATURE = {
     "embedded": {
         "chromosome_length": 400_000,
@@ -70,3 +77,56 @@ def planned_jobs(folder, *arguments):
             wildcards = re.search(r"^    wildcards: (.*)$", block, flags=re.MULTILINE)
             jobs[name.group(1), wildcards.group(1) if wildcards else ""] += 1
     return jobs
+
+
+def add_study(folder, **columns):
+    """Add a row to studies.tsv."""
+    path = folder / "config/studies.tsv"
+    rows = pd.read_csv(path, sep="\t", dtype="str", keep_default_na=False)
+    pd.concat([rows, pd.DataFrame([columns])]).fillna("").to_csv(path, sep="\t", index=False)
+
+
+def write_people(folder):
+    """The panel's people as a study of their own: genotypes of two chromosomes in two files, a trait, covariates.
+
+    Returns the two causal variants; 10 of the 300 people have no trait.
+    """
+    panel = PlinkPanel(folder / "resources/embedded/panel")
+    rng = np.random.default_rng(4)
+    (folder / "people").mkdir()
+    trait, causal = rng.normal(size=panel.samples), []
+    for chrom, variants in panel.variants.groupby("chrom", sort=False):
+        if len(causal) == 2:
+            break
+        dosages = panel.dosages(variants.index.to_numpy())
+        write_panel(folder / f"people/{chrom}", variants, [dosages.astype(np.int8)], panel.people)
+        common = int(np.abs(dosages.mean(0) - 1).argmin())
+        trait += 0.9 * dosages[:, common]
+        causal.append(f"chr{chrom}:{variants['pos'].iloc[common]}")
+    ids = pd.DataFrame({"FID": panel.people, "IID": panel.people})
+    ids.assign(height=trait.round(4)).iloc[10:].to_csv(folder / "people/trait.txt", sep="\t", index=False)
+    ids.assign(age=rng.integers(30, 60, len(ids)), site=1).to_csv(folder / "people/age.txt", sep=" ", index=False)
+    return causal
+
+
+def write_ld_folder(folder):
+    """LD of the panel as PolyFun's UK Biobank LD has it: a window a chromosome, lower triangle, half diagonal."""
+    panel = PlinkPanel(folder / "resources/embedded/panel")
+    (folder / "ukb").mkdir()
+    for chrom, variants in panel.variants.groupby("chrom", sort=False):
+        r = correlation(panel.dosages(variants.index.to_numpy()))
+        name = folder / f"ukb/chr{chrom}_1_400001"
+        sparse.save_npz(f"{name}.npz", sparse.csr_matrix(np.tril(r, -1) + np.eye(len(r)) / 2))
+        columns = {"snp_id": "rsid", "chrom": "chromosome", "pos": "position", "a1": "allele1", "a2": "allele2"}
+        table = variants.rename(columns=columns)[list(columns.values())]
+        table.to_csv(f"{name}.gz", sep="\t", index=False)
+
+
+def digests(folder):
+    """SHA-256 of each file of results/ by its name, whatever stands in hidden folders and the store left aside."""
+    files = (path for path in (folder / "results").rglob("*") if path.is_file())
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+        if "store" not in path.parts and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    }

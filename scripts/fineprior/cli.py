@@ -1,15 +1,21 @@
-"""The command line: `fineprior finemap` fine-maps one locus from files."""
+"""The command line: one locus from files (`finemap`), a study's prior put to the test (`calibrate`), and each stage."""
 
 import argparse
+import collections.abc
 import dataclasses
+import importlib
+import inspect
 import logging
 import math
 import sys
+import types
+import typing
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from fineprior.foundation.errors import InputError
-from fineprior.foundation.settings import FinemapSettings
+from fineprior.foundation.settings import FinemapSettings, Settings
+from fineprior.foundation.stages import COMMANDS, STAGES, summary
 
 DESCRIPTION = """Fine-map one locus with SuSiE: which variants are likely to be causal, given association
 statistics, LD, and (if you have one) a prior probability of each variant.
@@ -39,6 +45,18 @@ converge the fit goes on with an estimate of how far LD and z are apart (drift).
 
 EXAMPLE = """example:
   fineprior finemap --z locus.tsv --ld locus.npy --n 140306 --panel-size 503 --out results/locus"""
+
+CALIBRATE = """Simulate studies on the LD and the scores of one of yours, with causal variants that the scores say much,
+little, nothing or the opposite of, take each through the pipeline's own steps (signals, enrichment leaving out each
+chromosome, strength, SuSiE under each prior), and say what each prior finds and whether its PIPs hold.
+
+The study's loci, LD and scores must be there (snakemake makes them). Settings are those of `calibrate` in config.yaml
+unless given here. The workflow does the same on a cluster: snakemake results/STUDY/calibrate/summary.tsv
+
+Output, in DIR (results/STUDY/calibrate)
+  summary.tsv        coverage, power, set size, hits and false discoveries of each prior in each scenario
+  pip.tsv            claimed PIP against the share of variants that are causal, with intervals
+  calibration.svg    both as a figure"""
 
 # Settings of the fit: allowed values, other name, meaning.
 OPTIONS: dict[str, tuple[str | tuple[str, ...], str, str]] = {
@@ -71,7 +89,10 @@ OPTIONS: dict[str, tuple[str | tuple[str, ...], str, str]] = {
 
 def parser() -> argparse.ArgumentParser:
     """The arguments of `fineprior`."""
-    top = argparse.ArgumentParser(prog="fineprior", description="Sequence-model priors for fine-mapping.")
+    top = argparse.ArgumentParser(
+        prog="fineprior", usage="fineprior command [options]", description="Sequence-model priors for fine-mapping.",
+        epilog=_stages_in_words(), formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
     commands = top.add_subparsers(dest="command", required=True, metavar="command")
     command = commands.add_parser(
         "finemap",
@@ -92,7 +113,31 @@ def parser() -> argparse.ArgumentParser:
     files.add_argument("--out", required=True, metavar="PREFIX", help="first part of the names of what is written")
     files.add_argument("--locus", default="locus", help="name of the locus in the tables (default: locus)")
     _add_settings(command.add_argument_group("settings (defaults are susieR's where it has them)"))
+    _add_calibrate(commands)
     return top
+
+
+def _add_calibrate(commands: Any) -> None:
+    command = commands.add_parser(
+        "calibrate",
+        help="test a study's prior in simulated studies",
+        description=CALIBRATE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    command.add_argument("--study", required=True, help="its name in studies.tsv")
+    command.add_argument("--config", default="config/config.yaml", metavar="FILE", help="(%(default)s)")
+    command.add_argument("--results", default="results", metavar="DIR", help="where its results are (%(default)s)")
+    command.add_argument("--out", metavar="DIR", help="where to write (results/STUDY/calibrate)")
+    command.add_argument("--jobs", type=_in("[1,", int), default=1, help="processes (%(default)s)")
+    for name, kind, meaning in (
+        ("replicates", _in("[1,", int), "studies simulated for each scenario"),
+        ("heritability", _in("[0,1)", float), "variance explained by all loci; 0: by the study's own leads"),
+        ("max-causal", _in("[1,", int), "largest number of causal variants in a locus"),
+    ):
+        command.add_argument(f"--{name}", type=kind, metavar="X", help=meaning)
+    command.add_argument("--scenarios", nargs="+", metavar="NAME", help="enrichment_<times>, inverted, noise")
+    command.add_argument("--ld", choices=("in_sample", "panel"), help="LD that simulated studies are fine-mapped with")
 
 
 def _add_settings(group: Any) -> None:
@@ -144,15 +189,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         0; 1 when the locus failed (the tables say why); 2 for wrong input, said in one line.
     """
-    arguments = parser().parse_args(argv)
-    logging.basicConfig(level=logging.WARNING, format="fineprior finemap: %(message)s", stream=sys.stderr)
+    argv = list(sys.argv[1:] if argv is None else argv)
+    command = argv[0] if argv and argv[0] in (*COMMANDS, "calibrate") else "finemap"
+    level = logging.WARNING if command in ("finemap", "calibrate") else logging.INFO
+    logging.basicConfig(level=level, format=f"fineprior {command}: %(message)s", stream=sys.stderr)
     try:
-        return _finemap(arguments)
+        if command in COMMANDS:
+            return _run_stage(command, argv[1:])
+        arguments = parser().parse_args(argv)
+        return _calibrate(arguments) if arguments.command == "calibrate" else _finemap(arguments)
     except (InputError, OSError) as error:
-        sys.stderr.write(f"fineprior finemap: error: {error}\n")
+        sys.stderr.write(f"fineprior {command}: error: {error}\n")
     except MemoryError:
-        sys.stderr.write("fineprior finemap: error: the LD matrix does not fit into memory\n")
+        sys.stderr.write(f"fineprior {command}: error: the LD matrix does not fit into memory\n")
     return 2
+
+
+def _calibrate(arguments: argparse.Namespace) -> int:
+    from fineprior.report.calibrate import sentences
+    from fineprior.steps.calibrate_study import calibrate_study, read_project, study_of
+
+    project = read_project(arguments.config)
+    names = ("scenarios", "replicates", "heritability", "max_causal", "ld")
+    given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    settings = dataclasses.replace(project.settings.calibrate, **given)
+    out = arguments.out or f"{arguments.results}/{arguments.study}/calibrate"
+    study = study_of(project, arguments.study, arguments.results)
+    summary = calibrate_study(study, out, settings, jobs=arguments.jobs)
+    sys.stdout.writelines(f"{sentence}\n" for sentence in sentences(summary))
+    sys.stdout.write(f"written: {out}/summary.tsv and beside it\n")
+    return 0
 
 
 def _finemap(arguments: argparse.Namespace) -> int:
@@ -179,6 +245,135 @@ def _finemap(arguments: argparse.Namespace) -> int:
     sys.stdout.writelines(f"  {remark}\n" for remark in fit.remarks)
     sys.stdout.write(f"written: {arguments.out}.variants.tsv.gz and beside it\n")
     return int(fit.fit is None)
+
+
+def _stages_in_words() -> str:
+    lines = [
+        "the stages of the workflow, each on files (settings from --config and --set; `fineprior command --help`):"
+    ]
+    for stage, steps in STAGES.items():
+        lines += ["", f"  {stage}"]
+        named = [(name, step) for name, step in COMMANDS.items() if step in steps]
+        lines += [f"    {name:<23} {summary(step)}" for name, step in named]
+    return "\n".join(lines)
+
+
+def _run_stage(command: str, argv: list[str]) -> int:
+    """Call the function behind a stage with arguments that its signature describes."""
+    module, name = COMMANDS[command].split(".")
+    function = getattr(importlib.import_module(f"fineprior.steps.{module}"), name)
+    kinds = typing.get_type_hints(function)
+    parameters = inspect.signature(function).parameters.values()
+    top = argparse.ArgumentParser(
+        prog=f"fineprior {command}", description=inspect.getdoc(function), allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    settings = {each.name: cls for each in parameters if (cls := _settings_class(kinds[each.name]))}
+    for each in parameters:
+        if each.name not in settings:
+            default = None if each.default is inspect.Parameter.empty else each.default
+            needed = each.default is inspect.Parameter.empty and not _optional(kinds[each.name])
+            flag = f"--{each.name.replace('_', '-')}"
+            top.add_argument(flag, dest=each.name, required=needed, default=default, **_taken(kinds[each.name]))
+    if settings:
+        top.add_argument(
+            "--config", metavar="FILE", help="config.yaml with the settings (default: those of config/README.md)"
+        )
+        top.add_argument(
+            "--set", metavar="BLOCK.KEY=VALUE", action="append", default=[], help="a setting; may be repeated"
+        )
+    given = vars(top.parse_args(argv))
+    values = {each.name: given[each.name] for each in parameters if each.name not in settings}
+    if settings:
+        blocks = _settings(given["config"], given["set"])
+        values |= {name: _block_of(blocks, cls) for name, cls in settings.items()}
+    function(**values)
+    return 0
+
+
+def _settings_class(kind: Any) -> type | None:
+    """The settings dataclass of a parameter, or None when it is no settings."""
+    return next((each for each in (kind, *typing.get_args(kind)) if dataclasses.is_dataclass(each)), None)  # type: ignore[return-value]
+
+
+def _optional(kind: Any) -> bool:
+    return type(None) in typing.get_args(kind)
+
+
+def _taken(kind: Any) -> dict[str, Any]:
+    """What argparse needs to know of a parameter of this type."""
+    if isinstance(kind, types.UnionType):
+        # Of a path or a format's name or a mapping, a command line gives the text.
+        kind = next(each for each in typing.get_args(kind) if each is not type(None))
+    origin = typing.get_origin(kind)
+    if origin in (list, collections.abc.Sequence):
+        return {"nargs": "+", "metavar": "FILE"}
+    if origin is collections.abc.Mapping:
+        value = typing.get_args(kind)[1]
+        several = typing.get_origin(value) is collections.abc.Sequence
+        return {"nargs": "+", "metavar": "NAME=VALUE", "action": _Pairs, "kind": float if value is float else str,
+                "several": several}  # fmt: skip
+    if kind is bool:
+        return {"action": argparse.BooleanOptionalAction}
+    return {"type": kind if kind in (int, float) else str, "metavar": {int: "N", float: "X"}.get(kind, "TEXT")}
+
+
+class _Pairs(argparse.Action):
+    """NAME=VALUE ... as a dict; of several values the same name may be repeated."""
+
+    def __init__(self, *arguments: Any, kind: type = str, several: bool = False, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.kind, self.several = kind, several
+
+    def __call__(self, top: argparse.ArgumentParser, namespace: Any, values: Any, option: str | None = None) -> None:
+        found: dict[str, Any] = {}
+        for text in values:
+            name, sign, value = text.partition("=")
+            try:
+                made = self.kind(value)
+            except ValueError:
+                sign = ""
+            if not sign:
+                top.error(
+                    f"argument {option}: '{text}', NAME=VALUE is needed"
+                    + (" with a number" if self.kind is float else "")
+                )
+            if name in found and not self.several:
+                top.error(f"argument {option}: '{name}' is given twice")
+            found[name] = [*found.get(name, []), made] if self.several else made
+        setattr(namespace, self.dest, found)
+
+
+def _settings(config: str | None, changes: list[str]) -> Settings:
+    """Settings of a config file, with changes `block.key=value` laid over it; checked as those of the workflow."""
+    import yaml
+
+    from fineprior.foundation.project import settings_alone
+
+    values: Any = {}
+    try:
+        if config:
+            with open(config, encoding="utf-8-sig") as handle:
+                values = yaml.safe_load(handle) or {}
+        if not isinstance(values, dict):
+            raise InputError(f"{config}: must hold `key: value` lines")
+        for change in changes:
+            place, sign, text = change.partition("=")
+            block, dot, key = place.partition(".")
+            if not sign:
+                raise InputError(f"--set: '{change}', BLOCK.KEY=VALUE is needed")
+            value = yaml.safe_load(text)
+            values[block] = {**(values.get(block) or {}), key: value} if dot else value
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{config or '--set'}: not YAML ({str(error).splitlines()[0]})") from None
+    return settings_alone(values)
+
+
+def _block_of(settings: Settings, cls: type) -> Any:
+    """The block of a class; the defaults of what config.yaml does not have."""
+    if isinstance(settings, cls):
+        return settings
+    return next((value for value in vars(settings).values() if isinstance(value, cls)), None) or cls()
 
 
 if __name__ == "__main__":

@@ -30,6 +30,15 @@ def test_progress_of_the_library_is_shown_and_that_of_others_is_not(tmp_path, ca
     assert capsys.readouterr().err == "[x] 50 of 100\n"
 
 
+def test_logging_is_afterwards_as_before(tmp_path, caplog):
+    loggers = logging.getLogger(), logging.getLogger("fineprior")
+    before = [(one.level, list(one.handlers)) for one in loggers]
+    with log_to(tmp_path / "a.log", "x"):
+        logging.getLogger("fineprior.model").info("half done")
+    assert [(one.level, one.handlers) for one in loggers] == before
+    assert "half done" in caplog.text
+
+
 def test_progress_tells_rate_and_time_left(caplog, monkeypatch):
     clock = iter([0, 6, 12, 18, 11_000, 12_000])
     monkeypatch.setattr(logs.time, "monotonic", lambda: next(clock))

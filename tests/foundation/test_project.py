@@ -70,7 +70,7 @@ def test_a_row_of_the_sheet_may_differ_from_the_config(root):
             {"loci": {"flank": 600, "max_width": 1199}},
             r"loci.max_width = 1199 is less than a window of loci.flank = 600",
         ),
-        ({"harmonise": {"palindromic": "guess"}}, r"must be one of \['frequency', 'drop', 'keep'\]"),
+        ({"harmonise": {"palindromic": "guess"}}, r"must be one of \['frequency', 'drop', 'trust', 'keep'\]"),
     ],
 )
 def test_bad_config(root, change, message):
@@ -84,13 +84,13 @@ def test_bad_config(root, change, message):
         (
             "studies",
             STUDIES.replace("gwas.tsv", "gwas2.tsv"),
-            r"studies.tsv, line 2 \(study 'trait'\): file 'gwas2.tsv'",
+            r"studies.tsv, line 2 \(study 'trait'\): sumstats: file 'gwas2.tsv'",
         ),
         ("studies", STUDIES.replace("trait", "heads"), r"study 'heads' has the name of a folder"),
         ("studies", STUDIES.replace("trait", "a/b"), r"studies.tsv, line 2: study = \"a/b\" must match"),
         ("studies", STUDIES.replace("\tdisease", "\tother"), r"head 'other' has no track in config/tracks.tsv; it has"),
         ("studies", STUDIES + STUDIES.splitlines()[1] + "\n", r"line 3: study 'trait' stands twice"),
-        ("studies", STUDIES.replace("panel", "pannel", 1), r"unknown key 'pannel'; allowed: study, sumstats"),
+        ("studies", STUDIES.replace("panel", "pannel", 1), r"unknown key 'pannel'; allowed: study, head, sumstats"),
         ("studies", STUDIES.replace("\tmine", ""), r"line 2: not as many fields as the header"),
         ("studies", STUDIES.splitlines()[0] + "\n", r"no row below the header"),
         ("tracks", TRACKS.replace("dnase.bw", "no.bw"), r"tracks.tsv, line 2 \(track 'dnase'\): file 'no.bw' does not"),
@@ -133,6 +133,107 @@ def test_files_of_the_embedded_study_may_be_absent(root):
 def test_a_sheet_in_another_encoding_is_named(root):
     (root / "config/studies.tsv").write_bytes(STUDIES.replace("mine", "Prostatakarzinom, Köln").encode("latin-1"))
     with pytest.raises(InputError, match=r"config/studies.tsv: not UTF-8 text \(byte"):
+        load_project(CONFIG, root)
+
+
+ANNOTATIONS = "name\tkind\tpath\tnote\npeaks\tbed\tpeaks.bed\tmine\nsad\tscore\tsad.*.h5\t\n"
+
+
+def annotated(root, text=ANNOTATIONS, **settings):
+    (root / "config/annotations.tsv").write_text(text)
+    for name in ("peaks.bed", "sad.1.h5"):
+        (root / name).write_text("")
+    return load_project(CONFIG | {"priors": {"annotations": "config/annotations.tsv"} | settings}, root)
+
+
+def test_annotations_and_controls(root):
+    project = annotated(root, controls=["sad"])
+    assert [(row.name, row.kind, row.path) for row in project.annotations] == [
+        ("peaks", "bed", "peaks.bed"), ("sad", "score", "sad.*.h5")]  # fmt: skip
+    assert load_project(CONFIG, root).annotations == []
+
+
+@pytest.mark.parametrize(
+    ("text", "settings", "message"),
+    [
+        (
+            ANNOTATIONS.replace("peaks.bed", "no.bed"),
+            {},
+            r"annotations.tsv, line 2 \(annotation 'peaks'\): file 'no.bed'",
+        ),
+        (ANNOTATIONS.replace("sad.*", "no.*"), {}, r"line 3 \(annotation 'sad'\): file 'no.\*.h5' does not exist"),
+        (ANNOTATIONS.replace("bed\t", "wig\t"), {}, r"line 2: kind = \"wig\" must be one of \['bed', 'tss', 'bigwig'"),
+        (ANNOTATIONS.replace("sad\t", "peaks\t"), {}, r"annotations.tsv, line 3: name 'peaks' stands twice"),
+        (ANNOTATIONS.replace("sad\t", "score\t"), {}, r"line 3 \(annotation 'score'\): the name is taken"),
+        (ANNOTATIONS, {"controls": ["tss"]}, r"priors.controls: 'tss' is no annotation; there are: peaks, sad"),
+        (ANNOTATIONS, {"source": "given"}, r"priors.given is missing; the source given needs a file"),
+        (ANNOTATIONS, {"source": "given", "given": "no.tsv"}, r"priors.given: file 'no.tsv' does not exist"),
+        (ANNOTATIONS, {"source": "supervised"}, r"priors.supervised is missing"),
+        (ANNOTATIONS, {"source": "heritability"}, r"priors.heritability_annotations is missing"),
+        (
+            ANNOTATIONS,
+            {"source": "heritability", "heritability_annotations": "a.annot.gz"},
+            r"priors.heritability_annotations = 'a.annot.gz' must have \{chrom\}",
+        ),
+        (
+            ANNOTATIONS,
+            {"source": "heritability", "heritability_annotations": "a.{chrom}.annot.gz"},
+            r"priors.heritability_annotations: no file fits 'a.\{chrom\}.annot.gz'",
+        ),
+        (ANNOTATIONS, {"source": "guess"}, r"priors.source = \"guess\" must be one of"),
+        (ANNOTATIONS, {"controls": "peaks"}, r"priors.controls = \"peaks\" must be a list"),
+    ],
+)
+def test_bad_annotations(root, text, settings, message):
+    with pytest.raises(InputError, match=message):
+        annotated(root, text, **settings)
+
+
+HEADER = "study\thead\tsumstats\tpanel\tgenotypes\tphenotype\tld\tpanel_size\n"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "trait\tdisease\tgwas.tsv\tpanel\t\t\t\t",
+        "trait\tdisease\tgwas.tsv\tkg_chr{chrom}\t\t\t\t",
+        "trait\tdisease\tgwas.tsv\tvcf/{chrom}.vcf.gz\t\t\t\t",
+        "trait\tdisease\t\t\tkg_chr{chrom}\tgwas.tsv\t\t",
+        "trait\tdisease\tgwas.tsv\t\t\t\tukb\t337000",
+        "trait\tdisease\tresources/embedded/gwas.tsv.gz\tresources/embedded/panel\t\t\t\t",
+    ],
+)
+def test_forms_of_genotypes_and_ld(root, row):
+    for name in ("kg_chr1.pgen", "kg_chr1.pvar.zst", "kg_chr1.psam", "kg_chrX.bed", "kg_chrX.bim", "kg_chrX.fam",
+                 "vcf/1.vcf.gz", "ukb/chr1_1_3000001.npz", "ukb/chr1_1_3000001.gz"):  # fmt: skip
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text("")
+    (root / "config/studies.tsv").write_text(HEADER + row + "\n")
+    assert load_project(CONFIG, root).study("trait").head == "disease"
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("trait\tdisease\tgwas.tsv\tno_panel\t\t\t\t", r"line 2 \(study 'trait'\): .*no_panel"),
+        ("trait\tdisease\tgwas.tsv\tkg_{chrom}\t\t\t\t", r"line 2 \(study 'trait'\): .*kg_\{chrom\}"),
+        ("trait\tdisease\tgwas.tsv\tpanel.vcf.gz\t\t\t\t", r"line 2 \(study 'trait'\): .*panel.vcf.gz"),
+        ("trait\tdisease\t\t\tmine\tgwas.tsv\t\t", r"line 2 \(study 'trait'\): .*mine"),
+        ("trait\tdisease\t\t\tpanel\tno.tsv\t\t", r"\(study 'trait'\): phenotype: file 'no.tsv' does not exist"),
+        ("trait\tdisease\tgwas.tsv\t\t\t\tno_folder\t5", r"line 2 \(study 'trait'\): .*no_folder"),
+        ("trait\tdisease\tgwas.tsv\tpanel\t\t\t\t-5", r"line 2: panel_size = \"-5\" must be a whole number above 0"),
+        ("trait\tdisease\t\tpanel\t\t\t\t", r"line 2 \(study 'trait'\): sumstats and genotypes are both empty"),
+    ],
+)
+def test_genotypes_and_ld_that_are_not_there(root, row, message):
+    (root / "config/studies.tsv").write_text(HEADER + row + "\n")
+    with pytest.raises(InputError, match=message):
+        load_project(CONFIG, root)
+
+
+def test_a_column_that_is_there_twice_is_named(root):
+    (root / "config/studies.tsv").write_text("study\thead\tpanel\tsumstats\tpanel\na\tdisease\tpanel\tgwas.tsv\tx\n")
+    with pytest.raises(InputError, match=r"config/studies.tsv: column 'panel' is there twice"):
         load_project(CONFIG, root)
 
 

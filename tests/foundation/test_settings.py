@@ -11,7 +11,8 @@ from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import FinemapSettings, Settings, as_params, from_dict
 
 SCHEMA = yaml.safe_load((Path(__file__).parents[2] / "workflow/schemas/config.schema.yaml").read_text())
-KINDS = {str: "string", int: "integer", float: "number", bool: "boolean"}
+KINDS = {str: "string", int: "integer", float: "number", bool: "boolean", list[str]: "array",
+         dict[str, dict[str, str]]: "object"}  # fmt: skip
 
 
 def compare(schema, cls):

@@ -12,6 +12,8 @@ FRAME = pd.DataFrame(
         "variant_id": ["1:2:A:C", "1:3:G:T"],
         "score": [float("nan"), 0.123456789],
         "log_odds": [0.0, 1.5],
+        "softmax": [0.2, 0.8],
+        "weight": [0.9, 0.9],
         "prior": [0.25, 0.75],
     }
 )

@@ -46,6 +46,14 @@ def test_an_exact_name_goes_before_an_alias(tmp_path):
         assert genome.resolve("chrX") == "23"
 
 
+def test_plink_counts_the_chromosomes_in_its_own_way(fasta):
+    with Genome(fasta) as genome:
+        assert [genome.find(name, plink=True) for name in ("23", "25", "XY", "PAR1", "26", "MT", "1")] == [
+            "chrX", "chrX", "chrX", "chrX", "chrM", "chrM", "chr1",
+        ]  # fmt: skip
+    assert (plain_name("25"), plain_name("chr25", plink=True), plain_name("PAR2")) == ("MT", "X", "X")
+
+
 @pytest.mark.parametrize("name", ["2", "chr10", "", "Y", "24", "nan"])
 def test_an_absent_chromosome_is_named(fasta, name):
     with Genome(fasta) as genome:

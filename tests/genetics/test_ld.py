@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from fineprior.foundation.errors import InputError
 from fineprior.genetics import ld
 from fineprior.genetics.genotypes import PlinkPanel, write_panel
-from fineprior.genetics.ld import alternative_dosages, correlation, read_ld, read_panel_size, write_ld
+from fineprior.genetics.ld import correlation, ld_memory_mb, nearest_to_lead, panel_ld, variants_that_fit
 
 
 def genotypes(people, count, seed, missing=0.0):
@@ -48,7 +48,10 @@ def test_correlation_is_symmetric_bounded_and_one_with_itself(people, count, see
 def test_blocks_do_not_show(monkeypatch):
     dosages = genotypes(60, 17, 3)
     r = correlation(dosages)
-    monkeypatch.setattr(ld, "_BLOCK", 4)
+    monkeypatch.setattr(ld, "_STRIP", 5)
+    monkeypatch.setattr(ld, "_TILE", 4)
+    monkeypatch.setattr(ld, "_WIDE_TILE", 6)
+    monkeypatch.setattr(ld, "_VALUES_AT_ONCE", 130)
     assert np.array_equal(correlation(dosages), r)
 
 
@@ -67,69 +70,72 @@ def test_a_variant_without_variance_has_no_ld_and_a_warning(constant, caplog):
     assert "1 of 3 variants do not vary" in caplog.text
 
 
-def test_dosages_count_the_alternative_allele_whatever_a1_is(world):
+def alternative_dosages(truth, panel):
+    """Copies of the alternative allele, by the panel's own columns."""
+    known, dosages = panel.variants, panel.dosages(np.arange(panel.count))
+    return np.where(known["a1"].to_numpy() == truth["alt"].to_numpy(), dosages, 2 - dosages)
+
+
+def test_ld_counts_the_alternative_allele_whatever_a1_is(world):
     truth = world.variants
     table = truth.assign(variant_id="v", panel_index=np.arange(len(truth)))
-    dosages = alternative_dosages(table, world.panel)
+    dosages = alternative_dosages(truth, world.panel)
     assert np.allclose(dosages.mean(0) / 2, truth["af"], atol=1e-6)
+    assert (world.panel.variants["a1"].to_numpy() == truth["alt"].to_numpy()).mean() < 0.9
+    r = panel_ld(table, world.panel)
+    assert np.allclose(r, np.corrcoef(dosages.T), atol=2e-7)
     order = np.arange(len(truth))[::-3]
-    assert np.array_equal(alternative_dosages(table.iloc[order], world.panel), dosages[:, order])
+    assert np.array_equal(panel_ld(table.iloc[order], world.panel), r[np.ix_(order, order)])
 
 
-def test_missing_stays_missing_when_turned(tmp_path):
-    bim = pd.DataFrame({"chrom": "1", "pos": [5], "snp_id": ".", "a1": "A", "a2": "G"})
-    write_panel(tmp_path / "p", bim, [np.array([[0], [-1], [2]], np.int8)])
-    table = pd.DataFrame({"chrom": "1", "pos": [5], "ref": "A", "alt": "G", "variant_id": "1:5:A:G", "panel_index": 0})
-    dosages = alternative_dosages(table, PlinkPanel(tmp_path / "p"))
-    assert np.array_equal(dosages[:, 0], [2, np.nan, 0], equal_nan=True)
+def test_missing_genotypes_are_the_mean_whichever_allele_is_counted(tmp_path):
+    bim = pd.DataFrame({"chrom": "1", "pos": [5, 6], "snp_id": ".", "a1": ["A", "G"], "a2": ["G", "A"]})
+    write_panel(tmp_path / "p", bim, [np.array([[0, 2], [-1, 0], [2, 1], [2, -1]], np.int8)])
+    table = pd.DataFrame(
+        {"chrom": "1", "pos": [5, 6], "ref": "A", "alt": "G", "variant_id": "v", "panel_index": [0, 1]}
+    )
+    filled = np.array([[2, 2], [2 / 3, 0], [0, 1], [0, 1]])
+    assert np.allclose(panel_ld(table, PlinkPanel(tmp_path / "p")), np.corrcoef(filled.T), atol=1e-7)
 
 
 @pytest.mark.parametrize("change", [{"pos": 21}, {"alt": "N"}, {"ref": "N"}, {"panel_index": 1}])
 def test_a_panel_that_was_changed_is_named(world, change):
     truth = world.variants.head(1).assign(variant_id="chr1:20:X:Y", panel_index=0)
-    with pytest.raises(InputError, match=r"panel\.bim, line \d: .* is not chr1:20:X:Y; was the panel changed"):
-        alternative_dosages(truth.assign(**change), world.panel)
+    with pytest.raises(InputError, match=r"panel, variant \d: .* is not chr1:20:X:Y; was the panel changed"):
+        panel_ld(truth.assign(**change), world.panel)
 
 
-def test_ld_files_read_back_and_are_the_same_bytes(tmp_path):
-    loci = {f"chr1_{i}_{i + 5}": (correlation(genotypes(30, i, i)), np.array([f"1:{k}:A:G" * i for k in range(i)]))
-            for i in (1, 4, 7)}  # fmt: skip
-    for name in ("a.npz", "b.npz"):
-        write_ld(tmp_path / name, ((locus, *value) for locus, value in loci.items()))
-    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
-    for locus, (r, ids) in loci.items():
-        stored_r, stored_ids = read_ld(tmp_path / "a.npz", locus)
-        assert stored_r.dtype == np.float32
-        assert np.array_equal(stored_r, r)
-        assert stored_ids.tolist() == ids.tolist()
-    write_ld(tmp_path / "empty.npz", [])
-    with np.load(tmp_path / "empty.npz") as stored:
-        assert stored.files == []
-    assert read_panel_size(tmp_path / "empty.npz") is None
-    write_ld(tmp_path / "panel.npz", ((locus, *value) for locus, value in loci.items()), 30)
-    assert read_panel_size(tmp_path / "panel.npz") == 30
-    assert read_ld(tmp_path / "panel.npz", "chr1_4_9")[1].tolist() == loci["chr1_4_9"][1].tolist()
+def test_people_in_parts_do_not_show(world, monkeypatch):
+    table = world.variants.assign(variant_id="v", panel_index=np.arange(len(world.variants))).iloc[::2]
+    r = panel_ld(table, world.panel)
+    expected = np.corrcoef(alternative_dosages(world.variants, world.panel)[:, ::2].T)
+    assert np.allclose(r, expected, atol=2e-7)
+    monkeypatch.setattr(ld, "GENOTYPE_BYTES", 4 * len(table) * 30)
+    assert np.allclose(panel_ld(table, world.panel), r, atol=2e-7)
+    assert panel_ld(table.iloc[:0], world.panel).shape == (0, 0)
 
 
-def test_ld_files_that_cannot_be_read_are_named(tmp_path):
-    with pytest.raises(InputError, match=r"ld\.npz: no such file"):
-        read_ld(tmp_path / "ld.npz", "a")
-    (tmp_path / "ld.npz").write_bytes(b"rubbish")
-    with pytest.raises(InputError, match=r"ld\.npz: not a readable LD file"):
-        read_ld(tmp_path / "ld.npz", "a")
-    write_ld(tmp_path / "ld.npz", [("a", np.eye(2, dtype=np.float32), np.array(["x", "y"]))])
-    with pytest.raises(InputError, match="no LD of locus 'b'"):
-        read_ld(tmp_path / "ld.npz", "b")
-    (tmp_path / "ld.npz").write_bytes((tmp_path / "ld.npz").read_bytes()[:150])
-    with pytest.raises(InputError, match="not a readable LD file"):
-        read_ld(tmp_path / "ld.npz", "a")
+def test_rare_variants_are_exact():
+    # products of small deviations from the mean, all rounded alike, would be off by 1e-5
+    dosages = np.zeros((5_000, 3), np.float32)
+    dosages[:2, :2] = 1
+    dosages[7, 2] = 1
+    r = correlation(dosages)
+    assert r[0, 1] == 1
+    assert abs(r[0, 2] - np.corrcoef(dosages.T)[0, 2]) < 1e-9
 
 
-def test_a_locus_that_fails_leaves_no_file(tmp_path):
-    def loci():
-        yield "a", np.eye(1, dtype=np.float32), np.array(["x"])
-        raise InputError("second locus")
+def test_memory_grows_with_variants_and_people_and_says_what_fits():
+    assert ld_memory_mb(10_000, 500) == pytest.approx((1.3 * 4e8 + 2e7) / 2**20 + 200)
+    assert ld_memory_mb(10_000, 10**7) < 2_000, "people are gone through in parts"
+    for people in (0, 500, 10**6):
+        fitting = variants_that_fit(1_000, people)
+        assert ld_memory_mb(fitting, people) <= 1_000 < ld_memory_mb(fitting + 1, people)
+    assert variants_that_fit(100, 500) == 0
 
-    with pytest.raises(InputError, match="second locus"):
-        write_ld(tmp_path / "ld.npz", loci())
-    assert list(tmp_path.iterdir()) == []
+
+def test_what_is_kept_of_a_large_locus_is_nearest_to_its_lead():
+    table = pd.DataFrame({"pos": [10, 20, 30, 30, 40, 90], "z": [1.0, 2.0, -9.0, 3.0, 4.0, 5.0]})
+    assert nearest_to_lead(table, 1).tolist() == [False, False, True, False, False, False]
+    assert nearest_to_lead(table, 3).tolist() == [False, True, True, True, False, False]
+    assert nearest_to_lead(table, 99).all()

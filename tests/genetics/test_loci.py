@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import LociSettings
 from fineprior.foundation.tables import LOCI, LOCUS_VARIANTS, SUMSTATS
+from fineprior.genetics.excluded_regions import Region
 from fineprior.genetics.genome import Genome
 from fineprior.genetics.loci import Interval, batch_of, describe_loci, find_loci, read_bed
 
@@ -134,7 +135,7 @@ def test_a_bed_is_read_sorted_with_names_of_its_coordinates(genome, tmp_path):
         (None, "loci.bed: no such file"),
         ("", "loci.bed: no interval"),
         ("# only a comment\n", "no interval"),
-        ("chr2\t5\n", "line 1: 'chr2\t5' is not chromosome, start"),
+        ("chr2\t5\n", "line 1: 'chr2 5' is not chromosome, start"),
         ("chr2\t5\t9\nchr2\ta\t9\n", "line 2: .* is not chromosome, start"),
         ("chr2\t-5\t9\n", "is not chromosome, start"),
         ("chr2\t1e3\t2e3\n", "is not chromosome, start"),
@@ -201,3 +202,77 @@ def test_a_new_locus_leaves_the_other_batches_as_they_are(genome):
     changed = [not old.equals(new) for old, new in zip(before, after, strict=True)]
     assert sum(changed) == 1
     assert changed[batch_of(intervals[-1].name, 5)]
+
+
+def regions(*places):
+    return [Region("chr2", start, end, f"region {start}", "test") for start, end in places]
+
+
+def test_an_excluded_region_ends_windows_and_holds_no_lead(genome):
+    lines = [("chr2", 1000, 9.0), ("chr2", 1060, 12.0), ("chr2", 1500, 8.0)]
+    intervals = find_loci(table(lines), genome, SETTINGS, regions((1050, 1450)))
+    assert [(i.start, i.end, i.note) for i in intervals] == [
+        (900, 1050, "ends at region 1050"), (1450, 1600, "ends at region 1050"),
+    ]  # fmt: skip
+    assert find_loci(table(lines[1:2]), genome, SETTINGS, regions((1050, 1450))) == []
+    assert find_loci(table(lines), genome, SETTINGS, regions((5000, 6000))) == find_loci(table(lines), genome, SETTINGS)
+
+
+def blocks(tmp_path, text, **settings):
+    (tmp_path / "blocks.bed").write_text(text)
+    return LociSettings(flank=100, blocks=str(tmp_path / "blocks.bed"), **{"max_width": 1000, **settings})
+
+
+def test_each_block_with_a_hit_is_a_locus(genome, tmp_path):
+    own = blocks(tmp_path, "chr2\t0\t800\nchr2\t800\t1500\nchr2\t1500\t2000\nchr1\t0\t500\n")
+    lines = [("chr2", 801, 9.0), ("chr2", 1400, 8.0), ("chr2", 1600, 3.0), ("chr1", 20, 9.0), ("chr2", 4000, 9.0)]
+    intervals = find_loci(table(lines), genome, own)
+    assert [(i.chrom, i.start, i.end, i.source, i.note) for i in intervals] == [
+        ("chr2", 800, 1500, "block", ""),
+        ("chr2", 3900, 4100, "window", "outside of all blocks"),
+        ("chr1", 0, 500, "block", ""),
+    ]
+
+
+def test_a_block_is_cut_by_an_excluded_region_and_by_the_maximum_width(genome, tmp_path):
+    own = blocks(tmp_path, "chr2\t0\t3000\n")
+    lines = [("chr2", 1500, 12.0), ("chr2", 2900, 8.0)]
+    intervals = find_loci(table(lines), genome, own)
+    assert [(i.start, i.end, i.source) for i in intervals] == [(1000, 2000, "block"), (2800, 3000, "block")]
+    assert "trimmed to max_width" in intervals[0].note
+    assert "cut off from chr2_1000_2000" in intervals[1].note
+    cut = find_loci(table(lines), genome, own, regions((1600, 2500)))
+    assert [(i.start, i.end, i.note) for i in cut][1:] == [(2500, 3000, "ends at region 1600")]
+    assert all(i.end <= 1600 or i.start >= 2500 for i in cut)
+
+
+def test_blocks_must_not_overlap(genome, tmp_path):
+    with pytest.raises(InputError, match=r"blocks.bed: the blocks chr2_0_800 and chr2_700_900 overlap"):
+        find_loci(table([("chr2", 801, 9.0)]), genome, blocks(tmp_path, "chr2\t0\t800\nchr2\t700\t900\n"))
+
+
+def test_a_bed_wins_over_excluded_regions_and_says_so(genome, tmp_path):
+    (tmp_path / "loci.bed").write_text("chr2\t10\t200\nchr2\t300\t400\n")
+    found = read_bed(tmp_path / "loci.bed", genome, regions((150, 250)))
+    assert [i.note for i in found] == ["taken as the BED file says, although in region 150", ""]
+    assert {i.source for i in found} == {"bed"}
+    loci, _ = describe_loci(found, table([("chr2", 20, 9.0)]), 1)
+    assert loci["source"].to_list() == ["bed", "bed"]
+    assert loci["note"].to_list()[1] == "no harmonised variant in it"
+
+
+@given(
+    st.lists(st.integers(1, 9_999), max_size=40, unique=True),
+    st.lists(st.tuples(st.integers(0, 9_900), st.integers(1, 2_000)), max_size=4),
+)
+@settings(deadline=None)
+def test_every_hit_is_in_one_locus_or_in_an_excluded_region(genome, positions, places):
+    lines = [("chr2", pos, 8.0 + pos % 7) for pos in positions]
+    excluded = regions(*sorted((start, min(start + width, LENGTH)) for start, width in places))
+    intervals = find_loci(table(lines), genome, SETTINGS, excluded)
+    for pos in positions:
+        left_out = any(r.start < pos <= r.end for r in excluded)
+        assert sum(i.start < pos <= i.end for i in intervals) == (0 if left_out else 1)
+    for interval in intervals:
+        assert interval.end - interval.start <= SETTINGS.max_width
+        assert not any(r.start < interval.end and r.end > interval.start for r in excluded)

@@ -1,12 +1,22 @@
 import gzip
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import norm
 
 from fineprior.foundation.errors import InputError
-from fineprior.genetics import sumstats
-from fineprior.genetics.sumstats import STANDARD, Metadata, neg_log10_p_of, read_metadata, read_sumstats, z_of
+from fineprior.genetics import sumstats, sumstats_tables
+from fineprior.genetics.sumstats import (
+    STANDARD,
+    Metadata,
+    SampleSizes,
+    neg_log10_p_of,
+    open_sumstats,
+    read_metadata,
+    read_sumstats,
+    z_of,
+)  # fmt: skip
 
 HEADER = ["chromosome", "base_pair_location", "effect_allele", "other_allele", "beta", "standard_error",
           "effect_allele_frequency", "p_value", "rsid", "n"]  # fmt: skip
@@ -22,6 +32,10 @@ def write(path, rows, header=None, meta=None, newline="\n"):
     if meta is not None:
         path.with_name(path.name + "-meta.yaml").write_text(meta)
     return path
+
+
+def lines(*rows):
+    return "".join("\t".join(row) + "\n" for row in rows).encode()
 
 
 def test_plain_and_gzip_any_order_any_case_any_line_end(tmp_path):
@@ -41,12 +55,22 @@ def test_plain_and_gzip_any_order_any_case_any_line_end(tmp_path):
 
 
 def test_chunks_do_not_show(tmp_path, monkeypatch):
-    path = write(tmp_path / "a.tsv", [{"base_pair_location": str(i), "chromosome": "X" if i > 5 else "1"}
-                                      for i in range(1, 9)])  # fmt: skip
+    rows = [{"base_pair_location": str(i), "chromosome": "X" if i > 5 else "1"} for i in range(1, 51)]
+    path = write(tmp_path / "a.tsv.gz", rows)
     whole = read_sumstats(path)
-    monkeypatch.setattr(sumstats, "_ROWS_AT_ONCE", 3)
+    assert whole["row"].to_list() == list(range(2, 52))
+    assert whole["pos"].to_list() == list(range(1, 51))
+    monkeypatch.setattr(sumstats, "ROWS_AT_ONCE", 3)
     assert read_sumstats(path).equals(whole)
-    assert whole["row"].to_list() == list(range(2, 10))
+    monkeypatch.setattr(sumstats_tables, "BLOCK_BYTES", 300)
+    chunks = list(open_sumstats(path).chunks())
+    assert len(chunks) > 50 / 3
+    assert max(map(len, chunks)) <= 3
+    assert pd.concat(chunks).equals(whole)
+    blanks = tmp_path / "blanks.txt"
+    text = gzip.decompress(path.read_bytes()).decode()
+    blanks.write_text("".join(f"   {line}   \r\n" for line in text.replace("\t", "  ").splitlines()))
+    assert read_sumstats(blanks).equals(whole)
 
 
 @pytest.mark.parametrize("missing", ["#NA", "NA", "", "nan", "not a number"])
@@ -97,12 +121,23 @@ def test_without_standard_error_z_comes_from_p_and_the_sign_of_beta(tmp_path):
     assert frame["se"].iloc[0] == pytest.approx(-0.2 / norm.ppf(0.025))
     assert frame["z"].iloc[1] == 0
     assert np.isnan(frame["z"].iloc[2])  # p underflowed and there is nothing to take it from
+    assert frame["neg_log10_p"].iloc[2] == np.inf, "so that the lost hit is told"
 
 
-@pytest.mark.parametrize("p", ["0", "0.0", "1e-400", "1e-310"])
-def test_p_that_underflows_comes_from_z(tmp_path, p):
+@pytest.mark.parametrize("p", ["0", "0.0", "0e-9", "0.00E+00"])
+def test_p_of_0_comes_from_z(tmp_path, p):
     frame = read_sumstats(write(tmp_path / "a.tsv", [{"beta": "4", "standard_error": "0.1", "p_value": p}]))
     assert frame["neg_log10_p"].iloc[0] == pytest.approx(-(norm.logsf(40) + np.log(2)) / np.log(10), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("p", "expected"), [("1e-400", 400), ("2.5E-1000", 1000 - np.log10(2.5)), ("1e-310", 310), (" 5.e-0330", 329.30103)]
+)
+def test_p_smaller_than_a_float_can_be_is_read_from_its_text(tmp_path, p, expected):
+    rows = [{"beta": "-4", "standard_error": se, "p_value": p} for se in ("0.1", "#NA")]
+    frame = read_sumstats(write(tmp_path / "a.tsv", rows))
+    assert frame["neg_log10_p"].to_numpy() == pytest.approx([expected] * 2, rel=1e-8)
+    assert frame["z"].to_list() == [-40, pytest.approx(-z_of(np.array([expected]))[0])]
 
 
 def test_neg_log_10_p_value(tmp_path):
@@ -131,8 +166,26 @@ def test_sample_size_by_row_then_from_the_meta_file(tmp_path):
     rows = [{}, {"n": "#NA"}]
     assert read_sumstats(write(tmp_path / "a.tsv", rows)).n.isna().to_list() == [False, True]
     assert read_sumstats(write(tmp_path / "b.tsv", rows, meta="sample_size: 77")).n.to_list() == [1000, 77]
-    cases = "case_count: 10\ncontrol_count: 30\n"
-    assert read_sumstats(write(tmp_path / "c.tsv", rows, HEADER[:-1], cases)).n.to_list() == [40, 40]
+    # 10 cases and 30 controls tell as much as 15 and 15
+    cases = "sample_size: 40\ncase_control_study: true\ncase_count: 10\ncontrol_count: 30\n"
+    assert read_sumstats(write(tmp_path / "c.tsv", rows, HEADER[:-1], cases)).n.to_list() == [30, 30]
+    assert read_sumstats(write(tmp_path / "d.tsv", rows, meta=cases)).n.to_list() == [1000, 30]
+
+
+def test_sizes_that_are_given_go_first_then_cases_and_controls_of_a_row(tmp_path):
+    header = [*HEADER, "n_cases", "n_controls"]
+    rows = [{"n_cases": "10", "n_controls": "30"}, {"n_cases": "10"}, {"n": "#NA"}]
+    path = write(tmp_path / "a.tsv", rows, header, "sample_size: 77")
+    assert read_sumstats(path).n.to_list() == [30, 1000, 77]
+    assert read_sumstats(path, sizes=SampleSizes(n=5)).n.to_list() == [5, 5, 5]
+    assert read_sumstats(path, sizes=SampleSizes(cases=100, controls=100)).n.to_list() == [200] * 3
+    assert read_sumstats(path, sizes=SampleSizes(n=7, cases=100, controls=100)).n.to_list() == [7] * 3
+    bare = write(tmp_path / "b.tsv", rows, HEADER[:-1])
+    assert read_sumstats(bare, sizes=SampleSizes(n=5)).n.to_list() == [5, 5, 5]
+    with pytest.raises(InputError, match="n is -1; allowed: a number above 0"):
+        open_sumstats(path, sizes=SampleSizes(n=-1))
+    with pytest.raises(InputError, match="cases and controls must be given together"):
+        open_sumstats(path, sizes=SampleSizes(cases=3))
 
 
 def test_zero_based_positions_are_counted_from_1(tmp_path):
@@ -144,7 +197,8 @@ def test_zero_based_positions_are_counted_from_1(tmp_path):
     ("text", "expected"),
     [
         ("genome_assembly: GRCh37\ncoordinate_system: 1-based\nsample_size: 5", Metadata("GRCh37", False, 5.0)),
-        ("samples:\n  - sample_size: 5\n  - case_count: 3\n    control_count: 4\n", Metadata(None, False, 12.0)),
+        ("samples:\n  - sample_size: 5\n  - case_count: 4\n    control_count: 12\n", Metadata(None, False, 17.0)),
+        ("case_control_study: false\nsample_size: 9\ncase_count: 3\ncontrol_count: 4", Metadata(None, False, 9.0)),
         ("samples:\n  - sample_size: 5\n  - ancestry: x\n", Metadata()),
         ("sample_size: '#NA'\ncase_count: 2\n", Metadata()),
     ],
@@ -189,9 +243,9 @@ def without(*names):
         (without("base_pair_location"), "column 'base_pair_location' is missing"),
         (without("effect_allele"), "column 'effect_allele' is missing"),
         (without("other_allele"), "column 'other_allele' is missing"),
-        (without("beta"), "no effect column; allowed: beta, odds_ratio, hazard_ratio, z_score"),
-        (without("standard_error", "p_value"), "neither standard_error nor p_value .* beside beta"),
-        (without("n"), "no sample size; give it as column 'n', or as sample_size in g.tsv-meta.yaml"),
+        (without("beta"), r"no effect column \(gwas-ssf: beta, odds_ratio, hazard_ratio, z_score\)"),
+        (without("standard_error", "p_value"), "neither a standard error .* nor a p-value .* beside beta"),
+        (without("n"), "no sample size; give n .* in the studies sheet, a column n, or sample_size in g.tsv-meta.yaml"),
         ([*HEADER, "beta"], "column 'beta' is there 2 times"),
         ([*HEADER, "Beta"], "column 'beta' is there 2 times"),
     ],
@@ -206,13 +260,32 @@ def test_bad_headers_are_named(tmp_path, header, message):
     [
         (None, "no such file"),
         (b"", "the file is empty"),
+        (b" \n\n", "the file is empty"),
         (b"\n1\t2\n", "first line"),
-        (("\t".join(HEADER) + "\n").encode(), "no rows after the header"),
-        ((" ".join(HEADER) + "\n" + " ".join(ROW.values())).encode(), "must be separated by tabs"),
-        (("\t".join(HEADER) + "\n" + "\t".join([*ROW.values(), "5"]) + "\n").encode(), "more columns than the header"),
-        (("\t".join(HEADER) + "\n" + "\t".join(ROW.values()) + "\n" + "\t".join([*ROW.values(), "5"])).encode(),
-         "lines differ in their number of columns"),
-        (("\t".join(HEADER) + "\n" + "\t".join(ROW.values())).encode("utf-16"), "not a text file in UTF-8"),
+        (b"## a comment\n", "the file is empty, or its first line is"),
+        (lines(HEADER), "no rows after the header"),
+        (b";".join(name.encode() for name in HEADER), "separated by tabs, commas or spaces .';' in the header"),
+        (b"gwas of 2021\n", "columns gwas, of, 2021|no column holds alleles"),
+        (lines(HEADER, [*ROW.values(), "5"]), "line 2: 11 columns, but the header has 10; a column of row names"),
+        (lines(HEADER, ROW.values(), [*ROW.values(), "5"]), "line 3: 11 columns, but the header has 10"),
+        (lines(HEADER, ROW.values(), ROW.values(), list(ROW.values())[:4]), "line 4: 4 columns, but .* 10"),
+        (lines(HEADER, ROW.values(), ["1", "2"], ROW.values(), ["1"]).replace(b"\n", b"\r\n"), "line 3: 2 columns"),
+        (lines(HEADER, ROW.values(), ["1", "2"]).replace(b"2\n", b"\xe9\n"), "line 3: "),
+        (lines(HEADER, ROW.values(), "", ROW.values(), [" ".join(ROW.values())]), "line 5: 1 columns.*another sign"),
+        (lines(ROW.values(), ROW.values()), r"first line holds numbers \(17, 100, A, G,.* it is no header"),
+        (lines(HEADER, ROW.values(), HEADER, ROW.values()), "line 3: the header again.*Keep the first header only"),
+        (lines(HEADER, ROW.values()).decode().encode("utf-16"), "UTF-16: save it as UTF-8"),
+        (lines(HEADER, ROW.values()).decode().encode("utf-16-le"), "not a text file in UTF-8"),
+        (lines(HEADER, ROW.values()) + lines(["17", "5", "A", "\xe9", *"123456"]).decode().encode("latin-1"),
+         "line 3: not text in UTF-8"),
+        (b"PK\x03\x04rubbish", "a zip archive: unpack it"),
+        (b"BZh9rubbish", "compressed by bzip2"),
+        (b"PAR1rubbish", "g.tsv: .*[Pp]arquet"),
+        (bytes(range(256)) * 40, "not a text file"),
+        (b"x" * (1 << 20), "line 1: megabytes long"),
+        (lines(HEADER, ROW.values(), ["x" * 3_000_000, *list(ROW.values())[1:]], ROW.values()), "line 3: megabytes"),
+        (gzip.compress(lines(HEADER, ROW.values()))[:-4] + b"1234", "damaged or cut off"),
+        (b"\x28\xb5\x2f\xfdrubbish", "damaged or cut off"),
         (b"\x1f\x8b\x08rubbish", "damaged or cut off"),
         (gzip.compress(("\t".join(HEADER) + "\n" + "\t".join(ROW.values()) * 99).encode())[:-20], "cut off"),
     ],
@@ -225,6 +298,55 @@ def test_files_that_cannot_be_read_are_named(tmp_path, content, message):
         read_sumstats(path)
     assert "g.tsv" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_bytes_that_are_not_utf8_in_the_middle_of_a_large_file_are_found(tmp_path, monkeypatch):
+    monkeypatch.setattr(sumstats_tables, "_HEADER_BYTES", 1000)
+    path = write(tmp_path / "g.tsv", [{}] * 100)
+    path.write_bytes(path.read_bytes() + lines(list(ROW.values())).replace(b"rs1", b"rs\xe9"))
+    with pytest.raises(InputError, match=r"g\.tsv, line 102: not text in UTF-8"):
+        read_sumstats(path)
+
+
+def test_a_line_without_an_end_is_an_error_not_a_full_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(sumstats_tables, "BLOCK_BYTES", 1 << 12)
+    path = write(tmp_path / "g.tsv.gz", [{}] * 100 + [{"rsid": "x" * (1 << 14)}])
+    with pytest.raises(InputError, match=r"g\.tsv\.gz, line 102: megabytes long; .* one variant a line\?"):
+        read_sumstats(path)
+
+
+def test_reading_can_stop_before_the_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(sumstats_tables, "BLOCK_BYTES", 1 << 10)
+    chunks = open_sumstats(write(tmp_path / "g.tsv.gz", [{}] * 1000)).chunks()
+    assert len(next(chunks)) < 100
+    chunks.close()
+
+
+def test_a_folder_is_not_a_file(tmp_path):
+    with pytest.raises(InputError, match="a folder, not a file"):
+        open_sumstats(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("standard_error", "-0.05", r"standard error is not above 0 in 25 of 50 rows, first in line 3 \(-0.05\)"),
+        ("standard_error", "0", "standard error is not above 0"),
+        ("p_value", "1.2", r"p-value is not within 0 to 1 in 25 of 50 rows, first in line 3 \(1.2\)"),
+        ("p_value", "-1", r"p-value is not within 0 to 1 .*\(below 0\)"),
+        ("effect_allele_frequency", "30", r"frequency of the effect allele is not within 0 to 1 .*\(30\)"),
+    ],
+)
+def test_numbers_out_of_range_in_many_rows_are_another_column(tmp_path, column, value, message):
+    with pytest.raises(InputError, match=message):
+        read_sumstats(write(tmp_path / "g.tsv", [{}, {column: value}] * 25))
+    few = read_sumstats(write(tmp_path / "h.tsv", [{}] * 25 + [{column: value}]))  # for harmonise to leave out
+    assert len(few) == 26
+
+
+def test_a_sample_size_that_no_row_has(tmp_path):
+    with pytest.raises(InputError, match="no sample size"):
+        read_sumstats(write(tmp_path / "g.tsv", [{"n": "#NA"}] * 3))
 
 
 def test_a_negative_ratio_is_a_beta(tmp_path):
@@ -250,15 +372,3 @@ def test_minus_log10_p_named_p_is_noticed(tmp_path):
     for row, value in zip(rows, z, strict=True):
         row["p_value"] = f"{2 * norm.sf(abs(value)):.2g}"
     read_sumstats(write(tmp_path / "g.tsv", rows))
-
-
-@pytest.mark.parametrize(("named", "build"), [("GRCh37", "hg19"), ("hg38", "GRCh38"), ("GRCh38.p14", "GRCh38")])
-def test_names_of_one_assembly_agree(tmp_path, named, build):
-    sumstats.check_assembly(write(tmp_path / "g.tsv", [{}], meta=f"genome_assembly: {named}"), build)
-
-
-def test_another_assembly_is_an_error(tmp_path):
-    path = write(tmp_path / "g.tsv", [{}], meta="genome_assembly: GRCh37")
-    with pytest.raises(InputError, match=r"genome_assembly is 'GRCh37', but genome.build of the config is 'GRCh38'"):
-        sumstats.check_assembly(path, "GRCh38")
-    sumstats.check_assembly(write(tmp_path / "plain.tsv", [{}]), "GRCh38")

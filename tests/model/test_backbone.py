@@ -2,7 +2,7 @@ import pytest
 import torch
 from enformer_pytorch import Enformer
 
-from fineprior.model.backbone import load_backbone
+from fineprior.model.backbone import device_for, load_backbone
 from toy_enformer import BIN_SIZE, CONFIG, CONTEXT, DIM, TARGET_BINS, save_toy, toy_enformer, toy_settings
 
 
@@ -46,6 +46,14 @@ def test_frozen_and_without_dropout(saved, windows):
     found = backbone.embed(windows)
     assert torch.equal(found, backbone.embed(windows))
     assert not found.requires_grad
+
+
+@pytest.mark.parametrize(
+    ("gpus", "devices"), [(0, ["cpu"] * 3), (1, ["cuda:0"] * 3), (2, ["cuda:0", "cuda:1", "cuda:0"])]
+)
+def test_jobs_take_turns_through_gpus(monkeypatch, gpus, devices):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    assert [device_for(job) for job in range(3)] == devices
 
 
 def test_batches_do_not_matter(saved, windows):

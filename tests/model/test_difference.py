@@ -139,6 +139,25 @@ def test_batches_blocks_of_queries_and_repeats_do_not_matter(enformer, tokens, e
         assert error(one, other.double()) < (5e-3 if precision == "bf16" else 1e-5)
 
 
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_the_local_difference_is_exact_where_every_token_is_edited(enformer, tokens, precision):
+    engine = DifferenceTransformer(Transformer(enformer, TOKENS), precision)
+    reference = engine.reference(tokens, BINS)
+    edits = [(0, random(TOKENS, WIDTH, seed=seed)) for seed in (7, 8)]
+    truth = engine.difference(reference, edits).double()
+    assert error(engine.local_difference(reference, edits), truth) < (1e-2 if precision == "bf16" else 1e-5)
+
+
+def test_the_local_difference_leaves_out_what_goes_by_way_of_other_tokens(enformer, tokens, edits):
+    engine = DifferenceTransformer(Transformer(enformer, TOKENS), "float32")
+    reference = engine.reference(tokens, BINS)
+    found, truth = engine.local_difference(reference, edits), engine.difference(reference, edits)
+    assert found.shape == truth.shape
+    for one, exactly in zip(found, truth, strict=True):
+        assert error(one, exactly.double()) > 1e-3
+    assert torch.corrcoef(torch.stack([found[0].flatten(), truth[0].flatten()]))[0, 1] > 0.95
+
+
 def test_an_edit_that_changes_nothing_gives_exactly_zero(enformer, tokens):
     engine = DifferenceTransformer(Transformer(enformer, TOKENS), "bf16")
     found = engine.difference(engine.reference(tokens, BINS), [(20, tokens[20:24])])

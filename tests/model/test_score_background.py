@@ -47,7 +47,7 @@ def study(count=40):
         scores[f"{track}.sad"] = rng.normal(size=count)
         scores[f"{track}.l2"] = np.abs(scores[f"{track}.sad"])
     scores.loc[3, ["status", "score", "a.sad", "a.l2", "b.sad", "b.l2"]] = ["all_n", *[np.nan] * 5]
-    return scores, frame.assign(panel_af=rng.uniform(size=count))
+    return scores, frame.assign(panel_af=rng.uniform(size=count), eaf=np.nan)
 
 
 def gathered(scores, variants, training=("1",), **changes):
@@ -69,6 +69,13 @@ def test_quantiles_refer_to_common_variants():
     assert table["quantile"].isna().tolist() == (table["status"] != "scored").tolist()
     assert table.columns[-4:].tolist() == ["pc1", "pc2", "a.quantile", "b.quantile"]
     assert table["a.quantile"][scores["a.l2"].argsort()[:-1]].is_monotonic_increasing
+
+
+def test_frequencies_of_the_gwas_where_the_panel_has_none():
+    scores, variants = study()
+    known = variants["panel_af"].where(np.arange(len(variants)) % 3 > 0)
+    moved = variants.assign(panel_af=known, eaf=variants["panel_af"].where(known.isna(), 0.0))
+    assert gathered(scores, moved).equals(gathered(scores, variants))
 
 
 def test_components_are_fitted_on_common_variants_of_training_chromosomes():

@@ -1,101 +1,79 @@
-"""Scores on their way to the enrichment."""
+"""Annotations from files, against what can be counted by hand."""
+
+import gzip
 
 import numpy as np
 import pandas as pd
+import pyBigWig
 import pytest
 
 from fineprior.foundation.errors import InputError
-from fineprior.priors.annotation import ScoreScale, join_scores, shuffle_within_loci
-from fineprior.priors.enrichment import locus_starts
+from fineprior.priors.annotation import distance_to_tss, interval_overlap, track_signal
+
+VARIANTS = pd.DataFrame({
+    "chrom": ["chr1"] * 4 + ["chr2"], "pos": [10, 11, 20, 31, 5], "ref": ["A", "A", "ACGT", "A", "A"], "alt": "C",
+})  # fmt: skip
 
 
-def table(ids, scores=None, locus="a"):
-    frame = pd.DataFrame({"locus": locus, "variant_id": ids})
-    return frame if scores is None else frame.assign(score=scores)
+def test_overlap_counts_positions_from_one_and_intervals_from_zero(tmp_path):
+    # pos 10 is base 9; [10, 11) holds pos 11; the deletion at 20-23 reaches [22, 25); [0, 40) of chr3 is no matter
+    path = tmp_path / "peaks.bed"
+    path.write_text("# peaks\ntrack name=x\n1\t22\t25\nchr1\t10\t11\tname\nchr3\t0\t40\n")
+    np.testing.assert_array_equal(interval_overlap(VARIANTS, path), [0, 1, 1, 0, 0])
 
 
-def test_feature_is_standardised_saturating_and_rises_with_the_score():
-    scores = np.sort(np.random.default_rng(1).lognormal(0, 2, 500))
-    scale = ScoreScale.of(scores)
-    feature = scale.feature(scores)
-    assert feature.mean() == pytest.approx(0, abs=1e-12)
-    assert feature.std() == pytest.approx(1)
-    assert (np.diff(feature) > 0).all()
-    half = scale.feature(np.array([np.quantile(scores, 0.9)]))[0]
-    zero, infinite = scale.feature(np.array([0.0, 1e12]))
-    assert half == pytest.approx((zero + infinite) / 2)
+def test_overlap_with_nested_intervals_is_that_of_a_plain_search(tmp_path):
+    rng = np.random.default_rng(1)
+    starts, lengths = rng.integers(0, 900, 60), rng.integers(1, 90, 60)
+    path = tmp_path / "peaks.bed.gz"
+    with gzip.open(path, "wt") as handle:
+        handle.writelines(f"chr1\t{s}\t{s + n}\n" for s, n in zip(starts, lengths, strict=True))
+    variants = pd.DataFrame({"chrom": "chr1", "pos": rng.integers(1, 1000, 200), "ref": "A", "alt": "G"})
+    expected = [((starts <= pos - 1) & (pos - 1 < starts + lengths)).any() for pos in variants["pos"]]
+    np.testing.assert_array_equal(interval_overlap(variants, path), expected)
 
 
-def test_feature_does_not_depend_on_the_unit_of_the_score():
-    scores = np.random.default_rng(1).lognormal(0, 2, 100)
-    scores[:10] = np.nan
-    expected = ScoreScale.of(scores).feature(scores)
-    np.testing.assert_allclose(ScoreScale.of(scores * 1000).feature(scores * 1000), expected)
-    assert np.isnan(expected[:10]).all()
+def test_distance_to_the_nearest_start_with_its_strand(tmp_path):
+    bed = tmp_path / "genes.bed"
+    bed.write_text("chr1\t0\t13\ta\t0\t+\nchr1\t14\t26\tb\t0\t-\n")  # starts at bases 0 and 25
+    np.testing.assert_array_equal(distance_to_tss(VARIANTS, bed), [9, 10, 6, 5, np.nan])
+    gtf = tmp_path / "genes.gtf"
+    gtf.write_text(
+        "chr1\tx\ttranscript\t1\t13\t.\t+\t.\tid\nchr1\tx\ttranscript\t15\t26\t.\t-\t.\tid\n"
+        "chr1\tx\texon\t10\t12\t.\t+\t.\tid\n"
+    )
+    np.testing.assert_array_equal(distance_to_tss(VARIANTS, gtf), distance_to_tss(VARIANTS, bed))
 
 
-@pytest.mark.parametrize("scores", [[], [np.nan, np.nan], [0.0, 0.0, np.nan], [2.0, 2.0, 2.0]])
-def test_scores_that_do_not_vary_say_nothing(scores):
-    scores = np.array(scores)
-    scale = ScoreScale.of(scores)
-    assert scale.sd == 0
-    np.testing.assert_array_equal(scale.feature(scores), np.where(np.isnan(scores), np.nan, 0.0))
-
-
-def test_mostly_zero_scores_still_tell_the_others_apart():
-    scores = np.r_[np.zeros(95), 1.0, 2, 3, 4, 5]
-    assert (np.diff(ScoreScale.of(scores).feature(scores)[94:]) > 0).all()
-
-
-def test_join_is_by_name_not_by_row():
-    variants = table(["1:1:A:C", "1:2:A:C", "1:3:A:C"])
-    scores = table(["1:3:A:C", "1:1:A:C", "1:2:A:C"], [3.0, 1.0, np.nan])
-    np.testing.assert_array_equal(join_scores(variants, scores, "s.tsv"), [1, np.nan, 3])
+def test_signal_of_a_track(tmp_path):
+    path = str(tmp_path / "track.bw")
+    with pyBigWig.open(path, "w") as track:
+        track.addHeader([("1", 22), ("chr2", 100)])
+        track.addEntries(["1", "1"], [9, 19], ends=[10, 21], values=[3.0, 5.0])
+    # the deletion at 20-23 has 5, 5 and no value; pos 31 lies beyond the contig
+    np.testing.assert_array_equal(track_signal(VARIANTS, path), [3, np.nan, 5, np.nan, np.nan])
 
 
 @pytest.mark.parametrize(
-    ("ids", "scores", "match"),
+    ("read", "name", "text", "match"),
     [
-        (["1:1:A:C"], [1.0], r"s.tsv: variant 1:2:A:C of locus a has no row \(1 of 2 variants\)"),
-        (["1:1:A:C", "1:2:A:C", "1:2:A:C"], [1.0, 2, 2], "s.tsv: variant 1:2:A:C of locus a is there twice"),
-        (["1:1:A:C", "1:2:A:C"], [1.0, -2], "s.tsv: score -2 of variant 1:2:A:C; a score is a magnitude"),
-        (["1:1:A:C", "1:2:A:C"], [1.0, np.inf], "s.tsv: score inf of variant 1:2:A:C"),
+        (interval_overlap, "a.bed", None, "a.bed: no such file"),
+        (interval_overlap, "a.bed", "chr1 5 9\n", "a.bed, line 1: chrom, start, end are needed"),
+        (interval_overlap, "a.bed", "chr1\t9\t9\n", "a.bed, line 1: .* start below end"),
+        (interval_overlap, "a.bed", "chr9\t5\t9\n", "a.bed: nothing on chromosome chr1 or any other"),
+        (interval_overlap, "a.bed.gz", "not gzip", "a.bed.gz: not readable text"),
+        (distance_to_tss, "a.gtf", "chr1\tx\ttranscript\n", "a.gtf, line 1: not a line of GTF"),
+        (track_signal, "a.bw", "text", "a.bw: not a readable bigWig file"),
     ],
 )
-def test_join_refuses(ids, scores, match):
+def test_files_that_cannot_be_used(tmp_path, read, name, text, match):
+    if text is not None:
+        (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=match):
-        join_scores(table(["1:1:A:C", "1:2:A:C"]), table(ids, scores), "s.tsv")
+        read(VARIANTS, tmp_path / name)
 
 
-def test_join_refuses_a_variant_that_is_twice_in_its_locus():
-    with pytest.raises(InputError, match="1:1:A:C of locus a is there twice"):
-        join_scores(table(["1:1:A:C", "1:1:A:C"]), table(["1:1:A:C"], [1.0]), "s.tsv")
-
-
-def test_join_says_how_many_scores_were_not_used(caplog):
-    join_scores(table(["1:1:A:C"]), table(["1:1:A:C", "1:2:A:C"], [1.0, 2.0]), "s.tsv")
-    assert "s.tsv: 1 rows are of variants that are in no locus" in caplog.text
-
-
-def shuffled(locus, scores, seed=1):
-    return shuffle_within_loci(np.asarray(scores, dtype=float), locus, locus_starts(locus), seed)
-
-
-def test_shuffling_keeps_the_scores_of_a_locus_and_where_they_are_missing():
-    rng = np.random.default_rng(1)
-    locus = ["a"] * 40 + ["b"] * 25
-    scores = rng.random(65)
-    scores[[3, 50]] = np.nan
-    moved = shuffled(locus, scores)
-    for part in (slice(0, 40), slice(40, 65)):
-        np.testing.assert_array_equal(np.sort(moved[part]), np.sort(scores[part]))
-        assert np.mean(moved[part] == scores[part]) < 0.3
-    np.testing.assert_array_equal(np.isnan(moved), np.isnan(scores))
-
-
-def test_shuffling_depends_on_seed_and_locus_but_not_on_the_batch():
-    scores = np.arange(60.0)
-    together = shuffled(["a"] * 30 + ["b"] * 30, scores)
-    np.testing.assert_array_equal(shuffled(["b"] * 30, scores[30:]), together[30:])
-    assert (shuffled(["a"] * 30, scores[:30], seed=2) != together[:30]).any()
-    assert (shuffled(["c"] * 30, scores[:30]) != together[:30]).any()
+def test_chromosomes_without_anything_are_named(tmp_path, caplog):
+    (tmp_path / "a.bed").write_text("chr1\t5\t9\n")
+    interval_overlap(VARIANTS, tmp_path / "a.bed")
+    assert "nothing on chromosomes 2" in caplog.text

@@ -1,10 +1,13 @@
 import numpy as np
 import pytest
+from scipy.special import logit
 
 from fineprior.foundation.errors import InputError
-from fineprior.priors.annotation import ScoreScale
+from fineprior.priors.blocks import Block
 from fineprior.priors.enrichment import fit_enrichment
-from fineprior.priors.shift import enrichment_by_stratum, rate_shift, shifted_probability
+from fineprior.priors.features import Feature
+from fineprior.priors.shift import enrichment_by_stratum, rate_shift
+from fineprior.priors.supervised import shifted_probabilities
 
 LOCI, SIZE = 120, 60
 
@@ -14,7 +17,7 @@ def study(effects, seed=1):
     rng = np.random.default_rng(seed)
     stratum = rng.integers(0, len(effects), LOCI * SIZE)
     scores = rng.lognormal(0, 1, LOCI * SIZE)
-    feature = ScoreScale.of(scores).feature(scores)
+    feature = Feature.of("score", "score", scores).values(scores)
     odds = np.exp(np.asarray(effects)[stratum] * feature).reshape(LOCI, SIZE)
     log_bf = np.zeros((LOCI, SIZE))
     for locus in range(LOCI):
@@ -25,7 +28,9 @@ def study(effects, seed=1):
 def test_one_stratum_is_the_enrichment():
     scores, log_bf, starts, _ = study([1.0])
     found = enrichment_by_stratum(scores, log_bf, starts, np.zeros(len(scores), np.int64), 1.0)
-    expected = fit_enrichment(ScoreScale.of(scores).feature(scores)[:, None], log_bf, starts, 1.0)
+    expected = fit_enrichment(
+        [Block.of(Feature.of("score", "score", scores).values(scores)[:, None], log_bf, starts)], 1.0
+    )
     assert found.log_enrichment == pytest.approx(expected.coefficients, abs=1e-6)
     assert found.standard_errors == pytest.approx(expected.standard_errors, abs=1e-6)
     assert np.isnan(found.p_value)
@@ -52,11 +57,9 @@ def test_a_stratum_without_variation_or_variants():
 
 
 def test_a_base_rate_moves_log_odds_by_a_constant():
-    probability = np.array([0.0, 0.1, 0.5, 0.9, 1.0])
-    moved = shifted_probability(probability, 0.5, 1.8 / 14716)
-    assert moved[2] == pytest.approx(1.8 / 14716)
-    assert (moved[0], moved[-1]) == (0, 1)
-    assert shifted_probability(moved, 1.8 / 14716, 0.5) == pytest.approx(probability)
+    probability = np.array([0.1, 0.5, 0.9])
+    moved = shifted_probabilities(probability, 0.5, 1.8 / 14716)
+    assert logit(moved) - logit(probability) == pytest.approx(rate_shift(0.5, 1.8 / 14716))
     assert rate_shift(0.5, 0.5) == 0
 
 

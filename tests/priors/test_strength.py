@@ -1,4 +1,4 @@
-"""Priors that sum to 1, leaving out that really leaves out, and the verdict."""
+"""Priors that sum to 1, what held-out signals say of them, and the verdict."""
 
 from dataclasses import replace
 
@@ -7,16 +7,33 @@ import pytest
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import PriorSettings
-from fineprior.priors.strength import choose_weight, cross_fit, functional_prior, judge, natural_order
+from fineprior.priors.blocks import Block
+from fineprior.priors.folds import Model, fit_fold
+from fineprior.priors.strength import (
+    assess,
+    capped_softmax,
+    choose_weight,
+    functional_prior,
+    held_out_likelihood,
+    natural_order,
+    sentence,
+    top_decile_ratio,
+    within_locus_sd,
+)
 
 SETTINGS = PriorSettings()
 PLAIN = PriorSettings(max_ratio=1e12, uniform_weight=0.0)
 STARTS = np.array([0, 4, 5])  # loci of 4, 1 and 3 variants
 
 
-def fitted(loci, settings=SETTINGS):
-    estimates = cross_fit(loci.scores, loci.log_bf, loci.starts, loci.chromosomes, settings)
-    return estimates, judge(estimates, loci.scores)
+def judged(loci, truth=None, **settings):
+    """What the loci say of the first feature, known to be of this enrichment or estimated without each part."""
+    if truth is None:
+        model = Model(np.array([True]), np.array([np.nan]))
+        return fit_fold(loci.by_chromosome, model, PriorSettings(**settings), 1).support
+    odds = truth * loci.features[:, 0]
+    sd = within_locus_sd([loci.block], [odds])
+    return assess([loci.block], [odds], [sd], sd, PriorSettings(**settings), 1, len(set(loci.chromosomes)))
 
 
 def test_prior_by_hand():
@@ -61,7 +78,7 @@ def test_without_weight_or_without_loci_the_prior_is_uniform():
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"max_ratio": 0.5}, "max_ratio must be 1 or more, not 0.5"),
+        ({"max_ratio": 0.5}, "max_ratio must be 1 or more, or 0 for no cap, not 0.5"),
         ({"uniform_weight": 1.5}, "uniform_weight must be from 0 to 1, not 1.5"),
         ({"uniform_weight": -0.1}, "uniform_weight must be from 0 to 1, not -0.1"),
     ],
@@ -71,117 +88,117 @@ def test_prior_refuses(change, match):
         functional_prior(np.zeros(8), STARTS, replace(SETTINGS, **change))
 
 
-def facts(estimate):
-    return (estimate.loci, estimate.log_enrichment, estimate.standard_error, estimate.scale)
+def test_a_prior_is_never_zero_unless_that_is_asked_for():
+    odds = np.array([-np.inf, 0.0, 1.0, 2.0, 0.0, 5.0, -900.0, 0.0])
+    assert (functional_prior(odds, STARTS, replace(SETTINGS, uniform_weight=0.0)) > 0).all()
+    assert (functional_prior(odds, STARTS, replace(SETTINGS, max_ratio=0.0)) > 0).all()
+    asked = functional_prior(odds, STARTS, replace(SETTINGS, max_ratio=0.0, uniform_weight=0.0))
+    assert asked[0] == 0
+    np.testing.assert_allclose(np.add.reduceat(asked, STARTS), 1)
 
 
-def test_the_estimate_for_a_chromosome_has_not_seen_it(simulated):
+def test_a_locus_of_impossible_variants_is_uniform():
+    np.testing.assert_allclose(capped_softmax(np.full(4, -np.inf), np.array([0]), 0.0), 0.25)
+
+
+def test_held_out_likelihood_is_that_of_the_prior_as_it_is_used(simulated):
     loci = simulated(1, 1.0, loci=40)
-    before, _ = fitted(loci)
-    assert [estimate.left_out for estimate in before] == ["none", "chr1", "chr2", "chr3", "chr4"]
-    assert [estimate.loci for estimate in before] == [40, 30, 30, 30, 30]
-    here = loci.chromosomes == "chr2"
-    rng = np.random.default_rng(2)
-    other = loci._replace(features=loci.features.copy(), log_bf=loci.log_bf.copy())
-    other.features[here] = rng.normal(3, 4, (here.sum(), 1))
-    other.log_bf[here] = rng.normal(0, 10, (here.sum(), 1))
-    after, _ = fitted(other)
-    assert facts(after[2]) == facts(before[2])
-    assert after[2].gain != before[2].gain
-    for number in (0, 1, 3, 4):
-        assert after[number].log_enrichment != before[number].log_enrichment
-        assert after[number].scale != before[number].scale
-    kept = np.flatnonzero(np.isin(loci.starts, np.flatnonzero(~here)))
-    sizes = np.diff(np.append(loci.starts, len(here)))[kept]
-    without = loci._replace(features=loci.features[~here], log_bf=loci.log_bf[~here],
-                            starts=np.cumsum(sizes) - sizes, chromosomes=loci.chromosomes[~here])  # fmt: skip
-    assert facts(fitted(without)[0][0]) == facts(before[2])
+    odds = 3.0 * loci.features[:, 0]
+    found = held_out_likelihood([loci.block], [odds], SETTINGS, 0.6)
+    priors = [functional_prior(odds, loci.starts, SETTINGS, weight) for weight in (0.0, 0.6)]
+    expected = [np.log(np.add.reduceat(prior * np.exp(loci.log_bf[:, 0]), loci.starts)) for prior in priors]
+    np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
-def test_held_out_gain_is_that_of_the_prior_as_it_is_used(simulated):
-    loci = simulated(1, 1.0, loci=40)
-    estimate = fitted(loci)[0][3]
-    here = loci.chromosomes == "chr3"
-    log_odds = estimate.scale.feature(loci.scores[here]) * estimate.log_enrichment
-    starts = np.flatnonzero(np.isin(np.flatnonzero(here), loci.starts))
-    prior = functional_prior(log_odds, starts, SETTINGS)
-    uniform = functional_prior(log_odds, starts, SETTINGS, 0.0)
-    bf = np.exp(loci.log_bf[here, 0])
-    gains = np.log10(np.add.reduceat(prior * bf, starts) / np.add.reduceat(uniform * bf, starts))
-    assert estimate.gain == pytest.approx(gains.sum())
+def test_held_out_likelihood_of_thinned_loci_is_close(simulated):
+    loci = simulated(1, 1.0, loci=150, size=400, strength=5.0)
+    b = np.array([1.0])
+    gains = []
+    for block in (loci.block, loci.block.thinned):
+        found = held_out_likelihood([block], [block.features @ b], SETTINGS)
+        gains.append((found[1] - found[0]).sum())
+    assert gains[1] == pytest.approx(gains[0], rel=0.1)
+
+
+def test_enrichment_and_interval_hold_the_truth(simulated):
+    inside = 0
+    for seed in range(20):
+        support = judged(simulated(seed, 0.8, loci=80), 0.8)
+        inside += support.lower < 0.8 < support.upper
+    assert inside >= 16
+    assert (support.loci, support.signals) == (80, 80)
+
+
+def test_the_enrichment_does_not_depend_on_the_scale_of_the_log_odds(simulated):
+    loci = simulated(3, 0.8, loci=80)
+    weak, strong = judged(loci, 0.5), judged(loci, 1.0)
+    assert weak.log_enrichment == pytest.approx(strong.log_enrichment, abs=0.02)
 
 
 def test_a_score_that_helps_is_used(simulated):
-    _, verdict = fitted(simulated(3, 1.2, loci=60))
-    assert verdict.weight > 0.5
-    assert 0 < verdict.lower < verdict.log_enrichment < verdict.upper
-    assert verdict.held_out_gain > 2
-    assert verdict.top_decile_ratio > 3
-    times = f"{np.exp(verdict.log_enrichment):.1f}"
-    assert f"multiplies the prior odds by {times} (95% interval" in verdict.sentence
-    assert "60 loci" in verdict.sentence
-    assert f"gain {verdict.held_out_gain:.1f} log10 units" in verdict.sentence
-    assert "the functional prior is used" in verdict.sentence
+    support = judged(simulated(3, 1.2, loci=60))
+    assert support.weight > 0.5
+    assert 0 < support.lower < support.log_enrichment < support.upper
+    assert support.reason == ""
+
+
+def test_a_prior_that_is_too_bold_gets_less_weight(simulated):
+    loci = simulated(3, 0.8, loci=200)
+    options = {"max_ratio": 0.0, "uniform_weight": 0.0}
+    assert judged(loci, 3.0, **options).weight < judged(loci, 0.8, **options).weight
 
 
 @pytest.mark.parametrize("truth", [0.0, -0.8])
 def test_a_score_that_does_not_help_is_not_used(simulated, truth):
-    verdicts = [fitted(simulated(seed, truth, loci=40))[1] for seed in range(12)]
-    assert sum(verdict.weight > 0 for verdict in verdicts) <= 1
-    idle = next(verdict for verdict in verdicts if verdict.weight == 0)
-    assert "the prior stays uniform because" in idle.sentence
+    supports = [judged(simulated(seed, truth, loci=40)) for seed in range(12)]
+    assert sum(support.weight > 0 for support in supports) <= 1
+    assert all(support.reason for support in supports if support.weight == 0)
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
-    [
-        ({"chromosomes": 1}, "all loci are on one chromosome"),
-        ({"loci": 8}, "fewer than 10 loci"),
-    ],
+    [({"chromosomes": 1}, "too few chromosomes"), ({"loci": 8}, "fewer than 10 loci")],
 )
 def test_too_little_to_judge_on(simulated, change, reason):
-    estimates, verdict = fitted(simulated(3, 2.0, **({"loci": 40} | change)))
-    assert verdict.weight == 0
-    assert reason in verdict.sentence
-    if "chromosomes" in change:
-        assert (estimates[1].loci, estimates[1].log_enrichment) == (0, 0)
-        assert np.isnan(verdict.held_out_gain)
-        assert verdict.sentence.startswith("The prior stays uniform")
+    support = judged(simulated(3, 2.0, **({"loci": 40} | change)))
+    assert support.weight == 0
+    assert reason in support.reason
 
 
-@pytest.mark.parametrize("score", [1.0, np.nan])
-def test_scores_without_variation(simulated, score):
-    loci = simulated(3, 1.0, loci=20)
-    scores = np.full(len(loci.chromosomes), score)
-    verdict = judge(cross_fit(scores, loci.log_bf, loci.starts, loci.chromosomes, SETTINGS), scores)
-    assert verdict.weight == 0
-    assert verdict.sentence == "The prior stays uniform because the scores do not vary or are all missing."
-
-
-def test_no_loci():
-    empty = np.zeros(0)
-    estimates = cross_fit(empty, np.zeros((0, 1)), np.zeros(0, dtype=int), empty, SETTINGS)
-    verdict = judge(estimates, empty)
-    assert (len(estimates), verdict.weight, verdict.loci) == (1, 0, 0)
-    assert verdict.sentence == "The prior stays uniform because the study has no locus."
-
-
-def test_a_score_that_fails_on_other_chromosomes_is_not_used(simulated):
-    loci = simulated(3, 1.2, loci=60)
-    estimates, _ = fitted(loci)
-    swapped = [replace(estimate, held_out=estimate.held_out[::-1]) for estimate in estimates]
-    verdict = judge(swapped, loci.scores)
-    assert verdict.weight == 0
-    assert verdict.lower > 0
-    assert f"lose {-verdict.held_out_gain:.1f} log10 units" in verdict.sentence
-    assert "does not help on chromosomes that it was not fitted on" in verdict.sentence
+def test_log_odds_without_variation(simulated):
+    support = judged(simulated(3, 1.0, loci=20), 0.0)
+    assert (support.weight, support.reason) == (0, "the scores do not vary, are all missing or are not enriched")
 
 
 def test_weight_is_the_likeliest_share():
     assert choose_weight(np.array([[0.0, 0.0], [1.0, 2.0]])) == 1
     assert choose_weight(np.array([[0.0, 0.0], [-1.0, -2.0]])) == 0
-    # one locus gains a factor of 4, another loses one of 4: (1 + 3 w)(1 - 0.75 w) is largest at 0.5
+    # one signal gains a factor of 4, another loses one of 4: (1 + 3 w)(1 - 0.75 w) is largest at 0.5
     assert choose_weight(np.array([[0.0, 0.0], [np.log(4), -np.log(4)]])) == 0.5
+
+
+def test_spread_is_within_loci():
+    block = Block.of(np.zeros((4, 1)), np.zeros((4, 1)), np.array([0, 2]))
+    assert within_locus_sd([block], [np.array([10.0, 12, 0, 2])]) == pytest.approx(1)
+    assert within_locus_sd([block], [np.array([10.0, 10, 0, 0])]) == 0
+
+
+def test_top_tenth_by_hand():
+    assert top_decile_ratio(np.r_[np.zeros(18), np.log([3.0, 5.0])]) == pytest.approx(4)
+    assert np.isnan(top_decile_ratio(np.zeros(9)))
+
+
+def test_the_sentence_tells_what_was_found_and_done(simulated):
+    support = judged(simulated(3, 1.2, loci=60))
+    told = sentence(replace(support, weight=0.9), 4.0, 2.5, -0.5)
+    assert f"multiplies the prior odds by {np.exp(support.log_enrichment):.1f} (95% interval" in told
+    assert "60 signals in 60 loci" in told
+    assert "gain 2.5 log10 units of likelihood (shuffled scores -0.5)" in told
+    assert told.endswith("the functional prior is used with weight 0.9.")
+    none = sentence(replace(support, reason="it rained", weight=0.0), 4.0, 0.0, 0.0)
+    assert none.endswith("the prior stays uniform because it rained.")
+    unknown = sentence(replace(support, log_enrichment=np.nan, reason="it rained", weight=0.0), np.nan, 0.0, 0.0)
+    assert unknown == "The prior stays uniform because it rained."
 
 
 def test_chromosomes_in_their_order():

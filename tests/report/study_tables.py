@@ -29,7 +29,8 @@ def study_tables(loci: int = 4, variants: int = 60, seed: int = 1) -> StudyTable
     loci_rows = [
         {"locus": names[i], "chrom": spans[i][0], "start": spans[i][1], "end": spans[i][2],
          "lead_variant": made[i][3]["variant_id"], "lead_z": made[i][3]["z"],
-         "lead_neg_log10_p": made[i][3]["neg_log10_p"], "variants": variants, "batch": i % 2, "note": None}
+         "lead_neg_log10_p": made[i][3]["neg_log10_p"], "variants": variants, "batch": i % 2, "source": "window",
+         "note": None}
         for i in range(loci)
     ]  # fmt: skip
     filled = {p: _table(t.FINEMAP_VARIANTS, frames[p]) for p in PRIORS}
@@ -52,7 +53,8 @@ def without_optional(tables: StudyTables) -> StudyTables:
         tables, verdict=verdict, variants=variants, head_metrics=t.HEAD_METRICS.empty(),
         baselines=t.HEAD_BASELINES.empty(), history=t.HEAD_HISTORY.empty(), curve=t.LEARNING_CURVE.empty(),
         folds=t.HEAD_FOLDS.empty(), scatter=t.HEAD_SCATTER.empty(), shift=t.SHIFT.empty(),
-        truth_comparison=t.TRUTH_COMPARISON.empty(), calibration=t.CALIBRATION.empty(),
+        windows=t.WINDOW_COMPARISON.empty(), truth_comparison=t.TRUTH_COMPARISON.empty(),
+        calibration=t.CALIBRATION.empty(),
     )  # fmt: skip
 
 
@@ -138,13 +140,17 @@ def _comparison(names, variants, credible):
 def _study_wide(loci):
     chroms = [f"chr{i}" for i in range(1, 5)]
     enrichment = pd.DataFrame({
-        "left_out": [*chroms, "none"], "loci": loci, "log_enrichment": [0.8, 0.9, 0.75, 1.0, 0.87],
-        "standard_error": [0.2, 0.22, 0.19, np.nan, 0.17], "score_scale": 1.0, "score_mean": 0.1, "score_sd": 0.4,
+        "prior": "functional", "left_out": [*chroms, "none"], "loci": loci, "signals": loci + 1, "ridge": 10.0,
+        "rounds": 1, "log_enrichment": [0.8, 0.9, 0.75, 1.0, 0.87], "lower": [0.4, 0.5, 0.3, np.nan, 0.53],
+        "upper": [1.2, 1.3, 1.1, np.nan, 1.2], "weight": 0.95, "reason": None,
         "held_out_gain": [1.2, 0.7, -0.3, 0.9, np.nan],
     })  # fmt: skip
+    steps = pd.DataFrame([("marginal", 1, loci, 0.6, 1.8, 1.6, False), ("signals", 1, loci + 1, 0.95, 2.5, 2.2, True)],
+                         columns=t.PRIOR_STEPS.names)  # fmt: skip
     verdict = pd.DataFrame([{
-        "log_enrichment": 0.87, "lower": 0.53, "upper": 1.2, "weight": 0.95, "held_out_gain": 2.5,
-        "top_decile_ratio": 6.1, "loci": loci,
+        "prior": "functional", "log_enrichment": 0.87, "lower": 0.53, "upper": 1.2, "weight": 0.95,
+        "held_out_gain": 2.5, "unmixed_gain": 2.2, "shuffled_gain": -1.1, "top_decile_ratio": 6.1, "loci": loci,
+        "signals": loci + 1,
         "sentence": "The scores carry information: prior odds rise 2.4-fold per SD (95% interval 1.7 to 3.3).",
     }])  # fmt: skip
     qc = pd.DataFrame([
@@ -172,6 +178,8 @@ def _study_wide(loci):
                            columns=t.HEAD_SCATTER.names)  # fmt: skip
     shift = pd.DataFrame([("covariate", "share of G and C", 0.41, 0.6, 2.0, "shifted", "Scored windows are <richer>.")],
                          columns=t.SHIFT.names)  # fmt: skip
+    windows = pd.DataFrame([("chr1:5:A:G", 40, 1.0, 0.8), ("chr1:9:A:G", -64, 0.1, 0.1), ("chr1:12:A:G", 3, 0.0, 0.0)],
+                           columns=t.WINDOW_COMPARISON.names)  # fmt: skip
     epochs = np.arange(1, 13)
     history = pd.DataFrame({"epoch": epochs, "train_loss": 0.8 + 0.6 / epochs, "valid_loss": 0.85 + 0.55 / epochs,
                             "valid_pearson_r": 0.65 - 0.4 / epochs, "best": epochs == 9})  # fmt: skip
@@ -182,6 +190,8 @@ def _study_wide(loci):
             for p in PRIORS for a, b in pairwise(edges)]  # fmt: skip
     bins[2] = ("uniform", edges[2], edges[3], 0, *[np.nan] * 4)
     return {
+        "windows": _table(t.WINDOW_COMPARISON, windows),
+        "steps": _table(t.PRIOR_STEPS, steps),
         "enrichment": _table(t.ENRICHMENT, enrichment), "verdict": _table(t.VERDICT, verdict),
         "qc": _table(t.SUMSTATS_QC, qc), "head_metrics": _table(t.HEAD_METRICS, metrics),
         "baselines": _table(t.HEAD_BASELINES, baselines.reindex(columns=t.HEAD_BASELINES.names)),

@@ -68,6 +68,13 @@ def page(tables):
     return render_page(tables, ReportSettings(max_locus_plots=2))
 
 
+def test_shared_windows_beside_centred_ones(page):
+    assert (
+        "Scores of 3 variants, at most 64 bp from the middle of their window, beside those in windows centred on "
+        "them: correlation 1.00, relative difference 0 in the median and 0.200 at most."
+    ) in text_of(page)
+
+
 def test_page_is_self_contained_and_well_formed(page):
     document = Document(page)
     assert all(reference.startswith(("#", "data:image/")) for reference in document.references)

@@ -15,6 +15,7 @@ from fineprior.report.plots import (
     enrichment_figure,
     history_figure,
     locus_figure,
+    prior_steps_figure,
     shortened,
 )
 
@@ -114,9 +115,16 @@ def test_enrichment_intervals_and_order(study_tables):
     left = figure.axes[0]
     assert [label.get_text() for label in left.get_yticklabels()][-1] == "all loci"
     segments = {round(s[0][1]): s[:, 0] for c in left.collections for s in c.get_segments() if len(s)}
-    np.testing.assert_allclose(segments[4], [0.87 - 1.96 * 0.17, 0.87 + 1.96 * 0.17])
+    np.testing.assert_allclose(segments[4], [0.53, 1.2])
     heights = [bar.get_width() for bar in figure.axes[1].patches]
     np.testing.assert_allclose(heights, [0.9, -0.3, 0.7, 1.2])
+
+
+def test_steps_of_the_prior_stand_beside_shuffled_scores(study_tables):
+    axes = prior_steps_figure(study_tables(1).steps, -1.1).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["marginal", "signals (used)", "shuffled"]
+    np.testing.assert_allclose([bar.get_width() for bar in axes.patches], [1.8, 2.5, -1.1])
+    np.testing.assert_allclose(axes.lines[0].get_xdata(), [1.6, 2.2])
 
 
 def test_calibration_leaves_out_empty_bins_and_draws_the_intervals(study_tables):

@@ -5,7 +5,7 @@ import torch
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import ScoreSettings, WindowSettings
-from fineprior.foundation.tables import HEAD_METRICS, LOCUS_VARIANTS, SCORES, VARIANT_SCORES
+from fineprior.foundation.tables import HEAD_METRICS, LOCUS_VARIANTS, SCORES, VARIANT_SCORES, WINDOW_COMPARISON
 from fineprior.model.backbone import EnformerBackbone, load_backbone
 from fineprior.model.delta import AlleleEmbedder
 from fineprior.model.embeddings import embed_alleles, read_variant_embeddings
@@ -13,7 +13,8 @@ from fineprior.model.head import Head, load_head, write_head
 from fineprior.model.loading import load_enformer
 from fineprior.model.tuned_backbone import LORA_A, LORA_B, read_change, tuned_digest
 from fineprior.sequence.windows import read_sequences
-from fineprior.steps.annotate import embed_variants, extract_sequences, gather_scores, score_variants
+from fineprior.steps import annotate
+from fineprior.steps.annotate import compare_windows, embed_variants, extract_sequences, gather_scores, score_variants
 from toy_enformer import BIN_SIZE, CONTEXT, DIM, save_toy
 
 
@@ -71,7 +72,7 @@ def run(folder, settings, variants="variants.tsv.gz", out="", windows=WINDOWS):
     extract_sequences(variants=source, fasta=str(folder / "genome.fa"), output=names["sequences.npz"],
                       context_length=CONTEXT, windows=windows)  # fmt: skip
     embed_variants(sequences=names["sequences.npz"], output=names["embeddings.npz"], store=str(folder / f"{out}store"),
-                   backbone=settings, windows=windows, batch_size=4, threads=1)  # fmt: skip
+                   backbone=settings, windows=windows, batch=0, batch_size=4, threads=1)  # fmt: skip
     score_variants(variants=source, embeddings=names["embeddings.npz"], head=str(folder / "head"),
                    metrics=metrics(folder, liver=0.9, kidney=0.9), output=names["scores.tsv.gz"],
                    settings=ScoreSettings(), min_r=0.3)  # fmt: skip
@@ -125,6 +126,27 @@ def test_scores_of_a_study(study):
     assert {"pc1", "pc2", "liver.quantile"} <= set(table.columns)
 
 
+@pytest.mark.parametrize("count", [80, 3, 0])
+def test_windows_beside_centred_ones(study, monkeypatch, count):
+    """The scores are those of a run with either setting; the offset is that of the variant in its window."""
+    folder, variants, settings = study
+    monkeypatch.setattr(annotate, "_COMPARED", count)
+    windows = WindowSettings(max_offset=2 * BIN_SIZE)
+    scores = run(folder, settings, windows=windows)["scores.tsv.gz"]
+    compare_windows(variants=[str(folder / "variants.tsv.gz")], scores=[scores], fasta=str(folder / "genome.fa"),
+                    head=str(folder / "head"), output=str(folder / "windows.tsv"), backbone=settings, windows=windows,
+                    settings=ScoreSettings(), seed=1, threads=1)  # fmt: skip
+    table = WINDOW_COMPARISON.read(folder / "windows.tsv").set_index("variant_id")
+    assert len(table) == min(count, 4)
+    for column, path in (("shared", scores), ("centred", run(folder, settings, out="centred.")["scores.tsv.gz"])):
+        expected = SCORES.read(path).set_index("variant_id")["score"][table.index]
+        assert np.allclose(table[f"score_{column}"], expected, rtol=1e-4)
+    assert not count or not np.allclose(table["score_shared"], table["score_centred"], rtol=1e-2)
+    middle = variants.set_index("variant_id")["pos"][table.index] - 1 - table["offset"]
+    assert ((middle - CONTEXT // 2) % (4 * BIN_SIZE) == 0).all()
+    assert (table["offset"].abs() <= 2 * BIN_SIZE).all()
+
+
 def test_batch_without_loci(study):
     folder, _, settings = study
     LOCUS_VARIANTS.write(LOCUS_VARIANTS.empty(), folder / "none.tsv.gz")
@@ -155,7 +177,8 @@ def test_a_head_that_changed_the_backbone_embeds_variants_with_its_own(study):
     change = read_change(folder / "tuned")
     assert (change.digest, change.base) == (tuned.backbone, digest)
     embed_variants(sequences=plain["sequences.npz"], output=str(folder / "tuned.npz"), store=str(folder / "store"),
-                   backbone=settings, windows=WINDOWS, batch_size=4, threads=1, head=str(folder / "tuned"))  # fmt: skip
+                   backbone=settings, windows=WINDOWS, batch=0, batch_size=4, threads=1,
+                   head=str(folder / "tuned"))  # fmt: skip
     one, two = read_variant_embeddings(plain["embeddings.npz"]), read_variant_embeddings(folder / "tuned.npz")
     assert two.backbone == tuned.backbone
     assert not np.allclose(one.difference, two.difference, atol=1e-3)

@@ -56,7 +56,8 @@ def batch(tmp_path):
         arrays[f"{name}/R"] = loci[name][1]
         arrays[f"{name}/variant_id"] = part["variant_id"].to_numpy(dtype="U")
     prior = table[["locus", "variant_id"]].assign(score=np.nan, log_odds=0.0)
-    prior["prior"] = 1 / table.groupby("locus")["pos"].transform("size")
+    prior["prior"] = prior["softmax"] = 1 / table.groupby("locus")["pos"].transform("size")
+    prior["weight"] = 0.0
     tables.LOCUS_VARIANTS.write(table, tmp_path / "variants.tsv.gz")
     tables.PRIOR.write(prior, tmp_path / "prior.tsv.gz")
     np.savez(tmp_path / "ld.npz", **arrays)
@@ -172,6 +173,7 @@ def test_gather_orders_by_loci(batch):
     paths = run(batch)
     loci = tables.LOCI_STATUS.read(paths["status.tsv"])[["locus", "variants"]].iloc[::-1]
     frame = loci.assign(chrom="1", start=0, end=1, lead_variant="x", lead_z=1.0, lead_neg_log10_p=1.0, batch=0)
+    frame["source"] = "window"
     tables.LOCI.write(frame.assign(note=None), batch / "loci.tsv")
 
     def gathered():
@@ -200,3 +202,45 @@ def test_gather_orders_by_loci(batch):
     tables.LOCI.write(pd.concat([frame.assign(note=None), extra]), batch / "loci.tsv")
     with pytest.raises(InputError, match=r"locus chr9_0_1 of .*loci.tsv was not fine-mapped"):
         gathered()
+
+
+def add_to_ld(folder, locus, **arrays):
+    with np.load(folder / "ld.npz") as stored:
+        known = dict(stored)
+    np.savez(folder / "ld.npz", **(known | {f"{locus}/{name}": array for name, array in arrays.items()}))
+    return known
+
+
+def test_variants_without_ld_are_listed_and_not_fitted(batch):
+    locus, names = "chr1_0_2000", tables.LOCUS_VARIANTS.read(batch / "variants.tsv.gz")["variant_id"].iloc[:12]
+    with np.load(batch / "ld.npz") as stored:
+        R = stored[f"{locus}/R"]
+    kept = np.array([1, 2, 3, 4, 6, 7, 8, 9, 10, 11])
+    add_to_ld(batch, locus, R=R[np.ix_(kept, kept)], variant_id=names.iloc[kept].to_numpy(np.str_),
+              left_out=names.iloc[[0, 5]].to_numpy(np.str_), left_out_reason=np.array(["trimmed", "no_ld"]),
+              note=np.array("two are not here"))  # fmt: skip
+    paths = run(batch)
+    variants = tables.FINEMAP_VARIANTS.read(paths["variants.tsv.gz"]).iloc[:12]
+    assert variants["variant_id"].to_list() == names.to_list()
+    assert variants["ld_flag"].iloc[[0, 5]].to_list() == ["trimmed", "no_ld"]
+    assert variants["pip"].isna().to_numpy().nonzero()[0].tolist() == [0, 5]
+    assert variants["z"].notna().all()
+    status = tables.LOCI_STATUS.read(paths["status.tsv"]).iloc[0]
+    assert (status["variants"], status["left_out"]) == (12, 2)
+    assert status["remarks"].startswith("two are not here")
+    add_to_ld(batch, locus, left_out=names.iloc[[0]].to_numpy(np.str_), left_out_reason=np.array(["trimmed"]))
+    with pytest.raises(InputError, match=f"no LD of variant {names.iloc[5]}"):
+        run(batch)
+
+
+def test_a_locus_without_any_ld_is_fitted_as_one_effect(batch):
+    add_to_ld(batch, "chr1_0_2000", R=np.empty((0, 0), np.float32), variant_id=np.empty(0, "U1"),
+              left_out=np.array(["a"]), left_out_reason=np.array(["no_ld"]), note=np.array("no window"))  # fmt: skip
+    paths = run(batch)
+    status = tables.LOCI_STATUS.read(paths["status.tsv"]).iloc[0]
+    assert (status["status"], status["left_out"]) == ("single_effect", 0)
+    assert "no LD" in status["reason"]
+    assert "no window" in status["remarks"]
+    variants = tables.FINEMAP_VARIANTS.read(paths["variants.tsv.gz"]).iloc[:12]
+    assert variants["pip"].notna().all()
+    assert variants["r_lead"].isna().all()

@@ -10,10 +10,11 @@ from fineprior.steps.report import report
 
 SYNTHETIC = runpy.run_path(str(Path(__file__).parents[1] / "report" / "study_tables.py"))
 SINGLE = {
-    "verdict": t.VERDICT, "enrichment": t.ENRICHMENT, "loci": t.LOCI, "qc": t.SUMSTATS_QC,
+    "verdict": t.VERDICT, "enrichment": t.ENRICHMENT, "steps": t.PRIOR_STEPS, "loci": t.LOCI, "qc": t.SUMSTATS_QC,
     "comparison": t.COMPARISON, "head_metrics": t.HEAD_METRICS, "baselines": t.HEAD_BASELINES,
     "history": t.HEAD_HISTORY, "curve": t.LEARNING_CURVE, "folds": t.HEAD_FOLDS, "scatter": t.HEAD_SCATTER,
-    "shift": t.SHIFT, "truth_comparison": t.TRUTH_COMPARISON, "calibration": t.CALIBRATION,
+    "shift": t.SHIFT, "windows": t.WINDOW_COMPARISON, "truth_comparison": t.TRUTH_COMPARISON,
+    "calibration": t.CALIBRATION,
 }  # fmt: skip
 BY_PRIOR = {"variants": t.FINEMAP_VARIANTS, "credible_sets": t.CREDIBLE_SETS, "status": t.LOCI_STATUS}
 
@@ -56,20 +57,12 @@ def test_sets_of_the_further_coverage_are_not_shown(paths, tmp_path):
 
 
 def test_optional_tables_may_be_absent(paths, tmp_path):
-    optional = (
-        "baselines",
-        "head_metrics",
-        "history",
-        "curve",
-        "folds",
-        "scatter",
-        "shift",
-        "truth_comparison",
-        "calibration",
-    )
+    optional = ("baselines", "head_metrics", "history", "curve", "folds", "scatter", "shift", "windows",
+                "truth_comparison", "calibration")  # fmt: skip
     absent = dict.fromkeys(optional)
     output = tmp_path / "report.html"
     report(study="demo", **(paths | absent), output=str(output), settings=ReportSettings(max_locus_plots=0), min_r=0.3)
+    assert "Shared windows" not in output.read_text(encoding="utf-8")
     assert "Against the truth" not in output.read_text(encoding="utf-8")
 
 

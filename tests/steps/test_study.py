@@ -6,13 +6,15 @@ import pandas as pd
 import pytest
 
 from fineprior.foundation.errors import InputError
-from fineprior.foundation.settings import HarmoniseSettings, LociSettings
-from fineprior.foundation.tables import DROPPED, LOCI, LOCUS_VARIANTS, SUMSTATS, SUMSTATS_QC
+from fineprior.foundation.settings import HarmoniseSettings, LdSettings, LociSettings
+from fineprior.foundation.tables import DROPPED, LIFTOVER, LOCI, LOCUS_VARIANTS, SUMSTATS, SUMSTATS_QC
 from fineprior.genetics.genome import Genome
 from fineprior.genetics.genotypes import PlinkPanel
 from fineprior.genetics.harmonise import harmonise
-from fineprior.genetics.ld import read_ld
+from fineprior.genetics.ld import ld_memory_mb
+from fineprior.genetics.ld_store import read_ld, read_panel_size
 from fineprior.genetics.sumstats import read_sumstats
+from fineprior.steps import study
 from fineprior.steps.study import compute_ld, define_loci, harmonise_sumstats
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
@@ -24,7 +26,7 @@ WIDE = LociSettings(flank=500_000, max_width=1_000_000)
 
 
 def harmonise_prostate(folder, settings=HarmoniseSettings(min_maf=0.0)):  # noqa: B008 (frozen)
-    paths = {"output": "sumstats.parquet", "qc": "qc.tsv", "dropped": "dropped.tsv.gz"}
+    paths = {"output": "sumstats.parquet", "qc": "qc.tsv", "dropped": "dropped.tsv.gz", "liftover": "liftover.tsv"}
     harmonise_sumstats(
         sumstats=str(PROSTATE / "gwas.tsv.gz"), fasta=str(PROSTATE / "reference.fa"), panel=str(PROSTATE / "panel"),
         settings=settings, **{name: str(folder / file) for name, file in paths.items()},
@@ -35,7 +37,8 @@ def harmonise_prostate(folder, settings=HarmoniseSettings(min_maf=0.0)):  # noqa
 def find_prostate(folder, settings=WIDE, bed=None):
     define_loci(
         sumstats=str(folder / "sumstats.parquet"), fasta=str(PROSTATE / "reference.fa"), bed=bed, settings=settings,
-        output=str(folder / "loci.tsv"), batches=[str(folder / f"{i}.tsv.gz") for i in range(2)],
+        output=str(folder / "loci.tsv"), excluded=str(folder / "excluded.tsv"),
+        batches=[str(folder / f"{i}.tsv.gz") for i in range(2)],
     )  # fmt: skip
     return LOCI.read(folder / "loci.tsv")
 
@@ -48,8 +51,9 @@ def prostate(tmp_path_factory):
     find_prostate(folder)
     for batch in range(2):
         compute_ld(
-            variants=str(folder / f"{batch}.tsv.gz"), panel=str(PROSTATE / "panel"), output=str(folder / f"{batch}.npz")
-        )
+            variants=str(folder / f"{batch}.tsv.gz"), panel=str(PROSTATE / "panel"), settings=LdSettings(),
+            output=str(folder / f"{batch}.npz"),
+        )  # fmt: skip
     return folder
 
 
@@ -76,7 +80,8 @@ def test_prostate_is_one_locus_around_its_lead(prostate):
 def test_prostate_z_follows_its_ld_with_the_lead(prostate):
     locus = LOCI.read(prostate / "loci.tsv").iloc[0]
     variants = LOCUS_VARIANTS.read(prostate / f"{locus['batch']}.tsv.gz")
-    r, ids = read_ld(prostate / f"{locus['batch']}.npz", locus["locus"])
+    ld = read_ld(prostate / f"{locus['batch']}.npz", locus["locus"])
+    r, ids = ld.r, ld.variant_ids
     assert ids.tolist() == variants["variant_id"].to_list()
     lead = ids.tolist().index(locus["lead_variant"])
     z = variants["z"].to_numpy()
@@ -91,10 +96,10 @@ def test_steps_write_the_same_bytes_again(prostate, tmp_path):
     find_prostate(tmp_path)
     for batch in range(2):
         compute_ld(variants=str(tmp_path / f"{batch}.tsv.gz"), panel=str(PROSTATE / "panel"),
-                   output=str(tmp_path / f"{batch}.npz"))  # fmt: skip
+                   output=str(tmp_path / f"{batch}.npz"), settings=LdSettings())  # fmt: skip
     for file in sorted(prostate.iterdir()):
         assert (tmp_path / file.name).read_bytes() == file.read_bytes(), file.name
-    assert len(list(tmp_path.iterdir())) == len(list(prostate.iterdir())) == 8
+    assert len(list(tmp_path.iterdir())) == len(list(prostate.iterdir())) == 10
 
 
 @needs_prostate
@@ -122,7 +127,8 @@ def test_no_hit_is_no_locus_and_a_warning(prostate, tmp_path, caplog):
         loci = find_prostate(tmp_path, LociSettings(p_threshold=1e-30))
     assert loci.empty
     assert "no variant with p <= 1e-30" in caplog.text
-    compute_ld(variants=str(tmp_path / "0.tsv.gz"), panel=str(PROSTATE / "panel"), output=str(tmp_path / "0.npz"))
+    compute_ld(variants=str(tmp_path / "0.tsv.gz"), panel=str(PROSTATE / "panel"), output=str(tmp_path / "0.npz"),
+               settings=LdSettings())  # fmt: skip
     with np.load(tmp_path / "0.npz") as stored:
         assert stored.files == ["panel_size"]
 
@@ -134,8 +140,54 @@ def test_the_wrong_genome_is_named(tmp_path):
     with pytest.raises(InputError, match=r"gwas\.tsv\.gz: only \d+% .*other\.fa .* another genome build"):
         harmonise_sumstats(
             sumstats=str(PROSTATE / "gwas.tsv.gz"), fasta=str(tmp_path / "other.fa"), panel=str(PROSTATE / "panel"),
-            output="o.parquet", qc="q.tsv", dropped="d.tsv.gz", settings=HarmoniseSettings(),
+            output="o.parquet", qc="q.tsv", dropped="d.tsv.gz", liftover="l.tsv", settings=HarmoniseSettings(),
         )  # fmt: skip
+
+
+CHAIN = SHARED / "genome" / "grch37_to_grch38.over.chain"
+OFFSET = 96_760
+
+
+@pytest.fixture
+def newer(tmp_path):
+    """FASTA and panel of the prostate region as GRCh38 has it from 400,000 (of GRCh37) on."""
+    if not (CHAIN.is_file() and PROSTATE.is_dir()):
+        pytest.skip("acceptance data are not here")
+    with Genome(PROSTATE / "reference.fa") as genome:
+        bases = np.array(list("ACGTN"))[genome.codes("17", 400_000, 1_000_000)]
+    (tmp_path / "new.fa").write_text(">chr17\n" + "N" * (400_000 + OFFSET) + "".join(bases) + "\n")
+    for suffix in (".bed", ".fam"):
+        (tmp_path / f"new{suffix}").write_bytes((PROSTATE / f"panel{suffix}").read_bytes())
+    bim = pd.read_csv(PROSTATE / "panel.bim", sep="\t", header=None)
+    bim[3] += OFFSET
+    bim.to_csv(tmp_path / "new.bim", sep="\t", header=False, index=False)
+    return tmp_path
+
+
+def harmonise_in_newer(folder, **more):
+    names = {"output": "o.parquet", "qc": "q.tsv", "dropped": "d.tsv", "liftover": "l.tsv"}
+    harmonise_sumstats(
+        sumstats=str(PROSTATE / "gwas.tsv.gz"), fasta=str(folder / "new.fa"), panel=str(folder / "new"),
+        settings=HarmoniseSettings(min_maf=0.0), **{name: str(folder / file) for name, file in names.items()}, **more,
+    )  # fmt: skip
+
+
+def test_prostate_is_lifted_with_the_real_chain(newer, prostate):
+    harmonise_in_newer(newer, build="GRCh38", source_build="GRCh37", chain=str(CHAIN))
+    old, new = SUMSTATS.read(prostate / "sumstats.parquet"), SUMSTATS.read(newer / "o.parquet")
+    old = old[old["pos"] > 400_000]
+    assert len(new) == len(old) > 150
+    assert ((new["pos"] - OFFSET).to_numpy() == old["pos"].to_numpy()).all()
+    assert new["z"].to_list() == old["z"].to_list()
+    assert "chr17:715725:T:C" in set(new["variant_id"])
+    dropped = DROPPED.read(newer / "d.tsv")
+    assert set(dropped["reason"]) == {"reference_mismatch"}
+    assert LIFTOVER.read(newer / "l.tsv").empty
+
+
+def test_a_build_that_is_not_declared_is_named(newer, tmp_path):
+    with pytest.raises(InputError, match=r"genome_assembly is 'GRCh37' .* 'GRCh38'"):
+        harmonise_in_newer(newer, build="GRCh38")
 
 
 @needs_chr20
@@ -149,7 +201,7 @@ def test_all_of_chr20_agrees_with_its_fasta_insertions_and_deletions_too():
         "pos": known["pos"].astype("float64"), "effect_allele": known["a1"], "other_allele": known["a2"],
         "beta": 0.1, "se": 0.1, "z": 1.0, "neg_log10_p": 0.5, "eaf": af, "n": 100.0, "info": np.nan, "rsid": "",
     })  # fmt: skip
-    settings = HarmoniseSettings(palindromic="keep", min_maf=0.0)
+    settings = HarmoniseSettings(palindromic="trust", min_maf=0.0)
     with Genome(CHR20 / "reference.fa") as genome:
         result = harmonise(frame, genome, panel, settings)
         turned = harmonise(frame.rename(columns={"effect_allele": "other_allele", "other_allele": "effect_allele"})
@@ -167,3 +219,61 @@ def test_the_meta_file_beside_the_sumstats_is_read(tmp_path):
     target.write_bytes((PROSTATE / "gwas.tsv.gz").read_bytes())
     (tmp_path / "gwas.tsv.gz-meta.yaml").write_text("coordinate_system: 0-based\n")
     assert (read_sumstats(target)["pos"] - read_sumstats(PROSTATE / "gwas.tsv.gz")["pos"] == 1).all()
+
+
+def ld_of_prostate(prostate, output, memory=4000, **source):
+    locus = LOCI.read(prostate / "loci.tsv").iloc[0]
+    variants = prostate / f"{locus['batch']}.tsv.gz"
+    compute_ld(variants=str(variants), output=str(output), settings=LdSettings(max_memory_mb=memory), **source)
+    return read_ld(output, locus["locus"]), LOCUS_VARIANTS.read(variants)
+
+
+@needs_prostate
+def test_a_locus_over_the_memory_limit_is_trimmed_around_its_lead(prostate, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(study, "variants_that_fit", lambda *_: 100)
+    found, table = ld_of_prostate(prostate, tmp_path / "ld.npz", panel=str(PROSTATE / "panel"))
+    distance = (table["pos"] - 618965).abs()
+    kept = table["variant_id"].isin(found.variant_ids)
+    assert (kept.sum(), found.r.shape) == (100, (100, 100))
+    assert distance[kept].max() <= distance[~kept].min()
+    assert found.left_out == dict.fromkeys(table["variant_id"][~kept], "trimmed")
+    assert found.note == "214 variants trimmed, the farthest from the lead, to fit ld.max_memory_mb"
+    assert "the 100 nearest to the lead are kept" in caplog.text
+
+
+@needs_prostate
+def test_ld_is_that_of_the_people_who_are_kept(prostate, tmp_path):
+    panel = PlinkPanel(PROSTATE / "panel")
+    (tmp_path / "keep").write_text("\n".join(panel.people[:100]))
+    found, table = ld_of_prostate(
+        prostate, tmp_path / "ld.npz", panel=str(PROSTATE / "panel"), samples=str(tmp_path / "keep")
+    )
+    assert read_panel_size(tmp_path / "ld.npz") == 100
+    dosages = panel.dosages(table["panel_index"].to_numpy())[:100, :20]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        expected = np.abs(np.corrcoef(dosages.T))
+    vary = dosages.std(0) > 0
+    assert np.allclose(np.abs(found.r[:20, :20])[np.ix_(vary, vary)], expected[np.ix_(vary, vary)], atol=1e-6)
+
+
+@needs_prostate
+def test_ld_that_is_computed_already_takes_the_panels_place(prostate, tmp_path):
+    locus = LOCI.read(prostate / "loci.tsv").iloc[0]
+    known = read_ld(prostate / f"{locus['batch']}.npz", locus["locus"])
+    (tmp_path / "v.txt").write_text("\n".join(known.variant_ids[::-1]))
+    np.save(tmp_path / "r.npy", known.r[::-1, ::-1])
+    (tmp_path / "ld.tsv").write_text("chrom\tstart\tend\tmatrix\tvariants\nchr17\t0\t1000000\tr.npy\tv.txt\n")
+    found, _ = ld_of_prostate(prostate, tmp_path / "ld.npz", ld=str(tmp_path / "ld.tsv"))
+    assert np.array_equal(found.r, known.r)
+    assert found.variant_ids.tolist() == known.variant_ids.tolist()
+    assert read_panel_size(tmp_path / "ld.npz") is None
+
+
+@needs_prostate
+def test_a_machine_that_is_too_small_is_named_before_the_work_starts(prostate, tmp_path, monkeypatch):
+    needed = ld_memory_mb(314, 343)
+    monkeypatch.setattr(study, "machine_memory_mb", lambda: needed - 1)
+    message = rf"ld\.max_memory_mb = 4000 allows a locus of 314 variants {needed:.0f} MB, but this machine has"
+    with pytest.raises(InputError, match=message):
+        ld_of_prostate(prostate, tmp_path / "ld.npz", panel=str(PROSTATE / "panel"))
+    assert not (tmp_path / "ld.npz").exists()

@@ -111,3 +111,31 @@ rule gather_scores:
         code=code_digest("annotate.gather_scores"),
     script:
         "../../scripts/gather_scores.py"
+
+
+# Asked for by the report where variants share windows (windows.max_offset above 0).
+rule compare_windows:
+    input:
+        variants=expand("<results>/{{study}}/loci/{batch}.tsv.gz", batch=BATCHES),
+        scores=expand("<results>/{{study}}/scores/{batch}.tsv.gz", batch=BATCHES),
+        fasta=settings.genome.fasta,
+        weights=backbone_files,
+        head=head_of_study("<results>/heads/{head}/head.safetensors"),
+    output:
+        comparison="<results>/{study}/window_comparison.tsv",
+    log:
+        "<logs>/compare_windows/{study}.log",
+    conda:
+        "../../envs/model.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=60,
+        gpu=1,
+    params:
+        backbone=as_params(settings.backbone),
+        windows=as_params(settings.windows),
+        settings=as_params(settings.scores),
+        seed=settings.seed,
+        code=code_digest("annotate.compare_windows"),
+    script:
+        "../../scripts/compare_windows.py"

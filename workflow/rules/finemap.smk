@@ -17,10 +17,10 @@ rule finemap:
         "../../envs/finemap.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=settings.ld.max_memory_mb,
         runtime=120,
     params:
-        settings=as_params(settings.finemap),
+        settings=settings_of_finemap,
         code=code_digest("finemap.finemap"),
     script:
         "../../scripts/finemap.py"

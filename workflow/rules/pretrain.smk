@@ -12,6 +12,7 @@ rule fetch_pretraining_data:
     log:
         "<logs>/fetch_pretraining_data.log",
     retries: 3
+    localrule: True
     conda:
         "../../envs/model.yaml"
     resources:

@@ -1,20 +1,138 @@
-# From scores to prior causal probabilities, and how much of them the data support.
-rule fit_prior:
+# From scores, annotations and the uniform fits to prior causal probabilities, and how much of them the data support.
+rule compute_ld_scores:
     input:
-        variants=expand("<results>/{{study}}/loci/{batch}.tsv.gz", batch=BATCHES),
-        scores=expand("<results>/{{study}}/scores/{batch}.tsv.gz", batch=BATCHES),
+        annotations=lambda wildcards: settings.priors.heritability_annotations.replace(
+            "{chrom}", wildcards.chrom
+        ),
+        panel=panel_of_study,
+        samples=people_of_study,
     output:
-        enrichment=report("<results>/{study}/prior/enrichment.tsv", category="Prior"),
-        verdict=report("<results>/{study}/prior/verdict.tsv", category="Prior"),
+        ld_scores="<results>/{study}/prior/ld_scores/{chrom}.l2.ldscore.parquet",
+        sizes="<results>/{study}/prior/ld_scores/{chrom}.l2.M",
     log:
-        "<logs>/fit_prior/{study}.log",
+        "<logs>/compute_ld_scores/{study}.{chrom}.log",
+    conda:
+        "../../envs/study.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    params:
+        # of a function, for in text {chrom} would be replaced
+        annotations=lambda wildcards: settings.priors.heritability_annotations,
+        panel=param_of_study("ld_panel"),
+        code=code_digest("heritability.compute_ld_scores"),
+    script:
+        "../../scripts/compute_ld_scores.py"
+
+
+rule fit_heritability:
+    input:
+        unpack(panel_for_bins),
+        sumstats="<results>/{study}/sumstats.parquet",
+        variants=expand("<results>/{{study}}/loci/{batch}.tsv.gz", batch=BATCHES),
+        annotations=files_by_chromosome("heritability_annotations"),
+        ld_scores=ld_scores_of_annotations(),
+        weights=files_by_chromosome("heritability_weights"),
+    output:
+        coefficients="<results>/{study}/prior/heritability_coefficients.tsv",
+        heritability="<results>/{study}/prior/heritability.parquet",
+    log:
+        "<logs>/fit_heritability/{study}.log",
+    benchmark:
+        "<logs>/benchmarks/fit_heritability/{study}.tsv"
+    conda:
+        "../../envs/study.yaml"
+    threads: 2
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    params:
+        files=patterns_of_heritability,
+        bins=settings.priors.heritability_bins,
+        max_ratio=settings.priors.max_ratio,
+        code=code_digest("heritability.fit_heritability"),
+    script:
+        "../../scripts/fit_heritability.py"
+
+
+rule annotate_variants:
+    input:
+        variants="<results>/{study}/loci/{batch}.tsv.gz",
+        files=annotation_files,
+        heritability=(
+            "<results>/{study}/prior/heritability.parquet"
+            if settings.priors.source == "heritability"
+            else []
+        ),
+    output:
+        annotations="<results>/{study}/annotations/{batch}.tsv.gz",
+    log:
+        "<logs>/annotate_variants/{study}.{batch}.log",
+    conda:
+        "../../envs/annotate.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        rows=[as_params(row) for row in project.annotations],
+        source=source_of_prior(),
+        code=code_digest("prior.annotate_variants"),
+    script:
+        "../../scripts/annotate_variants.py"
+
+
+rule find_signals:
+    input:
+        variants="<results>/{study}/loci/{batch}.tsv.gz",
+        ld="<results>/{study}/ld/{batch}.npz",
+    output:
+        fits="<results>/{study}/signals/{batch}.npz",
+    log:
+        "<logs>/find_signals/{study}.{batch}.log",
     conda:
         "../../envs/finemap.yaml"
+    threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=settings.ld.max_memory_mb,
+        runtime=120,
+    params:
+        settings=settings_of_signals,
+        code=code_digest("signals.find_signals"),
+    script:
+        "../../scripts/find_signals.py"
+
+
+rule fit_prior:
+    input:
+        **values_of_variants(
+            lambda pattern: expand(
+                pattern.replace("{study}", "{{study}}"), batch=BATCHES
+            )
+        ),
+        variants=expand("<results>/{{study}}/loci/{batch}.tsv.gz", batch=BATCHES),
+        ld=expand("<results>/{{study}}/ld/{batch}.npz", batch=BATCHES),
+        fits=expand("<results>/{{study}}/signals/{batch}.npz", batch=BATCHES),
+    output:
+        enrichment=report("<results>/{study}/prior/enrichment.tsv", category="Prior"),
+        coefficients="<results>/{study}/prior/coefficients.tsv",
+        verdict=report("<results>/{study}/prior/verdict.tsv", category="Prior"),
+        steps=report("<results>/{study}/prior/steps.tsv", category="Prior"),
+    log:
+        "<logs>/fit_prior/{study}.log",
+    benchmark:
+        "<logs>/benchmarks/fit_prior/{study}.tsv"
+    conda:
+        "../../envs/finemap.yaml"
+    threads: 2
+    resources:
+        mem_mb=8000,
+        runtime=120,
     params:
         settings=as_params(settings.priors),
+        finemap=settings_of_signals,
+        kinds=annotation_kinds(),
+        seed=settings.seed,
+        remark=remark_on_prior,
         code=code_digest("prior.fit_prior"),
     script:
         "../../scripts/fit_prior.py"
@@ -31,10 +149,11 @@ rule assign_prior:
     conda:
         "../../envs/finemap.yaml"
     resources:
-        mem_mb=2000,
+        mem_mb=4000,
         runtime=15,
     params:
         settings=settings_of_prior,
+        kinds=kinds_of_prior,
         seed=settings.seed,
         code=code_digest("prior.assign_prior"),
     script:

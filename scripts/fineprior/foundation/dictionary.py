@@ -11,14 +11,23 @@ from fineprior.foundation.table import Table
 from fineprior.foundation.tables import all_tables
 
 FILES = {
+    "association": "results/{study}/association.tsv.gz",
     "sumstats": "results/{study}/sumstats.parquet",
     "sumstats_qc": "results/{study}/sumstats_qc.tsv",
     "dropped": "results/{study}/dropped.tsv.gz",
+    "liftover": "results/{study}/liftover.tsv.gz",
     "loci": "results/{study}/loci.tsv",
+    "excluded_regions": "results/{study}/excluded_regions.tsv",
     "locus_variants": "results/{study}/loci/{batch}.tsv.gz",
     "scores": "results/{study}/scores/{batch}.tsv.gz",
     "variant_scores": "results/{study}/scores.tsv.gz",
+    "window_comparison": "results/{study}/window_comparison.tsv",
+    "annotations": "results/{study}/annotations/{batch}.tsv.gz",
+    "heritability_coefficients": "results/{study}/prior/heritability_coefficients.tsv",
+    "heritability": "results/{study}/prior/heritability.parquet",
     "enrichment": "results/{study}/prior/enrichment.tsv",
+    "coefficients": "results/{study}/prior/coefficients.tsv",
+    "prior_steps": "results/{study}/prior/steps.tsv",
     "verdict": "results/{study}/prior/verdict.tsv",
     "prior": "results/{study}/prior/{prior}/{batch}.tsv.gz",
     "finemap_variants": "results/{study}/{prior}/variants.tsv.gz",
@@ -37,6 +46,13 @@ FILES = {
     "head_folds": "results/heads/{head}/folds.tsv",
     "head_scatter": "results/heads/{head}/scatter.tsv",
     "shift": "results/{study}/shift.tsv",
+    "used_files": "results/provenance/files.tsv",
+    "software": "results/provenance/software.tsv",
+    "rule_code": "results/provenance/code.tsv",
+    "calibrate_counts": "results/{study}/calibrate/{scenario}.{replicate}.counts.tsv",
+    "calibrate_bins": "results/{study}/calibrate/{scenario}.{replicate}.bins.tsv",
+    "calibrate_summary": "results/{study}/calibrate/summary.tsv",
+    "calibrate_pip": "results/{study}/calibrate/pip.tsv",
 }
 
 INTRODUCTION = """# Outputs
@@ -44,7 +60,7 @@ INTRODUCTION = """# Outputs
 Tables are tab-separated with a header (`NA` = missing, TRUE/FALSE), gzipped where the name says so, and are read in R
 by `read.delim` as they are; the genome-wide one is parquet. Positions are 1-based, intervals 0-based half-open, and
 the effect allele is the alternative allele (`alt`) everywhere: z, beta, frequencies, LD and scores count it.
-`{prior}` is uniform, functional or shuffled. This page is made from the table definitions
+`{prior}` is uniform, functional, shuffled, or the name of a control. This page is made from the table definitions
 (`python -m fineprior.foundation.dictionary`).
 
 Further files, which are not tables:
@@ -52,6 +68,7 @@ Further files, which are not tables:
 | file | content |
 | --- | --- |
 | `results/{study}/ld/{batch}.npz` | for each locus `<locus>/R`, float32 (variants, variants); `<locus>/variant_id` |
+| `results/{study}/prior/ld_scores/{chrom}.l2.ldscore.parquet`, `.l2.M` | LD scores of annotations, in PolyFun's form |
 | `results/{study}/sequences/{batch}.npz` | one slab of bases for each locus and the variants on it |
 | `results/{study}/embeddings/{batch}.npz` | embedding of the reference, and alternative minus reference |
 | `results/store/{key}/part-*.npz` | finished embeddings, by content (docs/running.md); no result needs them again |
@@ -61,6 +78,20 @@ Further files, which are not tables:
 | `results/heads/{head}/head.safetensors` | weight and bias of the head, with the backbone's digest |
 | `results/heads/{head}/tensorboard/` | TensorBoard event files of the training, with `evaluation.tensorboard` |
 | `results/{study}/report.html` | the report |
+| `results/{study}/calibrate/calibration.svg` | figure of `calibrate_summary` and `calibrate_pip` |
+| `results/{study}/methods.md` | the methods of the study for a paper: what was run, with numbers and citations |
+| `results/provenance/config.yaml` | all settings with their defaults: a config.yaml that gives the same results |
+| `results/provenance/sheets.yaml` | the rows of studies.tsv and tracks.tsv |
+
+What `exports` of the config asks for (of the functional prior; chromosomes without `chr`, except in BED):
+
+| folder `results/{study}/export/` | content |
+| --- | --- |
+| `bed/` | `credible_sets.bed`: a line for each variant of a set, named `variant;locus:set`; the score is 1000 PIP |
+| `flames/` | `indexfile.txt`, `loci.txt`, and a file for each set (cred1 = chr:pos:alt:ref, prob1 = PIP) |
+| `open_targets/` | `study_locus.parquet`: StudyLocus of Open Targets' gentropy, a row for each set |
+| `polyfun/` | `finemapped.tsv.gz`: the columns of PolyFun's finemapper; A1 is the effect allele, SNPVAR the prior |
+| `ssf/` | `{study}.tsv.gz` and its `-meta.yaml`: the harmonised summary statistics as GWAS-SSF |
 """
 
 
@@ -93,7 +124,7 @@ one line before any job starts. Paths are relative to the folder that Snakemake 
 def config_page() -> str:
     """Return config/README.md."""
     lines = [CONFIG_INTRODUCTION]
-    for schema, title in (("studies", "studies.tsv"), ("tracks", "tracks.tsv")):
+    for schema, title in (("studies", "studies.tsv"), ("tracks", "tracks.tsv"), ("annotations", "annotations")):
         rules = _schema(schema)
         lines += [
             f"## `{title}`",
@@ -108,10 +139,10 @@ def config_page() -> str:
             lines.append(f"| `{name}` | {required} | {column['description']} |")
         lines.append("")
     rules = _schema("config")
-    plain = {key: rule for key, rule in rules["properties"].items() if rule["type"] != "object"}
+    plain = {key: rule for key, rule in rules["properties"].items() if "properties" not in rule}
     lines += ["## `config.yaml`", "", *_keys(plain, rules["required"])]
     for key, rule in rules["properties"].items():
-        if rule["type"] == "object":
+        if "properties" in rule:
             lines += [
                 "",
                 f"### `{key}`",
@@ -133,11 +164,24 @@ def _schema(name: str) -> dict[str, Any]:
 def _keys(properties: dict[str, Any], required: list[str]) -> list[str]:
     lines = ["| key | default | allowed | meaning |", "| --- | --- | --- | --- |"]
     for name, rule in properties.items():
-        default = "required" if name in required else f"`{rule['default']}`" if rule["default"] != "" else "none"
-        bounds = [f"{sign} {rule[word]:g}" for word, sign in _BOUNDS.items() if word in rule]
-        allowed = " or ".join(rule["enum"]) if "enum" in rule else ", ".join([rule["type"], *bounds])
+        default = (
+            "required"
+            if name in required
+            else f"`{rule['default']}`"
+            if rule["default"] not in ("", {}, [])
+            else "none"
+        )
+        allowed = _allowed(rule)
         lines.append(f"| `{name}` | {default} | {allowed} | {rule['description'].replace('|', chr(92) + '|')} |")
     return lines
+
+
+def _allowed(rule: dict[str, Any]) -> str:
+    if "enum" in rule:
+        return " or ".join(rule["enum"])
+    if rule["type"] == "array":
+        return f"list of {', '.join(rule['items'].get('enum', ['names']))}"
+    return ", ".join([rule["type"], *(f"{sign} {rule[word]:g}" for word, sign in _BOUNDS.items() if word in rule)])
 
 
 _BOUNDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}

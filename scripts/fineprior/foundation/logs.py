@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 def log_to(path: str | Path, name: str) -> Iterator[None]:
     """Log the block to a file and to stderr; a user's mistake ends it with one line, anything else with a traceback.
 
+    After the block logging is as it was before.
+
     Parameters
     ----------
     path
@@ -31,12 +33,15 @@ def log_to(path: str | Path, name: str) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setFormatter(logging.Formatter(f"[{name}] %(message)s"))
-    logging.basicConfig(level=logging.WARNING, handlers=[terminal], force=True)
-    logging.getLogger("fineprior").setLevel(logging.INFO)
+    loggers = logging.getLogger(), logging.getLogger("fineprior")
+    levels = [one.level for one in loggers]
     with path.open("w") as handle:
         file = logging.StreamHandler(handle)
         file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        logging.getLogger().addHandler(file)
+        for one, level in zip(loggers, (logging.WARNING, logging.INFO), strict=True):
+            one.setLevel(level)
+        for handler in (terminal, file):
+            loggers[0].addHandler(handler)
         try:
             yield
         except InputError as error:
@@ -46,7 +51,10 @@ def log_to(path: str | Path, name: str) -> Iterator[None]:
             traceback.print_exc(file=handle)
             raise
         finally:
-            logging.getLogger().removeHandler(file)
+            for handler in (terminal, file):
+                loggers[0].removeHandler(handler)
+            for one, level in zip(loggers, levels, strict=True):
+                one.setLevel(level)
 
 
 class Progress:

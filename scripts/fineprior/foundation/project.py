@@ -1,36 +1,42 @@
 """The user's project: config.yaml and its two sheets, checked before any job starts."""
 
 import csv
+import glob
+import io
 import json
 import math
 import re
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from fineprior.foundation.errors import InputError
-from fineprior.foundation.settings import Settings, TrackSettings, from_dict
+from fineprior.foundation.panel_files import CHROM, chromosomes_of, ld_files, panel_files
+from fineprior.foundation.settings import PriorSettings, Settings, TrackSettings, as_params, from_dict
+from fineprior.foundation.studies import Study, check_columns, study_of
 
-SCHEMAS = Path(__file__).resolve().parents[3] / "workflow" / "schemas"
+_IN_REPOSITORY = Path(__file__).resolve().parents[3] / "workflow" / "schemas"
+SCHEMAS = _IN_REPOSITORY if _IN_REPOSITORY.is_dir() else Path(sys.prefix) / "share" / "fineprior" / "schemas"
+"""Of the repository, or where `pip install .` puts them."""
 GENERATED = "resources/embedded/"
 HUB_BACKBONES, FETCHED = "resources/backbones", "fetched.json"
 """Where backbones of the hub are fetched to, and the record of a finished download in a backbone's folder."""
-RESERVED = ("heads", "regions", "pretrain", "store", "labels")
+RESERVED = ("heads", "regions", "pretrain", "store", "labels", "provenance")
 """Folders of results/ that are not studies."""
+RESERVED_NAMES = (
+    *("uniform", "functional", "shuffled", "prior", "score", "given", "probability", "training_rate", "heritability"),
+    *("scores", "loci", "ld", "sequences", "embeddings", "finemap", "annotations", "calibrate"),
+)
+"""Names that no annotation may have: of other priors, columns and folders of a study."""
+_FILE_COLUMNS = ("sumstats", "chain", "phenotype", "covariates", "samples", "loci", "truth")
+_MOST_VALUES = 10_000
+_KINDS = {
+    "object": "a block of keys and values", "array": "a list", "string": "text", "integer": "a whole number",
+    "number": "a number", "boolean": "true or false",
+}  # fmt: skip
 _PATH_OPTIONS = ("-d", "--directory", "-s", "--snakefile", "--configfile", "--configfiles", "--report", "--profile")
-
-
-@dataclass(frozen=True)
-class Study:
-    """One row of studies.tsv; paths are as the user wrote them, empty when absent."""
-
-    study: str
-    sumstats: str
-    panel: str
-    head: str
-    loci: str = ""
-    truth: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,12 +81,23 @@ class Track:
 
 
 @dataclass(frozen=True)
+class Annotation:
+    """One row of the sheet `priors.annotations`."""
+
+    name: str
+    kind: str
+    path: str
+    column: str = ""
+
+
+@dataclass(frozen=True)
 class Project:
     """Settings and sheets, cross-checked."""
 
     settings: Settings
     studies: dict[str, Study]
     tracks: list[Track]
+    annotations: list[Annotation] = field(default_factory=list)
 
     def study(self, name: str) -> Study:
         """Return the row of studies.tsv with this name.
@@ -145,9 +162,13 @@ def load_project(config: dict[str, Any], root: str | Path = ".") -> Project:
         may be absent: the workflow makes them.
     """
     root = Path(root)
+    _check_extent(config)
     _validate(config, "config.schema.yaml", "config")
     settings: Settings = from_dict(Settings, config)
-    studies = [Study(**row) for row in _read_sheet(root, settings.studies, "studies.schema.yaml", Study)]
+    studies = [
+        study_of(row, f"{settings.studies}, line {line}")
+        for line, row in enumerate(_read_sheet(root, settings.studies, "studies.schema.yaml", Study), start=2)
+    ]
     tracks = [Track(**row) for row in _read_sheet(root, settings.tracks, "tracks.schema.yaml", Track)]
     _unique([row.study for row in studies], settings.studies, "study")
     for row in studies:
@@ -160,8 +181,10 @@ def load_project(config: dict[str, Any], root: str | Path = ".") -> Project:
         if row.head not in project.heads:
             known = ", ".join(project.heads)
             raise InputError(f"{where}: head '{row.head}' has no track in {settings.tracks}; it has: {known}")
-        for path in (row.sumstats, f"{row.panel}.bed", f"{row.panel}.bim", f"{row.panel}.fam", row.loci, row.truth):
-            _exists(root, path, where)
+        check_columns(row, settings.genome.build, as_params(settings.finemap), where)
+        for column in _FILE_COLUMNS:
+            _exists(root, getattr(row, column), f"{where}: {column}")
+        _check_ld_files(root, row, where)
     for line, track in enumerate(tracks, start=2):
         _check_track(root, track, project, f"{settings.tracks}, line {line} (track '{track.track}')")
     _exists(root, settings.genome.fasta, "config: genome.fasta")
@@ -170,13 +193,55 @@ def load_project(config: dict[str, Any], root: str | Path = ".") -> Project:
     _exists(root, settings.labels.variants, "config: labels.variants")
     for name in ("blacklist", "unmappable"):
         _exists(root, getattr(settings.targets, name), f"config: targets.{name}")
+    _exists(root, settings.loci.exclude_bed, "config: loci.exclude_bed")
+    _exists(root, settings.loci.blocks, "config: loci.blocks")
     _check_backbone(root, settings)
+    project.annotations.extend(_annotations(root, settings.priors))
+    _check_heritability(root, settings.priors, studies)
     if settings.loci.max_width < 2 * settings.loci.flank:
         raise InputError(
             f"config: loci.max_width = {settings.loci.max_width} is less than a window of loci.flank = "
             f"{settings.loci.flank} to both sides of a variant"
         )
     return project
+
+
+def settings_alone(config: dict[str, Any]) -> Settings:
+    """Settings of a config of which nothing is required, and no sheet or file is looked at.
+
+    Raises
+    ------
+    InputError
+        An unknown key, or a value that is not allowed.
+    """
+    _check_extent(config)
+    _validate(config, "config.schema.yaml", "config", complete=False)
+    settings: Settings = from_dict(Settings, config)
+    return settings
+
+
+def files_of_panel(panel: str) -> list[str]:
+    """Files on disk of a panel (or of a study's genotypes); those that the workflow makes need not be there.
+
+    Raises
+    ------
+    InputError
+        There is none, or a part of it is absent.
+    """
+    if is_generated(panel):
+        return [f"{panel}{suffix}" for suffix in (".bed", ".bim", ".fam")]
+    return panel_files(panel)
+
+
+def _check_ld_files(root: Path, study: Study, where: str) -> None:
+    """Whether the files are there that LD is computed from or read from."""
+    try:
+        if study.ld:
+            ld_files(str(root / study.ld))
+        elif not is_generated(study.ld_panel):
+            panel_files(str(root / study.ld_panel))
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
 
 
 def _check_backbone(root: Path, settings: Settings) -> None:
@@ -214,13 +279,57 @@ def hub_folder(name: str, revision: str) -> str:
     return f"{HUB_BACKBONES}/{name.replace('/', '--')}@{revision}"
 
 
+def _annotations(root: Path, settings: PriorSettings) -> list[Annotation]:
+    """The rows of `priors.annotations`, and whether the files of the source of the prior are there."""
+    sheet = settings.annotations
+    rows = _read_sheet(root, sheet, "annotations.schema.yaml", Annotation) if sheet else []
+    annotations = [Annotation(**row) for row in rows]
+    _unique([row.name for row in annotations], sheet, "name")
+    for line, row in enumerate(annotations, start=2):
+        where = f"{sheet}, line {line} (annotation '{row.name}')"
+        if row.name in RESERVED_NAMES:
+            raise InputError(f"{where}: the name is taken; not allowed: {', '.join(RESERVED_NAMES)}")
+        _exists(root, row.path, where)
+    known = [row.name for row in annotations]
+    for name in settings.controls:
+        if name not in known:
+            allowed = ", ".join(known) or "none, for priors.annotations names no sheet"
+            raise InputError(f"config: priors.controls: '{name}' is no annotation; there are: {allowed}")
+    if settings.source in ("given", "supervised"):
+        path = getattr(settings, settings.source)
+        if not path:
+            raise InputError(f"config: priors.{settings.source} is missing; the source {settings.source} needs a file")
+        _exists(root, path, f"config: priors.{settings.source}")
+    return annotations
+
+
+def _check_heritability(root: Path, settings: PriorSettings, studies: list[Study]) -> None:
+    """Whether the files of the source heritability are there, or a panel to compute LD scores from."""
+    if settings.source != "heritability":
+        return
+    if not settings.heritability_annotations:
+        raise InputError("config: priors.heritability_annotations is missing; the source heritability needs files")
+    for key in ("heritability_annotations", "heritability_ld_scores", "heritability_weights"):
+        pattern = getattr(settings, key)
+        if pattern and CHROM not in pattern:
+            raise InputError(f"config: priors.{key} = '{pattern}' must have {CHROM} for the name of the chromosome")
+        if pattern and not chromosomes_of(str(root / pattern), suffixes=("",)):
+            raise InputError(f"config: priors.{key}: no file fits '{pattern}' (looked in {root.resolve()})")
+    for row in studies:
+        if not settings.heritability_ld_scores and not row.ld_panel:
+            raise InputError(
+                f"{row.study}: the study has LD files and no panel, so config: priors.heritability_ld_scores must name "
+                "LD scores"
+            )
+
+
 def is_generated(path: str) -> bool:
     """Whether the workflow itself makes this file (the embedded study)."""
     return path.startswith(GENERATED)
 
 
 def _exists(root: Path, path: str, where: str) -> None:
-    if path and not is_generated(path) and not (root / path).is_file():
+    if path and not is_generated(path) and not any(Path(file).is_file() for file in glob.glob(str(root / path))):
         raise InputError(f"{where}: file '{path}' does not exist (looked in {root.resolve()})")
 
 
@@ -258,8 +367,17 @@ def _read_sheet(root: Path, path: str, schema: str, row_type: type) -> list[dict
         text = (root / path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text (byte {error.start}); save it as plain tab-separated text") from None
-    for line, row in enumerate(csv.DictReader(text.splitlines(), delimiter="\t"), start=2):
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter="\t")
+    header = list(reader.fieldnames or [])
+    for number, column in enumerate(header):
+        if column in header[:number]:
+            raise InputError(f"{path}: column '{column}' is there twice")
+    if len(header) == 1 and re.search("[,;]", header[0]):
+        raise InputError(f"{path}: one column, '{header[0][:40]}'; the columns of a sheet are separated by tabs")
+    for line, row in enumerate(reader, start=2):
         where = f"{path}, line {line}"
+        if any("\n" in value for value in row.values() if value):
+            raise InputError(f"{where}: a quotation mark that is not closed in its line")
         if None in row or None in row.values():
             raise InputError(f"{where}: not as many fields as the header has (they are separated by tabs)")
         kept = {key: value.strip() for key, value in row.items() if key != "note" and value.strip()}
@@ -270,12 +388,27 @@ def _read_sheet(root: Path, path: str, schema: str, row_type: type) -> list[dict
     return rows
 
 
-def _validate(values: dict[str, Any], schema: str, where: str) -> None:
+def _check_extent(config: Any) -> None:
+    """Stop at a config that anchors of YAML make endless: it could be neither checked nor shown."""
+    waiting, seen = [config], 0
+    while waiting:
+        value = waiting.pop()
+        seen += 1
+        if seen > _MOST_VALUES:
+            raise InputError(
+                f"config: more than {_MOST_VALUES:,} values; do anchors (&) and aliases (*) repeat one another?"
+            )
+        if isinstance(value, dict | list):
+            waiting += value.values() if isinstance(value, dict) else value
+
+
+def _validate(values: dict[str, Any], schema: str, where: str, complete: bool = True) -> None:
     import jsonschema
     import yaml
 
     rules = yaml.safe_load((SCHEMAS / schema).read_text())
-    errors = sorted(jsonschema.Draft202012Validator(rules).iter_errors(values), key=lambda error: list(error.path))
+    found = jsonschema.Draft202012Validator(rules).iter_errors(values)
+    errors = sorted((e for e in found if complete or e.validator != "required"), key=lambda error: list(error.path))
     if errors:
         raise InputError(_sentence(errors[0], where))
 
@@ -293,15 +426,16 @@ def _sentence(error: Any, where: str) -> str:
         return f"{place}: '{missing[0]}' is missing"
     value = json.dumps(error.instance)
     allowed_text = {
-        "type": f"must be a {error.validator_value}",
+        "type": f"must be {_KINDS.get(str(error.validator_value), error.validator_value)}",
         "enum": f"must be one of {error.validator_value}",
         "minimum": f"must be at least {error.validator_value}",
         "maximum": f"must be at most {error.validator_value}",
         "exclusiveMinimum": f"must be above {error.validator_value}",
         "exclusiveMaximum": f"must be below {error.validator_value}",
+        "uniqueItems": "names something twice",
         "pattern": f"must match {error.validator_value} (letters, digits, '.', '_' and '-')",
     }.get(error.validator, error.message)
     hint = ""
-    if error.validator == "type" and isinstance(error.instance, str):
+    if error.validator == "type" and error.validator_value == "number" and isinstance(error.instance, str):
         hint = " (YAML reads 5e-8 as text: write 5.0e-8)"
     return f"{place} = {value} {allowed_text}{hint}"

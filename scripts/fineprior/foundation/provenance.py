@@ -1,4 +1,4 @@
-"""Which code a result depends on.
+"""Which code, software and files a result depends on.
 
 Snakemake does not see what a script imports, so each rule carries `code=code_digest(<its step module>)` in its params:
 the digest changes when that module or anything of this package that it imports changes, and with nothing else.
@@ -6,10 +6,52 @@ the digest changes when that module or anything of this package that it imports 
 
 import ast
 import hashlib
+import platform
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 
+from fineprior import __version__
+from fineprior.foundation.files import sha256
+
 PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+
+PACKAGES = (
+    "snakemake", "numpy", "scipy", "pandas", "pyarrow", "pysam", "pyBigWig", "Pgenlib", "torch", "enformer-pytorch",
+    "safetensors", "msprime", "matplotlib", "jinja2",
+)  # fmt: skip
+"""What results can depend on."""
+WHOLE_UP_TO = 64 * 2**20
+"""Larger files, of which there may be thousands, are digested by samples."""
+_PIECES, _PIECE = 64, 256 * 2**10
+
+
+def software_versions() -> dict[str, str]:
+    """Versions of this environment, by package; empty where one is not installed."""
+    versions = {"fineprior": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = ""
+    return versions
+
+
+def file_digest(path: str | Path, whole: bool = False) -> tuple[str, bool]:
+    """SHA-256 of a file, and whether all of it was read.
+
+    Of a file above 64 MiB, unless `whole`, the digest is that of its size (decimal digits) and of 64 pieces of
+    256 KiB, evenly spaced from its start to its end.
+    """
+    size = Path(path).stat().st_size
+    if whole or size <= WHOLE_UP_TO:
+        return sha256(path), True
+    digest = hashlib.sha256(str(size).encode())
+    with Path(path).open("rb") as handle:
+        for piece in range(_PIECES):
+            handle.seek(piece * (size - _PIECE) // (_PIECES - 1))
+            digest.update(handle.read(_PIECE))
+    return digest.hexdigest(), False
 
 
 def _source(module: str, root: Path) -> Path | None:

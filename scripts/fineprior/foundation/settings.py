@@ -8,7 +8,7 @@ in workflow/schemas/config.schema.yaml; a test holds the two together.
 import dataclasses
 import math
 from dataclasses import dataclass, field
-from typing import Any, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 from fineprior.foundation.errors import InputError
 
@@ -38,7 +38,18 @@ class LociSettings:
     p_threshold: float = 5e-8
     flank: int = 250_000
     max_width: int = 2_000_000
+    exclude: str = "mhc"
+    exclude_bed: str = ""
+    x: str = "keep"
+    blocks: str = ""
     batches: int = 2
+
+
+@dataclass(frozen=True)
+class LdSettings:
+    """How much memory LD may take."""
+
+    max_memory_mb: int = 4000
 
 
 @dataclass(frozen=True)
@@ -138,9 +149,24 @@ class ScoreSettings:
 
 @dataclass(frozen=True)
 class PriorSettings:
-    """How scores become prior causal probabilities."""
+    """Where the functional prior comes from, and how strong it may be."""
 
-    ridge: float = 1.0
+    source: str = "enrichment"
+    scores: str = "score"
+    annotations: str = ""
+    controls: list[str] = field(default_factory=list)
+    given: str = ""
+    given_column: str = ""
+    given_as: str = "prior"
+    supervised: str = ""
+    training_rate: float = 0.0
+    heritability_annotations: str = ""
+    heritability_ld_scores: str = ""
+    heritability_weights: str = ""
+    heritability_bins: int = 20
+    causal_per_locus: float = 1.8
+    rounds: int = 2
+    ridge: float = 0.0
     max_ratio: float = 100.0
     uniform_weight: float = 0.05
     effect_variance: float = 0.0
@@ -170,6 +196,19 @@ class FinemapSettings:
     min_own_share: float = 0.5
     max_inconsistency: float = 0.5
     fallback: bool = True
+
+
+@dataclass(frozen=True)
+class CalibrateSettings:
+    """What is simulated on a study's own LD and scores to see whether its prior's claims hold."""
+
+    scenarios: list[str] = field(
+        default_factory=lambda: ["enrichment_1", "enrichment_3", "enrichment_10", "enrichment_30", "inverted", "noise"]
+    )
+    replicates: int = 20
+    heritability: float = 0.0
+    max_causal: int = 3
+    ld: str = "in_sample"
 
 
 @dataclass(frozen=True)
@@ -249,9 +288,12 @@ class Settings:
     regions: str = ""
     store: str = "results/store"
     seed: int = 1
+    columns: dict[str, dict[str, str]] = field(default_factory=dict)
+    exports: list[str] = field(default_factory=list)
     genome: GenomeSettings = field(default_factory=GenomeSettings)
     harmonise: HarmoniseSettings = field(default_factory=HarmoniseSettings)
     loci: LociSettings = field(default_factory=LociSettings)
+    ld: LdSettings = field(default_factory=LdSettings)
     backbone: BackboneSettings = field(default_factory=BackboneSettings)
     windows: WindowSettings = field(default_factory=WindowSettings)
     targets: TrackSettings = field(default_factory=TrackSettings)
@@ -260,6 +302,7 @@ class Settings:
     scores: ScoreSettings = field(default_factory=ScoreSettings)
     priors: PriorSettings = field(default_factory=PriorSettings)
     finemap: FinemapSettings = field(default_factory=FinemapSettings)
+    calibrate: CalibrateSettings = field(default_factory=CalibrateSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
     embedded: EmbeddedSettings = field(default_factory=EmbeddedSettings)
     labels: LabelSettings = field(default_factory=LabelSettings)
@@ -287,10 +330,12 @@ def from_dict(cls: type, values: dict[str, Any], where: str = "config") -> Any:
             if not math.isfinite(value):
                 raise InputError(f"{where}.{name}: {value} is not a finite number")
             built[name] = float(value)
-        elif type(value) is kind:
+        elif get_origin(kind) is dict and isinstance(value, dict):
+            built[name] = {key: dict(inner) for key, inner in value.items()}
+        elif type(value) is kind or (kind == list[str] and isinstance(value, list) and set(map(type, value)) <= {str}):
             built[name] = value
         else:
-            raise InputError(f"{where}.{name}: {value!r} is not of type {kind.__name__}")
+            raise InputError(f"{where}.{name}: {value!r} is not of type {getattr(kind, '__name__', kind)}")
     return cls(**built)
 
 

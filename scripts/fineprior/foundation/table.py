@@ -73,11 +73,16 @@ class Table:
             if path.suffix == ".parquet":
                 frame.to_parquet(temporary, index=False, compression="zstd")
                 return
-            for column in self.columns:
-                if column.kind == "flag":
-                    frame[column.name] = frame[column.name].map({True: "TRUE", False: "FALSE"})
-            with _opened(temporary, path.suffix == ".gz") as handle:
-                frame.to_csv(handle, sep="\t", index=False, na_rep=MISSING, float_format="%.7g", lineterminator="\n")
+            with opened(temporary, path.suffix == ".gz") as handle:
+                self.write_text(frame, handle)
+
+    def write_text(self, frame: pd.DataFrame, handle: IO[bytes] | gzip.GzipFile, header: bool = True) -> None:
+        """Write a checked frame as tab-separated text."""
+        for column in self.columns:
+            if column.kind == "flag":
+                frame[column.name] = frame[column.name].map({True: "TRUE", False: "FALSE"})
+        frame.to_csv(handle, sep="\t", index=False, header=header, na_rep=MISSING, float_format="%.7g",
+                     lineterminator="\n")  # fmt: skip
 
     def read(self, path: str | Path) -> pd.DataFrame:
         """Read what `write` wrote.
@@ -91,7 +96,11 @@ class Table:
         if not path.is_file():
             raise InputError(f"{path}: no such file")
         if path.suffix == ".parquet":
-            return self.checked(pd.read_parquet(path), path)
+            try:
+                frame = pd.read_parquet(path)
+            except (ValueError, OSError) as error:
+                raise InputError(f"{path}: not a readable {self.name} table ({str(error).splitlines()[0]})") from None
+            return self.checked(frame, path)
         texts = [column.name for column in self.columns if column.kind == "text"]
         try:
             frame = pd.read_csv(path, sep="\t", dtype=dict.fromkeys(texts, "str"), na_values=[MISSING],
@@ -102,7 +111,7 @@ class Table:
 
 
 @contextmanager
-def _opened(path: Path, compressed: bool) -> Iterator[IO[bytes] | gzip.GzipFile]:
+def opened(path: Path, compressed: bool) -> Iterator[IO[bytes] | gzip.GzipFile]:
     """Open for writing; a gzip header carries neither time nor name, so that the same rows are the same bytes."""
     with path.open("wb") as handle:
         if compressed:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from fineprior.foundation import calibrate_tables
 from fineprior.foundation.table import Table, define
 
 _VARIANT = """
@@ -15,6 +16,23 @@ chrom | text | chromosome, as the FASTA names it
 pos | integer | position, 1-based
 ref | text | reference allele, as in the FASTA
 alt | text | alternative allele; the effect allele of every number"""
+
+ASSOCIATION = define(
+    "association",
+    "Association of each variant of a study's own genotypes with its trait, as GWAS-SSF.",
+    """
+    chromosome | text | chromosome without `chr`; 23, 24, 25 (as in PLINK) and 26 of the genotypes are X, Y, X and MT
+    base_pair_location | integer | position, 1-based
+    effect_allele | text | counted allele (A1 of the genotypes)
+    other_allele | text | the other allele
+    beta | number | effect of one effect allele (log odds ratio for a disease); NA when there is no result
+    standard_error | number | its standard error
+    effect_allele_frequency | number | frequency of the effect allele in the people of the regression
+    neg_log_10_p_value | number | -log10 of the p-value (t for a quantitative trait, Wald for a disease)
+    rsid | text | identifier in the genotypes
+    n | integer | people in the regression
+    status | text | ok, or why there is no result: monomorphic, collinear (with covariates), too_few, not_converged""",
+)
 
 SUMSTATS = define(
     "sumstats",
@@ -28,7 +46,7 @@ SUMSTATS = define(
     neg_log10_p | number | -log10 of the p-value
     eaf | number | frequency of the alternative allele in the GWAS, NA when the source has none
     n | number | sample size
-    panel_af | number | frequency of the alternative allele in the reference panel
+    panel_af | number | frequency of the alternative allele in the reference panel, NA for LD without frequencies
     panel_index | integer | row of the variant in the panel, from 0
     action | text | how the alleles were matched: kept, swapped, strand, strand_swapped""",
 )
@@ -37,8 +55,8 @@ SUMSTATS_QC = define(
     "sumstats_qc",
     "What happened to the rows of a study's summary statistics.",
     """
-    outcome | text | kept or dropped
-    reason | text | how the alleles were matched, or why the row was left out
+    outcome | text | kept or dropped; `of those kept` counts kept rows again, by what else is true of them
+    reason | text | how the alleles were matched, why the row was left out, or the remark
     rows | integer | number of rows
     significant | integer | of these, rows with p < 5e-8
     meaning | text | the reason in words""",
@@ -57,6 +75,17 @@ DROPPED = define(
     reason | text | why, as in sumstats_qc""",
 )
 
+LIFTOVER = define(
+    "liftover",
+    "Rows whose position did not go over to the build of the FASTA, or changed its strand; empty without a chain file.",
+    """
+    row | integer | line of the source file, the header being line 1
+    chrom | text | chromosome in the source
+    pos | text | position in the source
+    outcome | text | not_lifted, lifted_twice, lifted_together or lifted_indel as in sumstats_qc; or lifted_reversed
+    target | text | chrom:pos in the new build (of several the one of the best chain), NA when there is none""",
+)
+
 LOCI = define(
     "loci",
     "The loci of a study.",
@@ -70,7 +99,24 @@ LOCI = define(
     lead_neg_log10_p | number | its -log10 p
     variants | integer | harmonised variants in the locus
     batch | integer | batch of loci that it is computed in
+    source | text | how it was found: window (around leads), block (of LD), bed (the study's BED file)
     note | text | what was done to it: trimmed to the maximum width, ...; NA when nothing""",
+)
+
+EXCLUDED_REGIONS = define(
+    "excluded_regions",
+    "Where no locus was looked for, and how many significant variants are in no locus therefore.",
+    """
+    region | text | name of the region; elsewhere: significant variants that no interval of a BED file of loci holds
+    chrom | text | chromosome
+    start | integer | start, 0-based
+    end | integer | end, exclusive
+    reason | text | the setting that leaves it out
+    variants | integer | harmonised variants in it (elsewhere: significant ones)
+    significant | integer | of these, variants with p at or below loci.p_threshold
+    lead_variant | text | the most significant of them; NA when there is none
+    lead_z | number | its z
+    lead_neg_log10_p | number | its -log10 p""",
 )
 
 LOCUS_VARIANTS = define(
@@ -118,31 +164,112 @@ VARIANT_SCORES = define(
     "magnitude of the track's `scores.magnitude`",
 )
 
+WINDOW_COMPARISON = define(
+    "window_comparison",
+    "Scores in windows that variants share beside those in centred ones, of a sample; only with `windows.max_offset`.",
+    """
+    variant_id | text | chrom:pos:ref:alt
+    offset | integer | bases between the variant and the middle of the window that it shares; negative: left of it
+    score_shared | number | as in scores
+    score_centred | number | the same with the variant in the middle of its window""",
+)
+
+ANNOTATIONS = define(
+    "annotations",
+    "Annotations of the variants of a batch; only where the config asks for any.",
+    """
+    locus | text | name of the locus
+    variant_id | text | chrom:pos:ref:alt""",
+    open_ended="one for each annotation, by its name, as in its file (tss: distance in base pairs), NA where it has no "
+    "value; `given`, `probability` (at its training rate, `training_rate`) or `heritability`, the value of the source",
+)
+
+HERITABILITY_COEFFICIENTS = define(
+    "heritability_coefficients",
+    "Coefficients of the stratified LD-score regression; only for the source heritability.",
+    """
+    step | text | penalised (on annotations), or bins (non-negative, on bins of the penalised heritability)
+    left_out | text | chromosome that the row is used for, and whose GWAS it has not seen
+    annotation | text | annotation, or bin (bin_1 the lowest)
+    coefficient | number | tau: per-SNP heritability for one unit of the annotation
+    size | number | sum of the annotation over all annotated variants (of a bin: variants of it on the chromosome)
+    share | number | share of the heritability of these variants that the annotated ones have; NA when it is 0 or less
+    enrichment | number | share over the annotation's share of the variants""",
+)
+
+HERITABILITY = define(
+    "heritability",
+    "Per-SNP heritabilities of the variants of loci, each from other chromosomes; only for the source heritability.",
+    """
+    variant_id | text | chrom:pos:ref:alt
+    chrom | text | chromosome, as the FASTA names it
+    pos | integer | position, 1-based
+    heritability | number | the prior is proportional to it; at least the chromosome's largest / max_ratio; NA: unknown
+    penalised | number | from the penalised regression alone; may be below 0; NA without annotations
+    bin | number | bin, 1 the lowest; NA where bins are not used""",
+)
+
 ENRICHMENT = define(
     "enrichment",
-    "Softmax enrichment of causal variants in the score, leaving out one chromosome at a time.",
+    "What each prior is worth, leaving out one chromosome at a time; all is chosen from signals of the others.",
     """
-    left_out | text | chromosome that the estimate is used for, and that it has not seen; none: all loci
-    loci | integer | loci that it was estimated on
-    log_enrichment | number | log ratio of prior odds for one standard deviation of the transformed score
-    standard_error | number | its standard error (curvature of the penalised log likelihood)
-    score_scale | number | ninth decile of the positive scores there; transformed score = score / (score + score_scale)
-    score_mean | number | mean of the transformed score over the variants that it was estimated on
-    score_sd | number | its standard deviation
-    held_out_gain | number | log10 likelihood gained over the uniform prior on the loci left out; NA for none""",
+    prior | text | functional, or the name of a control
+    left_out | text | chromosome that the row is used for, and whose GWAS it has not seen; none: all chromosomes
+    loci | integer | loci with signals that it rests on
+    signals | integer | signals in them
+    ridge | number | penalty, chosen by leaving out parts of these chromosomes
+    rounds | integer | times that loci were fitted again under the prior
+    log_enrichment | number | log ratio of prior odds for one standard deviation of the log odds, on parts left out
+    lower | number | lower end of its 95% bootstrap interval over loci
+    upper | number | upper end
+    weight | number | share of the functional part in the prior, chosen on parts left out: 0 means uniform
+    reason | text | why the weight is 0; NA when it is not
+    held_out_gain | number | log10 likelihood gained over uniform on the chromosome left out, as used; NA for none""",
+)
+
+COEFFICIENTS = define(
+    "coefficients",
+    "Coefficients of the log prior odds: sum over features of log_enrichment times (t - mean) / sd.",
+    """
+    prior | text | functional, or the name of a control
+    left_out | text | chromosome that the estimate is used for, and whose GWAS it has not seen; none: all loci
+    feature | text | score, track or annotation; prior: the log of the source's own value
+    kind | text | score: t = |v| / (|v| + scale); value: t = v; distance: t = 1 / (1 + v / 10 kb); log: t = log v
+    scale | number | ninth decile of the positive values of the study, for kind score
+    mean | number | mean of t over the study's variants
+    sd | number | its standard deviation; 0: does not vary, and is not used
+    log_enrichment | number | log ratio of prior odds for one standard deviation of t
+    standard_error | number | its standard error: bootstrap over loci for none, curvature of the likelihood else""",
+)
+
+PRIOR_STEPS = define(
+    "prior_steps",
+    "What each step of the enrichment bought, on chromosomes left out; all are judged by the uniform fits' signals.",
+    """
+    step | text | marginal (one signal a locus, from z), signals (SuSiE's), annotations (added), iterated (fitted again)
+    features | integer | scores and annotations in it
+    signals | integer | signals that it was estimated on
+    weight | number | mean over chromosomes of the share of the functional part
+    held_out_gain | number | log10 likelihood gained over uniform, as used
+    unmixed_gain | number | the same with weight 1 everywhere
+    used | flag | whether it is the functional prior""",
 )
 
 VERDICT = define(
     "verdict",
     "What the annotation is worth for this study.",
     """
-    log_enrichment | number | estimate on all loci
-    lower | number | lower end of its 95% interval
+    prior | text | functional, or the name of a control
+    log_enrichment | number | log ratio of prior odds for one SD of the log odds, on chromosomes left out
+    lower | number | lower end of its 95% bootstrap interval over loci
     upper | number | upper end
-    weight | number | share of the functional part in the prior: 0 means uniform
-    held_out_gain | number | sum over chromosomes of the log10 likelihood gained on loci left out
-    top_decile_ratio | number | mean prior of the top tenth of scores over that of the rest, before capping
-    loci | integer | loci used
+    weight | number | mean over chromosomes of the share of the functional part in the prior: 0 means uniform
+    held_out_gain | number | sum over chromosomes of the log10 likelihood gained when left out, with the prior as used
+    unmixed_gain | number | the same with weight 1 everywhere
+    shuffled_gain | number | as held_out_gain with the log odds shuffled within locus and bin of MAF and LD, mean of ten
+    top_decile_ratio | number | mean prior odds of the top tenth of variants over that of the rest, before capping
+    loci | integer | loci with signals
+    signals | integer | signals in them
     sentence | text | the verdict in words""",
 )
 
@@ -152,8 +279,10 @@ PRIOR = define(
     """
     locus | text | name of the locus
     variant_id | text | chrom:pos:ref:alt
-    score | number | score that was used (for the shuffled prior: after shuffling); NA when missing or uniform
-    log_odds | number | enrichment times standardised score; 0 when missing or uniform
+    score | number | first feature's value (for the shuffled prior: after shuffling); NA when missing or uniform
+    log_odds | number | log prior odds up to a constant of the locus; 0 when missing or uniform
+    softmax | number | probability from the log odds alone, capped
+    weight | number | share of that in the prior, the mixture `priors.uniform_weight` included
     prior | number | prior causal probability, given one causal variant in the locus""",
 )
 
@@ -173,7 +302,7 @@ FINEMAP_VARIANTS = define(
     posterior_sd | number | its standard deviation
     credible_set | text | credible set that holds the variant (L1, ...), NA when none
     z_expected | number | z that the other variants and the LD let expect (kriging); NA when LD was not used
-    ld_flag | text | switched (z has the wrong sign for its LD), discordant (a partner of |r| > 0.95 has another)""",
+    ld_flag | text | switched (z has the wrong sign for its LD), discordant (its twin has another z), no_ld, trimmed""",
 )
 
 CREDIBLE_SETS = define(
@@ -209,7 +338,7 @@ LOCI_STATUS = define(
     reason | text | what was done and why, why there is no set, or what failed; NA when ok
     remarks | text | what the diagnostics of z and LD say besides; NA when nothing
     variants | integer | variants of the locus
-    left_out | integer | of these, left out because their alleles look switched
+    left_out | integer | of these, left out because their alleles look switched, or for want of LD
     credible_sets | integer | number of credible sets
     lost_sets | integer | credible sets of SuSiE without corrections that share no variant with one of these
     panel_size | number | people in the panel that LD is of; NA for LD of the GWAS itself, none, or a size not known
@@ -230,7 +359,7 @@ COMPARISON = define(
     "What the prior changed, locus by locus: each prior beside uniform.",
     """
     locus | text | name of the locus
-    prior | text | functional or shuffled
+    prior | text | functional, shuffled, or the name of a control
     sets_uniform | integer | credible sets under the uniform prior
     sets | integer | credible sets under this prior
     mean_size_uniform | number | mean number of variants in a set, uniform; NA without sets
@@ -399,6 +528,34 @@ SHIFT = define(
 )
 
 
+USED_FILES = define(
+    "used_files",
+    "The files that a project's results rest on.",
+    """
+    role | text | weights (of the backbone), genome, regions, tracks, or studies (what their rows name)
+    file | text | path, as the config or a sheet has it
+    bytes | integer | size
+    read | text | whole, or sampled: of a large file its size and 64 pieces of 256 KiB, evenly spaced
+    sha256 | text | digest of what was read""",
+)
+
+SOFTWARE = define(
+    "software",
+    "Versions of the environment that Snakemake runs in.",
+    """
+    package | text | name
+    version | text | version, NA when it is not installed there""",
+)
+
+RULE_CODE = define(
+    "rule_code",
+    "The code behind each rule: when the digest is another one, the rule's results may be.",
+    """
+    rule | text | rule
+    digest | text | digest of its step and of all library code that this imports""",
+)
+
+
 def main_sets(credible_sets: pd.DataFrame) -> pd.DataFrame:
     """Rows of CREDIBLE_SETS of the main coverage: each effect once."""
     return credible_sets[credible_sets["main"]].reset_index(drop=True)
@@ -416,5 +573,5 @@ def low_tracks(metrics: pd.DataFrame, min_r: float) -> dict[str, float]:
 
 
 def all_tables() -> Iterator[Table]:
-    """Every table of this module, in the order of the pipeline."""
-    return (value for value in globals().values() if isinstance(value, Table))
+    """Every table, in the order of the pipeline."""
+    return (value for value in [*globals().values(), *vars(calibrate_tables).values()] if isinstance(value, Table))

@@ -13,6 +13,7 @@ from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import sha256
 
 BASES = "ACGT"
+_LONGEST_HEADER = 1 << 14
 UNKNOWN = 4
 """Code of everything that is not A, C, G or T, and of positions outside of a contig."""
 
@@ -20,7 +21,8 @@ _CODE_OF_BYTE = np.full(256, UNKNOWN, np.uint8)
 _CODE_OF_BYTE[np.frombuffer(BASES.encode(), np.uint8)] = np.arange(4)
 _CODE_OF_BYTE[np.frombuffer(BASES.lower().encode(), np.uint8)] = np.arange(4)
 _COMPLEMENT = np.array([3, 2, 1, 0, UNKNOWN], np.uint8)
-_NUMBERED = {"23": "X", "24": "Y", "25": "MT", "26": "MT", "M": "MT"}
+_NAMED = {"23": "X", "24": "Y", "25": "MT", "26": "MT", "M": "MT", "XY": "X", "PAR1": "X", "PAR2": "X"}
+_NAMED_BY_PLINK = _NAMED | {"25": "X"}
 
 
 def codes_of(sequence: str) -> NDArray[np.uint8]:
@@ -35,11 +37,51 @@ def reverse_complement(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return turned
 
 
-def plain_name(chrom: str) -> str:
-    """A chromosome's name without `chr` and leading zeros, with 23, 24, 25 (GWAS-SSF), 26 and M as X, Y, MT."""
+def plain_name(chrom: str, plink: bool = False) -> str:
+    """A chromosome's name without `chr` and leading zeros, with 23, 24, 26 and M as X, Y, MT.
+
+    25 is MT in GWAS-SSF, and the pseudo-autosomal region of X in PLINK (`plink`), which also calls it XY, PAR1, PAR2.
+    """
     name = re.sub(r"^chr", "", str(chrom).strip(), flags=re.IGNORECASE).upper()
     name = re.sub(r"^0+(?=\d)", "", name)
-    return _NUMBERED.get(name, name)
+    return (_NAMED_BY_PLINK if plink else _NAMED).get(name, name)
+
+
+def _why_unreadable(path: Path) -> str:
+    """What htslib does not say of a FASTA file that it cannot open."""
+    with path.open("rb") as handle:
+        start = handle.read(16)
+    index = Path(f"{path}.fai")
+    if start.startswith(b"\x1f\x8b"):
+        return "compressed by gzip, not bgzip, or damaged; unpack it, or compress it by bgzip"
+    if not start.startswith(b">"):
+        return f"not a FASTA file ({'it does not begin with >' if start else 'it is empty'})"
+    if index.exists():
+        return f"its index {index} is not one; delete that (it is then made again)"
+    return f"no {index.name} can be made (its folder cannot be written, or a sequence has lines of different lengths)"
+
+
+def _check_index(path: Path) -> None:
+    """Stop if the index of a plain FASTA file is that of another; bases would be read from wrong places."""
+    with path.open("rb") as handle:
+        if handle.read(1) != b">":
+            return
+        for line in Path(f"{path}.fai").read_bytes().splitlines():
+            name, *numbers = line.split(b"\t")
+            length, offset, bases, width = map(int, numbers[:4])
+            if not length:
+                continue
+            begin = max(offset - _LONGEST_HEADER, 0)
+            handle.seek(begin)
+            header = handle.read(offset - begin)
+            handle.seek(offset + (length - 1) // bases * width + (length - 1) % bases + 1)
+            after = handle.read(width - bases + 1).strip()
+            last = header[:-1].rpartition(b"\n")[2].split()
+            if header[-1:] != b"\n" or last[:1] != [b">" + name] or after[:1] not in (b"", b">"):
+                raise InputError(
+                    f"{path}.fai: sequence '{name.decode(errors='replace')}' is not where this index says; it is that "
+                    "of another FASTA file or of an earlier state: delete it (it is then made again)"
+                )
 
 
 class Genome:
@@ -59,14 +101,17 @@ class Genome:
 
         if not self.path.is_file():
             raise InputError(f"{path}: no such file; genome.fasta must be a FASTA file, plain or bgzip")
+        quiet = pysam.set_verbosity(0)
         try:
             self._file = pysam.FastaFile(str(path))
-        except (OSError, ValueError) as error:
-            reason = str(error).split("\n")[0]
+        except (OSError, ValueError):
             raise InputError(
-                f"{path}: not a FASTA file that can be indexed ({reason}); allowed: plain or bgzip, "
-                f"with {self.path.name}.fai beside it or in a folder that can be written"
+                f"{path}: {_why_unreadable(self.path)}; allowed: FASTA, plain or bgzip, with {self.path.name}.fai "
+                "beside it or in a folder that can be written"
             ) from None
+        finally:
+            pysam.set_verbosity(quiet)
+        _check_index(self.path)
         self.contigs: dict[str, int] = dict(zip(self._file.references, self._file.lengths, strict=True))
         """Length (bp) of each contig, in the order of the file."""
         if not self.contigs:
@@ -83,9 +128,12 @@ class Genome:
     ) -> None:
         self._file.close()
 
-    def find(self, chrom: str) -> str | None:
-        """Name of the contig that `chrom` means, with or without `chr`, X as 23 and so on; None when absent."""
-        return chrom if chrom in self.contigs else self._plain.get(plain_name(chrom))
+    def find(self, chrom: str, plink: bool = False) -> str | None:
+        """Name of the contig that `chrom` means, with or without `chr`, X as 23 and so on; None when absent.
+
+        `plink`: 25 is the pseudo-autosomal region of X, as in PLINK; else MT, as in GWAS-SSF.
+        """
+        return chrom if chrom in self.contigs else self._plain.get(plain_name(chrom, plink))
 
     def resolve(self, chrom: str) -> str:
         """As `find`, for a contig that must be there.

@@ -1,11 +1,12 @@
 """Summary statistics brought to the alleles of the FASTA and of the reference panel.
 
 After it the effect allele is ALT, REF is the FASTA's, and each variant has one row and one row in the panel. A row
-that cannot be brought there is left out under the first of `REASONS` that applies to it.
+that cannot be brought there is left out under the first of `outcomes.REASONS` that applies to it.
 """
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Iterable
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -13,118 +14,81 @@ from numpy.typing import NDArray
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import HarmoniseSettings
-from fineprior.foundation.tables import DROPPED, SUMSTATS, SUMSTATS_QC
-from fineprior.genetics.genome import Genome, codes_of
-from fineprior.genetics.genotypes import PlinkPanel
-from fineprior.genetics.variants import complement, flip, variant_id
+from fineprior.genetics import outcomes
+from fineprior.genetics.alleles import compare
+from fineprior.genetics.build_check import check_build
+from fineprior.genetics.genome import Genome
+from fineprior.genetics.harmonised import Harmonised, actions
+from fineprior.genetics.liftover import Liftover
+from fineprior.genetics.locate import locate
+from fineprior.genetics.panel_match import match
+from fineprior.genetics.rows import gather_rows
+from fineprior.genetics.standing import Standing
+from fineprior.genetics.variants import flip
 
-KEPT, SWAPPED, STRAND, STRAND_SWAPPED = "kept", "swapped", "strand", "strand_swapped"
-ACTIONS = {
-    KEPT: "the effect allele is the alternative allele, the other allele the FASTA's",
-    SWAPPED: "the effect allele was the FASTA's; alleles exchanged, signs and frequency turned",
-    STRAND: "the alleles were those of the other strand; complemented",
-    STRAND_SWAPPED: "the alleles were those of the other strand, and exchanged; both were turned",
-}
+PALINDROMIC_POLICIES = ("frequency", "drop", "trust", "keep")
+"""`keep` is the earlier name of `trust`."""
 
-MISSING_VALUE = "missing_value"
-BAD_VALUE = "bad_value"
-BAD_ALLELES = "bad_alleles"
-CONTIG_MISSING = "contig_missing"
-POSITION_OUTSIDE = "position_outside"
-LOW_INFO = "low_info"
-REFERENCE_MISMATCH = "reference_mismatch"
-ABSENT_FROM_PANEL = "absent_from_panel"
-PANEL_DUPLICATE = "panel_duplicate"
-MONOMORPHIC_IN_PANEL = "monomorphic_in_panel"
-LOW_MAF = "low_maf"
-PALINDROMIC_AMBIGUOUS = "palindromic_ambiguous"
-DUPLICATE = "duplicate"
-REASONS = {
-    MISSING_VALUE: "chromosome, position, an allele, the effect with its standard error or p-value, or the sample "
-    "size is missing or not a number",
-    BAD_VALUE: "a number is out of its range: a standard error or sample size not above 0, a p-value or frequency "
-    "outside of 0 to 1, an infinite effect",
-    BAD_ALLELES: "an allele is not written in A, C, G, T, or both are the same",
-    CONTIG_MISSING: "the FASTA has no such chromosome",
-    POSITION_OUTSIDE: "the position is not a whole number within the chromosome",
-    LOW_INFO: "the imputation quality is below harmonise.min_info",
-    REFERENCE_MISMATCH: "neither allele is the FASTA's, on either strand",
-    ABSENT_FROM_PANEL: "the panel has no variant with this position and these alleles",
-    PANEL_DUPLICATE: "the panel has several variants with this position and these alleles",
-    MONOMORPHIC_IN_PANEL: "everybody in the panel has the same genotype",
-    LOW_MAF: "the minor allele frequency in the panel is below harmonise.min_maf",
-    PALINDROMIC_AMBIGUOUS: "alleles A and T, or C and G, and harmonise.palindromic drops them, or the frequencies do "
-    "not tell the strand",
-    DUPLICATE: "another row is the same variant and has a larger sample, or else a smaller p-value",
-}
-
-PALINDROMIC_POLICIES = ("frequency", "drop", "keep")
-
-_NEEDED = ("chrom", "pos", "effect_allele", "other_allele", "z", "neg_log10_p", "n")
 _ENOUGH_ROWS = 20
 """Rows from which a file as a whole is judged: fewer could look wrong by chance."""
-_LEAST_AGREEMENT = 0.75
-"""Share of rows with an allele of the FASTA: near 1 for the right build, near 0.5 for a wrong one."""
-_CLEARLY_NEGATIVE = -0.5
-_GENOME_WIDE = -np.log10(5e-8)
+_AT_LEAST, _ERRORS = 0.5, 4.0
+"""Correlation of frequencies below which a file is warned of, and standard errors below 0 at which it is refused."""
+_CLEARLY_CLOSER = 0.1
+"""Difference of frequencies from which one of two variants is the one meant."""
 _ROUNDING = 1e-9
+_AT_ONCE = 1_000_000
+_BASES = 4
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Harmonised:
-    """Tables SUMSTATS, SUMSTATS_QC and DROPPED."""
+class VariantSource(Protocol):
+    """What rows are matched to: a panel, or LD files, which have no `allele_frequencies`."""
 
-    sumstats: pd.DataFrame
-    qc: pd.DataFrame
-    dropped: pd.DataFrame
-
-
-class _Sieve:
-    """The rows that are still in (`rows`), and why the others went (`reasons`, empty for those still in)."""
-
-    def __init__(self, frame: pd.DataFrame, source: str) -> None:
-        self.rows = frame
-        self.source = source
-        self.reasons = pd.Series("", index=frame.index, dtype="object")
-
-    def drop(self, which: pd.Series | NDArray[np.bool_], reason: str) -> None:
-        """Leave out the rows marked in `which` (one boolean for each row still in); stop if none is left."""
-        which = np.asarray(which, bool)
-        if which.any():
-            self.reasons.loc[self.rows.index[which]] = reason
-            self.rows = self.rows[~which]
-        if self.rows.empty:
-            counts = ", ".join(f"{count:,} {name}" for name, count in self.reasons.value_counts().items())
-            raise InputError(f"{self.source}: none of {len(self.reasons):,} rows is left ({counts})")
+    @property
+    def variants(self) -> pd.DataFrame:
+        """All variants: chrom, pos (1-based), a1, a2 (upper case)."""
+        ...
 
 
 def harmonise(
-    frame: pd.DataFrame,
+    chunks: pd.DataFrame | Iterable[pd.DataFrame],
     genome: Genome,
-    panel: PlinkPanel,
+    panel: VariantSource,
     settings: HarmoniseSettings,
     source: str = "summary statistics",
+    *,
+    build: str = "",
+    liftover: Liftover | None = None,
+    source_build: str = "",
+    plink_chromosomes: bool = False,
 ) -> Harmonised:
     """Bring summary statistics to the FASTA's strand and reference allele, and to the variants of the panel.
 
     The result does not depend on the order of the rows, nor on which allele a row calls its effect allele. Which
     allele the panel calls A1 plays no role, except for an insertion or deletion of which both alleles agree with the
-    FASTA, as they do in a repeat: there A2 is taken as the reference allele, as PLINK 2 writes it.
+    FASTA, as they do in a repeat: there A2 is taken as the reference allele, as PLINK 2 writes it. Insertions and
+    deletions are compared in their shortest and leftmost spelling, and named as the panel spells them.
 
     Parameters
     ----------
-    frame
-        Columns `genetics.sumstats.STANDARD`.
+    chunks
+        Columns `genetics.sumstats.STANDARD`, whole or in pieces. Of a row about 100 bytes are kept.
     genome, panel
-        The reference genome, and the panel, whose alleles must be those of the FASTA's strand.
+        The reference genome, and the panel, whose alleles must be those of the FASTA's strand. LD files take the
+        place of a panel; they have no frequencies, so those of the source stand for them where it has any.
     settings
         `palindromic` says what becomes of A/T and C/G variants. `frequency`: those with a minor allele frequency of
         at most `palindromic_max_maf` in GWAS and panel are taken on the strand on which the two agree, the others
-        are left out; `drop`: all are left out; `keep`: the file is believed to be on the FASTA's strand.
+        are left out; `drop`: all are left out; `trust`: the file is believed to be on the FASTA's strand.
     source
         Name of the file, for messages.
+    build, source_build
+        Genome builds of the FASTA and of the positions, for messages.
+    liftover
+        From the build of the positions to that of the FASTA, when they differ.
+    plink_chromosomes
+        Chromosome 25 of the source is the pseudo-autosomal region of X (PLINK), not MT (GWAS-SSF).
 
     Raises
     ------
@@ -133,236 +97,189 @@ def harmonise(
         run against the panel's (effect and other allele exchanged).
     """
     if settings.palindromic not in PALINDROMIC_POLICIES:
-        allowed = ", ".join(PALINDROMIC_POLICIES)
+        allowed = ", ".join(PALINDROMIC_POLICIES[:3])
         raise InputError(f"harmonise.palindromic: '{settings.palindromic}' is not known; allowed: {allowed}")
-    frame = frame.reset_index(drop=True)
-    sieve = _Sieve(frame, source)
-    _check_rows(sieve, genome, settings)
-    _orient(sieve, genome)
-    _match(sieve, genome, panel)
-    _describe(sieve, panel)
-    _check_frequencies(sieve.rows, source)
-    sieve.drop(np.minimum(sieve.rows["panel_af"], 1 - sieve.rows["panel_af"]) < settings.min_maf - _ROUNDING, LOW_MAF)
-    _settle_palindromic(sieve, settings)
-    _leave_out_duplicates(sieve)
-    dropped = frame.assign(pos=frame["source_pos"], reason=sieve.reasons.astype("str"))[sieve.reasons != ""]
-    _warn_of_lost_hits(dropped, source)
-    kept = sieve.rows.sort_values(["contig", "pos", "variant_id"])[SUMSTATS.names]
-    qc = _counts(kept, dropped)
-    return Harmonised(kept.reset_index(drop=True), qc, dropped[DROPPED.names].reset_index(drop=True))
+    rows = gather_rows([chunks] if isinstance(chunks, pd.DataFrame) else chunks, settings, source)
+    standing = Standing(rows)
+    lifted = locate(standing, genome, liftover, plink_chromosomes)
+    check_build(standing, genome, build, liftover, source_build)
+    _orient(standing, genome)
+    _match(standing, genome, panel)
+    _add_frequencies(standing, panel, source)
+    _check_frequencies(standing, source)
+    _leave_out_other_twins(standing)
+    maf = np.minimum(standing["panel_af"], 1 - standing["panel_af"])
+    standing.drop(maf < settings.min_maf - _ROUNDING, outcomes.LOW_MAF)
+    _settle_palindromic(standing, settings)
+    _leave_out_duplicates(standing)
+    return Harmonised(standing, genome, panel.variants, lifted)
 
 
-def _check_rows(sieve: _Sieve, genome: Genome, settings: HarmoniseSettings) -> None:
-    """What can be said of a row by itself; alleles in upper case, `chrom` as the FASTA names it, and its number."""
-    sieve.drop(sieve.rows[list(_NEEDED)].isna().any(axis=1), MISSING_VALUE)
-    rows = sieve.rows
-    bad = (rows["se"] <= 0) | (rows["n"] <= 0) | (rows["neg_log10_p"] < 0) | (rows["eaf"] < 0) | (rows["eaf"] > 1)
-    infinite = np.isinf(rows[["beta", "se", "z", "neg_log10_p", "n"]].to_numpy()).any(axis=1)
-    sieve.drop(bad | infinite, BAD_VALUE)
-    contigs = {name: genome.find(name) for name in sieve.rows["chrom"].unique()}
-    sieve.drop(sieve.rows["chrom"].map({name: contig is None for name, contig in contigs.items()}), CONTIG_MISSING)
-    rows = sieve.rows.assign(chrom=sieve.rows["chrom"].map(contigs))
-    rows["contig"] = rows["chrom"].map({name: number for number, name in enumerate(genome.contigs)}).astype("int64")
-    sieve.rows = rows
-    inside = (rows["pos"] % 1 == 0) & (rows["pos"] >= 1) & (rows["pos"] <= rows["chrom"].map(genome.contigs))
-    sieve.drop(~inside, POSITION_OUTSIDE)
-    rows = sieve.rows.assign(pos=sieve.rows["pos"].astype("int64"))
-    for allele in ("effect_allele", "other_allele"):
-        rows[allele] = rows[allele].str.upper()
-    sieve.rows = rows
-    spelled = {a: bool(a) and set(a) <= set("ACGT") for a in pd.unique(_both_alleles(rows))}
-    good = rows["effect_allele"].map(spelled) & rows["other_allele"].map(spelled)
-    sieve.drop(~good.astype(bool) | (rows["effect_allele"] == rows["other_allele"]), BAD_ALLELES)
-    sieve.drop(sieve.rows["info"] < settings.min_info, LOW_INFO)
-
-
-def _orient(sieve: _Sieve, genome: Genome) -> None:
+def _orient(standing: Standing, genome: Genome) -> None:
     """Bring rows to the FASTA's strand and its reference allele as the other allele.
 
-    Adds `reverse` and `swapped` (what was done), `palindromic` (taken as written here: the panel settles the strand)
-    and `unsettled` (both alleles agree with the FASTA).
+    Adds `reversed` and `turned` (what was done), `palindromic` (taken as written here: the panel settles the strand),
+    `longer` (alleles of more than one base), `unsettled` (both alleles agree with the FASTA) and `aligned` (in another
+    spelling now).
     """
-    rows = sieve.rows
-    complements = {allele: complement(allele) for allele in pd.unique(_both_alleles(rows))}
-    turned = rows.assign(
-        effect_allele=rows["effect_allele"].map(complements), other_allele=rows["other_allele"].map(complements)
-    )
-    single = ((rows["effect_allele"].str.len() == 1) & (rows["other_allele"].str.len() == 1)).to_numpy(bool)
-    palindromic = single & (rows["effect_allele"] == turned["other_allele"]).to_numpy(bool)
-    effect_agrees, other_agrees = _agrees(rows, "effect_allele", genome), _agrees(rows, "other_allele", genome)
-    forward = effect_agrees | other_agrees
-    rest = np.flatnonzero(single & ~forward)
-    turned_effect_agrees = _agrees(turned.iloc[rest], "effect_allele", genome)
-    reverse, swapped = np.zeros(len(rows), bool), effect_agrees & ~other_agrees
-    reverse[rest] = turned_effect_agrees | _agrees(turned.iloc[rest], "other_allele", genome)
-    swapped[rest] = turned_effect_agrees
-    _check_build(forward, reverse, single, palindromic, genome, sieve.source)
-    rows = rows.assign(
-        effect_allele=rows["effect_allele"].mask(reverse, turned["effect_allele"]),
-        other_allele=rows["other_allele"].mask(reverse, turned["other_allele"]),
-        reverse=reverse, swapped=swapped, palindromic=palindromic, unsettled=effect_agrees & other_agrees,
+    alleles = standing.rows.alleles
+    effect, other = standing["effect"], standing["other"]
+    single = np.maximum(effect, other) < _BASES
+    standing["longer"], standing["palindromic"] = ~single, single & (effect + other == _BASES - 1)
+    here = compare(genome, standing["contig"], standing["pos"], effect, other, alleles)
+    effect_agrees, other_agrees = here.first_agrees, here.second_agrees
+    rest = single & ~effect_agrees & ~other_agrees
+    effect_reversed = rest & (here.base == _BASES - 1 - effect)
+    reverse = effect_reversed | (rest & (here.base == _BASES - 1 - other))
+    turned = (effect_agrees & ~other_agrees) | effect_reversed
+    effect = np.where(reverse, _BASES - 1 - effect, here.first)
+    other = np.where(reverse, _BASES - 1 - other, here.second)
+    standing["aligned"] = (here.first != standing["effect"]) | (here.pos != standing["pos"])
+    standing["pos"], standing["turned"], standing["reversed"] = here.pos, turned, reverse
+    standing["unsettled"] = effect_agrees & other_agrees
+    standing["effect"], standing["other"] = np.where(turned, other, effect), np.where(turned, effect, other)
+    standing.drop(~(effect_agrees | other_agrees | reverse), outcomes.REFERENCE_MISMATCH)
+
+
+def _match(standing: Standing, genome: Genome, panel: VariantSource) -> None:
+    """Find each row's variant in the panel; add `panel_index`, and `a1_is_alt`, and settle the reference allele."""
+    found = match(
+        panel.variants, genome, standing.rows.alleles, standing["contig"], standing["pos"], standing["effect"],
+        standing["other"],
     )  # fmt: skip
-    sieve.rows = flip(rows, swapped)
-    sieve.drop(~forward & ~reverse, REFERENCE_MISMATCH)
-
-
-def _agrees(rows: pd.DataFrame, allele: str, genome: Genome) -> NDArray[np.bool_]:
-    """Whether the FASTA has this allele at each row's position."""
-    agrees = np.zeros(len(rows), bool)
-    positions, alleles = rows["pos"].to_numpy(), rows[allele]
-    lengths = alleles.str.len().to_numpy(np.int64)
-    for chrom, group in rows.groupby("chrom", sort=False).indices.items():
-        first, last = positions[group].min() - 1, positions[group].max() - 1
-        reference = genome.codes(str(chrom), first, last + lengths[group].max())
-        for length in np.unique(lengths[group]):
-            same = group[lengths[group] == length]
-            numbers, spellings = pd.factorize(alleles.iloc[same])
-            spelled = codes_of("".join(spellings)).reshape(len(spellings), length)[numbers]
-            agrees[same] = (reference[(positions[same] - 1 - first)[:, None] + np.arange(length)] == spelled).all(1)
-    return agrees
-
-
-def _check_build(
-    forward: NDArray[np.bool_],
-    reverse: NDArray[np.bool_],
-    single: NDArray[np.bool_],
-    palindromic: NDArray[np.bool_],
-    genome: Genome,
-    source: str,
-) -> None:
-    """Stop if the positions are not those of this genome.
-
-    A/T and C/G rows do not depend on the strand, so they judge where there are enough of them; else the other
-    single-base rows do, on the strand that most of them are on.
-    """
-    others = single & ~palindromic
-    if palindromic.sum() >= _ENOUGH_ROWS:
-        agreement, judged = forward[palindromic].mean(), "A/T and C/G rows"
-    elif others.sum() >= _ENOUGH_ROWS:
-        agreement, judged = max(forward[others].mean(), reverse[others].mean()), "single-base rows"
-    else:
-        return
-    if agreement < _LEAST_AGREEMENT:
-        raise InputError(
-            f"{source}: only {agreement:.0%} of the {judged} have an allele that {genome.path} has at their position; "
-            "are the positions of another genome build, or counted from 0?"
-        )
-
-
-def _match(sieve: _Sieve, genome: Genome, panel: PlinkPanel) -> None:
-    """Find each row's variant in the panel, by position and letters; add panel_index."""
-    rows = sieve.rows
-    numbers = {name: number for number, name in enumerate(genome.contigs)}
-    contigs = {name: numbers.get(genome.find(name) or "", -1) for name in panel.variants["chrom"].unique()}
-    places = _place(panel.variants["chrom"].map(contigs), panel.variants["pos"])
-    row_places = _place(rows["contig"], rows["pos"])
-    candidates = np.flatnonzero(np.isin(places, row_places))
-    known = panel.variants.iloc[candidates]
-    codes, _ = pd.factorize(pd.concat([rows["effect_allele"], rows["other_allele"], known["a1"], known["a2"]]))
-    effect, other, a1, a2 = np.split(codes, np.cumsum([len(rows), len(rows), len(known)]))
-    keys = ["place", "low", "high"]
-    right = pd.DataFrame({"place": places[candidates], "low": np.minimum(a1, a2), "high": np.maximum(a1, a2),
-                          "panel_index": candidates})  # fmt: skip
-    right["several"] = right.duplicated(keys, keep=False)
-    left = pd.DataFrame({"place": row_places, "low": np.minimum(effect, other), "high": np.maximum(effect, other)})
-    found = left.merge(right.drop_duplicates(keys), on=keys, how="left")
-    panel_index = found["panel_index"].fillna(-1).astype("int64").to_numpy()
-    sieve.rows = rows.assign(panel_index=panel_index, several=found["several"].eq(True).to_numpy())
-    sieve.drop(panel_index < 0, ABSENT_FROM_PANEL)
-    sieve.drop(sieve.rows["several"], PANEL_DUPLICATE)
-
-
-def _describe(sieve: _Sieve, panel: PlinkPanel) -> None:
-    """Settle which allele is the reference where the FASTA cannot; add panel_af and variant_id."""
-    rows = sieve.rows
-    known = panel.variants.iloc[rows["panel_index"].to_numpy()]
-    exchange = rows["unsettled"].to_numpy() & (known["a2"].to_numpy() == rows["effect_allele"].to_numpy())
-    rows = flip(rows, exchange).assign(swapped=rows["swapped"] ^ exchange)
-    if rows["unsettled"].any():
+    standing["panel_index"], standing["a1_is_alt"] = found.panel_index, found.a1_is_effect
+    standing["second"] = found.second
+    # two variants of the same letters, an insertion and a deletion: the frequencies tell which of them is meant
+    standing["twins"] = standing["unsettled"] & found.opposite & ~found.several
+    standing.drop(found.panel_index < 0, outcomes.ABSENT_FROM_PANEL)
+    standing.drop((standing["second"] >= 0) & ~standing["twins"], outcomes.PANEL_DUPLICATE)
+    _choose_twin(standing, panel)
+    # where the FASTA cannot tell the reference allele, it is A2 of the panel
+    exchange = standing["unsettled"] & ~standing["a1_is_alt"]
+    if standing["unsettled"].any():
         logger.info("%d insertions and deletions have two alleles that agree with the FASTA; their reference allele "
-                    "is A2 of the panel", rows["unsettled"].sum())  # fmt: skip
-    counts = panel.genotype_counts(rows["panel_index"].to_numpy())
-    two, one, none, _ = counts.T
-    a1_is_alt = known["a1"].to_numpy() == rows["effect_allele"].to_numpy()
-    called = np.maximum(two + one + none, 1)
-    rows["panel_af"] = np.where(a1_is_alt, 2 * two + one, 2 * none + one) / (2 * called)
-    rows["variant_id"] = variant_id(rows["chrom"], rows["pos"], rows["other_allele"], rows["effect_allele"])
-    sieve.rows = rows
-    sieve.drop((counts[:, :3] > 0).sum(1) < 2, MONOMORPHIC_IN_PANEL)
+                    "is A2 of the panel", standing["unsettled"].sum())  # fmt: skip
+    standing["turned"] = standing["turned"] ^ exchange
+    standing["a1_is_alt"] = standing["a1_is_alt"] | exchange
 
 
-def _check_frequencies(rows: pd.DataFrame, source: str) -> None:
-    """Stop if effect allele frequencies run against the panel's."""
-    usable = rows[~rows["palindromic"] & rows["eaf"].notna()]
-    if len(usable) < _ENOUGH_ROWS or min(usable["eaf"].std(), usable["panel_af"].std()) == 0:
+def _choose_twin(standing: Standing, panel: VariantSource) -> None:
+    """Of the insertion and the deletion of the same letters, take the one whose frequency is clearly closer."""
+    twins = np.flatnonzero(standing["twins"])
+    if not len(twins):
         return
-    r = np.corrcoef(usable["eaf"], usable["panel_af"])[0, 1]
-    logger.info("%s: correlation of allele frequencies with the panel's over %d rows: %.3f", source, len(usable), r)
-    if r < _CLEARLY_NEGATIVE:
+    ambiguous = standing["twins"].copy()
+    index, second, first_is_effect = (standing[name][twins] for name in ("panel_index", "second", "a1_is_alt"))
+    frequencies = [_a1_frequencies(panel, which) for which in (index, second)]
+    if frequencies[0] is not None and frequencies[1] is not None:
+        first = np.where(first_is_effect, frequencies[0], 1 - frequencies[0])
+        other = np.where(first_is_effect, 1 - frequencies[1], frequencies[1])
+        eaf = standing.number("eaf")[twins]
+        eaf = np.where(standing["turned"][twins], 1 - eaf, eaf)
+        closer = np.abs(eaf - first) - np.abs(eaf - other)
+        take = closer > 0
+        ambiguous[twins] = ~(np.abs(closer) >= _CLEARLY_CLOSER)
+        for name, values in (("panel_index", second), ("a1_is_alt", ~first_is_effect)):
+            column = standing[name].copy()
+            column[twins[take]] = values[take]
+            standing[name] = column
+    standing.drop(ambiguous, outcomes.INDEL_AMBIGUOUS)
+
+
+def _a1_frequencies(panel: Any, index: NDArray[np.integer]) -> NDArray[np.float64] | None:
+    """Frequencies of A1 in the panel; None when it has none."""
+    if not hasattr(panel, "allele_frequencies"):
+        return None
+    found = np.empty(len(index))
+    for first in range(0, len(index), _AT_ONCE):
+        found[first : first + _AT_ONCE] = panel.allele_frequencies(index[first : first + _AT_ONCE])
+    return found
+
+
+def _add_frequencies(standing: Standing, panel: Any, source: str) -> None:
+    """Add `panel_af`, the frequency of the alternative allele; what does not vary in the panel is left out."""
+    index = standing["panel_index"]
+    frequencies = _a1_frequencies(panel, index)
+    if frequencies is None:
+        logger.warning(
+            "%s: the LD has no allele frequencies: harmonise.min_maf goes by those of the source where it has any, and "
+            "frequencies tell neither the strand of A/T and C/G variants nor an exchange of the alleles", source,
+        )  # fmt: skip
+        eaf = standing.number("eaf")
+        standing["panel_af"] = np.where(standing["turned"], 1 - eaf, eaf)
+        standing["known_af"] = np.zeros(len(index), bool)
+        return
+    standing["panel_af"] = np.where(standing["a1_is_alt"], frequencies, 1 - frequencies)
+    standing["known_af"] = np.ones(len(index), bool)
+    constant = ~((frequencies > 0) & (frequencies < 1))
+    half = np.flatnonzero(np.abs(frequencies - 0.5) < _ROUNDING)  # may be one copy in everybody
+    for first in range(0, len(half), _AT_ONCE):
+        rows = half[first : first + _AT_ONCE]
+        constant[rows] |= (panel.genotype_counts(index[rows])[:, :3] > 0).sum(1) < 2
+    standing.drop(constant, outcomes.MONOMORPHIC_IN_PANEL)
+
+
+def _check_frequencies(standing: Standing, source: str) -> None:
+    """Stop if effect allele frequencies run against the panel's."""
+    eaf = standing.number("eaf")
+    eaf = np.where(standing["turned"], 1 - eaf, eaf)
+    usable = ~standing["palindromic"] & standing["known_af"] & ~np.isnan(eaf)
+    eaf, panel_af = eaf[usable], standing["panel_af"][usable]
+    if len(eaf) < _ENOUGH_ROWS or min(eaf.std(), panel_af.std()) == 0:
+        return
+    r = np.corrcoef(eaf, panel_af)[0, 1]
+    logger.info("%s: correlation of allele frequencies with the panel's over %d rows: %.3f", source, len(eaf), r)
+    if r < -min(_AT_LEAST, _ERRORS / np.sqrt(len(eaf))):
         raise InputError(
             f"{source}: effect_allele_frequency runs against the panel's frequencies (correlation {r:.2f} over "
-            f"{len(usable):,} variants); are effect_allele and other_allele exchanged?"
+            f"{len(eaf):,} variants); are effect_allele and other_allele exchanged?"
         )
+    if r < _AT_LEAST:
+        logger.warning(
+            "%s: effect_allele_frequency agrees poorly with the panel's frequencies (correlation %.2f over %d "
+            "variants); is it that of the minor allele, or is the panel of other people?", source, r, len(eaf),
+        )  # fmt: skip
 
 
-def _settle_palindromic(sieve: _Sieve, settings: HarmoniseSettings) -> None:
+def _leave_out_other_twins(standing: Standing) -> None:
+    """Leave out insertions and deletions in a repeat of which the panel has the other one: frequencies are exchanged.
+
+    G>GT and GT>G at one place have the same letters; matched to one another, z and LD would be of two variants.
+    """
+    eaf, panel_af = standing.number("eaf"), standing["panel_af"]
+    eaf = np.where(standing["turned"], 1 - eaf, eaf)
+    other = np.abs(eaf - panel_af) - np.abs(eaf - (1 - panel_af)) >= _CLEARLY_CLOSER
+    standing.drop(standing["unsettled"] & standing["known_af"] & other, outcomes.INDEL_AMBIGUOUS)
+
+
+def _settle_palindromic(standing: Standing, settings: HarmoniseSettings) -> None:
     """Apply the policy to A/T and C/G rows; a row on the other strand describes the other allele."""
-    rows = sieve.rows
-    palindromic = rows["palindromic"].to_numpy()
+    palindromic = standing["palindromic"]
     if settings.palindromic == "drop":
-        sieve.drop(palindromic, PALINDROMIC_AMBIGUOUS)
+        standing.drop(palindromic, outcomes.PALINDROMIC_AMBIGUOUS)
     elif settings.palindromic == "frequency":
         largest = settings.palindromic_max_maf + _ROUNDING
-        eaf, panel_af = rows["eaf"].to_numpy(), rows["panel_af"].to_numpy()
+        eaf, panel_af = standing.number("eaf"), standing["panel_af"]
+        eaf = np.where(standing["turned"], 1 - eaf, eaf)
         told = (np.minimum(eaf, 1 - eaf) <= largest) & (np.minimum(panel_af, 1 - panel_af) <= largest)
+        told &= standing["known_af"]
         opposite = palindromic & told & ((eaf > 0.5) != (panel_af > 0.5))
-        statistics = flip(rows.drop(columns=["effect_allele", "other_allele"]), opposite)
-        alleles = rows[["effect_allele", "other_allele"]]
-        sieve.rows = pd.concat([statistics, alleles], axis=1).assign(
-            reverse=rows["reverse"] ^ opposite, swapped=rows["swapped"] ^ opposite
-        )
-        sieve.drop(palindromic & ~told, PALINDROMIC_AMBIGUOUS)
-    rows = sieve.rows
-    names = np.array([[KEPT, SWAPPED], [STRAND, STRAND_SWAPPED]])
-    action = names[rows["reverse"].to_numpy(int), rows["swapped"].to_numpy(int)]
-    sieve.rows = rows.assign(action=action, ref=rows["other_allele"], alt=rows["effect_allele"])
+        standing["reversed"], standing["turned"] = standing["reversed"] ^ opposite, standing["turned"] ^ opposite
+        standing.drop(palindromic & ~told, outcomes.PALINDROMIC_AMBIGUOUS)
 
 
-def _leave_out_duplicates(sieve: _Sieve) -> None:
+def _leave_out_duplicates(standing: Standing) -> None:
     """Keep one row for each variant; equal rows are told apart by all that is written, never by their order."""
+    order = np.argsort(standing["panel_index"], kind="stable")
+    same = np.diff(standing["panel_index"][order]) == 0
+    rows = np.sort(order[np.append(same, False) | np.insert(same, 0, False)])
     rank = ["n", "neg_log10_p", "se", "beta", "z", "eaf", "rsid", "action"]
-    again = sieve.rows[sieve.rows.duplicated("variant_id", keep=False)]
+    index = standing.index[rows]
+    again = pd.DataFrame({name: standing.number(name)[rows] for name in rank[:6]})
+    again = flip(again, standing["turned"][rows]).assign(rsid=standing.rows.text("rsid", index).to_numpy())
+    again["action"] = actions(standing, rows).to_numpy()
+    again["panel_index"] = standing["panel_index"][rows]
     ordered = again.sort_values(rank, ascending=[False, False, *[True] * (len(rank) - 2)], kind="stable")
-    sieve.drop(sieve.rows.index.isin(ordered.index[ordered.duplicated("variant_id")]), DUPLICATE)
-
-
-def _warn_of_lost_hits(dropped: pd.DataFrame, source: str) -> None:
-    hits = dropped[(dropped["neg_log10_p"] > _GENOME_WIDE) & (dropped["reason"] != DUPLICATE)]
-    if len(hits):
-        top = hits.iloc[int(hits["neg_log10_p"].argmax())]
-        logger.warning("%s: %d rows with p < 5e-8 were left out; the strongest, %s:%s (-log10 p %.1f), as %s", source,
-                       len(hits), top["chrom"], top["source_pos"], top["neg_log10_p"], top["reason"])  # fmt: skip
-
-
-def _counts(rows_kept: pd.DataFrame, rows_dropped: pd.DataFrame) -> pd.DataFrame:
-    """Table SUMSTATS_QC: every action, and the reasons that were met."""
-
-    def counted(outcome: str, rows: pd.Series, strong: pd.Series, meanings: dict[str, str]) -> list[tuple[object, ...]]:
-        return [
-            (outcome, name, int((rows == name).sum()), int((strong & (rows == name)).sum()), meaning)
-            for name, meaning in meanings.items()
-        ]
-
-    kept = counted("kept", rows_kept["action"], rows_kept["neg_log10_p"] > _GENOME_WIDE, ACTIONS)
-    lost = counted("dropped", rows_dropped["reason"], rows_dropped["neg_log10_p"] > _GENOME_WIDE, REASONS)
-    return pd.DataFrame(kept + [line for line in lost if line[2]], columns=SUMSTATS_QC.names)
-
-
-def _place(contig: pd.Series, pos: pd.Series) -> NDArray[np.int64]:
-    """Contig number and position as one integer."""
-    place: NDArray[np.int64] = (contig.to_numpy(np.int64) << 40) + pos.to_numpy(np.int64)
-    return place
-
-
-def _both_alleles(rows: pd.DataFrame) -> pd.Series:
-    return pd.concat([rows["effect_allele"], rows["other_allele"]])
+    which = np.zeros(len(standing), bool)
+    which[rows[ordered.index[ordered.duplicated("panel_index")]]] = True
+    standing.drop(which, outcomes.DUPLICATE)

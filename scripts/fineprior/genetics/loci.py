@@ -1,9 +1,10 @@
-"""Loci: windows around lead variants, or intervals of a BED file; their names and batches."""
+"""Loci: windows around lead variants, LD blocks or intervals of a BED file; their names and batches."""
 
 import logging
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,21 +14,24 @@ from numpy.typing import NDArray
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import LociSettings
 from fineprior.foundation.tables import LOCI, LOCUS_VARIANTS
+from fineprior.genetics.bed import read_intervals
+from fineprior.genetics.excluded_regions import Region, free_spaces
 from fineprior.genetics.genome import Genome, plain_name
 
-_BED_COMMENTS = ("#", "track", "browser")
+WINDOW, BLOCK, BED = "window", "block", "bed"
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A locus before its variants are known: 0-based, half-open; `note` says what was done to it."""
+    """A locus before its variants are known: 0-based, half-open; `source` says how it was found, `note` what then."""
 
     chrom: str
     start: int
     end: int
     note: str = ""
+    source: str = WINDOW
 
     @property
     def name(self) -> str:
@@ -40,19 +44,30 @@ def batch_of(locus: str, batches: int) -> int:
     return zlib.crc32(locus.encode()) % batches
 
 
-def find_loci(sumstats: pd.DataFrame, genome: Genome, settings: LociSettings) -> list[Interval]:
-    """Loci around lead variants.
+def find_loci(
+    sumstats: pd.DataFrame, genome: Genome, settings: LociSettings, excluded: Sequence[Region] = ()
+) -> list[Interval]:
+    """Loci around lead variants, or the LD blocks that hold a significant variant.
 
     The most significant variant that no window holds yet becomes a lead, until none is below `p_threshold`; its
     window is [lead - flank, lead + flank), 0-based, within the chromosome. Windows that overlap are merged. One that
     is then wider than `max_width` is trimmed to that width around its most significant variant; what is cut off is
     treated in the same way again, so that every variant below the threshold is in exactly one locus. Ties go to the
-    smaller position.
+    smaller position. An excluded region ends a window or block as the end of a chromosome does, and its variants are
+    no leads.
+
+    With `settings.blocks` each block (or part of one beside an excluded region) with a variant below the threshold is
+    a locus; one wider than `max_width` is trimmed as above, and so are the significant variants outside of all blocks
+    made loci.
 
     Parameters
     ----------
     sumstats
         Columns chrom, pos, neg_log10_p; sorted by position within a chromosome.
+    genome, settings
+        The reference genome; settings of the stage.
+    excluded
+        Regions where no locus is found, in the order of the FASTA.
 
     Returns
     -------
@@ -62,7 +77,7 @@ def find_loci(sumstats: pd.DataFrame, genome: Genome, settings: LociSettings) ->
     Raises
     ------
     InputError
-        If `flank` is below 1, or a window of its own would be wider than `max_width`.
+        If `flank` is below 1, a window of its own would be wider than `max_width`, or blocks overlap.
     """
     if settings.flank < 1:
         raise InputError(f"loci.flank: {settings.flank} is below 1 bp")
@@ -72,48 +87,31 @@ def find_loci(sumstats: pd.DataFrame, genome: Genome, settings: LociSettings) ->
             "around one lead variant would not fit"
         )
     hits = sumstats[sumstats["neg_log10_p"] >= -np.log10(settings.p_threshold)]
+    blocks = _read_blocks(settings.blocks, genome) if settings.blocks else []
     intervals: list[Interval] = []
     for chrom, length in genome.contigs.items():
         own = hits[hits["chrom"] == chrom]
         positions, evidence = own["pos"].to_numpy(), own["neg_log10_p"].to_numpy()
-        intervals += _windows(Interval(chrom, 0, length), positions, evidence, settings)
+        for space in _spaces(chrom, length, [block for block in blocks if block.chrom == chrom], excluded):
+            found = _whole if space.source == BLOCK else _windows
+            intervals += [_beside(excluded, i) for i in found(space, positions, evidence, settings)]
     return sorted_intervals(intervals, genome)
 
 
-def read_bed(path: str | Path, genome: Genome) -> list[Interval]:
-    """Loci of a BED file: the first three columns; they may overlap.
+def read_bed(path: str | Path, genome: Genome, excluded: Sequence[Region] = ()) -> list[Interval]:
+    """Loci of a BED file: the first three columns; they may overlap, and one in an excluded region gets a note.
 
     Raises
     ------
     InputError
-        The file is absent or holds no interval; a line has fewer than 3 columns, a chromosome that the FASTA has not,
-        coordinates that are not whole numbers or not within the chromosome; or an interval is there twice.
+        The file is not a BED file of this genome, as in `genetics.bed.read_intervals`.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    intervals: dict[str, Interval] = {}
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
-        if not line.strip() or line.startswith(_BED_COMMENTS):
-            continue
-        where, fields = f"{path}, line {number}", line.split()
-        if len(fields) < 3 or not (fields[1].isdecimal() and fields[2].isdecimal()):
-            raise InputError(f"{where}: '{line.strip()}' is not chromosome, start (0-based), end as whole numbers")
-        chrom = genome.find(fields[0])
-        if chrom is None:
-            raise InputError(f"{where}: {genome.path} has no contig '{fields[0]}'")
-        start, end = int(fields[1]), int(fields[2])
-        if not start < end <= genome.contigs[chrom]:
-            raise InputError(
-                f"{where}: {start}-{end} must have start < end <= {genome.contigs[chrom]} (length of {chrom})"
-            )
-        interval = Interval(chrom, start, end)
-        if interval.name in intervals:
-            raise InputError(f"{where}: {interval.name} is there twice")
-        intervals[interval.name] = interval
-    if not intervals:
-        raise InputError(f"{path}: no interval in this BED file")
-    return sorted_intervals(list(intervals.values()), genome)
+    intervals = []
+    for chrom, start, end in read_intervals(path, genome):
+        names = [r.name for r in excluded if r.chrom == chrom and r.start < end and r.end > start]
+        note = f"taken as the BED file says, although in {', '.join(names)}" if names else ""
+        intervals.append(Interval(chrom, start, end, note, BED))
+    return sorted_intervals(intervals, genome)
 
 
 def sorted_intervals(intervals: list[Interval], genome: Genome) -> list[Interval]:
@@ -145,7 +143,7 @@ def describe_loci(
         batch = batch_of(interval.name, batches)
         if variants.empty:
             lead: dict[str, object] = {"lead_variant": None, "lead_z": np.nan, "lead_neg_log10_p": np.nan}
-            interval = replace(interval, note="no harmonised variant in it")
+            interval = replace(interval, note=_joined(interval.note, "no harmonised variant in it"))
             logger.warning("locus %s: no harmonised variant in it", interval.name)
         else:
             top = variants.iloc[int(variants["z"].abs().argmax())]
@@ -153,10 +151,45 @@ def describe_loci(
             parts[batch].append(variants.assign(locus=interval.name)[LOCUS_VARIANTS.names])
         lines.append({
             "locus": interval.name, "chrom": interval.chrom, "start": interval.start, "end": interval.end, **lead,
-            "variants": len(variants), "batch": batch, "note": interval.note or None,
+            "variants": len(variants), "batch": batch, "source": interval.source, "note": interval.note or None,
         })  # fmt: skip
     loci = pd.DataFrame(lines, columns=LOCI.names) if lines else LOCI.empty()
     return loci, [pd.concat(part, ignore_index=True) if len(part) > 1 else part[0] for part in parts]
+
+
+def _read_blocks(path: str, genome: Genome) -> list[Interval]:
+    blocks = sorted_intervals([Interval(*place, source=BLOCK) for place in read_intervals(path, genome)], genome)
+    for before, after in pairwise(blocks):
+        if before.chrom == after.chrom and after.start < before.end:
+            raise InputError(
+                f"{path}: the blocks {before.name} and {after.name} overlap; blocks of loci.blocks must not"
+            )
+    return blocks
+
+
+def _spaces(chrom: str, length: int, blocks: list[Interval], excluded: Sequence[Region]) -> Iterator[Interval]:
+    """The parts of a chromosome that a locus lies in as a whole: blocks, and what is between them."""
+    first = 0
+    for block in [*blocks, Interval(chrom, length, length, source=BLOCK)]:
+        between = Interval(chrom, first, block.start, note="outside of all blocks" if blocks else "")
+        for space in (between, block):
+            for start, end in free_spaces(chrom, space.start, space.end, excluded):
+                yield replace(space, start=start, end=end)
+        first = block.end
+
+
+def _beside(excluded: Sequence[Region], interval: Interval) -> Interval:
+    """The interval with a note if an excluded region ends it."""
+    ends = {
+        r.name: None
+        for r in excluded
+        if r.chrom == interval.chrom and (r.end == interval.start or r.start == interval.end)
+    }
+    return replace(interval, note=_joined(interval.note, f"ends at {', '.join(ends)}")) if ends else interval
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(note for note in notes if note)
 
 
 def _windows(
@@ -166,19 +199,27 @@ def _windows(
     inside = (positions > space.start) & (positions <= space.end)
     positions, evidence = positions[inside], evidence[inside]
     for start, end in _merged(_around_leads(space, positions, evidence, settings.flank)):
-        if end - start <= settings.max_width:
-            yield replace(space, start=start, end=end)
-            continue
-        own = (positions > start) & (positions <= end)
-        peak = int(positions[own][evidence[own].argmax()])
-        left = min(max(peak - settings.max_width // 2, start), end - settings.max_width)
-        right = left + settings.max_width
-        note = f"trimmed to max_width around its lead, from {start}-{end}"
-        yield replace(space, start=left, end=right, note=note)
-        trimmed = replace(space, start=left, end=right).name
-        for lower, upper in ((start, left), (right, end)):
-            rest = replace(space, start=lower, end=upper, note=f"cut off from {trimmed}, which was trimmed")
-            yield from _windows(rest, positions, evidence, settings)
+        yield from _whole(replace(space, start=start, end=end), positions, evidence, settings)
+
+
+def _whole(
+    space: Interval, positions: NDArray[np.int64], evidence: NDArray[np.float64], settings: LociSettings
+) -> Iterator[Interval]:
+    """The space as one locus if a hit is in it, trimmed to `max_width`; then what is cut off, as windows."""
+    start, end = space.start, space.end
+    own = (positions > start) & (positions <= end)
+    if not own.any():
+        return
+    if end - start <= settings.max_width:
+        yield space
+        return
+    peak = int(positions[own][evidence[own].argmax()])
+    left = min(max(peak - settings.max_width // 2, start), end - settings.max_width)
+    trimmed = replace(space, start=left, end=left + settings.max_width)
+    yield replace(trimmed, note=_joined(space.note, f"trimmed to max_width around its lead, from {start}-{end}"))
+    for lower, upper in ((start, trimmed.start), (trimmed.end, end)):
+        note = f"cut off from {trimmed.name}, which was trimmed"
+        yield from _windows(replace(space, start=lower, end=upper, note=note), positions, evidence, settings)
 
 
 def _around_leads(

@@ -1,25 +1,46 @@
-"""Summary statistics as they come: GWAS-SSF 1.x files and their meta YAML, read into one standard frame.
+"""Summary statistics as they come: opened, recognised, and brought to one standard frame, chunk by chunk.
 
-Every format is brought to the columns of `STANDARD`; what happens to the rows then (`genetics.harmonise`) knows
-nothing of files. GWAS-SSF: Hayhurst et al. 2022, https://doi.org/10.1101/2022.07.15.500230.
+What happens to the rows then (`genetics.harmonise`) knows nothing of files. The formats, and which of their columns is
+the effect allele's, are in `genetics.sumstats_formats`. GWAS-SSF and its meta file: Hayhurst et al. 2022,
+https://doi.org/10.1101/2022.07.15.500230.
+
+The sample size of a row is the first of these that is there: the size that was given for the study (`SampleSizes`: n,
+or the effective size of cases and controls); the effective size of the file's cases and controls of that row; the
+file's n of that row, taken as written; that of the meta file, or of a VCF's header (the effective size where it counts
+cases and controls).
 """
 
-import gzip
 import logging
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
-import yaml
+import pyarrow as pa
+import pyarrow.compute
 from numpy.typing import NDArray
-from scipy.special import log_ndtr, ndtri_exp
 
 from fineprior.foundation.errors import InputError
+from fineprior.genetics.sumstats_formats import RATIOS, TEXTS, Layout, bind, choose_layout
+from fineprior.genetics.sumstats_metadata import Metadata as Metadata
+from fineprior.genetics.sumstats_metadata import SampleSizes as SampleSizes
+from fineprior.genetics.sumstats_metadata import read_metadata as read_metadata
+from fineprior.genetics.sumstats_tables import PARQUET, VCF, Piece, kind_of, open_parquet, open_text
+from fineprior.genetics.sumstats_values import (
+    FileChecks,
+    Floats,
+    complete,
+    effective_size,
+    floats,
+    log_ratios,
+    neg_log10_of_p,
+)
+from fineprior.genetics.sumstats_values import neg_log10_p_of as neg_log10_p_of
+from fineprior.genetics.sumstats_values import z_of as z_of
+from fineprior.genetics.sumstats_vcf import open_vcf
 
 STANDARD = (
     "row", "chrom", "source_pos", "pos", "effect_allele", "other_allele",
@@ -27,279 +48,287 @@ STANDARD = (
 )  # fmt: skip
 """Columns of the standard frame.
 
-row: line of the source, the header being line 1; chrom, source_pos, rsid: text of the source; pos: 1-based, NaN when
-not a number; alleles: text of the source; beta: effect (log odds or hazard ratio) of one effect allele; z: of the
-effect allele; eaf: frequency of the effect allele. What a row lacks is NaN.
+row: line of the source, the first being 1 (of a VCF or parquet file the number of the row, from 1); chrom,
+source_pos, rsid: text of the source; pos: 1-based, NaN when not a number; alleles: text of the source; beta: effect
+(log odds or hazard ratio) of one effect allele; z: of the effect allele; eaf: frequency of the effect allele. What a
+row lacks is NaN.
 """
 
-_TEXTS = {
-    "chromosome": "chrom", "base_pair_location": "source_pos", "effect_allele": "effect_allele",
-    "other_allele": "other_allele", "rsid": "rsid", "variant_id": "variant_id",
-}  # fmt: skip
-_NUMBERS = {
-    "beta": "beta", "odds_ratio": "odds_ratio", "hazard_ratio": "hazard_ratio", "z_score": "z",
-    "standard_error": "se", "p_value": "p", "neg_log_10_p_value": "neg_log10_p",
-    "effect_allele_frequency": "eaf", "n": "n", "info": "info",
-}  # fmt: skip
-_RATIOS = ("odds_ratio", "hazard_ratio")
-_REQUIRED = ("chromosome", "base_pair_location", "effect_allele", "other_allele")
-_MISSING = ["#NA", "NA", "", "NaN", "nan"]
-_ROWS_AT_ONCE = 500_000
-_ENOUGH_ROWS = 20
-"""Rows from which a file as a whole is judged: fewer could look wrong by chance."""
-_LEAST_AGREEMENT = 0.5
-_SHOWN_LOG10_P = 50.0
+ROWS_AT_ONCE = 500_000
+"""Most rows of a chunk."""
+_PLACE_IN_ID = (
+    r"^(?i:chr)?(?P<chrom>[0-9]{1,2}|[XYxy]|[Xx][Yy]|[Mm][Tt]?)[:_](?P<pos>[0-9]+)"
+    r"(?:[:_/](?P<one>[ACGTacgt]+)[:_/>](?P<two>[ACGTacgt]+))?(?:[:_/].*)?$"
+)
+_ADDITIVE = "ADD"
 
 logger = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class Metadata:
-    """What is used of a `-meta.yaml`: None where it says nothing."""
-
-    genome_assembly: str | None = None
-    zero_based: bool = False
-    sample_size: float | None = None
+Rows = NDArray[np.int64]
 
 
-def read_sumstats(path: str | Path) -> pd.DataFrame:
-    """Read a GWAS-SSF file (plain or gzip) with the `<file>-meta.yaml` beside it, if there is one.
+class Source(Protocol):
+    """A file of which pieces are read."""
 
-    Columns are found by name, in any order and case. Effects are `beta`, `odds_ratio` or `hazard_ratio` (of which
-    the logarithm is taken) or `z_score`; p-values are `p_value` or `neg_log_10_p_value`. z is beta / se, else the
-    `z_score`, else the p-value's with the sign of beta; a p-value of 0 is taken from z, in log space.
+    @property
+    def columns(self) -> list[str]:
+        """Names of the header."""
 
-    Returns
-    -------
-    Frame with the columns `STANDARD`, one row for each line after the header, in the order of the file.
+    def pieces(self, places: Mapping[str, int], /) -> Iterator[Piece]:
+        """Wanted columns (what they are -> number of the column), a block of rows at a time."""
+
+
+@dataclass
+class Sumstats:
+    """Summary statistics that are open: `chunks` reads them.
+
+    format: name of the format that was recognised; genome_assembly: as the meta file, the VCF's header or the format
+    says, else None; skipped: after reading, how many rows were left out for being another test than the additive one.
+    """
+
+    path: Path
+    format: str
+    genome_assembly: str | None
+    skipped: Counter[str] = field(default_factory=Counter)
+    _source: Source = field(kw_only=True, repr=False)
+    _places: dict[str, int] = field(kw_only=True, repr=False)
+    _zero_based: bool = field(kw_only=True, default=False)
+    _remedy: str = field(kw_only=True, default="")
+    _given_size: float | None = field(kw_only=True, default=None)
+    _other_size: float | None = field(kw_only=True, default=None)
+
+    def chunks(self) -> Iterator[pd.DataFrame]:
+        """Frames with the columns `STANDARD`, at most `ROWS_AT_ONCE` rows each, in the order of the file.
+
+        Text columns are `str`, row is int64, the others float64; the index is that of the rows in the file, from 0.
+
+        Raises
+        ------
+        InputError
+            The file is damaged, or a row cannot be; at the end, when the file as a whole cannot be what it is said to
+            be: no row, no sample size, ratios for betas, p-values that contradict the effects.
+        """
+        checks = FileChecks(self.path)
+        self.skipped.clear()
+        start = 0
+        for first, columns in self._source.pieces(self._places):
+            size = len(next(iter(columns.values())))
+            for begin in range(0, size, ROWS_AT_ONCE):
+                part = {key: column.slice(begin, ROWS_AT_ONCE) for key, column in columns.items()}
+                frame = self._standard(part, first + begin, checks, begins=not start)
+                if frame.empty:
+                    continue
+                checks.add(frame)
+                frame.index = pd.RangeIndex(start, start + len(frame))
+                start += len(frame)
+                yield frame
+        if self.skipped:
+            counts = ", ".join(f"{count:,} {test}" for test, count in self.skipped.items())
+            if not checks.rows:
+                raise InputError(f"{self.path}: no row with TEST = {_ADDITIVE} (there are {counts})")
+            logger.info("%s: rows of other tests than %s are left out: %s", self.path, _ADDITIVE, counts)
+        checks.finish(_size_hint(self.path))
+
+    def _standard(self, columns: dict[str, pa.Array], first: int, checks: FileChecks, *, begins: bool) -> pd.DataFrame:
+        """One chunk; `first` is the row of its first line, `begins` whether no chunk came before."""
+        rows = np.arange(first, first + len(next(iter(columns.values()))))
+        self._check_repeated_header(columns, rows)
+        if "test" in columns:
+            columns, rows = self._additive(columns, rows)
+        texts = self._texts(columns, rows, begins)
+        numbers = {
+            key: floats(columns.get(key), len(rows))
+            for key in ("beta", "standard_error", "z_score", "neg_log_10_p_value", "info")
+        }
+        ratios = {key: floats(columns[key], len(rows)) for key in RATIOS if key in columns}
+        beta = log_ratios(self.path, numbers["beta"], ratios, rows)
+        p = neg_log10_of_p(columns.get("p_value"), len(rows))
+        pos = floats(texts["source_pos"], len(rows))
+        eaf, n = _frequencies(columns, len(rows)), self._sizes(columns, len(rows))
+        read = numbers | ratios | {"p_value": p, "base_pair_location": pos, "effect_allele_frequency": eaf, "n": n}
+        for key in [key for key in read if key in columns]:
+            checks.add_text(self._source.columns[self._places[key]], columns[key], read[key], rows)
+        frame = pa.table(texts).to_pandas()
+        frame = frame.assign(
+            row=rows,
+            pos=pos + self._zero_based,
+            beta=beta,
+            eaf=eaf,
+            n=n,
+            info=numbers["info"],
+            **complete(beta, numbers["standard_error"], numbers["z_score"], p, numbers["neg_log_10_p_value"]),
+        )
+        return frame[list(STANDARD)]
+
+    def _additive(self, columns: dict[str, pa.Array], rows: Rows) -> tuple[dict[str, pa.Array], Rows]:
+        """Only the rows of the additive test; the others are counted."""
+        tests = pa.compute.fill_null(columns["test"], "without a name")
+        additive = pa.compute.equal(tests, _ADDITIVE)
+        if not pa.compute.all(additive, min_count=0).as_py():
+            others = pa.compute.value_counts(tests.filter(pa.compute.invert(additive)))
+            self.skipped.update({entry["values"]: entry["counts"] for entry in others.to_pylist()})
+            columns = {key: column.filter(additive) for key, column in columns.items()}
+            rows = rows[additive.to_numpy(zero_copy_only=False)]
+        return columns, rows
+
+    def _texts(self, columns: dict[str, pa.Array], rows: Rows, begins: bool) -> dict[str, pa.Array]:
+        """chrom, source_pos, alleles and rsid, taken from the variant's name where the file has no column for them."""
+        text = {key: _text(columns[key]) for key in columns if key == "base_pair_location" or key in TEXTS}
+        nothing = pa.nulls(len(rows), pa.string())
+        if not {"chromosome", "base_pair_location", "other_allele"} <= set(text) and "variant_id" in text:
+            named = pa.compute.extract_regex(text["variant_id"], _PLACE_IN_ID)
+            one, two = (pa.compute.if_else(pa.compute.equal(part, ""), None, part) for part in
+                        (pa.compute.struct_field(named, "one"), pa.compute.struct_field(named, "two")))  # fmt: skip
+            text = {"chromosome": pa.compute.struct_field(named, "chrom"),
+                    "base_pair_location": pa.compute.struct_field(named, "pos"),
+                    "other_allele": _other(text["effect_allele"], one, two)} | text  # fmt: skip
+            if begins:
+                self._check_named(text, rows)
+        if "other_allele" not in text:
+            text["other_allele"] = _other(text["effect_allele"], text["reference_allele"], text["alternative_allele"])
+        return {
+            "chrom": text["chromosome"], "source_pos": text["base_pair_location"],
+            "effect_allele": text["effect_allele"], "other_allele": text["other_allele"],
+            "rsid": text.get("rsid", nothing),
+        }  # fmt: skip
+
+    def _check_repeated_header(self, columns: dict[str, pa.Array], rows: Rows) -> None:
+        """A line that is the header again: files were concatenated."""
+        names = {key: self._source.columns[place] for key, place in self._places.items()}
+        if not pa.types.is_string(columns["effect_allele"].type):
+            return
+        repeated = pa.compute.index(columns["effect_allele"], names["effect_allele"]).as_py()
+        if repeated >= 0 and all(columns[key][repeated].as_py() == name for key, name in names.items()):
+            raise InputError(f"{self.path}, line {rows[repeated]}: the header again; were files put after one another? "
+                             "Keep the first header only")  # fmt: skip
+
+    def _check_named(self, text: dict[str, pa.Array], rows: Rows) -> None:
+        """Names of variants must say what no column does."""
+        for key, what in (("base_pair_location", "a position"), ("other_allele", "both alleles")):
+            missing = text[key].null_count if key not in self._places else 0
+            if missing and missing == len(rows):
+                name = text["variant_id"][0].as_py()
+                raise InputError(f"{self.path}: no column ({self.format}) and no name of a variant says {what} (line "
+                                 f"{rows[0]}: '{name}'){self._remedy}")  # fmt: skip
+
+    def _check_sized(self) -> None:
+        columns = {"n"} <= set(self._places) or {"n_cases", "n_controls"} <= set(self._places)
+        if self._given_size is None and self._other_size is None and not columns:
+            raise InputError(f"{self.path}: no sample size; {_size_hint(self.path)}")
+
+    def _sizes(self, columns: dict[str, pa.Array], rows: int) -> Floats:
+        if self._given_size is not None:
+            return np.full(rows, self._given_size)
+        sizes = floats(columns.get("n"), rows)
+        if "n_cases" in columns and "n_controls" in columns:
+            effective = effective_size(floats(columns["n_cases"], rows), floats(columns["n_controls"], rows))
+            sizes = np.where(np.isnan(effective), sizes, effective)
+        return sizes if self._other_size is None else np.where(np.isnan(sizes), self._other_size, sizes)
+
+
+def _text(column: pa.Array) -> pa.Array:
+    """A column as text without blanks around it."""
+    if pa.types.is_floating(column.type):  # chromosomes and positions of a parquet file with missing values
+        whole = pa.compute.cast(column, pa.int64(), safe=False)
+        column = pa.compute.if_else(pa.compute.equal(pa.compute.cast(whole, column.type), column), whole, None)
+    return pa.compute.utf8_trim_whitespace(pa.compute.cast(column, pa.string()))
+
+
+def _other(effect: pa.Array, one: pa.Array, two: pa.Array) -> pa.Array:
+    """Of two alleles the one that is not the effect allele; null where the effect allele is neither.
+
+    `two` may be several alleles with commas between them (ALT of PLINK 2), of which one is the effect allele.
+    """
+    effect, one, two = (pa.compute.utf8_upper(part) for part in (effect, one, two))
+    is_one, is_two = pa.compute.equal(effect, one), pa.compute.equal(effect, two)
+    several = pa.compute.match_substring(two, ",")
+    if pa.compute.any(several, min_count=0).as_py():
+        pairs = zip(effect.to_pylist(), two.to_pylist(), strict=True)
+        listed = pa.array([None if None in pair else pair[0] in pair[1].split(",") for pair in pairs], pa.bool_())
+        is_one, is_two = pa.compute.and_(is_one, pa.compute.invert(several)), pa.compute.or_(is_two, listed)
+    return pa.compute.if_else(is_two, one, pa.compute.if_else(is_one, two, None))
+
+
+def _frequencies(columns: dict[str, pa.Array], rows: int) -> Floats:
+    """Frequency of the effect allele; of PLINK's --assoc that of the controls, or else of the cases."""
+    eaf = floats(columns.get("effect_allele_frequency"), rows)
+    for key in ("frequency_in_controls", "frequency_in_cases"):
+        if key in columns:
+            eaf = np.where(np.isnan(eaf), floats(columns[key], rows), eaf)
+    return eaf
+
+
+def open_sumstats(
+    path: str | Path,
+    *,
+    layout: str | Mapping[str, str] | None = None,
+    sizes: SampleSizes = SampleSizes(),  # noqa: B008 (frozen)
+) -> Sumstats:
+    """Open summary statistics: text (plain, gzip, bgzip, zstd; tabs, commas, blanks), parquet, GWAS-VCF or BCF.
+
+    Parameters
+    ----------
+    layout
+        None: the format is recognised; the name of a format (`sumstats_formats.FORMAT_NAMES`); or names of GWAS-SSF
+        -> names of this file's columns.
+    sizes
+        Sample sizes of the study; they go before the file's.
 
     Raises
     ------
     InputError
-        The file is absent, empty or damaged; a column is missing or there twice; a ratio is negative; no row has
-        a sample size; or effects, standard errors and p-values contradict one another.
+        The file is absent, empty, damaged or of no known format; a column is missing or there twice; or nothing says
+        the sample size.
     """
     path = Path(path)
     metadata = read_metadata(path)
-    columns = _columns(path)
-    frame = pd.concat(_chunks(path, columns), ignore_index=True)
-    if frame.empty:
-        raise InputError(f"{path}: no rows after the header")
-    frame.insert(0, "row", np.arange(2, len(frame) + 2))
-    position = pd.to_numeric(frame["source_pos"], errors="coerce").astype("float64")
-    frame["pos"] = position + metadata.zero_based
+    kind = kind_of(path)
+    if (kind == VCF) != (layout == VCF) and layout:
+        raise InputError(f"{path}: is {'' if kind == VCF else 'not '}a VCF, but its format is given as {layout!r}")
+    if kind == VCF:
+        vcf = open_vcf(path)
+        places = {key: i for i, key in enumerate(vcf.columns)}
+        opened = Sumstats(path, VCF, vcf.genome_assembly or metadata.genome_assembly, _source=vcf, _places=places,
+                          _other_size=vcf.sample_size)  # fmt: skip
+    else:
+        source: Source = open_parquet(path) if kind == PARQUET else open_text(path)
+        chosen = choose_layout(source.columns, layout or None, path)
+        opened = Sumstats(path, chosen.name, _assembly(chosen, source.columns, metadata), _source=source,
+                          _places=bind(chosen, source.columns, path), _remedy=chosen.hint)  # fmt: skip
+    opened._zero_based = metadata.zero_based
+    opened._given_size = sizes.effective()
+    opened._other_size = metadata.sample_size if metadata.sample_size is not None else opened._other_size
+    opened._check_sized()
     if metadata.zero_based:
         logger.info("%s: positions are 0-based (meta file); 1 is added", path)
-    frame["n"] = _sample_sizes(path, frame, metadata)
-    frame = _with_effects(path, frame)
-    _complete_z_and_p(frame)
-    _check_agreement(path, frame)
-    return frame.reindex(columns=list(STANDARD))
+    logger.info("%s: format %s", path, opened.format)
+    return opened
 
 
-def read_metadata(path: str | Path) -> Metadata:
-    """Read `<path>-meta.yaml`; all None when there is no such file.
-
-    Raises
-    ------
-    InputError
-        If the file is not YAML, or a value is not of its kind.
-    """
-    file = Path(f"{path}-meta.yaml")
-    if not file.is_file():
-        return Metadata()
-    try:
-        values = yaml.safe_load(file.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: not YAML ({' '.join(str(error).split())})") from None
-    if not isinstance(values, dict):
-        raise InputError(f"{file}: must hold `key: value` lines, not {type(values).__name__}")
-    system = str(values.get("coordinate_system") or "1-based").lower()
-    if system not in {"0-based", "1-based"}:
-        raise InputError(f"{file}: coordinate_system '{system}' is not known; allowed: 0-based, 1-based")
-    assembly = values.get("genome_assembly")
-    return Metadata(str(assembly) if assembly else None, system == "0-based", _sample_size(file, values))
+def _assembly(layout: Layout, columns: list[str], metadata: Metadata) -> str | None:
+    """The build of a file: all harmonised files of the GWAS Catalog are on GRCh38."""
+    harmonised = layout.name == "gwas-ssf" and "hm_code" in [name.strip().lower() for name in columns]
+    return layout.assembly or metadata.genome_assembly or ("GRCh38" if harmonised else None)
 
 
-def check_assembly(path: str | Path, build: str) -> None:
-    """Check the assembly that a file's meta YAML names, if it names one, against the build of the FASTA.
+def _size_hint(path: Path) -> str:
+    return (
+        "give n (or cases and controls) in the studies sheet, a column n, or sample_size in "
+        f"{path.name}-meta.yaml beside the file"
+    )
+
+
+def read_sumstats(
+    path: str | Path,
+    *,
+    layout: str | Mapping[str, str] | None = None,
+    sizes: SampleSizes = SampleSizes(),  # noqa: B008 (frozen)
+) -> pd.DataFrame:
+    """All chunks of `open_sumstats` in one frame with the columns `STANDARD`.
 
     Raises
     ------
     InputError
-        They differ; hg19 is GRCh37 and hg38 GRCh38, patches (GRCh38.p14) do not count.
+        As `open_sumstats` and `Sumstats.chunks`.
     """
-    assembly = read_metadata(path).genome_assembly
-    if assembly and build and _plain_assembly(assembly) != _plain_assembly(build):
-        raise InputError(
-            f"{path}-meta.yaml: genome_assembly is '{assembly}', but genome.build of the config is '{build}'"
-        )
-
-
-def _plain_assembly(name: str) -> str:
-    plain = name.strip().lower().split(".p")[0]
-    return {"hg19": "grch37", "b37": "grch37", "hg38": "grch38"}.get(plain, plain)
-
-
-def neg_log10_p_of(z: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Two-sided -log10 p of z, without underflow."""
-    return np.maximum(-(log_ndtr(-np.abs(z)) + np.log(2)) / np.log(10), 0.0)
-
-
-def z_of(neg_log10_p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The |z| whose two-sided -log10 p this is, without underflow; NaN for values below 0."""
-    valid = np.where(neg_log10_p >= 0, neg_log10_p, np.nan)
-    magnitude: NDArray[np.float64] = np.abs(ndtri_exp(-valid * np.log(10) - np.log(2)))
-    return magnitude
-
-
-def _sample_size(file: Path, values: dict[str, Any]) -> float | None:
-    """People in all: sample_size, or cases and controls, of the study or summed over its samples."""
-
-    def number(entry: dict[str, Any], key: str) -> float | None:
-        value = entry.get(key)
-        if value in (None, "#NA", "NA", ""):
-            return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-            raise InputError(f"{file}: {key} is {value!r}; allowed: a number above 0")
-        return float(value)
-
-    def size(entry: dict[str, Any]) -> float | None:
-        parts = [number(entry, key) for key in ("case_count", "control_count")]
-        whole = number(entry, "sample_size")
-        return whole if whole is not None or None in parts else sum(part or 0 for part in parts)
-
-    own = size(values)
-    samples = values.get("samples")
-    if own is not None or not isinstance(samples, list):
-        return own
-    sizes = [size(sample) for sample in samples if isinstance(sample, dict)]
-    return None if not sizes or None in sizes else sum(part or 0 for part in sizes)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[IO[str]]:
-    """The file's text; whatever goes wrong while it is read is the user's file."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    with path.open("rb") as handle:
-        compressed = handle.read(2) == b"\x1f\x8b"
-    try:
-        with (gzip.open if compressed else open)(path, "rt", encoding="utf-8-sig") as text:  # type: ignore[operator]
-            yield text
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{path}: the compressed file is damaged or cut off ({error})") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file in UTF-8 ({error.reason})") from None
-    except pd.errors.ParserError as error:
-        raise InputError(f"{path}: lines differ in their number of columns ({str(error).strip()})") from None
-
-
-def _columns(path: Path) -> list[str]:
-    """Column names of the header in lower case; checks that they suffice."""
-    with _opened(path) as text:
-        header = text.readline().rstrip("\r\n")
-    if not header:
-        raise InputError(f"{path}: the file is empty, or its first line is")
-    columns = [name.strip().lower() for name in header.split("\t")]
-    missing = [name for name in _REQUIRED if name not in columns]
-    if missing:
-        hint = "" if "\t" in header else "; columns must be separated by tabs"
-        raise InputError(f"{path}: column '{missing[0]}' is missing; GWAS-SSF needs {', '.join(_REQUIRED)}{hint}")
-    twice = [name for name in (*_TEXTS, *_NUMBERS) if columns.count(name) > 1]
-    if twice:
-        raise InputError(f"{path}: column '{twice[0]}' is there {columns.count(twice[0])} times")
-    has = set(columns).intersection
-    effect, p = has({"beta", *_RATIOS}), has({"p_value", "neg_log_10_p_value"})
-    if not effect and not has({"z_score"}):
-        raise InputError(f"{path}: no effect column; allowed: beta, odds_ratio, hazard_ratio, z_score")
-    if not p and not has({"z_score", "standard_error"}):
-        raise InputError(
-            f"{path}: neither standard_error nor p_value is there; one of them is needed beside {min(effect)}"
-        )
-    ours = _TEXTS | _NUMBERS
-    return [name if name in ours else f"column {i}" for i, name in enumerate(columns)]
-
-
-def _chunks(path: Path, columns: list[str]) -> Iterator[pd.DataFrame]:
-    names = _TEXTS | _NUMBERS
-    wanted = [name for name in columns if name in names]
-    with _opened(path) as text:
-        reader = pd.read_csv(
-            text, sep="\t", header=0, names=columns, dtype=dict.fromkeys(_TEXTS, "str"), na_values=_MISSING,
-            keep_default_na=False, quoting=3, skip_blank_lines=False, low_memory=False, chunksize=_ROWS_AT_ONCE,
-        )  # fmt: skip
-        for chunk in reader:
-            if not isinstance(chunk.index, pd.RangeIndex):  # a line longer than the header
-                raise InputError(f"{path}: lines have more columns than the header")
-            part = chunk[wanted].rename(columns=names)
-            for name in _NUMBERS.values():
-                if name in part:
-                    part[name] = pd.to_numeric(part[name], errors="coerce").astype("float64")
-            for name in ("chrom", "source_pos", "effect_allele", "other_allele"):
-                part[name] = part[name].str.strip()
-            yield part
-
-
-def _sample_sizes(path: Path, frame: pd.DataFrame, metadata: Metadata) -> pd.Series:
-    sizes = frame["n"] if "n" in frame else pd.Series(np.nan, index=frame.index)
-    if metadata.sample_size is not None:
-        sizes = sizes.fillna(metadata.sample_size)
-    if sizes.isna().all():
-        raise InputError(
-            f"{path}: no sample size; give it as column 'n', or as sample_size in {path.name}-meta.yaml beside the file"
-        )
-    return sizes
-
-
-def _with_effects(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
-    """Add or fill `beta` from ratios."""
-    beta = frame["beta"] if "beta" in frame else pd.Series(np.nan, index=frame.index)
-    if len(beta) >= _ENOUGH_ROWS and (beta > 0).all() and beta.between(0.5, 2).mean() > 0.5:
-        raise InputError(f"{path}: every beta is above 0 and they lie around 1; are they odds ratios?")
-    for name in _RATIOS:
-        if name not in frame:
-            continue
-        negative = np.flatnonzero(frame[name] < 0)
-        if len(negative):
-            line, value = frame["row"].iloc[negative[0]], frame[name].iloc[negative[0]]
-            raise InputError(f"{path}, line {line}: {name} is {value:g}; a ratio is never below 0: is it a beta?")
-        with np.errstate(divide="ignore"):
-            beta = beta.fillna(np.log(frame[name]))
-    return frame.assign(beta=beta)
-
-
-def _complete_z_and_p(frame: pd.DataFrame) -> None:
-    """Fill z, neg_log10_p and se from one another, row by row, in place."""
-
-    def column(name: str) -> NDArray[np.float64]:
-        return frame[name].to_numpy(np.float64, copy=True) if name in frame else np.full(len(frame), np.nan)
-
-    beta, se, p, given = column("beta"), column("se"), column("p"), column("neg_log10_p")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        # below 0 stays out of range for whoever checks; what underflows becomes infinite, and is taken from z
-        from_p = np.select([p < 0, p < np.finfo(float).tiny], [-1.0, np.inf], 0.0 - np.log10(p))
-        neg_log10_p = np.where(np.isnan(given), from_p, given)
-        z = np.where(se > 0, beta / se, np.nan)
-        z = np.where(np.isnan(z), column("z"), z)
-        signed = np.sign(beta) * z_of(np.where(np.isinf(neg_log10_p), np.nan, neg_log10_p))
-        z = np.where(np.isnan(z), signed, z)
-        se = np.where(np.isnan(se) & (z != 0), np.abs(beta / z), se)
-    unknown = np.isnan(neg_log10_p) | np.isposinf(neg_log10_p)
-    neg_log10_p[unknown] = neg_log10_p_of(z[unknown])
-    frame["z"], frame["se"], frame["neg_log10_p"] = z, se, neg_log10_p
-
-
-def _check_agreement(path: Path, frame: pd.DataFrame) -> None:
-    """Effects and p-values of one file describe the same tests, up to rounding."""
-    z, claimed = frame["z"].to_numpy(), frame["neg_log10_p"].to_numpy()
-    usable = np.isfinite(z) & np.isfinite(claimed)
-    if usable.sum() < _ENOUGH_ROWS:
-        return
-    pair = np.minimum([neg_log10_p_of(z[usable]), claimed[usable]], _SHOWN_LOG10_P)
-    if pair.std(axis=1).min() > 1e-6 and np.corrcoef(pair)[0, 1] < _LEAST_AGREEMENT:
-        raise InputError(
-            f"{path}: p-values and effects contradict one another (correlation of -log10 p with that of "
-            f"effect / standard error: {np.corrcoef(pair)[0, 1]:.2f}); is p_value a -log10 p, or standard_error "
-            "that of a ratio?"
-        )
+    return pd.concat(open_sumstats(path, layout=layout, sizes=sizes).chunks())

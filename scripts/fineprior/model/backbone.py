@@ -19,10 +19,6 @@ _BASES_AT_ONCE = {"cpu": 1 << 15, "cuda": 1 << 19}
 """In one pass; on a CPU 16 windows of 2 kb or one of 196 kb: larger batches are slower there (memory traffic)."""
 
 
-_GRADIENT_TOKENS = 4096
-"""Of windows whose gradients are computed together."""
-
-
 class Backbone(Protocol):
     """What the rest of the program knows of a sequence model; another model is another class with these members.
 
@@ -70,9 +66,6 @@ class Backbone(Protocol):
     def differences(self) -> DifferenceTransformer:
         """The trunk for differences between two alleles, in the backbone's precision."""
 
-    def gradients(self, tokens: Tensor, bins: slice, weights: Tensor) -> Tensor:
-        """Gradients (sums, tokens, width) by a window's tokens of weights (sums, bins, dim) times embedding, summed."""
-
     @property
     def track_weights(self) -> Tensor:
         """Weights (tracks, dim) of the tracks that the model itself predicts; the identity matrix if there are none."""
@@ -84,16 +77,16 @@ class EnformerBackbone:
     Parameters
     ----------
     device
-        `cpu`, `cuda`, `cuda:1`, ...; the first GPU, if there is one, when empty.
+        `cpu`, `cuda`, `cuda:1`, ...
     """
 
-    def __init__(self, enformer: Enformer, digest: str, settings: BackboneSettings, device: str = "") -> None:
+    def __init__(self, enformer: Enformer, digest: str, settings: BackboneSettings, device: str = "cpu") -> None:
         self.digest = digest
         self.dim = 2 * enformer.config.dim
         self.context_length = settings.context_length
         self.target_bins = settings.target_bins
         self.precision = settings.precision
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = torch.device(device)
         self._trunk = enformer.trunk.eval().requires_grad_(False).to(self.device)
         tracks = [head[0].weight for head in enformer.heads.values()]
         self.track_weights = torch.cat(tracks).detach() if tracks else torch.eye(self.dim)
@@ -136,18 +129,6 @@ class EnformerBackbone:
             self._differences = DifferenceTransformer(self._transformer, self.precision)
         return self._differences
 
-    @torch.inference_mode(mode=False)
-    def gradients(self, tokens: Tensor, bins: slice, weights: Tensor) -> Tensor:
-        """Gradients (sums, tokens, width) by a window's tokens of weights (sums, bins, dim) times embedding, summed."""
-        with torch.enable_grad(), _products(self.precision):
-            variable = tokens.clone().requires_grad_()
-            embedding = self._transformer(variable[None], bins)[0]
-            found = [
-                torch.autograd.grad(embedding, variable, part, retain_graph=True, is_grads_batched=True)[0]
-                for part in torch.split(weights.clone(), max(1, _GRADIENT_TOKENS // len(tokens)))
-            ]
-        return torch.cat(found)
-
 
 @contextmanager
 def _products(precision: str) -> Iterator[None]:
@@ -162,12 +143,18 @@ def _products(precision: str) -> Iterator[None]:
         torch.set_float32_matmul_precision(products)
 
 
-def load_backbone(settings: BackboneSettings) -> Backbone:
-    """Load a frozen backbone (see `loading.load_enformer`).
+def device_for(job: int) -> str:
+    """The GPU of a job, where there are any: jobs that run side by side take turns through those that they see."""
+    count = torch.cuda.device_count()
+    return f"cuda:{job % count}" if count else "cpu"
+
+
+def load_backbone(settings: BackboneSettings, job: int = 0) -> Backbone:
+    """Load a frozen backbone (see `loading.load_enformer`) onto the GPU of a job (see `device_for`) or the CPU.
 
     Raises
     ------
     InputError
         Weights that are not there, cannot be read or do not fit the settings.
     """
-    return EnformerBackbone(*load_enformer(settings), settings)
+    return EnformerBackbone(*load_enformer(settings), settings, device_for(job))

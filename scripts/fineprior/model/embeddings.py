@@ -100,10 +100,14 @@ def embed_alleles(
     from fineprior.model.delta import AlleleEmbedder
     from fineprior.model.screen import worth_scoring
     from fineprior.model.store import in_blocks, variant_keys
+    from fineprior.model.tokens import CACHE_BYTES
 
     _check_windows(backbone, settings)
     shifts = (0, -settings.shift, settings.shift) if settings.shift else (0,)
-    embedders = [AlleleEmbedder(sequences.moved(shift), backbone, settings, batch_size, threads) for shift in shifts]
+    cache_bytes = CACHE_BYTES // len(shifts)
+    embedders = [
+        AlleleEmbedder(sequences.moved(shift), backbone, settings, batch_size, threads, cache_bytes) for shift in shifts
+    ]
 
     def compute(rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         found = zip(*(embedder.embed(rows) for embedder in embedders), strict=True)

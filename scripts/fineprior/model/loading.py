@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from enformer_pytorch import Enformer
 from enformer_pytorch.config_enformer import EnformerConfig
-from enformer_pytorch.modeling_enformer import Attention, AttentionPool
+from enformer_pytorch.modeling_enformer import Attention
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -18,7 +18,7 @@ from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import sha256
 from fineprior.foundation.settings import BackboneSettings
 from fineprior.model.hub import CONFIG, SAFETENSORS, check_digest, find_folder, read_json, weights_file
-from fineprior.model.tower import PairPool
+from fineprior.model.tower import use_pair_pools
 
 _ORIGINAL = {"dim": 1536, "depth": 11, "heads": 8, "output_heads": {"human": 5313, "mouse": 1643}}
 """What the published Enformer has; EleutherAI's configuration of its weights does not say that they need the gammas."""
@@ -86,9 +86,7 @@ def build_enformer(config: dict[str, Any], settings: BackboneSettings) -> Enform
     for module in enformer.modules():
         if isinstance(module, Attention):
             module.use_tf_gamma = settings.use_tf_gamma
-        for name, child in list(module.named_children()):
-            if isinstance(child, AttentionPool) and child.pool_size == 2:
-                setattr(module, name, PairPool(child))
+    use_pair_pools(enformer)
     return enformer
 
 

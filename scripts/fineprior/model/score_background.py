@@ -63,12 +63,14 @@ def gathered_scores(
 ) -> pd.DataFrame:
     """Table VARIANT_SCORES of a study from the batches of SCORES and LOCUS_VARIANTS.
 
-    Quantiles refer to the common variants; the components are fitted on those on the `training` chromosomes (those that
-    heads are trained on), on all where there are none.
+    Quantiles refer to the common variants, by their frequency in the panel, or in the GWAS where the panel has none.
+    The components are fitted on those on the `training` chromosomes (those that heads are trained on), on all where
+    there are none.
     """
     table = pd.concat(scores, ignore_index=True)
     known = pd.concat(variants, ignore_index=True)
-    frequency = known.drop_duplicates("variant_id").set_index("variant_id")["panel_af"]
+    known = known.drop_duplicates("variant_id").set_index("variant_id")
+    frequency = known["panel_af"].fillna(known["eaf"])
     af = table["variant_id"].map(frequency).to_numpy(np.float64)
     maf = np.minimum(af, 1 - af)
     gathered = table[VARIANT_SCORES.names[: VARIANT_SCORES.names.index("quantile")]].copy()

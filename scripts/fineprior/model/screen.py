@@ -1,15 +1,14 @@
-"""A first-order look at all variants of a locus, which leaves the exact engine for those that can matter.
+"""A fast look at all variants of a locus, which leaves the exact engine for those that can matter.
 
-Tokens of an alternative allele are exact; how the transformer carries their change d to the embedding e of the bins
-that are read is linearised around the reference window, once for all variants that read the same bins of one window.
-With directions v_t in the embedding, random signs s_rbt and e_b the embedding of bin b,
+A variant's tokens are exact; in the transformer the edited tokens and the bins that are read change, around all other
+tokens as they are in the reference window (`DifferenceTransformer.local_difference`). What is left out reaches the bins
+by way of other tokens. The magnitude
 
-    magnitude² = 1/R Σ_r ( Σ_tokens d · ∂(Σ_bt s_rbt v_t · e_b) / ∂tokens )²
+    sqrt( Σ_bt (v_t · change of the embedding of bin b)² ),   summed over strands,
 
-is an unbiased estimate of Σ_bt (v_t · change of e_b)² in first order (Hutchinson 1989): R gradients of a window instead
-of one for each track. Directions are by default the weights of the backbone's own tracks, so that what is embedded
-depends on genome, variants and backbone alone; those of a head keep more of the variants that this head scores high.
-The magnitude ranks; it is never reported as a score.
+ranks; it is never reported as a score. Directions v_t are by default the weights of the tracks that the backbone itself
+predicts, so that what is embedded depends on genome, variants and backbone alone; those of a head keep more of the
+variants that this head scores high.
 """
 
 from typing import TYPE_CHECKING
@@ -23,11 +22,12 @@ from fineprior.model.tokens import Edit
 
 if TYPE_CHECKING:
     from fineprior.model.backbone import Backbone
-    from fineprior.model.delta import AlleleEmbedder, WindowGroup
+    from fineprior.model.delta import AlleleEmbedder
 
-PROBES = 16
-"""R: the magnitude's relative standard error is then about 1 / sqrt(2 R), 18%, if no direction dominates."""
-_SEED = 5
+_ALLELES = 64
+"""Looked at together."""
+_UNCHANGED = 1e-4
+"""Of the standard deviation of a window's tokens: ten times their float noise."""
 
 
 def worth_scoring(
@@ -36,19 +36,18 @@ def worth_scoring(
     rows: NDArray[np.int64],
     locus: NDArray[np.int64],
     share: float,
-    probes: int = PROBES,
     directions: Tensor | None = None,
 ) -> NDArray[np.bool_]:
-    """Which variants (rows,) are among the `share` of largest first-order magnitude of their locus, rounded up.
+    """Which variants (rows,) are among the `share` of largest magnitude of their locus, rounded up.
 
     Parameters
     ----------
     rows, locus
         Variants, and a number of the locus that each is in: which are chosen depends on the locus's variants alone.
-    probes, directions
-        See `first_order_magnitudes`.
+    directions
+        See `magnitudes`.
     """
-    return largest_of_each(first_order_magnitudes(embedder, backbone, rows, probes, directions), locus, share)
+    return largest_of_each(magnitudes(embedder, backbone, rows, directions), locus, share)
 
 
 def largest_of_each(magnitude: NDArray[np.float64], locus: NDArray[np.int64], share: float) -> NDArray[np.bool_]:
@@ -61,62 +60,38 @@ def largest_of_each(magnitude: NDArray[np.float64], locus: NDArray[np.int64], sh
     return chosen
 
 
-def first_order_magnitudes(
-    embedder: "AlleleEmbedder",
-    backbone: "Backbone",
-    rows: NDArray[np.int64],
-    probes: int = PROBES,
-    directions: Tensor | None = None,
+def magnitudes(
+    embedder: "AlleleEmbedder", backbone: "Backbone", rows: NDArray[np.int64], directions: Tensor | None = None
 ) -> NDArray[np.float64]:
-    """Magnitudes (rows,) of linearised effects, over strands and the bins that are read.
+    """Magnitudes (rows,) of approximate effects, over strands and the bins that are read.
 
     Parameters
     ----------
-    probes
-        R: gradients of each window.
     directions
         (tracks, dim), those of the backbone's own tracks when there are none.
     """
-    directions = backbone.track_weights if directions is None else directions
+    directions = (backbone.track_weights if directions is None else directions).to(backbone.device)
+    engine = backbone.differences()
     squares = np.zeros(len(rows))
     for strand in range(embedder.strands):
         for group in embedder.groups(rows, strand):
-            # An insertion or deletion that is stitched adds the bins at its left and those at its right.
-            np.add.at(squares, group.index, _group_squares(group, backbone, probes, directions))
+            for number, window in enumerate(group.windows):
+                first, last = np.searchsorted(group.owner, [number, number + 1]).tolist()
+                reference = engine.reference(window, group.bins)
+                for start in range(first, last, _ALLELES):
+                    part = slice(start, min(start + _ALLELES, last))
+                    edits = [trimmed(edit, window) for edit in group.edits(part)]
+                    effects = engine.local_difference(reference, edits) @ directions.T
+                    read = torch.from_numpy(group.read[part]).to(effects.device)
+                    found = (effects.square().sum(-1) * read).sum(-1).cpu().numpy()
+                    # An insertion or deletion that is stitched is there twice, with bins at its left and at its right.
+                    np.add.at(squares, group.index[part], found)
     return np.sqrt(squares)
 
 
-def _group_squares(group: "WindowGroup", backbone: "Backbone", probes: int, directions: Tensor) -> NDArray[np.float64]:
-    """Squared magnitudes (alleles,) of a group's alleles."""
-    squares = np.zeros(len(group.index))
-    weights = _probes(probes, group.windows.shape[1], group.bins, directions.to(group.windows.device))
-    for number, window in enumerate(group.windows):
-        first, last = np.searchsorted(group.owner, [number, number + 1]).tolist()
-        if first == last:
-            continue
-        patterns, pattern = np.unique(group.read[first:last], axis=0, return_inverse=True)
-        masks = torch.from_numpy(patterns).to(window.device)
-        gradients = backbone.gradients(window, group.bins, _masked(weights, masks))
-        edits = group.edits(slice(first, last))
-        for row, edit in enumerate(edits):
-            change = first_order(gradients[int(pattern[row]) * probes :][:probes], window, edit)
-            squares[first + row] = float(change.square().mean())
-    return squares
-
-
-def first_order(gradients: Tensor, reference: Tensor, edit: Edit) -> Tensor:
-    """First-order changes (sums,) by an edit of reference tokens (T, width), from `gradients` (sums, T, width)."""
+def trimmed(edit: Edit, window: Tensor) -> Edit:
+    """An edit of a window's tokens (T, width) without the tokens at its ends that do not change but for float noise."""
     first, new = edit
-    rows = slice(first, first + len(new))
-    return torch.einsum("rtd,td->r", gradients[:, rows], new - reference[rows])
-
-
-def _masked(weights: Tensor, masks: Tensor) -> Tensor:
-    """Probes (masks * probes, bins, dim) that see only the bins of each mask."""
-    return (masks[:, None, :, None] * weights).flatten(0, 1)
-
-
-def _probes(count: int, tokens: int, bins: slice, directions: Tensor) -> Tensor:
-    """Random sums (count, bins, dim) of directions, of a bin the same in each window and run."""
-    signs = torch.randint(2, (tokens, count, len(directions)), generator=torch.Generator().manual_seed(_SEED))
-    return (2.0 * signs[bins] - 1).transpose(0, 1).to(directions) @ directions
+    moved = (new - window[first : first + len(new)]).abs().amax(-1) > _UNCHANGED * window.std()
+    changed = moved.nonzero()[:, 0].tolist() or [0]
+    return first + changed[0], new[changed[0] : changed[-1] + 1]

@@ -194,7 +194,8 @@ class Store:
                     if str(part["identity"]) != self.identity:
                         raise ValueError("of another backbone or other settings")
                     places = np.array([place.get(key, -1) for key in part["keys"].tolist()], np.int64)
-                    chosen = np.flatnonzero((places >= 0) & missing[places])
+                    chosen = np.flatnonzero(places >= 0)
+                    chosen = chosen[missing[places[chosen]]]
                     if not len(chosen):
                         continue
                     one, two = part["reference"], part["difference"]

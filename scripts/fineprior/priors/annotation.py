@@ -1,96 +1,149 @@
-"""From a variant's score to the feature of the enrichment: joining, saturating, standardising, shuffling."""
+"""Annotations of variants from files: overlap with intervals, distance to transcription starts, signal of a track."""
 
+import gzip
 import logging
-import zlib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from fineprior.foundation.errors import InputError
-from fineprior.priors.enrichment import Floats, Integers, locus_sizes
+from fineprior.genetics.genome import plain_name
+from fineprior.priors.blocks import Floats
 
 log = logging.getLogger(__name__)
 
-_KEY = ["locus", "variant_id"]
+Places = dict[str, npt.NDArray[np.int64]]
 
 
-@dataclass(frozen=True)
-class ScoreScale:
-    """How a score becomes a feature: t = score / (score + scale), then (t - mean) / sd.
-
-    Scores of sequence models are magnitudes with a heavy tail, and causal variants are enriched among the top few per
-    cent rather than ever more so with the score. `t` goes from 0 to 1, is one half at the ninth decile of the scores,
-    hardly tells small scores apart and lets no outlier run away. In simulations (50 loci of 200 variants, 1-3 causal;
-    2 % of variants functional at 30-fold enrichment, 5 % at 15, 10 % at 10, 25 % at 5, or a smooth relation; scores
-    that correlate at 0.6-0.95 with the truth on the log scale, log-normal with sd 0.7 or 1.5) its likelihood on new
-    loci was the best or close to the best everywhere; log(score), ranks and an indicator of the top tenth each lost
-    20 % or more of the gain somewhere, and the raw score lost to uniform. It does not depend on the score's unit.
-    """
-
-    scale: float
-    mean: float
-    sd: float
-
-    @classmethod
-    def of(cls, scores: Floats) -> "ScoreScale":
-        """Scale of the scores (n,); NaN is left out. Scores that do not vary get sd 0."""
-        known = scores[np.isfinite(scores)]
-        positive = known[known > 0]
-        if len(positive) == 0:
-            return cls(1.0, 0.0, 0.0)
-        scale = float(np.quantile(positive, 0.9))
-        transformed = known / (known + scale)
-        sd = float(transformed.std())
-        return cls(scale, float(transformed.mean()), sd if sd > 1e-9 else 0.0)
-
-    def feature(self, scores: Floats) -> Floats:
-        """Standardised feature (n,); NaN where the score is missing, 0 for all when the scores do not vary."""
-        if self.sd == 0:
-            return np.where(np.isfinite(scores), 0.0, np.nan)
-        return (scores / (scores + self.scale) - self.mean) / self.sd
-
-
-def join_scores(variants: pd.DataFrame, scores: pd.DataFrame, where: str) -> Floats:
-    """Scores (n,) of the variants, by locus and variant_id; NaN where a variant could not be scored.
+def interval_overlap(variants: pd.DataFrame, path: str | Path) -> Floats:
+    """1 where a base of the reference allele lies in an interval of a BED file (plain or gzip), else 0; (n,).
 
     Raises
     ------
     InputError
-        A variant without a row, twice in either table, or with a score that is negative or infinite.
+        The file cannot be read, a line is not one of BED, or no interval is on a chromosome of the variants.
     """
-    for frame in (variants, scores):
-        repeated = frame[frame.duplicated(_KEY)]
-        if len(repeated):
-            raise InputError(f"{where}: variant {repeated['variant_id'].iloc[0]} of locus "
-                             f"{repeated['locus'].iloc[0]} is there twice; a variant has one row")  # fmt: skip
-    joined = variants[_KEY].merge(scores[[*_KEY, "score"]], on=_KEY, how="left", indicator=True)
-    absent = joined[joined["_merge"] == "left_only"]
-    if len(absent):
-        row = absent.iloc[0]
-        raise InputError(f"{where}: variant {row['variant_id']} of locus {row['locus']} has no row "
-                         f"({len(absent)} of {len(joined)} variants); write NA where there is no score")  # fmt: skip
-    values = joined["score"].to_numpy(dtype=float)
-    wrong = (values < 0) | np.isinf(values)
-    if wrong.any():
-        row = joined[wrong].iloc[0]
-        raise InputError(f"{where}: score {row['score']:g} of variant {row['variant_id']}; a score is a magnitude, "
-                         "finite and 0 or more, or NA")  # fmt: skip
-    if unused := len(scores) - len(joined):
-        log.warning("%s: %d rows are of variants that are in no locus; they are not used", where, unused)
-    return values
+    rows = [(chrom, start, end) for chrom, start, end, _ in _bed_rows(path)]
+    by_chromosome = _by_chromosome(pd.DataFrame(rows, columns=["chrom", "start", "end"]))
+    found = np.zeros(len(variants))
+    for chrom, here in _chromosomes(variants, by_chromosome, path):
+        starts, ends = by_chromosome[chrom]["start"].to_numpy(), by_chromosome[chrom]["end"].to_numpy()
+        order = np.argsort(starts, kind="stable")
+        furthest = np.maximum.accumulate(ends[order])
+        first, last = _span(variants, here)
+        before = np.searchsorted(starts[order], last, side="left")  # intervals that start before the allele ends
+        found[here] = (before > 0) & (furthest[np.maximum(before - 1, 0)] > first)
+    return found
 
 
-def shuffle_within_loci(scores: Floats, locus: npt.ArrayLike, starts: Integers, seed: int) -> Floats:
-    """Scores (n,) permuted within each locus, among the variants that have one.
+def distance_to_tss(variants: pd.DataFrame, path: str | Path) -> Floats:
+    """Base pairs (n,) to the nearest start of transcription: of transcripts of a GTF, or of the intervals of a BED.
 
-    The permutation depends on the seed and the name of the locus alone, not on the batch that it is computed in.
+    The start of an interval is its first base, or its last where the strand (column 6 of BED) is minus. A variant on
+    a chromosome without one is NaN.
+
+    Raises
+    ------
+    InputError
+        As `interval_overlap`.
     """
-    names = np.asarray(locus, dtype=object)
-    shuffled = scores.copy()
-    for start, size in zip(starts, locus_sizes(starts, len(scores)), strict=True):
-        known = start + np.flatnonzero(np.isfinite(scores[start : start + size]))
-        draw = np.random.default_rng([seed, zlib.crc32(str(names[start]).encode())])
-        shuffled[known] = draw.permutation(scores[known])
-    return shuffled
+    name = Path(path).name.removesuffix(".gz")
+    rows = _gtf_rows(path) if name.endswith((".gtf", ".gff")) else _bed_rows(path)
+    places = [(chrom, end - 1 if strand == "-" else start) for chrom, start, end, strand in rows]
+    by_chromosome = _by_chromosome(pd.DataFrame(places, columns=["chrom", "start"]))
+    found = np.full(len(variants), np.nan)
+    for chrom, here in _chromosomes(variants, by_chromosome, path):
+        starts = np.sort(by_chromosome[chrom]["start"].to_numpy())
+        pos = variants["pos"].to_numpy(np.int64)[here] - 1
+        after = np.searchsorted(starts, pos)
+        left = np.abs(pos - starts[np.maximum(after - 1, 0)])
+        right = np.abs(starts[np.minimum(after, len(starts) - 1)] - pos)
+        found[here] = np.minimum(left, right)
+    return found
+
+
+def track_signal(variants: pd.DataFrame, path: str | Path) -> Floats:
+    """Mean signal (n,) of a bigWig over the bases of the reference allele; NaN where it has none.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or has none of the variants' chromosomes.
+    """
+    import pyBigWig
+
+    try:
+        track = pyBigWig.open(str(path))
+    except RuntimeError:
+        track = None
+    if track is None or not track.isBigWig():
+        raise InputError(f"{path}: not a readable bigWig file")
+    found = np.full(len(variants), np.nan)
+    with track:
+        names = {plain_name(name): (name, length) for name, length in track.chroms().items()}
+        for chrom, here in _chromosomes(variants, names, path):
+            name, length = names[chrom]
+            first, last = _span(variants, here)
+            for row, start, end in zip(here, first, np.minimum(last, length), strict=True):
+                values = np.asarray(track.values(name, int(start), int(end))) if start < end else np.full(1, np.nan)
+                if np.isfinite(values).any():
+                    found[row] = np.nanmean(values)
+    return found
+
+
+def _chromosomes(
+    variants: pd.DataFrame, there: dict[str, object] | dict[str, pd.DataFrame] | dict[str, tuple[str, int]],
+    path: str | Path,
+) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:  # fmt: skip
+    """Chromosomes (plain names) of the variants that the file has, and the rows of the variants on them."""
+    names = variants["chrom"].map({name: plain_name(name) for name in variants["chrom"].unique()}).to_numpy()
+    known = [name for name in dict.fromkeys(names) if name in there]
+    if len(names) and not known:
+        raise InputError(f"{path}: nothing on chromosome {variants['chrom'].iloc[0]} or any other of the variants")
+    if absent := [name for name in dict.fromkeys(names) if name not in there]:
+        log.warning("%s: nothing on chromosomes %s", path, ", ".join(absent))
+    for name in known:
+        yield name, np.flatnonzero(names == name)
+
+
+def _span(variants: pd.DataFrame, rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """First base (0-based) and end of the reference alleles."""
+    first = variants["pos"].to_numpy(np.int64)[rows] - 1
+    return first, first + variants["ref"].str.len().to_numpy(np.int64)[rows]
+
+
+def _by_chromosome(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    return {str(name): rows for name, rows in frame.groupby("chrom", sort=False)}
+
+
+def _bed_rows(path: str | Path) -> Iterator[tuple[str, int, int, str]]:
+    for number, fields in _lines(path):
+        if fields[0].split()[0] in {"track", "browser"}:
+            continue
+        if len(fields) < 3 or not (fields[1].isdigit() and fields[2].isdigit()) or int(fields[1]) >= int(fields[2]):
+            raise InputError(f"{path}, line {number}: chrom, start, end are needed, separated by tabs, start below end")
+        yield plain_name(fields[0]), int(fields[1]), int(fields[2]), fields[5] if len(fields) > 5 else "+"
+
+
+def _gtf_rows(path: str | Path) -> Iterator[tuple[str, int, int, str]]:
+    for number, fields in _lines(path):
+        if len(fields) < 8 or not (fields[3].isdigit() and fields[4].isdigit()):
+            raise InputError(f"{path}, line {number}: not a line of GTF (nine columns, separated by tabs)")
+        if fields[2] == "transcript":
+            yield plain_name(fields[0]), int(fields[3]) - 1, int(fields[4]), fields[6]
+
+
+def _lines(path: str | Path) -> Iterator[tuple[int, list[str]]]:
+    path = Path(path)
+    try:
+        with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as handle:
+            for number, line in enumerate(handle, 1):
+                if line.strip() and not line.startswith("#"):
+                    yield number, line.rstrip("\r\n").split("\t")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not readable text ({error})") from None

@@ -1,39 +1,37 @@
-"""Softmax enrichment: how much more often the causal variant of a locus is one with a high score.
+"""Softmax enrichment: how much more often the causal variant of a signal is one with high scores.
 
-Within a locus k the causal variant is j with probability pi_kj = softmax(X_k b)_j, and the likelihood of the GWAS is
-sum_k log sum_j pi_kj BF_kj, the Bayes factors standing for the data (the conditional form of TORUS, Wen 2016, and of
-fgwas, Pickrell 2014, equation 10). Only ratios of priors within a locus matter to SuSiE, so there is no intercept.
+Signal s of locus k comes from variant j with probability pi_kj = softmax(X_k b)_j, and the likelihood of the GWAS is
+sum_ks log sum_j pi_kj BF_ksj, the Bayes factors standing for the data (the conditional form of TORUS, Wen 2016, and of
+fgwas, Pickrell 2014, equation 10; several signals as the single effects of SuSiE, Wang et al. 2020). Only ratios of
+priors within a locus matter to SuSiE, so there is no intercept.
 
-Bayes factors come as (n, signals): one column now, a single causal variant per locus seen through its marginal z. A
-locus with several signals fills further columns; a column of zeros in a locus says nothing and changes nothing.
-
-The variants of all loci lie in flat arrays, locus after locus; `starts` (loci,) holds the first row of each.
+A locus may have any number of signals; one without says nothing and changes nothing.
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+from scipy.sparse import csr_matrix
 
 from fineprior.foundation.errors import InputError
+from fineprior.priors.blocks import Block, Features, Flags, Floats, Integers, Signal, log_sum_exp
 
 log = logging.getLogger(__name__)
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 VARIANCE_RATIOS = (1.0, 4.0, 16.0, 25.0)  # of the effect to its sampling error, TORUS's grid
-_STEP_TOLERANCE = 1e-7
-_MAX_ITERATIONS = 1000
-_MAX_NEWTON_STEPS = 30
+STEP_TOLERANCE = 1e-5
+_NEGLIGIBLE = 1e-9
+_MAX_STEPS = 50
 
 
 @dataclass(frozen=True)
 class Enrichment:
     """Coefficients (d,), their covariance (d, d; NaN where the data do not determine them) and how the fit went.
 
-    `history` is the penalised log likelihood before the first and after each iteration of EM.
+    `history` is the penalised log likelihood before the first and after each step.
     """
 
     coefficients: Floats
@@ -85,157 +83,166 @@ def log_bayes_factors(z: Floats, se: Floats | None = None, effect_variance: floa
     return (np.logaddexp.reduce(each, axis=0) - np.log(len(ratios)))[:, None]
 
 
-def locus_starts(locus: npt.ArrayLike) -> Integers:
-    """First row of each locus, (loci,), from the locus name of each variant.
+def fit_enrichment(
+    blocks: Sequence[Block],
+    ridge: float,
+    *,
+    start: Floats | None = None,
+    nonnegative: Flags | None = None,
+    fixed: Floats | None = None,
+    locus_weights: Sequence[Floats] | None = None,
+    tolerance: float = STEP_TOLERANCE,
+) -> Enrichment:
+    """Maximise sum_ks log sum_j softmax(X_k b)_j BF_ksj - ridge |b|^2 / 2 by projected Newton steps.
 
-    Raises
-    ------
-    InputError
-        The rows of a locus do not stand together.
-    """
-    names = np.asarray(locus, dtype=object)
-    if len(names) == 0:
-        return np.zeros(0, dtype=np.int64)
-    starts = np.flatnonzero(np.r_[True, names[1:] != names[:-1]])
-    seen: set[str] = set()
-    for name in names[starts]:
-        if name in seen:
-            raise InputError(f"the variants of locus {name} do not stand together; sort them by locus")
-        seen.add(name)
-    return starts
-
-
-def locus_sizes(starts: Integers, n: int) -> Integers:
-    """Number of variants of each locus, (loci,), where the flat arrays hold `n`."""
-    return np.diff(np.append(starts, n))
-
-
-def log_softmax(log_odds: Floats, starts: Integers) -> Floats:
-    """Log softmax within each locus, along the first axis of (n,) or (n, signals)."""
-    if len(starts) == 0:
-        return log_odds
-    return log_odds - np.repeat(_log_sum_exp(log_odds, starts), locus_sizes(starts, len(log_odds)), axis=0)
-
-
-def log_likelihood(log_prior: Floats, log_bf: Floats, starts: Integers) -> Floats:
-    """Log likelihood of each locus, (loci,): sum over signals of log sum_j prior_j BF_j.
-
-    It is relative to no association: with Bayes factors of 1 throughout it is 0.
-    """
-    if len(starts) == 0:
-        return np.zeros(0)
-    return _log_sum_exp(log_prior[:, None] + log_bf, starts).sum(axis=1)
-
-
-def fit_enrichment(features: Floats, log_bf: Floats, starts: Integers, ridge: float) -> Enrichment:
-    """Maximise sum_k log sum_j softmax(X_k b)_j BF_kj - ridge |b|^2 / 2 by EM, from b = 0.
-
-    E: the responsibilities of the variants given b. M: the b that makes them likeliest (concave; Newton). Without
-    loci the estimate is b = 0 and its variance that of the penalty, 1 / ridge.
+    A step that would lower the likelihood is halved; where the observed information is not positive definite, the
+    covariance of the features under the prior takes its place (that of EM). Without signals the estimate is b = 0.
 
     Parameters
     ----------
-    features
-        X (n, d), standardised; a row of zeros is a variant of which nothing is known.
-    log_bf
-        (n, signals) log Bayes factors.
-    starts
-        (loci,) first rows of the loci.
+    blocks
+        Loci; X standardised, a row of zeros is a variant of which nothing is known.
     ridge
         Penalty, 0 or more: the inverse variance of a normal prior on each coefficient.
+    start
+        (d,) where to start; b = 0 by default.
+    nonnegative
+        (d,) coefficients that must not be negative.
+    fixed
+        (d,) coefficients that are not estimated, NaN for those that are.
+    locus_weights
+        For each block (loci,) how often each locus counts (a bootstrap's draw); once by default.
+    tolerance
+        Largest change of a coefficient at which it ends; the error is then far smaller (Newton).
     """
     if ridge < 0:
         raise InputError(f"priors.ridge must be 0 or more, not {ridge}")
-    coefficients = np.zeros(features.shape[1])
-    history = [penalised_log_likelihood(coefficients, features, log_bf, starts, ridge)]
-    converged = False
-    for _ in range(_MAX_ITERATIONS):
-        responsibilities = _responsibilities(coefficients, features, log_bf, starts)
-        updated = _maximise(coefficients, responsibilities, features, starts, ridge)
-        step = np.abs(updated - coefficients).max(initial=0.0)
-        coefficients = updated
-        history.append(penalised_log_likelihood(coefficients, features, log_bf, starts, ridge))
-        if step < _STEP_TOLERANCE:
+    d = blocks[0].features.shape[1] if blocks else 1 if start is None else len(start)
+    lowest = np.where(np.zeros(d, dtype=bool) if nonnegative is None else nonnegative, 0.0, -np.inf)
+    b = np.zeros(d) if start is None else np.maximum(start, lowest)
+    held = np.zeros(d, dtype=bool) if fixed is None else ~np.isnan(fixed)
+    if fixed is not None:
+        b = np.where(held, fixed, b)
+    value, slope, information, prior_information = derivatives(blocks, b, ridge, locus_weights)
+    history, converged = [value], False
+    for _ in range(_MAX_STEPS):
+        free = ~held & ~((b <= lowest) & (slope <= 0))
+        step = np.zeros(d)
+        step[free] = _newton_step(information[np.ix_(free, free)], prior_information[np.ix_(free, free)], slope[free])
+        candidate = np.maximum(b + step, lowest)
+        while (found := derivatives(blocks, candidate, ridge, locus_weights))[0] < value - _NEGLIGIBLE * abs(value):
+            step = step / 2
+            candidate = np.maximum(b + step, lowest)
+            if np.abs(step).max(initial=0.0) < tolerance:
+                break
+        moved = float(np.abs(candidate - b).max(initial=0.0))
+        if found[0] >= value - _NEGLIGIBLE * abs(value):
+            b, (value, slope, information, prior_information) = candidate, found
+            history.append(value)
+        if moved < tolerance:
             converged = True
             break
     else:
-        log.warning("the enrichment did not converge in %d iterations (last step %.2g)", _MAX_ITERATIONS, step)
-    information = observed_information(coefficients, features, log_bf, starts, ridge)
-    return Enrichment(coefficients, _inverse(information), tuple(history), converged)
+        log.warning("the enrichment did not converge in %d steps (last step %.2g)", _MAX_STEPS, moved)
+    return Enrichment(b, _inverse(information), tuple(history), converged)
 
 
-def penalised_log_likelihood(
-    coefficients: Floats, features: Floats, log_bf: Floats, starts: Integers, ridge: float
-) -> float:
-    """What `fit_enrichment` maximises."""
-    log_prior = log_softmax(features @ coefficients, starts)
-    return float(log_likelihood(log_prior, log_bf, starts).sum() - 0.5 * ridge * coefficients @ coefficients)
+def derivatives(
+    blocks: Sequence[Block], b: Floats, ridge: float, locus_weights: Sequence[Floats] | None = None
+) -> tuple[float, Floats, Floats, Floats]:
+    """Penalised log likelihood at b, its gradient (d,), observed information and that of EM's M step (d, d).
+
+    The gradient is the sum over signals of E_posterior[x] - E_prior[x]; the information that of Cov_prior[x] -
+    Cov_posterior[x], the last one without the second term; all with the penalty.
+    """
+    penalty = ridge * np.eye(len(b))
+    value, slope = -0.5 * ridge * float(b @ b), -ridge * b
+    posterior, prior = np.zeros_like(penalty), np.zeros_like(penalty)
+    for number, block in enumerate(blocks):
+        found = _block_derivatives(block, b, None if locus_weights is None else locus_weights[number])
+        value, slope, prior, posterior = value + found[0], slope + found[1], prior + found[2], posterior + found[3]
+    return value, slope, prior - posterior + penalty, prior + penalty
 
 
-def gradient(coefficients: Floats, features: Floats, log_bf: Floats, starts: Integers, ridge: float) -> Floats:
-    """Gradient (d,) of the penalised log likelihood: sum over loci of E_posterior[x] - E_prior[x], less the penalty."""
-    responsibilities = _responsibilities(coefficients, features, log_bf, starts)
-    prior = np.exp(log_softmax(features @ coefficients, starts))
-    excess = responsibilities.sum(axis=1) - log_bf.shape[1] * prior
-    return features.T @ excess - ridge * coefficients
-
-
-def observed_information(
-    coefficients: Floats, features: Floats, log_bf: Floats, starts: Integers, ridge: float
+def bootstrap_errors(
+    blocks: Sequence[Block],
+    fit: Enrichment,
+    ridge: float,
+    replicates: int,
+    seed: int,
+    *,
+    nonnegative: Flags | None = None,
+    fixed: Floats | None = None,
 ) -> Floats:
-    """Minus the Hessian (d, d): sum over loci of Cov_prior[x] - Cov_posterior[x], plus the penalty."""
-    information = ridge * np.eye(len(coefficients))
-    prior = np.exp(log_softmax(features @ coefficients, starts))
-    responsibilities = _responsibilities(coefficients, features, log_bf, starts)
-    for signal in range(log_bf.shape[1]):
-        information += _covariance(features, prior, starts)
-        information -= _covariance(features, responsibilities[:, signal], starts)
-    return information
+    """Standard errors (d,) of the coefficients over draws of as many loci with replacement, fixed by the seed."""
+    sizes = [len(block) for block in blocks]
+    loci = sum(sizes)
+    if loci == 0:
+        return np.full(len(fit.coefficients), np.nan)
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(replicates):
+        counts = np.bincount(rng.integers(loci, size=loci), minlength=loci).astype(float)
+        weights = np.split(counts, np.cumsum(sizes)[:-1])
+        drawn = fit_enrichment(
+            blocks, ridge, start=fit.coefficients, nonnegative=nonnegative, fixed=fixed, locus_weights=weights
+        )
+        found.append(drawn.coefficients)
+    return np.asarray(np.std(found, axis=0, ddof=1), dtype=float)
 
 
-def _responsibilities(coefficients: Floats, features: Floats, log_bf: Floats, starts: Integers) -> Floats:
-    return np.exp(log_softmax((features @ coefficients)[:, None] + log_bf, starts))
+def _block_derivatives(block: Block, b: Floats, weights: Floats | None) -> tuple[float, Floats, Floats, Floats]:
+    """Log likelihood, gradient, and covariance under prior and posterior of one block, without the penalty."""
+    d, X = len(b), block.features
+    if not block.signals:
+        return 0.0, np.zeros(d), np.zeros((d, d)), np.zeros((d, d))
+    each = np.ones(len(block)) if weights is None else weights
+    eta = (X @ b.astype(X.dtype)).astype(float)
+    if block.log_weight is not None:
+        eta += block.log_weight
+    total = log_sum_exp(eta, block.starts)
+    prior = np.exp(eta - np.repeat(total, block.sizes))
+    counts = block.signal_counts * each
+    excess = -prior * np.repeat(counts, block.sizes)
+    value, posterior = 0.0, np.zeros((d, d))
+    for signal in block.signals:
+        sizes = block.sizes[signal.loci]
+        joint = eta[signal.rows] + signal.log_bf
+        evidence = log_sum_exp(joint, signal.starts)
+        value += float((evidence - total[signal.loci]) @ each[signal.loci])
+        share = np.exp(joint - np.repeat(evidence, sizes))
+        excess[signal.rows] += share * np.repeat(each[signal.loci], sizes)
+        posterior += _sparse_covariance(X, signal, share, sizes, each[signal.loci])
+    slope = (X.T @ excess.astype(X.dtype)).astype(float)
+    means = _segment_sums(prior, block.starts, X)
+    weighted = X * (prior * np.repeat(counts, block.sizes)).astype(X.dtype)[:, None]
+    covariance = (weighted.T @ X).astype(float) - (means * counts[:, None]).T @ means
+    return value, slope, covariance, posterior
 
 
-def _maximise(
-    coefficients: Floats, responsibilities: Floats, features: Floats, starts: Integers, ridge: float
-) -> Floats:
-    """Penalised Newton on the expected complete log likelihood, halving a step that would lower it."""
-    shares = responsibilities.sum(axis=1)
-    signals = responsibilities.shape[1]
-
-    def expected(candidate: Floats) -> float:
-        return float(shares @ log_softmax(features @ candidate, starts) - 0.5 * ridge * candidate @ candidate)
-
-    value = expected(coefficients)
-    for _ in range(_MAX_NEWTON_STEPS):
-        prior = np.exp(log_softmax(features @ coefficients, starts))
-        slope = features.T @ (shares - signals * prior) - ridge * coefficients
-        curvature = signals * _covariance(features, prior, starts) + ridge * np.eye(len(coefficients))
-        step = np.linalg.lstsq(curvature, slope, rcond=None)[0]
-        while (raised := expected(coefficients + step)) < value and np.abs(step).max() > _STEP_TOLERANCE:
-            step = step / 2
-        if raised < value:
-            break
-        coefficients, value = coefficients + step, raised
-        if np.abs(step).max(initial=0.0) < 0.1 * _STEP_TOLERANCE:
-            break
-    return coefficients
+def _sparse_covariance(X: Features, signal: Signal, share: Floats, sizes: Integers, weights: Floats) -> Floats:
+    """Sum over a signal's loci of the features' covariance (d, d) under the shares; tiny shares are left out."""
+    chosen = np.flatnonzero(share > _NEGLIGIBLE)
+    rows = chosen if isinstance(signal.rows, slice) else signal.rows[chosen]
+    number = np.repeat(np.arange(len(sizes)), sizes)[chosen]
+    there, kept = X[rows].astype(float), share[chosen]
+    means = csr_matrix((kept, (number, np.arange(len(chosen)))), shape=(len(sizes), len(chosen))) @ there
+    squares: Floats = (there * (kept * weights[number])[:, None]).T @ there
+    return squares - (means * weights[:, None]).T @ means
 
 
-def _covariance(features: Floats, weights: Floats, starts: Integers) -> Floats:
-    """Sum over loci of the covariance (d, d) of the features under weights (n,) that sum to 1 in a locus."""
-    if len(starts) == 0:
-        return np.zeros((features.shape[1],) * 2)
-    means = np.add.reduceat(features * weights[:, None], starts, axis=0)
-    centred = features - np.repeat(means, locus_sizes(starts, len(features)), axis=0)
-    return centred.T @ (centred * weights[:, None])
+def _segment_sums(weights: Floats, starts: Integers, X: Features) -> Floats:
+    """Sum over each locus of weights (n,) times rows of X, (loci, d)."""
+    n = len(weights)
+    sums = csr_matrix((weights.astype(X.dtype), np.arange(n), np.append(starts, n)), shape=(len(starts), n)) @ X
+    return np.asarray(sums, dtype=float)
 
 
-def _log_sum_exp(values: Floats, starts: Integers) -> Floats:
-    largest = np.maximum.reduceat(values, starts, axis=0)
-    spread = np.repeat(largest, locus_sizes(starts, len(values)), axis=0)
-    return largest + np.log(np.add.reduceat(np.exp(values - spread), starts, axis=0))
+def _newton_step(information: Floats, prior_information: Floats, slope: Floats) -> Floats:
+    for curvature in (information, prior_information):
+        if len(slope) and np.linalg.eigvalsh(curvature).min() > 1e-6 * np.abs(np.diag(curvature)).max():
+            return np.asarray(np.linalg.solve(curvature, slope), dtype=float)
+    return np.asarray(np.linalg.lstsq(prior_information, slope, rcond=None)[0], dtype=float)
 
 
 def _inverse(information: Floats) -> Floats:

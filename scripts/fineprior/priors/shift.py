@@ -1,4 +1,4 @@
-"""Shift of base rates and of meaning: corrected probabilities, and enrichment stratum by stratum."""
+"""Shift of base rates and of meaning: a step of log odds, and enrichment stratum by stratum."""
 
 from dataclasses import dataclass
 
@@ -7,29 +7,19 @@ import numpy.typing as npt
 from scipy.stats import chi2
 
 from fineprior.foundation.errors import InputError
-from fineprior.priors.annotation import ScoreScale
-from fineprior.priors.enrichment import Floats, Integers, fit_enrichment
+from fineprior.priors.blocks import Block, Floats, Integers
+from fineprior.priors.enrichment import fit_enrichment
+from fineprior.priors.features import Feature
 
 
-def shifted_probability(probability: Floats, base_rate: float, expected: float) -> Floats:
-    """Probabilities for a base rate other than that of the training labels: a constant on the scale of log odds.
-
-    logit p' = logit p - logit(base rate) + logit(expected): Bayes' rule where only the share of positives differs
-    (Saerens, Latinne & Decaestecker 2002, equation 4).
+def rate_shift(base_rate: float, expected: float) -> float:
+    """What a change of the share of positives adds to log odds (Saerens, Latinne and Decaestecker 2002, equation 2.4).
 
     Raises
     ------
     InputError
         A rate that is not between 0 and 1.
     """
-    step = rate_shift(base_rate, expected)
-    with np.errstate(divide="ignore"):
-        odds = np.log(probability) - np.log1p(-probability) + step
-    return np.asarray(1 / (1 + np.exp(-odds)))
-
-
-def rate_shift(base_rate: float, expected: float) -> float:
-    """What `shifted_probability` adds to log odds."""
     for name, rate in (("base rate", base_rate), ("expected rate", expected)):
         if not 0 < rate < 1:
             raise InputError(f"the {name} of causal variants must be between 0 and 1, not {rate:g}")
@@ -63,10 +53,11 @@ def enrichment_by_stratum(
         (n,) from 0; -1 for variants that are in none.
     """
     number = int(stratum.max(initial=-1)) + 1
-    score = np.nan_to_num(ScoreScale.of(scores).feature(scores), nan=0.0)
+    score = np.nan_to_num(Feature.of("score", "score", scores).values(scores), nan=0.0)
     inside = stratum[:, None] == np.arange(number)
     centred = np.where(inside, score[:, None] - [score[each].mean() if each.any() else 0 for each in inside.T], 0)
-    fit = fit_enrichment(np.concatenate([centred, inside[:, 1:]], 1), log_bf, starts, ridge)
+    block = Block.of(np.concatenate([centred, inside[:, 1:]], 1), log_bf, starts)
+    fit = fit_enrichment([block], ridge)
     found, covariance = fit.coefficients[:number], fit.covariance[:number, :number]
     # A stratum whose scores hardly vary is left to the penalty: nothing to compare.
     told = centred.std(0) > 1e-9

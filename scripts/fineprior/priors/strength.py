@@ -1,4 +1,8 @@
-"""How strong the functional prior may be: cap, mixture with uniform, and the verdict whether it is used at all."""
+"""How strong the functional prior may be: cap, mixture with uniform, and the verdict whether it is used at all.
+
+Every source of a functional prior ends in log odds of the variants, made for each chromosome without its own GWAS
+data. What is here asks of such log odds what they are worth on signals that they have not seen.
+"""
 
 import logging
 import re
@@ -6,91 +10,69 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import PriorSettings
-from fineprior.priors.annotation import ScoreScale
-from fineprior.priors.enrichment import (
-    Enrichment,
-    Floats,
-    Integers,
-    fit_enrichment,
-    locus_sizes,
-    locus_starts,
-    log_likelihood,
-    log_softmax,
-)
+from fineprior.priors.blocks import Block, Floats, Integers, locus_sizes, signal_likelihood
 
 log = logging.getLogger(__name__)
 
 ALL_LOCI = "none"  # the chromosome that is left out of an estimate on all loci
 MIN_LOCI = 10
 WEIGHTS = np.linspace(0, 1, 11)
-_NORMAL_95 = 1.959963984540054
+MULTIPLES = np.linspace(-2, 4, 31)  # of the log odds, among which the one that the signals support is looked for
+REPLICATES = 2000
+_INTERVAL = (0.025, 0.975)
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """The enrichment estimated without one chromosome, and what it gains there.
+class Support:
+    """What signals that were held out say of log odds made without them.
 
-    `held_out` (2, loci left out): log likelihood of each locus of that chromosome under the uniform prior and under the
-    functional one, capped and mixed as it would be used.
+    `log_enrichment` is the log ratio of prior odds for one standard deviation (within loci) of the log odds that makes
+    the signals likeliest, with its 95% bootstrap interval over loci; `loci` and `signals` what it rests on; `weight`
+    the share of the functional prior; `reason` why that is 0.
     """
 
-    left_out: str
+    log_enrichment: float
+    lower: float
+    upper: float
     loci: int
-    enrichment: Enrichment
-    scale: ScoreScale
-    held_out: Floats
-
-    @property
-    def log_enrichment(self) -> float:
-        """Log ratio of prior odds for one standard deviation of the transformed score."""
-        return float(self.enrichment.coefficients[0])
-
-    @property
-    def standard_error(self) -> float:
-        """Its standard error."""
-        return float(self.enrichment.standard_errors[0])
-
-    @property
-    def gain(self) -> float:
-        """Log10 likelihood gained over uniform on the loci left out; NaN when none was left out."""
-        if self.left_out == ALL_LOCI:
-            return float("nan")
-        return float((self.held_out[1] - self.held_out[0]).sum() / np.log(10))
+    signals: int
+    weight: float
+    reason: str
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the score is worth for a study; the columns of verdict.tsv."""
+    """What the functional prior is worth for a study; the columns of verdict.tsv."""
 
     log_enrichment: float
     lower: float
     upper: float
     weight: float
     held_out_gain: float
+    unmixed_gain: float
+    shuffled_gain: float
     top_decile_ratio: float
     loci: int
+    signals: int
     sentence: str
 
 
 def functional_prior(log_odds: Floats, starts: Integers, settings: PriorSettings, weight: float = 1.0) -> Floats:
     """Prior causal probabilities (n,), which sum to 1 within each locus.
 
-    weight * ((1 - u) * capped softmax + u / p) + (1 - weight) / p, with u = `uniform_weight`. The cap raises the odds
-    of the least likely variants of a locus to 1 / `max_ratio` of the likeliest. A variant without a score (NaN) gets
-    the base rate 1 / p.
+    weight * ((1 - u) * capped softmax + u / p) + (1 - weight) / p, with u = `uniform_weight`; see `capped_softmax`.
 
     Parameters
     ----------
     log_odds
-        (n,) log prior odds up to a constant per locus, NaN where there is no score.
+        (n,) log prior odds up to a constant per locus, NaN where there is no score; -inf is a prior of 0 before mixing.
     starts
         (loci,) first rows of the loci.
     settings
-        `max_ratio` (1 or more) and `uniform_weight` (0 to 1).
+        `max_ratio` (1 or more, or 0 for no cap) and `uniform_weight` (0 to 1).
     weight
         Share of the functional part, 0 to 1.
 
@@ -99,84 +81,109 @@ def functional_prior(log_odds: Floats, starts: Integers, settings: PriorSettings
     InputError
         A setting out of its range.
     """
-    if settings.max_ratio < 1:
-        raise InputError(f"priors.max_ratio must be 1 or more, not {settings.max_ratio}")
     if not 0 <= settings.uniform_weight <= 1:
         raise InputError(f"priors.uniform_weight must be from 0 to 1, not {settings.uniform_weight}")
+    softmax = capped_softmax(log_odds, starts, settings.max_ratio)
+    share = weight * (1 - settings.uniform_weight)
+    sizes = locus_sizes(starts, len(log_odds))
+    return np.asarray(share * softmax + (1 - share) / np.repeat(sizes, sizes), dtype=float)
+
+
+def capped_softmax(log_odds: Floats, starts: Integers, max_ratio: float) -> Floats:
+    """Softmax (n,) of log odds within loci, none less likely than 1 / `max_ratio` of the likeliest of its locus.
+
+    A variant without a score (NaN) gets the base rate 1 / p. A ratio of 0 is no cap: only then can a probability be 0.
+    """
+    if max_ratio != 0 and max_ratio < 1:
+        raise InputError(f"priors.max_ratio must be 1 or more, or 0 for no cap, not {max_ratio}")
     if len(starts) == 0:
         return np.zeros(0)
     sizes = locus_sizes(starts, len(log_odds))
-
-    def spread(values: npt.NDArray[np.generic]) -> Floats:
-        return np.repeat(values, sizes).astype(float)
-
-    scored = np.isfinite(log_odds)
-    finite = np.where(scored, log_odds, -np.inf)
-    largest = np.maximum.reduceat(finite, starts)
+    scored = ~np.isnan(log_odds)
+    known = np.where(scored, log_odds, -np.inf)
+    largest = np.maximum.reduceat(known, starts)
     largest = np.where(np.isfinite(largest), largest, 0.0)
-    odds = np.where(scored, np.maximum(np.exp(finite - spread(largest)), 1 / settings.max_ratio), 0.0)
-    counts = np.add.reduceat(scored.astype(float), starts)
-    base = np.where(counts > 0, np.add.reduceat(odds, starts) / np.maximum(counts, 1), 1.0)
-    odds = np.where(scored, odds, spread(base))
-    softmax = odds / spread(np.add.reduceat(odds, starts))
-    uniform = 1 / spread(sizes)
-    share = weight * (1 - settings.uniform_weight)
-    return share * softmax + (1 - share) * uniform
+    floor = 1 / max_ratio if max_ratio else 0.0
+    odds = np.where(scored, np.maximum(np.exp(known - np.repeat(largest, sizes)), floor), 0.0)
+    counts, sums = np.add.reduceat(scored.astype(float), starts), np.add.reduceat(odds, starts)
+    base = np.where((counts > 0) & (sums > 0), sums / np.maximum(counts, 1), 1.0)
+    odds = np.where(scored & (np.repeat(sums, sizes) > 0), odds, np.repeat(base, sizes))
+    return np.asarray(odds / np.repeat(np.add.reduceat(odds, starts), sizes), dtype=float)
 
 
-def cross_fit(
-    scores: Floats, log_bf: Floats, starts: Integers, chromosomes: npt.ArrayLike, settings: PriorSettings
-) -> list[Estimate]:
-    """The enrichment on all loci, then without each chromosome in turn.
+def held_out_likelihood(
+    blocks: Sequence[Block], log_odds: Sequence[Floats], settings: PriorSettings, weight: float = 1.0
+) -> Floats:
+    """Log likelihood (2, signals) of each signal under the uniform and under the functional prior.
 
-    Neither the coefficient, nor the standardisation, nor the scale of the transform used for a chromosome has seen it.
+    The functional one is capped and mixed as it is used; in thinned blocks with the weights of the rows.
+    """
+    found: list[Floats] = [np.zeros((2, 0))]
+    for block, odds in zip(blocks, log_odds, strict=True):
+        uniform = signal_likelihood(block, np.zeros(len(odds)))
+        if block.log_weight is None:
+            prior = np.log(capped_softmax(odds, block.starts, settings.max_ratio))
+        else:
+            best = np.repeat(np.maximum.reduceat(np.nan_to_num(odds), block.starts), block.sizes)
+            prior = np.nan_to_num(odds)
+            if settings.max_ratio:
+                prior = np.maximum(prior, best - np.log(settings.max_ratio))
+        share = weight * (1 - settings.uniform_weight)
+        for before, after in zip(uniform, signal_likelihood(block, prior), strict=True):
+            found.append(np.stack([before, _mixed(before, after, share)]))
+    return np.concatenate(found, axis=1)
+
+
+def assess(
+    blocks: Sequence[Block],
+    log_odds: Sequence[Floats],
+    spreads: Sequence[float],
+    sd: float,
+    settings: PriorSettings,
+    seed: int,
+    chromosomes: int,
+) -> Support:
+    """What signals say of log odds that were made without them: the enrichment, its interval, the weight.
+
+    The functional prior is not used when loci or chromosomes are too few, the log odds do not vary, the interval
+    reaches 0 or below, or no share of it makes the signals likelier.
 
     Parameters
     ----------
-    scores
-        (n,) scores of the variants, 0 or more, NaN where missing.
-    log_bf
-        (n, signals) log Bayes factors.
-    starts
-        (loci,) first rows of the loci.
+    blocks
+        Loci with signals, perhaps thinned.
+    log_odds
+        (n,) of each block, made without its signals.
+    spreads
+        For each block the standard deviation within all loci that its log odds would have; 0 where they do not vary.
+    sd
+        The same of the log odds that are to be used.
+    settings, seed
+        Cap and mixture; seed of the bootstrap.
     chromosomes
-        (n,) chromosome of each variant.
-    settings
-        Ridge, cap and mixture.
+        Chromosomes with signals.
     """
-    names = np.asarray(chromosomes, dtype=object)
-    everyone = np.ones(len(scores), dtype=bool)
-    estimates = [_estimate(ALL_LOCI, scores, log_bf, starts, everyone, settings)]
-    for chromosome in sorted(set(names), key=natural_order):
-        estimates.append(_estimate(chromosome, scores, log_bf, starts, names != chromosome, settings))
-    return estimates
+    loci = int(sum((block.signal_counts > 0).sum() for block in blocks))
+    signals = int(sum(block.signal_counts.sum() for block in blocks))
+    estimate = lower = upper = float("nan")
+    reason = _too_little(chromosomes, loci, sd)
+    if loci and sd > 0:
+        # Of one standard deviation each, so that how large the estimates of the parts are adds no noise.
+        unit = [odds / spread if spread else odds * 0 for odds, spread in zip(log_odds, spreads, strict=True)]
+        estimate, lower, upper = _supported_slope(blocks, unit, sd, seed)
+    if not reason and not lower > 0:
+        reason = "the interval does not lie above 1 (no enrichment)"
+    weight = 0.0 if reason else choose_weight(held_out_likelihood(blocks, log_odds, settings))
+    if not reason and weight == 0:
+        reason = "the score does not help on chromosomes that it was not fitted on"
+    return Support(estimate, lower, upper, loci, signals, weight, reason)
 
 
 def choose_weight(held_out: Floats) -> float:
-    """Share of the functional prior, from 0, 0.1, ..., 1, that makes the held-out loci (2, loci) likeliest."""
+    """Share of the functional prior, from 0, 0.1, ..., 1, that makes the held-out signals (2, signals) likeliest."""
     uniform, functional = held_out
-    with np.errstate(divide="ignore"):
-        mixed = np.logaddexp(uniform[None] + np.log1p(-WEIGHTS)[:, None], functional[None] + np.log(WEIGHTS)[:, None])
-    return float(WEIGHTS[np.argmax(mixed.sum(axis=1))])
-
-
-def judge(estimates: Sequence[Estimate], scores: Floats) -> Verdict:
-    """Say what the score is worth, and how much of the functional prior is used.
-
-    It is not used when leaving out a chromosome is impossible, loci are too few, the 95% interval of the enrichment
-    reaches 0 or below, or held-out chromosomes gain nothing. Otherwise its share is the one that makes the held-out
-    loci likeliest.
-    """
-    overall, left_out = estimates[0], estimates[1:]
-    estimate, error = overall.log_enrichment, overall.standard_error
-    lower, upper = estimate - _NORMAL_95 * error, estimate + _NORMAL_95 * error
-    gain = float(sum(each.gain for each in left_out)) if len(left_out) > 1 else float("nan")
-    reason = _objection(estimates, lower, gain)
-    held_out = np.concatenate([each.held_out for each in left_out], axis=1) if left_out else np.zeros((2, 0))
-    weight = 0.0 if reason else choose_weight(held_out)
-    ratio = _top_decile_ratio(overall, scores)
-    sentence = _sentence(overall, lower, upper, ratio, gain, weight, reason)
-    return Verdict(estimate, lower, upper, weight, gain, ratio, overall.loci, sentence)
+    mixed = [_mixed(uniform, functional, weight).sum() for weight in WEIGHTS]
+    return float(WEIGHTS[int(np.argmax(mixed))])
 
 
 def natural_order(chromosome: str) -> tuple[bool, int, str]:
@@ -185,57 +192,105 @@ def natural_order(chromosome: str) -> tuple[bool, int, str]:
     return (not digits.isdigit(), int(digits) if digits.isdigit() else 0, chromosome)
 
 
-def _estimate(
-    left_out: str,
-    scores: Floats,
-    log_bf: Floats,
-    starts: Integers,
-    seen: npt.NDArray[np.bool_],
-    settings: PriorSettings,
-) -> Estimate:
-    """Fit on the variants `seen` (whole loci) and evaluate on the others."""
-    numbers = np.repeat(np.arange(len(starts)), locus_sizes(starts, len(scores)))
-    scale = ScoreScale.of(scores[seen])
-    features = np.nan_to_num(scale.feature(scores), nan=0.0)[:, None]
-    enrichment = fit_enrichment(features[seen], log_bf[seen], locus_starts(numbers[seen]), settings.ridge)
-    others, other_starts = ~seen, locus_starts(numbers[~seen])
-    log_odds = scale.feature(scores[others]) * enrichment.coefficients[0]
-    prior = functional_prior(log_odds, other_starts, settings)
-    uniform = log_softmax(np.zeros(len(prior)), other_starts)
-    held_out = np.stack(
-        [log_likelihood(each, log_bf[others], other_starts) for each in (uniform, np.log(prior))], axis=0
+def top_decile_ratio(log_odds: Floats) -> float:
+    """Mean prior odds of the top tenth of the scored variants over that of the rest; NaN with fewer than ten."""
+    known = np.sort(log_odds[np.isfinite(log_odds)])
+    if len(known) < 10:
+        return float("nan")
+    odds = np.exp(known - known[-1])
+    top = len(known) // 10
+    return float(odds[-top:].mean() / odds[:-top].mean())
+
+
+def sentence(support: Support, ratio: float, gain: float, shuffled: float) -> str:
+    """The verdict in words."""
+    found = (
+        f"One standard deviation of the score multiplies the prior odds by {_times(support.log_enrichment)} "
+        f"(95% interval {_times(support.lower)}-{_times(support.upper)}; "
+        f"{support.signals} signals in {support.loci} loci; the top tenth of the scores against the rest: "
+        f"{_times(np.log(ratio))}); "
     )
-    return Estimate(left_out, len(starts) - len(other_starts), enrichment, scale, held_out)
+    told = np.isfinite([support.log_enrichment, ratio]).all()
+    if support.weight == 0:
+        told = np.isfinite([support.log_enrichment, ratio]).all()
+        start = found if told else "T"
+        return f"{start}{'t' if told else ''}he prior stays uniform because {support.reason}."
+    verb = "gain" if gain > 0 else "lose"
+    return (
+        f"{found}held-out chromosomes {verb} {abs(gain):.1f} log10 units of likelihood (shuffled scores "
+        f"{shuffled:+.1f}); the functional prior is used with weight {support.weight:.1f}."
+    )
 
 
-def _objection(estimates: Sequence[Estimate], lower: float, gain: float) -> str:
-    """Why the functional prior is not used; empty when it is."""
-    overall = estimates[0]
+def _too_little(chromosomes: int, loci: int, sd: float) -> str:
     objections = (
-        (overall.loci == 0, "the study has no locus"),
-        (overall.scale.sd == 0, "the scores do not vary or are all missing"),
-        (len(estimates) < 3, "all loci are on one chromosome, which leaves none to test the score on"),
-        (overall.loci < MIN_LOCI, f"fewer than {MIN_LOCI} loci say too little"),
-        (not lower > 0, "the interval does not lie above 1 (no enrichment)"),
-        (not gain > 0, "the score does not help on chromosomes that it was not fitted on"),
+        (loci == 0, "the study has no signal"),
+        (chromosomes < 2, "too few chromosomes have signals to test the score on others than it is used on"),
+        (loci < MIN_LOCI, f"fewer than {MIN_LOCI} loci say too little"),
+        (sd == 0, "the scores do not vary, are all missing or are not enriched"),
     )
     return next((reason for holds, reason in objections if holds), "")
 
 
-def _sentence(
-    overall: Estimate, lower: float, upper: float, ratio: float, gain: float, weight: float, reason: str
-) -> str:
-    """The verdict in words; what was found is left out when nothing could be held out or estimated."""
-    found = (
-        f"One standard deviation of the score multiplies the prior odds by {_times(overall.log_enrichment)} "
-        f"(95% interval {_times(lower)}-{_times(upper)}; {overall.loci} loci; the top tenth of the scores against "
-        f"the rest: {_times(np.log(ratio))}); "
-        f"held-out chromosomes {'gain' if gain > 0 else 'lose'} {abs(gain):.1f} log10 units of likelihood; "
+def _supported_slope(
+    blocks: Sequence[Block], unit: Sequence[Floats], sd: float, seed: int
+) -> tuple[float, float, float]:
+    """The slope on log odds of unit variance that makes the signals likeliest, and its bootstrap interval over loci."""
+    slopes = MULTIPLES * sd
+    profiles = np.concatenate(
+        [_profile(block, np.nan_to_num(odds), slopes) for block, odds in zip(blocks, unit, strict=True)]
     )
-    if not reason:
-        return f"{found}the functional prior is used{'' if weight == 1 else f' with weight {weight:.1f}'}."
-    told = np.isfinite([lower, ratio, gain]).all() and overall.scale.sd > 0
-    return f"{found}the prior stays uniform because {reason}." if told else f"The prior stays uniform because {reason}."
+    profiles = profiles[np.abs(profiles).max(axis=1) > 0]
+    if len(profiles) == 0:
+        return 0.0, 0.0, 0.0
+    rng = np.random.default_rng(seed)
+    counts = rng.multinomial(len(profiles), np.full(len(profiles), 1 / len(profiles)), size=REPLICATES)
+    drawn = sd * np.array([_peak(curve) for curve in counts @ profiles])
+    lower, upper = np.quantile(drawn, _INTERVAL)
+    return sd * _peak(profiles.sum(axis=0)), float(lower), float(upper)
+
+
+def _profile(block: Block, odds: Floats, slopes: Floats) -> Floats:
+    """Log likelihood gained over uniform by each locus (loci,) at each slope, (loci, slopes)."""
+    gained = np.zeros((len(block), len(slopes)))
+    uniform = signal_likelihood(block, np.zeros(len(odds)))
+    for number, slope in enumerate(slopes):
+        for signal, before, after in zip(block.signals, uniform, signal_likelihood(block, slope * odds), strict=True):
+            gained[signal.loci, number] += after - before
+    return gained
+
+
+def _peak(curve: Floats) -> float:
+    """Where a curve over `MULTIPLES` is highest, by a parabola through the three highest neighbours."""
+    top = int(np.argmax(curve))
+    if top in (0, len(curve) - 1):
+        return float(MULTIPLES[top])
+    left, middle, right = curve[top - 1 : top + 2]
+    bend = left - 2 * middle + right
+    shift = 0.5 * (left - right) / bend if bend < 0 else 0.0
+    return float(MULTIPLES[top] + shift * (MULTIPLES[1] - MULTIPLES[0]))
+
+
+def within_locus_sd(blocks: Sequence[Block], log_odds: Sequence[Floats]) -> float:
+    """Standard deviation of the log odds about the mean of their locus, each row counting as what it stands for."""
+    total = count = 0.0
+    for block, odds in zip(blocks, log_odds, strict=True):
+        if len(block) == 0:
+            continue
+        values = np.nan_to_num(odds, neginf=np.log(1e-12))
+        rows = np.ones(len(values)) if block.log_weight is None else np.exp(block.log_weight)
+        rows_of = np.add.reduceat(rows, block.starts)
+        mean = np.add.reduceat(rows * values, block.starts) / rows_of
+        total += float(rows @ (values - np.repeat(mean, block.sizes)) ** 2)
+        count += float(rows_of.sum())
+    return float(np.sqrt(total / count)) if count and total / count > 1e-18 else 0.0
+
+
+def _mixed(uniform: Floats, functional: Floats, share: float) -> Floats:
+    """Log likelihood under a mixture of two priors, `share` of the functional one."""
+    with np.errstate(divide="ignore"):
+        mixed = np.logaddexp(uniform + np.log1p(-share), functional + np.log(share))
+    return np.asarray(mixed, dtype=float)
 
 
 def _times(log_ratio: float) -> str:
@@ -246,13 +301,3 @@ def _times(log_ratio: float) -> str:
     if ratio >= 1000:
         return "over 1000"
     return "below 0.01" if ratio < 0.01 else f"{ratio:.{2 if ratio < 2 else 1}f}"
-
-
-def _top_decile_ratio(overall: Estimate, scores: Floats) -> float:
-    """Mean prior odds of the top tenth of the scored variants over that of the rest; NaN with fewer than ten."""
-    known = scores[np.isfinite(scores)]
-    if len(known) < 10:
-        return float("nan")
-    odds = np.exp(overall.scale.feature(np.sort(known)) * overall.log_enrichment)
-    top = len(known) // 10
-    return float(odds[-top:].mean() / odds[:-top].mean())

@@ -30,7 +30,9 @@ from fineprior.report.plots import (
     enrichment_figure,
     history_figure,
     locus_figure,
+    prior_steps_figure,
     shortened,
+    windows_figure,
 )
 
 SHOWN_PRIORS = ("uniform", "functional")
@@ -58,6 +60,7 @@ class StudyTables:
     study: str
     verdict: pd.DataFrame
     enrichment: pd.DataFrame
+    steps: pd.DataFrame
     loci: pd.DataFrame
     qc: pd.DataFrame
     comparison: pd.DataFrame
@@ -71,6 +74,7 @@ class StudyTables:
     folds: pd.DataFrame
     scatter: pd.DataFrame
     shift: pd.DataFrame
+    windows: pd.DataFrame
     truth_comparison: pd.DataFrame
     calibration: pd.DataFrame
     min_r: float = -1.0
@@ -130,6 +134,7 @@ def render_page(tables: StudyTables, settings: ReportSettings) -> str:
         input=_input(tables),
         verdict=_verdict(tables),
         head=_head(tables),
+        windows=_windows(tables),
         changes=_changes(tables),
         truth=_truth(tables),
         loci=loci,
@@ -170,9 +175,14 @@ def _verdict(tables: StudyTables) -> dict[str, Any] | None:
     verdict: dict[str, Any] = {str(name): value for name, value in tables.verdict.iloc[0].items()}
     verdict["fold"] = float(np.exp(verdict["log_enrichment"]))
     verdict["fold_lower"], verdict["fold_upper"] = float(np.exp(verdict["lower"])), float(np.exp(verdict["upper"]))
-    verdict["plot"] = ""
-    if not tables.enrichment.empty:
-        verdict["plot"] = data_uri(enrichment_figure, tables.enrichment)
+    verdict["plot"] = verdict["steps_plot"] = ""
+    own = tables.enrichment[tables.enrichment["prior"] == "functional"].reset_index(drop=True)
+    if not tables.steps.empty:
+        verdict["steps_plot"] = data_uri(prior_steps_figure, tables.steps, verdict["shuffled_gain"])
+        gains = zip(tables.steps["step"], tables.steps["held_out_gain"], strict=True)
+        verdict["steps_alt"] = "Held-out gain by step: " + ", ".join(f"{name} {number(gain)}" for name, gain in gains)
+    if not own.empty:
+        verdict["plot"] = data_uri(enrichment_figure, own)
         verdict["alt"] = (
             f"Log enrichment with 95% intervals, leaving out one chromosome at a time; on all loci "
             f"{number(verdict['log_enrichment'])} ({number(verdict['lower'])} to {number(verdict['upper'])}). "
@@ -241,10 +251,28 @@ def _by_track(
     return wide.reset_index(), caption, {"track": "track"} | {n: labels.get(n, n) for n in wide.columns}
 
 
+def _windows(tables: StudyTables) -> dict[str, Any] | None:
+    """Scores in shared windows beside those in centred ones."""
+    if tables.windows.empty:
+        return None
+    shared, centred = (tables.windows[f"score_{name}"].to_numpy() for name in ("shared", "centred"))
+    larger = np.maximum(shared, centred)
+    change = np.abs(shared - centred) / np.where(larger > 0, larger, 1)
+    varied = min(np.ptp(shared), np.ptp(centred)) > 0
+    return {
+        "variants": len(shared),
+        "farthest": int(tables.windows["offset"].abs().max()),
+        "correlation": float(np.corrcoef(shared, centred)[0, 1]) if varied else float("nan"),
+        "median": float(np.median(change)),
+        "largest": float(change.max()),
+        "plot": data_uri(windows_figure, tables.windows),
+    }
+
+
 def _changes(tables: StudyTables) -> dict[str, Any]:
     """What the prior changed: a row for each prior, and the whole table."""
     rows: list[dict[str, Any]] = []
-    for prior in ("functional", "shuffled"):
+    for prior in dict.fromkeys(["functional", "shuffled", *tables.comparison["prior"]]):
         changed = tables.comparison[tables.comparison["prior"] == prior]
         if changed.empty:
             continue
@@ -260,7 +288,7 @@ def _changes(tables: StudyTables) -> dict[str, Any]:
     for name in ("sets", "mean_size", "high_pip"):
         pairs = zip(beside[f"{name}_uniform"], beside[name], strict=True)
         beside[name] = [f"{number(before)} \N{RIGHTWARDS ARROW} {number(after)}" for before, after in pairs]
-    caption = "Each locus, from uniform to functional and (as a control) to shuffled"
+    caption = "Each locus, from uniform to each other prior; shuffled and those of single annotations are controls"
     return {
         "summary": rows,
         "functional": next((row for row in rows if row["prior"] == "functional"), None),

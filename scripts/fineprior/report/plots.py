@@ -53,6 +53,12 @@ _PNG_DPI = 180
 
 
 def data_uri(draw: Callable[..., "Figure"], *args: Any, kind: Literal["svg", "png"] = "svg") -> str:
+    """Draw a figure in the report's style as a data URI; parameters as for `encoded`."""
+    media = "image/svg+xml" if kind == "svg" else "image/png"
+    return f"data:{media};base64,{base64.b64encode(encoded(draw, *args, kind=kind)).decode('ascii')}"
+
+
+def encoded(draw: Callable[..., "Figure"], *args: Any, kind: Literal["svg", "png"] = "svg") -> bytes:
     """Draw a figure in the report's style and encode it; the same arguments give the same bytes.
 
     Parameters
@@ -70,11 +76,9 @@ def data_uri(draw: Callable[..., "Figure"], *args: Any, kind: Literal["svg", "pn
         figure = draw(*args)
         if kind == "svg":
             figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-            media = "image/svg+xml"
         else:
             _save_indexed(figure, buffer)
-            media = "image/png"
-    return f"data:{media};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+    return buffer.getvalue()
 
 
 def _save_indexed(figure: "Figure", buffer: io.BytesIO) -> None:
@@ -108,7 +112,8 @@ def _palette() -> np.ndarray:
     return np.rint(255 * np.concatenate([greys, *mixes])).astype(np.uint8)
 
 
-def _figure(width: float, height: float) -> "Figure":
+def new_figure(width: float, height: float) -> "Figure":
+    """An empty figure of this size in inches."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height))
@@ -120,21 +125,22 @@ def enrichment_figure(enrichment: pd.DataFrame) -> "Figure":
     Parameters
     ----------
     enrichment
-        Table ENRICHMENT; the row with `left_out` none (all loci) is drawn last.
+        Table ENRICHMENT of one prior; the row with `left_out` none (all loci) is drawn last.
     """
     total = (enrichment["left_out"] == "none").to_numpy()
     rows = pd.concat([enrichment[~total], enrichment[total]], ignore_index=True)
     total = (rows["left_out"] == "none").to_numpy()
     y = np.arange(len(rows))
-    figure = _figure(9.2, 1.1 + 0.27 * len(rows))
+    figure = new_figure(9.2, 1.1 + 0.27 * len(rows))
     share = 0.5 / (1.1 + 0.27 * len(rows))
     left, right = figure.subplots(
         1, 2, sharey=True,
         gridspec_kw={"left": 0.13, "right": 0.98, "bottom": share, "top": 1 - share / 1.6, "wspace": 0.1},
     )  # fmt: skip
-    half = 1.96 * rows["standard_error"].to_numpy()
+    estimate = rows["log_enrichment"].to_numpy()
+    bars = np.clip([estimate - rows["lower"], rows["upper"] - estimate], 0, None)
     for mask, marker, size in ((~total, "o", 5), (total, "D", 6.5)):
-        left.errorbar(rows["log_enrichment"][mask], y[mask], xerr=half[mask], fmt=marker, color=BLUE,
+        left.errorbar(estimate[mask], y[mask], xerr=bars[:, mask], fmt=marker, color=BLUE,
                       markersize=size, elinewidth=1.4)  # fmt: skip
     left.axvline(0, color="#888888", linewidth=0.8, linestyle="--")
     left.set_xlabel("log enrichment per standard deviation of the score")
@@ -148,6 +154,33 @@ def enrichment_figure(enrichment: pd.DataFrame) -> "Figure":
     return figure
 
 
+def prior_steps_figure(steps: pd.DataFrame, shuffled_gain: float) -> "Figure":
+    """Held-out gain of each step of the prior, as used and with weight 1, beside that of shuffled scores.
+
+    Parameters
+    ----------
+    steps
+        Table PRIOR_STEPS.
+    shuffled_gain
+        Column of VERDICT.
+    """
+    names = [*steps["step"], "shuffled"]
+    y = np.arange(len(names))
+    height = 1.1 + 0.34 * len(names)
+    figure = new_figure(9.2, height)
+    axes = figure.subplots(gridspec_kw={"left": 0.13, "right": 0.98, "bottom": 0.5 / height, "top": 1 - 0.3 / height})
+    used = [*steps["used"], False]
+    colours = [BLUE if one else PALE_BLUE for one in used[:-1]] + [ORANGE]
+    axes.barh(y, [*steps["held_out_gain"], shuffled_gain], height=0.55, color=colours)
+    axes.plot(steps["unmixed_gain"], y[:-1], linestyle="", marker="D", markersize=5, color=GREY, label="with weight 1")
+    axes.axvline(0, color="#888888", linewidth=0.8)
+    axes.set_yticks(y, [f"{name} (used)" if one else name for name, one in zip(names, used, strict=True)])
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.set_xlabel("log10 likelihood gained on chromosomes left out")
+    axes.legend(loc="lower right")
+    return figure
+
+
 def history_figure(history: pd.DataFrame) -> "Figure":
     """Training curve of a head: Poisson loss and correlation against epoch, the kept epoch marked.
 
@@ -156,7 +189,7 @@ def history_figure(history: pd.DataFrame) -> "Figure":
     history
         Table HEAD_HISTORY.
     """
-    figure = _figure(9.2, 2.7)
+    figure = new_figure(9.2, 2.7)
     left, right = figure.subplots(
         1, 2, gridspec_kw={"left": 0.08, "right": 0.98, "bottom": 0.19, "top": 0.95, "wspace": 0.22}
     )
@@ -175,6 +208,26 @@ def history_figure(history: pd.DataFrame) -> "Figure":
     return figure
 
 
+def windows_figure(windows: pd.DataFrame) -> "Figure":
+    """Scores in the windows that variants share against those in centred windows.
+
+    Parameters
+    ----------
+    windows
+        Table WINDOW_COMPARISON.
+    """
+    figure = new_figure(9.2, 3.6)
+    axes = figure.subplots(gridspec_kw={"left": 0.3, "right": 0.7, "bottom": 0.14, "top": 0.97})
+    shared, centred = windows["score_shared"].to_numpy(), windows["score_centred"].to_numpy()
+    top = 1.05 * max(float(shared.max()), float(centred.max())) or 1.0
+    axes.plot([0, top], [0, top], color="#888888", linewidth=0.8, linestyle="--")
+    axes.scatter(centred, shared, s=22, c=BLUE, edgecolors=EDGE, linewidths=0.3)
+    axes.set(xlim=(-0.03 * top, top), ylim=(-0.03 * top, top), box_aspect=1)
+    axes.set_xlabel("score, window centred on the variant")
+    axes.set_ylabel("score, shared window")
+    return figure
+
+
 def calibration_figure(calibration: pd.DataFrame) -> "Figure":
     """Claimed against observed: a panel for each prior, bins of PIP with their 95% intervals.
 
@@ -184,7 +237,7 @@ def calibration_figure(calibration: pd.DataFrame) -> "Figure":
         Table CALIBRATION; bins without variants are left out.
     """
     priors = list(dict.fromkeys(calibration["prior"]))
-    figure = _figure(9.2, 3.5)
+    figure = new_figure(9.2, 3.5)
     panels = figure.subplots(
         1, len(priors), sharex=True, sharey=True, squeeze=False,
         gridspec_kw={"left": 0.07, "right": 0.98, "bottom": 0.15, "top": 0.91, "wspace": 0.1},
@@ -215,7 +268,7 @@ def locus_figure(variants: pd.DataFrame, start: int, end: int) -> "Figure":
     start, end
         Span of the locus, 0-based half-open.
     """
-    figure = _figure(9.2, 6.3)
+    figure = new_figure(9.2, 6.3)
     panels = figure.subplots(3, 1, sharex=True, gridspec_kw={
         "height_ratios": [3, 2.4, 1.5], "left": 0.075, "right": 0.825, "top": 0.985, "bottom": 0.075, "hspace": 0.1,
     })  # fmt: skip

@@ -2,12 +2,24 @@
 
 import logging
 
+import pandas as pd
+
 from fineprior.foundation.settings import BackboneSettings, ScoreSettings, WindowSettings
-from fineprior.foundation.tables import HEAD_METRICS, LOCUS_VARIANTS, SCORES, VARIANT_SCORES, low_tracks
+from fineprior.foundation.tables import (
+    HEAD_METRICS,
+    LOCUS_VARIANTS,
+    SCORES,
+    VARIANT_SCORES,
+    WINDOW_COMPARISON,
+    low_tracks,
+)
 from fineprior.genetics.genome import Genome
 from fineprior.sequence.windows import locus_sequences, read_sequences, write_sequences
 
 log = logging.getLogger(__name__)
+
+_COMPARED = 80
+"""Variants of a study whose scores are computed again in windows centred on them."""
 
 
 def fetch_backbone(*, name: str, revision: str, folder: str, sha256: str) -> None:
@@ -30,6 +42,7 @@ def embed_variants(
     store: str,
     backbone: BackboneSettings,
     windows: WindowSettings,
+    batch: int,
     batch_size: int,
     threads: int,
     head: str = "",
@@ -37,6 +50,13 @@ def embed_variants(
     """Embeddings of both alleles of each variant (npz), taken from the store or put there.
 
     With a `head` they are those of the backbone as that head's training has changed it.
+
+    Parameters
+    ----------
+    batch
+        Number of the batch of loci, by which batches are spread over several GPUs.
+    batch_size
+        Windows in one forward pass; 0 chooses it.
     """
     from fineprior.model.backbone import load_backbone
     from fineprior.model.embeddings import embed_alleles, view_shape, write_embeddings
@@ -44,7 +64,7 @@ def embed_variants(
     from fineprior.model.tuned_backbone import load_changed_backbone, read_change
 
     found = read_sequences(sequences)
-    model = load_changed_backbone(backbone, read_change(head), head) if head else load_backbone(backbone)
+    model = load_changed_backbone(backbone, read_change(head), head) if head else load_backbone(backbone, batch)
     kept = Store(store, store_identity(model.digest, backbone, windows), view_shape(model, windows))
     write_embeddings(embed_alleles(found, model, windows, batch_size, threads, kept), output)
 
@@ -86,3 +106,33 @@ def gather_scores(
     statistics = [LOCUS_VARIANTS.read(path) for path in variants]
     training = read_regions(regions, context_length).query("split == 'train'")["chrom"]
     VARIANT_SCORES.write(gathered_scores(tables, statistics, set(training), settings), output)
+
+
+def compare_windows(
+    *,
+    variants: list[str],
+    scores: list[str],
+    fasta: str,
+    head: str,
+    output: str,
+    backbone: BackboneSettings,
+    windows: WindowSettings,
+    settings: ScoreSettings,
+    seed: int,
+    threads: int,
+) -> None:
+    """Scores in shared and in centred windows of a sample of a study's variants (table WINDOW_COMPARISON)."""
+    from fineprior.model.backbone import load_backbone
+    from fineprior.model.head import load_head
+    from fineprior.model.window_comparison import window_comparison
+
+    rows, shared = (
+        pd.concat([table.read(path) for path in paths], ignore_index=True)
+        for table, paths in ((LOCUS_VARIANTS, variants), (SCORES, scores))
+    )
+    model = load_backbone(backbone)
+    with Genome(fasta) as genome:
+        found = window_comparison(
+            rows, shared, genome, model, load_head(head), windows, settings, _COMPARED, seed, threads
+        )
+    WINDOW_COMPARISON.write(found, output)

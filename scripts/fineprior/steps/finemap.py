@@ -15,7 +15,7 @@ from fineprior.foundation import tables
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import FinemapSettings
 from fineprior.foundation.table import Table
-from fineprior.genetics.ld import read_ld, read_panel_size
+from fineprior.genetics.ld_store import LocusLd, read_ld, read_panel_size
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +37,8 @@ def finemap(
     Parameters
     ----------
     variants, ld, prior
-        LOCUS_VARIANTS, LD (`<locus>/R`, `<locus>/variant_id`, `panel_size`) and PRIOR of the batch; joined by
-        variant_id.
+        LOCUS_VARIANTS, LD (as `genetics.ld.write_ld` writes it) and PRIOR of the batch; joined by variant_id.
+        Variants that the LD file says it left out are not fitted; a locus without any LD is fitted as one effect.
     output, credible_sets, status, fits
         FINEMAP_VARIANTS, CREDIBLE_SETS, LOCI_STATUS and the fits (npz) to write.
     settings
@@ -56,8 +56,11 @@ def finemap(
     panel_size = read_panel_size(ld)
 
     def fine_mapped(locus: str) -> tuple[LocusFit, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-        correlations = _correlations(ld, locus, loci[locus])
-        table = loci[locus].assign(prior=_prior_of(weights, locus, loci[locus], prior))
+        found = read_ld(ld, locus)
+        whole = loci[locus].assign(prior=_prior_of(weights, locus, loci[locus], prior))
+        left_out = whole["variant_id"].isin(list(found.left_out)) & (len(found.r) > 0)
+        table = whole[~left_out]
+        correlations = _correlations(ld, found, table) if len(found.r) else None
         fit = fit_locus(
             table["variant_id"].tolist(),
             table["z"].to_numpy(),
@@ -67,9 +70,9 @@ def finemap(
             settings,
             panel_size=panel_size,
         )
-        lead = int(table["z"].abs().to_numpy().argmax())
-        rows = (variant_rows(table, fit, correlations[lead]), set_rows(table, fit, correlations, settings))
-        return fit, *rows, status_row(table, fit)
+        r_lead = np.nan if correlations is None else correlations[int(table["z"].abs().to_numpy().argmax())]
+        rows = (variant_rows(table, fit, r_lead), set_rows(table, fit, correlations, settings))
+        return fit, _with_left_out(rows[0], whole, found), rows[1], _noted(status_row(whole, fit), left_out, found)
 
     found = list(fit_loci(fine_mapped, list(loci), workers))
     kept = {locus: result[0] for locus, result in zip(loci, found, strict=True)}
@@ -134,8 +137,26 @@ def _stacked(frames: list[pd.DataFrame], table: Table) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True) if filled else table.empty()
 
 
-def _correlations(path: str | Path, locus: str, table: pd.DataFrame) -> np.ndarray:
-    R, names = read_ld(path, locus)
+def _with_left_out(rows: pd.DataFrame, whole: pd.DataFrame, ld: LocusLd) -> pd.DataFrame:
+    """Rows of FINEMAP_VARIANTS with those of variants that were not fitted for want of LD, in the locus's order."""
+    if len(rows) == len(whole):
+        return rows
+    rows = rows.reindex(whole.index)
+    known = ["locus", "variant_id", "chrom", "pos", "ref", "alt", "z", "neg_log10_p", "prior"]
+    reasons = whole["variant_id"].map(ld.left_out)
+    return rows.assign(**whole[known], ld_flag=rows["ld_flag"].where(reasons.isna(), reasons))
+
+
+def _noted(status: pd.DataFrame, left_out: pd.Series, ld: LocusLd) -> pd.DataFrame:
+    """The row of LOCI_STATUS with what is to be known of the LD."""
+    if not ld.note:
+        return status
+    remarks = "; ".join(text for text in (ld.note, status["remarks"].iloc[0]) if text)
+    return status.assign(left_out=status["left_out"] + int(left_out.sum()), remarks=remarks)
+
+
+def _correlations(path: str | Path, ld: LocusLd, table: pd.DataFrame) -> np.ndarray:
+    R, names = ld.r, ld.variant_ids
     if list(names) == table["variant_id"].tolist():
         return R
     rows = pd.Index(names).get_indexer(table["variant_id"])

@@ -7,16 +7,14 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path, sha256
-from fineprior.foundation.settings import MaskedSettings
+from fineprior.foundation.settings import MaskedSettings, PretrainSettings
 from fineprior.sequence.motifs import Motif, motif_from_counts, read_motifs, write_motifs
 
 LOG = logging.getLogger(__name__)
@@ -124,7 +122,7 @@ def _motif(jaspar: str, motif_id: str) -> Motif:
     return motif_from_counts(motif_id, row[1], counts)
 
 
-def pretrain_backbone(motifs: str, dhs: str, folder: str, settings: Mapping[str, Any], threads: int = 1) -> None:
+def pretrain_backbone(motifs: str, dhs: str, folder: str, settings: PretrainSettings, threads: int = 1) -> None:
     """Train, measure and save the backbone: config.json, model.safetensors, metrics.json, MODEL_CARD.md.
 
     Parameters
@@ -134,15 +132,14 @@ def pretrain_backbone(motifs: str, dhs: str, folder: str, settings: Mapping[str,
     folder
         Output folder in the hub's format.
     settings
-        Fields of `fineprior.model.pretrain_data.PretrainSettings`.
+        What the backbone depends on besides its data.
     threads
         Threads of torch.
     """
-    from fineprior.foundation.settings import PretrainSettings
     from fineprior.model.pretrain_data import read_dhs_sites
     from fineprior.model.pretrain_run import pretrain
 
-    pretrain(read_motifs(motifs), read_dhs_sites(dhs), PretrainSettings(**settings), Path(folder), threads)
+    pretrain(read_motifs(motifs), read_dhs_sites(dhs), settings, Path(folder), threads)
     for name in ("config.json", "model.safetensors", "metrics.json", "MODEL_CARD.md"):
         LOG.info("%s %s", sha256(Path(folder) / name), name)
 

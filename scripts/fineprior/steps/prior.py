@@ -1,45 +1,154 @@
-"""Steps from scores to priors: fit_prior (a study) and assign_prior (a batch of loci)."""
+"""Steps to the priors: annotate_variants, fit_prior (of a whole study), assign_prior."""
 
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from fineprior.finemap.fits import FitFiles
+from fineprior.foundation import tables
 from fineprior.foundation.errors import InputError
-from fineprior.foundation.settings import PriorSettings
-from fineprior.foundation.tables import ENRICHMENT, LOCUS_VARIANTS, PRIOR, SCORES, VERDICT
-from fineprior.priors.annotation import ScoreScale, join_scores, shuffle_within_loci
-from fineprior.priors.enrichment import Floats, Integers, locus_starts, log_bayes_factors
-from fineprior.priors.strength import Estimate, cross_fit, functional_prior, judge, natural_order
-from fineprior.steps.inputs import PRIORS
+from fineprior.foundation.settings import FinemapSettings, PriorSettings
+from fineprior.priors.blocks import Floats, Integers, locus_starts
+from fineprior.priors.controls import matching_bins, shuffle_within_bins
+from fineprior.priors.features import Feature, feature_matrix
+from fineprior.priors.strength import capped_softmax, functional_prior
+from fineprior.steps.inputs import all_priors
+from fineprior.steps.prior_data import (
+    Batch,
+    feature_kinds,
+    frequencies,
+    genome_order,
+    locus_ld_scores,
+    read_batch,
+    read_variants,
+)
+from fineprior.steps.prior_fit import Study, fitted_rows, read_signals
 
 log = logging.getLogger(__name__)
 
 
-def fit_prior(
-    *, variants: Sequence[str], scores: Sequence[str], enrichment: str, verdict: str, settings: PriorSettings
+def annotate_variants(
+    *,
+    variants: str,
+    output: str,
+    rows: Sequence[Mapping[str, str]],
+    source: Mapping[str, Any],
+    heritability: str | None = None,
 ) -> None:
-    """Estimate the enrichment of causal variants in the score, and say whether the functional prior is used.
+    """Annotate the variants of a batch from files.
 
-    Reads the variants and the scores of all batches (in the same order); writes the tables `enrichment` and `verdict`.
+    Parameters
+    ----------
+    variants, output
+        LOCUS_VARIANTS and ANNOTATIONS of the batch.
+    rows
+        Rows of the sheet of annotations: name, kind, path, column.
+    source
+        `source` of the settings and what belongs to it: given, given_column, given_as, supervised, training_rate.
+    heritability
+        HERITABILITY of the study, for that source.
     """
-    if len(variants) != len(scores):
-        raise InputError(f"{len(variants)} files of variants and {len(scores)} of scores; they come in pairs")
-    frames = []
-    for variants_path, scores_path in zip(variants, scores, strict=True):
-        frame = _read_variants(variants_path)
-        frames.append(frame.assign(score=join_scores(frame, SCORES.read(scores_path), scores_path)))
-    frame = _genome_order(pd.concat(frames)) if frames else LOCUS_VARIANTS.empty().assign(score=0.0)
-    values = frame["score"].to_numpy(dtype=float)
-    log.info("%d variants in %d loci, %d without a score", len(frame), frame["locus"].nunique(), np.isnan(values).sum())
-    log_bf = log_bayes_factors(frame["z"].to_numpy(), frame["se"].to_numpy(), settings.effect_variance)
-    estimates = cross_fit(values, log_bf, locus_starts(frame["locus"]), frame["chrom"], settings)
-    judged = judge(estimates, values)
-    log.info("%s", judged.sentence)
-    ENRICHMENT.write(pd.DataFrame([_row(each) for each in estimates]), enrichment)
-    VERDICT.write(pd.DataFrame([dataclasses.asdict(judged)]), verdict)
+    from fineprior.priors.annotation import distance_to_tss, interval_overlap, track_signal
+    from fineprior.priors.given import read_values
+
+    frame = tables.LOCUS_VARIANTS.read(variants)
+    made = frame[["locus", "variant_id"]].copy()
+    whole = {"bed": interval_overlap, "tss": distance_to_tss, "bigwig": track_signal}
+    for row in rows:
+        kind, path = row["kind"], row["path"]
+        if frame.empty:
+            made[row["name"]] = np.zeros(0)
+        elif kind in whole:
+            made[row["name"]] = whole[kind](frame, path)
+        else:
+            made[row["name"]] = read_values(frame, path, row["column"], signed=kind == "score")
+    if source["source"] == "given":
+        signed = source["given_as"] == "score"
+        made["given"] = (
+            np.zeros(0) if frame.empty else read_values(frame, source["given"], source["given_column"], signed=signed)
+        )
+    if source["source"] == "supervised":
+        rate = source["training_rate"]
+        for name in ("probability", "training_rate"):
+            known = name == "training_rate" and rate > 0
+            empty = np.full(len(frame), rate)
+            made[name] = empty if known or frame.empty else read_values(frame, source["supervised"], name)
+    if source["source"] == "heritability":
+        if heritability is None:
+            raise InputError("the source heritability needs a table of heritabilities")
+        values = tables.HERITABILITY.read(heritability).set_index("variant_id")["heritability"]
+        made["heritability"] = values.reindex(frame["variant_id"]).to_numpy(float)
+    tables.ANNOTATIONS.write(made, output)
+
+
+def fit_prior(
+    *,
+    variants: Sequence[str],
+    fits: Sequence[str],
+    ld: Sequence[str],
+    scores: Sequence[str] | None,
+    annotations: Sequence[str] | None,
+    kinds: Mapping[str, str],
+    enrichment: str,
+    coefficients: str,
+    verdict: str,
+    steps: str,
+    settings: PriorSettings,
+    finemap: FinemapSettings,
+    seed: int = 0,
+    workers: int = 1,
+    remark: str = "",
+) -> None:
+    """Estimate what scores and annotations are worth at this study's signals, leaving out each chromosome.
+
+    Parameters
+    ----------
+    variants, fits, ld, scores, annotations
+        LOCUS_VARIANTS, fits of find_signals, LD, SCORES and ANNOTATIONS of all batches, in the same order;
+        None where the source needs none.
+    kinds
+        Name to kind of the annotations.
+    enrichment, coefficients, verdict, steps
+        ENRICHMENT, COEFFICIENTS, VERDICT and PRIOR_STEPS to write.
+    settings, finemap
+        Settings of the prior; of SuSiE (those of find_signals), for loci that are fitted again.
+    seed
+        Of the bootstrap and of the shuffled scores that the prior is held against.
+    workers
+        Threads, and processes that fit loci; the result does not depend on it.
+    remark
+        What there is to say of the source besides: the end of the functional prior's sentence.
+    """
+    count = len(variants)
+    if not all(files is None or len(files) == count for files in (fits, ld, scores, annotations)):
+        raise InputError(f"{count} files of variants; fits, LD, scores and annotations must be as many, in their order")
+    frames: list[pd.DataFrame] = []
+    ld_of: dict[str, str] = {}
+    for number in range(count):
+        batch = Batch(
+            variants[number], scores[number] if scores else None, annotations[number] if annotations else None
+        )
+        frame = read_batch(batch, settings, kinds)
+        frames.append(frame)
+        ld_of |= dict.fromkeys(frame["locus"].unique(), ld[number])
+    kept = [frame for frame in frames if len(frame)] or frames[:1]
+    frame = genome_order(pd.concat(kept, ignore_index=True))
+    ids = {str(name): rows["variant_id"].tolist() for name, rows in frame.groupby("locus", sort=False)}
+    study = Study(frame, read_signals(FitFiles(fits), ids), ld_of, settings, finemap, seed, workers)
+    log.info("%d variants in %d loci; %d signals in %d of them", len(frame), len(ids),
+             sum(map(len, study.signals.values())), sum(len(one) > 0 for one in study.signals.values()))  # fmt: skip
+    found = [fitted_rows(study, name, columns) for name, columns in feature_kinds(frame, settings, kinds).items()]
+    found[0].verdict["sentence"] = f"{found[0].verdict['sentence']} {remark}".strip()
+    for one in found:
+        log.info("%s: %s", one.verdict["prior"], one.verdict["sentence"])
+    tables.ENRICHMENT.write(pd.DataFrame([row for one in found for row in one.enrichment]), enrichment)
+    tables.COEFFICIENTS.write(pd.DataFrame([row for one in found for row in one.coefficients]), coefficients)
+    tables.VERDICT.write(pd.DataFrame([one.verdict for one in found]), verdict)
+    tables.PRIOR_STEPS.write(pd.DataFrame(found[0].steps), steps)
 
 
 def assign_prior(
@@ -47,83 +156,83 @@ def assign_prior(
     prior: str,
     variants: str,
     scores: str | None = None,
+    annotations: str | None = None,
+    kinds: Mapping[str, str] | None = None,
     enrichment: str | None = None,
-    verdict: str | None = None,
+    coefficients: str | None = None,
+    ld: str | None = None,
     output: str,
     settings: PriorSettings | None = None,
     seed: int = 0,
 ) -> None:
     """Give each variant of a batch its prior causal probability.
 
-    `prior` is uniform (which needs no scores, no enrichment and no settings), functional, or shuffled: the scores
-    permuted within each locus, then the enrichment and the strength of functional.
+    `prior` is uniform (which needs nothing else), functional, a control, or shuffled: the functional log odds on
+    other variants of the same locus and bin of MAF and LD (which needs `ld`), with the strength of functional.
     """
-    if prior not in PRIORS:
-        raise InputError(f"prior '{prior}' is unknown; allowed: {', '.join(PRIORS)}")
-    frame = _read_variants(variants)
-    starts = locus_starts(frame["locus"])
+    allowed = all_priors(settings.controls if settings else [])
+    if prior not in allowed:
+        raise InputError(f"prior '{prior}' is unknown; allowed: {', '.join(allowed)}")
     if prior == "uniform":
+        frame = read_variants(variants)
         missing = np.full(len(frame), np.nan)
-        _write_prior(frame, missing, missing, functional_prior(missing, starts, PriorSettings(), 0.0), output)
+        _write_prior(frame, missing, missing, np.zeros(len(frame)), PriorSettings(), output)
         return
-    if scores is None or enrichment is None or verdict is None or settings is None:
-        raise InputError(f"the {prior} prior needs scores, enrichment, verdict and settings")
-    values = join_scores(frame, SCORES.read(scores), scores)
-    if prior == "shuffled":
-        values = shuffle_within_loci(values, frame["locus"], starts, seed)
-    log_odds = _log_odds(frame, values, starts, enrichment)
-    weight = float(VERDICT.read(verdict)["weight"].iloc[0])
-    _write_prior(frame, values, log_odds, functional_prior(log_odds, starts, settings, weight), output)
+    if enrichment is None or coefficients is None or settings is None or (prior == "shuffled" and ld is None):
+        raise InputError(f"the {prior} prior needs enrichment, coefficients and settings, and if shuffled LD")
+    frame = read_batch(Batch(variants, scores, annotations), settings, kinds or {})
+    starts = locus_starts(frame["locus"])
+    model = "functional" if prior == "shuffled" else prior
+    values, log_odds = _log_odds(frame, model, coefficients)
+    if prior == "shuffled" and ld is not None:
+        order = _shuffled_rows(frame, log_odds, starts, ld, seed)
+        values, log_odds = values[order], log_odds[order]
+    strength = tables.ENRICHMENT.read(enrichment)
+    weights = strength[strength["prior"] == model].set_index("left_out")["weight"]
+    _write_prior(frame, values, log_odds, frame["chrom"].map(weights).to_numpy(dtype=float), settings, output)
 
 
-def _log_odds(frame: pd.DataFrame, scores: Floats, starts: Integers, enrichment: str) -> Floats:
-    """Log prior odds (n,), from the estimate that has not seen the chromosome; NaN without a score."""
-    rows = ENRICHMENT.read(enrichment).set_index("left_out")
-    log_odds = np.full(len(frame), np.nan)
+def _log_odds(frame: pd.DataFrame, model: str, path: str) -> tuple[Floats, Floats]:
+    """Values (n,) of the first feature, and log prior odds (n,) from estimates that have not seen the chromosome."""
+    table = tables.COEFFICIENTS.read(path)
+    table = table[table["prior"] == model]
+    values, log_odds = np.full(len(frame), np.nan), np.full(len(frame), np.nan)
     for chromosome in frame["chrom"].unique():
-        if chromosome not in rows.index:
-            raise InputError(f"{enrichment}: no estimate that leaves out chromosome {chromosome}; "
-                             f"there are {', '.join(rows.index)}")  # fmt: skip
-        row = rows.loc[chromosome]
-        scale = ScoreScale(row["score_scale"], row["score_mean"], row["score_sd"])
+        rows = table[table["left_out"] == chromosome]
+        if rows.empty:
+            there = ", ".join(table["left_out"].unique())
+            raise InputError(
+                f"{path}: no estimate of {model} that leaves out chromosome {chromosome}; there are {there}"
+            )
+        features = [Feature(row.feature, row.kind, row.scale, row.mean, row.sd) for row in rows.itertuples()]
         here = (frame["chrom"] == chromosome).to_numpy()
-        log_odds[here] = row["log_enrichment"] * scale.feature(scores[here])
-    return log_odds
+        X, missing = feature_matrix(frame[here], features)
+        log_odds[here] = X.astype(float) @ rows["log_enrichment"].to_numpy(dtype=float) + missing
+        values[here] = frame.loc[here, features[0].name]
+    return values, log_odds
 
 
-def _write_prior(frame: pd.DataFrame, scores: Floats, log_odds: Floats, prior: Floats, output: str) -> None:
-    columns = {"score": scores, "log_odds": np.nan_to_num(log_odds, nan=0.0), "prior": prior}
-    PRIOR.write(frame[["locus", "variant_id"]].assign(**columns), output)
+def _shuffled_rows(frame: pd.DataFrame, log_odds: Floats, starts: Integers, ld: str, seed: int) -> Integers:
+    scores = [
+        locus_ld_scores(ld, str(locus), rows["variant_id"].tolist())
+        for locus, rows in frame.groupby("locus", sort=False)
+    ]
+    bins = matching_bins(frequencies(frame), np.concatenate(scores) if scores else np.zeros(0), starts)
+    return shuffle_within_bins(log_odds, frame["locus"], starts, bins, seed)
 
 
-def _read_variants(path: str) -> pd.DataFrame:
-    frame = LOCUS_VARIANTS.read(path)
-    wrong = frame[~np.isfinite(frame["z"])]
-    if len(wrong):
-        raise InputError(f"{path}: z of variant {wrong['variant_id'].iloc[0]} is {wrong['z'].iloc[0]}; a variant of a "
-                         f"locus has a finite z ({len(wrong)} have not)")  # fmt: skip
-    return frame
-
-
-def _genome_order(frame: pd.DataFrame) -> pd.DataFrame:
-    """Loci in genome order, so that the sums do not depend on how loci were batched."""
-    first = frame.drop_duplicates("locus")
-    loci = sorted(
-        zip(first["chrom"], first["pos"], first["locus"], strict=True),
-        key=lambda locus: (natural_order(locus[0]), *locus[1:]),
-    )
-    rank = frame["locus"].map({name: number for number, (_, _, name) in enumerate(loci)})
-    return frame.iloc[np.argsort(rank.to_numpy(), kind="stable")].reset_index(drop=True)
-
-
-def _row(estimate: Estimate) -> dict[str, object]:
-    return {
-        "left_out": estimate.left_out,
-        "loci": estimate.loci,
-        "log_enrichment": estimate.log_enrichment,
-        "standard_error": estimate.standard_error,
-        "score_scale": estimate.scale.scale,
-        "score_mean": estimate.scale.mean,
-        "score_sd": estimate.scale.sd,
-        "held_out_gain": estimate.gain,
+def _write_prior(
+    frame: pd.DataFrame, values: Floats, log_odds: Floats, weights: Floats, settings: PriorSettings, output: str
+) -> None:
+    starts = locus_starts(frame["locus"])
+    softmax = capped_softmax(log_odds, starts, settings.max_ratio)
+    each = np.asarray(functional_prior(log_odds, starts, settings), dtype=float)
+    none = functional_prior(log_odds, starts, dataclasses.replace(settings, uniform_weight=0.0), 0.0)
+    columns = {
+        "score": values,
+        "log_odds": np.nan_to_num(log_odds, nan=0.0),
+        "softmax": softmax,
+        "weight": weights * (1 - settings.uniform_weight),
+        "prior": weights * each + (1 - weights) * none,
     }
+    tables.PRIOR.write(frame[["locus", "variant_id"]].assign(**columns), output)

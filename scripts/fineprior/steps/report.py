@@ -18,6 +18,7 @@ def report(
     study: str,
     verdict: str,
     enrichment: str,
+    steps: str | None,
     loci: str,
     qc: str,
     comparison: str,
@@ -31,6 +32,7 @@ def report(
     folds: str | None,
     scatter: str | None,
     shift: str | None,
+    windows: str | None,
     truth_comparison: str | None,
     calibration: str | None,
     output: str,
@@ -43,11 +45,11 @@ def report(
     ----------
     study
         Name of the study.
-    verdict, enrichment, loci, qc, comparison, head_metrics, baselines, history, curve, folds, scatter, shift, \
-truth_comparison, calibration
-        Paths of the tables VERDICT, ENRICHMENT, LOCI, SUMSTATS_QC, COMPARISON, HEAD_METRICS, HEAD_BASELINES,
-        HEAD_HISTORY, LEARNING_CURVE, HEAD_FOLDS, HEAD_SCATTER, SHIFT, TRUTH_COMPARISON and CALIBRATION; None where a
-        study has no such table.
+    verdict, enrichment, steps, loci, qc, comparison, head_metrics, baselines, history, curve, folds, scatter, shift, \
+windows, truth_comparison, calibration
+        Paths of the tables VERDICT, ENRICHMENT, PRIOR_STEPS, LOCI, SUMSTATS_QC, COMPARISON, HEAD_METRICS,
+        HEAD_BASELINES, HEAD_HISTORY, LEARNING_CURVE, HEAD_FOLDS, HEAD_SCATTER, SHIFT, WINDOW_COMPARISON,
+        TRUTH_COMPARISON and CALIBRATION; None where a study has no such table.
     variants, credible_sets, status
         For each prior the path of FINEMAP_VARIANTS, CREDIBLE_SETS and LOCI_STATUS; uniform and functional are shown
         locus by locus (the shuffled prior is in `comparison`).
@@ -65,6 +67,7 @@ truth_comparison, calibration
         study=study,
         verdict=_read(tables.VERDICT, verdict),
         enrichment=_read(tables.ENRICHMENT, enrichment),
+        steps=_read(tables.PRIOR_STEPS, steps),
         loci=_read(tables.LOCI, loci),
         qc=_read(tables.SUMSTATS_QC, qc),
         comparison=_read(tables.COMPARISON, comparison),
@@ -79,6 +82,7 @@ truth_comparison, calibration
         scatter=_read(tables.HEAD_SCATTER, scatter),
         shift=_read(tables.SHIFT, shift),
         min_r=min_r,
+        windows=_read(tables.WINDOW_COMPARISON, windows),
         truth_comparison=_read(tables.TRUTH_COMPARISON, truth_comparison),
         calibration=_read(tables.CALIBRATION, calibration),
     )

@@ -13,8 +13,9 @@ from fineprior.model import shift
 from fineprior.model.embeddings import RegionEmbeddings, read_region_embeddings, read_variant_embeddings
 from fineprior.model.head import load_head
 from fineprior.model.variant_head import load_variant_head
-from fineprior.priors.annotation import join_scores
-from fineprior.priors.enrichment import locus_starts, log_bayes_factors
+from fineprior.priors.blocks import locus_starts
+from fineprior.priors.enrichment import log_bayes_factors
+from fineprior.priors.features import join_columns
 from fineprior.priors.shift import enrichment_by_stratum, rate_shift
 from fineprior.sequence.tracks import read_regions
 from fineprior.sequence.windows import SCORED
@@ -56,9 +57,8 @@ def assess_shift(
         scored = found.status[rows] == SCORED
         centre = found.reference[rows, 0]
         signal = np.where(scored, np.log1p(trained.predict(centre)).mean((1, 2)), np.nan)
-        frames.append(
-            frame.assign(score=join_scores(frame, SCORES.read(scores_path), scores_path), signal=signal, scored=scored)
-        )
+        score = join_columns(frame, SCORES.read(scores_path), ["score"], scores_path)["score"].to_numpy()
+        frames.append(frame.assign(score=score, signal=signal, scored=scored))
         drawn = np.sort(rng.permutation(np.flatnonzero(scored))[: shift.SAMPLE // len(embeddings)])
         groups = frame["locus"].to_numpy(np.str_)[drawn]
         samples.append(shift.Sample(centre[drawn, centre.shape[1] // 2], groups))

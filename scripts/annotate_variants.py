@@ -1,0 +1,13 @@
+"""Rule annotate_variants: annotations of the variants of a batch."""
+
+from fineprior.foundation.logs import log_to
+from fineprior.steps.prior import annotate_variants
+
+with log_to(snakemake.log[0], f"annotate_variants {snakemake.wildcards.study} batch {snakemake.wildcards.batch}"):
+    annotate_variants(
+        variants=snakemake.input.variants,
+        output=snakemake.output.annotations,
+        rows=snakemake.params.rows,
+        source=snakemake.params.source,
+        heritability=snakemake.input.heritability or None,
+    )

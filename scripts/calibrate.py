@@ -1,0 +1,28 @@
+"""Rule calibrate: one simulated study on a study's own LD and scores."""
+
+import os
+
+# Loci are fitted in processes of their own: each with one thread, whatever the rule has. Before numpy is loaded.
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+from fineprior.foundation.logs import log_to
+from fineprior.foundation.settings import CalibrateSettings, FinemapSettings, PriorSettings
+from fineprior.steps.calibrate import calibrate
+from fineprior.steps.calibrate_data import StudyFiles
+
+given, params = snakemake.input, snakemake.params
+with log_to(snakemake.log[0], "calibrate " + " ".join(snakemake.wildcards)):
+    calibrate(
+        scenario=snakemake.wildcards.scenario,
+        replicate=int(snakemake.wildcards.replicate),
+        files=StudyFiles(given.variants, given.ld, given.get("scores"), given.get("annotations")),
+        kinds=params.kinds,
+        counts=snakemake.output.counts,
+        bins=snakemake.output.bins,
+        settings=CalibrateSettings(**params.settings),
+        priors=PriorSettings(**params.priors),
+        finemap=FinemapSettings(**params.finemap),
+        signals=FinemapSettings(**params.signals),
+        seed=params.seed,
+        workers=snakemake.threads,
+    )

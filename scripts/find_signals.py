@@ -1,0 +1,19 @@
+"""Rule find_signals: SuSiE under the uniform prior, for what the enrichment is estimated on."""
+
+import os
+
+# Loci are fitted in processes of their own: each with one thread, whatever the rule has. Before numpy is loaded.
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+from fineprior.foundation.logs import log_to
+from fineprior.foundation.settings import FinemapSettings
+from fineprior.steps.signals import find_signals
+
+with log_to(snakemake.log[0], f"find_signals {snakemake.wildcards.study} batch {snakemake.wildcards.batch}"):
+    find_signals(
+        variants=snakemake.input.variants,
+        ld=snakemake.input.ld,
+        output=snakemake.output.fits,
+        settings=FinemapSettings(**snakemake.params.settings),
+        workers=snakemake.threads,
+    )

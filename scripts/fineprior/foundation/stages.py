@@ -1,0 +1,45 @@
+"""The stages of the pipeline: which function of `fineprior.steps` is behind each rule and each command."""
+
+import ast
+from pathlib import Path
+
+STEPS = Path(__file__).parents[1] / "steps"
+
+STAGES: dict[str, tuple[str, ...]] = {
+    "a study's data": ("associate.associate", "study.harmonise_sumstats", "study.define_loci", "study.compute_ld"),
+    "from tracks to a head": ("transfer.embed_regions", "transfer.train_head", "transfer.evaluate_head"),
+    "from variants to scores": (
+        "annotate.fetch_backbone", "annotate.extract_sequences", "annotate.embed_variants", "annotate.score_variants",
+        "annotate.gather_scores", "annotate.compare_windows",
+    ),
+    "prior": (
+        "heritability.compute_ld_scores", "heritability.fit_heritability", "prior.annotate_variants",
+        "signals.find_signals", "prior.fit_prior", "prior.assign_prior",
+    ),
+    "fine-mapping": ("finemap.finemap", "finemap.gather"),
+    "results": (
+        "summarise.compare_priors", "summarise.compare_truth", "report.report", "export.export", "methods.methods",
+        "provenance.provenance",
+    ),
+    "calibration": ("calibrate.calibrate", "summarise_calibration.summarise_calibration"),
+    "the embedded study": ("simulate.simulate_genome", "simulate.simulate_tracks", "simulate.simulate_study"),
+    "the shipped backbone": (
+        "pretrain.fetch_pretraining_data", "pretrain.select_motifs", "pretrain.pretrain_backbone",
+    ),
+}  # fmt: skip
+"""Stage -> `<module of fineprior.steps>.<function>`, the function's name being that of the rule."""
+
+_OTHER_NAMES = {"finemap.finemap": "finemap-batch", "calibrate.calibrate": "calibrate-batch"}
+
+COMMANDS = {
+    _OTHER_NAMES.get(step, step.split(".")[1].replace("_", "-")): step for steps in STAGES.values() for step in steps
+}
+"""Command -> step; `finemap` is the command for one locus from files, `calibrate` that for a whole study."""
+
+
+def summary(step: str) -> str:
+    """First line of a step's documentation, without importing it."""
+    module, function = step.split(".")
+    tree = ast.parse((STEPS / f"{module}.py").read_text())
+    found = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function)
+    return (ast.get_docstring(found) or "").split("\n", maxsplit=1)[0]

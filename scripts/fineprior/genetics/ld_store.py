@@ -1,0 +1,116 @@
+"""The file of LD: locus by locus R, its variants, what it lacks, and how many people it is of."""
+
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fineprior.foundation.errors import InputError
+from fineprior.foundation.files import atomic_path
+
+NO_LD, TRIMMED = "no_ld", "trimmed"
+"""Why a variant is left out: the LD does not have it, or the locus would take too much memory."""
+_DAMAGED = (OSError, EOFError, ValueError, zipfile.BadZipFile)
+
+
+@dataclass(frozen=True)
+class LocusLd:
+    """LD of one locus.
+
+    Attributes
+    ----------
+    locus : str
+    r : ndarray, float32, shape (p, p)
+        Correlations of alternative-allele dosages.
+    variant_ids : ndarray of str, shape (p,)
+    left_out : dict
+        Variants of the locus that R does not have, each with the reason: no_ld or trimmed.
+    note : str
+        What a reader of the results should know about this LD; empty when nothing.
+    """
+
+    locus: str
+    r: NDArray[np.float32]
+    variant_ids: NDArray[np.str_]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+
+
+def write_ld(path: str | Path, loci: Iterable[LocusLd], panel_size: float | None = None) -> None:
+    """Write LD locus by locus, with one locus in memory at a time, as an .npz that `numpy.load` reads.
+
+    Parameters
+    ----------
+    path
+        The .npz; it holds `<locus>/R` (p, p) float32 and `<locus>/variant_id` (p,), and where variants were left out
+        `<locus>/left_out` and `<locus>/left_out_reason`, and `<locus>/note` where there is one.
+    loci
+        LD of each locus.
+    panel_size
+        People that R is of, kept as `panel_size`; left out when it is None.
+    """
+    with (
+        atomic_path(path) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED, allowZip64=True) as archive,
+    ):
+        if panel_size is not None:
+            _write_array(archive, "panel_size", np.array(panel_size))
+        for one in loci:
+            _write_array(archive, f"{one.locus}/R", np.ascontiguousarray(one.r, np.float32))
+            _write_array(archive, f"{one.locus}/variant_id", np.asarray(one.variant_ids, dtype=np.str_))
+            if one.left_out:
+                _write_array(archive, f"{one.locus}/left_out", np.array(list(one.left_out), np.str_))
+                _write_array(archive, f"{one.locus}/left_out_reason", np.array(list(one.left_out.values()), np.str_))
+            if one.note:
+                _write_array(archive, f"{one.locus}/note", np.array(one.note))
+
+
+def _write_array(archive: zipfile.ZipFile, name: str, array: NDArray[Any]) -> None:
+    # a fixed date: same LD, same bytes
+    entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+    with archive.open(entry, "w", force_zip64=True) as handle:
+        np.lib.format.write_array_header_1_0(handle, np.lib.format.header_data_from_array_1_0(array))
+        if array.size:
+            handle.write(array.reshape(-1).view(np.uint8).data)  # not through a copy
+
+
+def read_ld(path: str | Path, locus: str) -> LocusLd:
+    """LD of one locus of a file that `write_ld` wrote; the others are not read.
+
+    Raises
+    ------
+    InputError
+        If the file is absent or damaged, or does not hold the locus.
+    """
+    with _readable(path) as stored:
+        if f"{locus}/R" in stored:
+            left_out: dict[str, str] = {}
+            if f"{locus}/left_out" in stored:
+                names, reasons = stored[f"{locus}/left_out"], stored[f"{locus}/left_out_reason"]
+                left_out = dict(zip(names.tolist(), reasons.tolist(), strict=True))
+            note = str(stored[f"{locus}/note"]) if f"{locus}/note" in stored else ""
+            return LocusLd(locus, stored[f"{locus}/R"], stored[f"{locus}/variant_id"], left_out, note)
+    raise InputError(f"{path}: no LD of locus '{locus}'")
+
+
+def read_panel_size(path: str | Path) -> float | None:
+    """People that the LD of a file is of; None when the file does not say."""
+    with _readable(path) as stored:
+        return float(stored["panel_size"]) if "panel_size" in stored else None
+
+
+@contextmanager
+def _readable(path: str | Path) -> Iterator[Mapping[str, NDArray[Any]]]:
+    """The arrays of an LD file; an InputError where it is absent or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            yield stored
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except _DAMAGED as error:
+        raise InputError(f"{path}: not a readable LD file ({error})") from None

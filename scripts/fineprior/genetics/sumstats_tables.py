@@ -1,0 +1,315 @@
+"""Tables of summary statistics on disk, read in pieces: text (plain, gzip, bgzip, zstd) and parquet.
+
+pyarrow reads the text, in blocks, so that memory does not grow with the file, and a line without an end is an error.
+"""
+
+from collections.abc import Generator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from operator import itemgetter
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from fineprior.foundation.errors import InputError
+
+BLOCK_BYTES = 1 << 24
+"""Text that is parsed at a time; about the length that a line can have."""
+_HEADER_BYTES = 1 << 20
+_COMPRESSIONS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+_UNREADABLE = {
+    b"PK\x03\x04": "a zip archive: unpack it",
+    b"BZh": "compressed by bzip2: unpack it, or compress it by gzip",
+    b"\xfd7zXZ": "compressed by xz: unpack it, or compress it by gzip",
+    b"\xff\xfe": "text in UTF-16: save it as UTF-8",
+    b"\xfe\xff": "text in UTF-16: save it as UTF-8",
+}
+PARQUET, VCF, TEXT = "parquet", "vcf", "text"
+MISSING = ("", ".", "#NA", "NA", "N/A", "n/a", "NaN", "nan", "NAN", "-nan", "NULL", "null", "None", "<NA>")
+
+Piece = tuple[int, dict[str, pa.Array]]
+"""Number of the first row in the source, and the columns by what they are."""
+
+
+def kind_of(path: Path) -> str:
+    """What a file is, by its first bytes: `PARQUET`, `VCF` (or BCF) or `TEXT`.
+
+    Raises
+    ------
+    InputError
+        There is no such file, or it is one that is not read (zip, xz, UTF-16).
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: {'a folder, not a file' if path.is_dir() else 'no such file'}")
+    with damage_named(path):
+        with path.open("rb") as handle:
+            magic = handle.read(8)
+        for start, what in _UNREADABLE.items():
+            if magic.startswith(start):
+                raise InputError(f"{path}: {what}")
+        if magic.startswith(b"PAR1"):
+            return PARQUET
+        with _stream(path) as stream:
+            start = stream.read(32)
+    return VCF if start.startswith((b"##fileformat=VCF", b"BCF\x02")) else TEXT
+
+
+@contextmanager
+def damage_named(path: Path) -> Iterator[None]:
+    """Whatever goes wrong while the file is read is the user's file."""
+    try:
+        yield
+    except PermissionError:
+        raise InputError(f"{path}: may not be read (permissions)") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(f"{path}: the file is damaged or cut off ({' '.join(str(error).split())})") from None
+
+
+@contextmanager
+def _stream(path: Path) -> Iterator[pa.NativeFile]:
+    """The file's bytes, uncompressed."""
+    with path.open("rb") as handle:
+        magic = handle.read(4)
+    compression = next((name for start, name in _COMPRESSIONS.items() if magic.startswith(start)), None)
+    with pa.input_stream(str(path), compression=compression) as stream:
+        yield stream
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A text table: names of its columns, and how its lines are to be read.
+
+    skipped: lines up to the header and with it; delimiter: None where columns are set apart by any number of blanks.
+    """
+
+    path: Path
+    columns: list[str]
+    skipped: int
+    delimiter: str | None
+    quoted: bool
+
+    def pieces(self, places: Mapping[str, int]) -> Iterator[Piece]:
+        """Columns as text, missing values as null; the number of the first row is that of its line.
+
+        Parameters
+        ----------
+        places
+            What is wanted -> number of the column.
+
+        Raises
+        ------
+        InputError
+            The file is damaged, lines differ in their number of columns, or one has no end.
+        """
+        line = self.skipped + 1
+        with damage_named(self.path), _stream(self.path) as stream, closing(self._blocks(stream)) as blocks:
+            for block in blocks:
+                for batch in self._parsed(block, line, sorted(set(places.values()))):
+                    yield line, {key: batch.column(f"c{place}") for key, place in places.items()}
+                    line += batch.num_rows
+
+    def _blocks(self, stream: pa.NativeFile) -> Generator[bytes, None, None]:
+        """Whole lines after the header, about `BLOCK_BYTES` at a time; the next block is read meanwhile."""
+        rest, to_skip, lines = b"", self.skipped, 0
+        with ThreadPoolExecutor(1) as reader:
+            reading = reader.submit(stream.read, BLOCK_BYTES)
+            while data := reading.result():
+                reading = reader.submit(stream.read, BLOCK_BYTES)
+                end = data.rfind(b"\n") + 1
+                if not end and len(rest) + len(data) > BLOCK_BYTES:
+                    raise self._too_long(lines + 1)
+                block, rest = (rest + data[:end], data[end:]) if end else (b"", rest + data)
+                lines += block.count(b"\n")
+                while to_skip and block:
+                    block, to_skip = block[block.index(b"\n") + 1 :], to_skip - 1
+                if block:
+                    yield block
+        for _ in range(to_skip):
+            rest = rest.partition(b"\n")[2]
+        if rest:
+            yield rest
+
+    def _parsed(self, block: bytes, line: int, columns: list[int]) -> list[pa.RecordBatch]:
+        """A block of which the first line is `line`."""
+        ragged: list[pa.csv.InvalidRow] = []
+
+        def stop(row: pa.csv.InvalidRow) -> str:
+            ragged.append(row)
+            return "error"
+
+        text = block if self.delimiter else _squeezed(block)
+        wanted = [f"c{place}" for place in columns]
+        try:
+            return pa.csv.read_csv(
+                pa.BufferReader(text),
+                read_options=pa.csv.ReadOptions(
+                    block_size=max(len(text) // 4, 1 << 20), column_names=[f"c{i}" for i in range(len(self.columns))]
+                ),
+                parse_options=pa.csv.ParseOptions(
+                    delimiter=self.delimiter or " ", quote_char='"' if self.quoted else False,
+                    ignore_empty_lines=False, invalid_row_handler=stop,
+                ),
+                convert_options=pa.csv.ConvertOptions(
+                    column_types=dict.fromkeys(wanted, pa.string()), include_columns=wanted,
+                    null_values=list(MISSING), strings_can_be_null=True,
+                ),
+            ).to_batches()  # fmt: skip
+        except pa.ArrowInvalid as error:
+            lines = [one.rstrip(b"\r") for one in text.split(b"\n")]
+            if ragged:
+                found = [(lines.index(text), row) for row in ragged if (text := row.text.encode()) in lines]
+                if not found:  # one row in quotation marks over several lines
+                    raise self._open_quote(ragged[0].text, lines, line) from None
+                number, row = min(found, key=itemgetter(0))
+                raise InputError(self._why_ragged(row, line + number)) from None
+            if "straddling" in str(error):
+                raise self._too_long(line + max(range(len(lines)), key=lambda i: len(lines[i]))) from None
+            wrong = next((i for i, one in enumerate(lines) if not _is_utf8(one)), None)
+            if wrong is None:
+                raise InputError(f"{self.path}, from line {line}: {' '.join(str(error).split())}") from None
+            raise InputError(f"{self.path}, line {line + wrong}: not text in UTF-8") from None
+
+    def _too_long(self, line: int) -> InputError:
+        return InputError(f"{self.path}, line {line}: megabytes long; is it a table with one variant a line?")
+
+    def _open_quote(self, text: str, lines: list[bytes], line: int) -> InputError:
+        first = text.split("\n")[0].rstrip("\r").encode()
+        number = lines.index(first) if first in lines else 0
+        return InputError(f"{self.path}, line {line + number}: a quotation mark that is not closed in its line")
+
+    def _why_ragged(self, row: pa.csv.InvalidRow, line: int) -> str:
+        hint = ""
+        if row.actual_columns == 1 and row.expected_columns > 1:
+            hint = "; is it cut off, or set apart by another sign than the header?"
+        elif row.actual_columns < row.expected_columns:
+            hint = "; is the file cut off there?"
+        elif row.actual_columns == row.expected_columns + 1:
+            hint = "; a column of row names needs a name in the header"
+        return (
+            f"{self.path}, line {line}: {row.actual_columns} columns, but the header has {row.expected_columns}{hint}"
+        )
+
+
+def _squeezed(block: bytes) -> bytes:
+    """Each run of blanks as one blank, and none at the ends of lines; the lines stay as many."""
+    block = block.replace(b"\t", b" ").replace(b"\r", b"")
+    while b"  " in block:
+        block = block.replace(b"  ", b" ")
+    return block.replace(b"\n ", b"\n").replace(b" \n", b"\n").strip(b" ")
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def open_text(path: Path) -> TextTable:
+    """Find the header of a text table, and what sets its columns apart (tab, comma or blanks).
+
+    Lines before the header that begin with `#` are comments; the header itself may begin with it.
+
+    Raises
+    ------
+    InputError
+        The file is empty, not text, has a header of one column, or one that does not end.
+    """
+    with damage_named(path), _stream(path) as stream:
+        start = stream.read(_HEADER_BYTES)
+    whole = len(start) < _HEADER_BYTES
+    if not start.strip():
+        raise InputError(f"{path}: the file is empty")
+    if b"\0" in start:
+        number = start[: start.index(b"\0")].count(b"\n") + 1
+        raise InputError(f"{path}, line {number}: not a text file in UTF-8 (there is a byte of 0)")
+    try:
+        text = start.decode("utf-8-sig", errors="strict" if whole else "ignore")
+    except UnicodeDecodeError as error:
+        number = start[: error.start].count(b"\n") + 1
+        raise InputError(f"{path}, line {number}: not text in UTF-8") from None
+    if "\n" not in text and not whole:
+        raise InputError(f"{path}, line 1: megabytes long; is it a table with one variant a line?")
+    lines = text.splitlines() if whole else text.splitlines()[:-1]
+    skipped = _header_line(lines)
+    header = lines[skipped] if skipped < len(lines) else ""
+    if not header.strip():
+        raise InputError(f"{path}: the file is empty, or its first line is")
+    sign: str | None = _delimiter(header)
+    if len(_split(header, sign)) == 1:
+        other = next((sign for sign in ";|:" if sign in header), None)
+        found = f"'{other}' in the header is not one of these" if other else f"the header is '{header[:50]}'"
+        raise InputError(f"{path}: one column; columns must be separated by tabs, commas or spaces ({found})")
+    if sign == " " and any("  " in line or line.startswith(" ") or line.rstrip("\r\n") != line.rstrip()
+                           for line in lines[skipped:] if line):  # fmt: skip
+        sign = None
+    columns = [name.strip().strip('"') for name in _split(header, sign)]
+    return TextTable(path, columns, skipped + 1, sign, '"' in header)
+
+
+def _header_line(lines: list[str]) -> int:
+    """Index of the header: past comments, which begin with `#` and are not a header of what follows."""
+    for i, line in enumerate(lines):
+        if not line.startswith("#"):
+            return i
+        following = lines[i + 1] if i + 1 < len(lines) else ""
+        sign, columns = _delimiter(line), _split(line, _delimiter(line))
+        if line.startswith("##") or following.startswith("#") or len(columns) == 1:
+            continue
+        if len(_split(following, sign)) in (0, len(columns)):
+            return i
+    return len(lines)
+
+
+def _delimiter(header: str) -> str:
+    return next((sign for sign in "\t," if sign in header), " ")
+
+
+def _split(line: str, sign: str | None) -> list[str]:
+    if not line.strip():
+        return []
+    return line.split() if sign in (None, " ") else line.split(sign)
+
+
+@dataclass(frozen=True)
+class ParquetTable:
+    """A parquet table; rows are counted from 1."""
+
+    path: Path
+    columns: list[str]
+
+    def pieces(self, places: Mapping[str, int]) -> Iterator[Piece]:
+        """As `TextTable.pieces`, with columns of the types that the file has."""
+        names = {self.columns[place] for place in places.values()}
+        row = 1
+        with damage_named(self.path), pa.parquet.ParquetFile(self.path) as file:
+            for batch in file.iter_batches(batch_size=1 << 18, columns=sorted(names)):
+                yield row, {key: self._plain(batch, self.columns[place]) for key, place in places.items()}
+                row += batch.num_rows
+
+    def _plain(self, batch: pa.RecordBatch, name: str) -> pa.Array:
+        """A column of numbers or text; some writers leave text as bytes."""
+        column, types = batch.column(name), pa.types
+        kind = column.type.value_type if types.is_dictionary(column.type) else column.type
+        if types.is_binary(kind) or types.is_large_binary(kind):
+            return pa.compute.cast(column, pa.string())
+        if not any(check(kind) for check in (types.is_integer, types.is_floating, types.is_decimal, types.is_string,
+                                             types.is_large_string, types.is_null)):  # fmt: skip
+            raise InputError(f"{self.path}: column '{name}' holds {kind}; numbers or text are needed")
+        return column
+
+
+def open_parquet(path: Path) -> ParquetTable:
+    """Open a parquet table.
+
+    Raises
+    ------
+    InputError
+        The file is damaged.
+    """
+    with damage_named(path):
+        return ParquetTable(path, list(pa.parquet.read_schema(path).names))

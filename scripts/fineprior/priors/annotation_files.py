@@ -1,0 +1,240 @@
+"""Annotations and LD scores of all variants, one file for each chromosome, as PolyFun and LDSC have them.
+
+`.annot.parquet`, `.annot.gz`, `.l2.ldscore.parquet`, `.l2.ldscore.gz`: CHR SNP BP A1 A2 and a column for each, read a
+part at a time. Rows are matched by position and both alleles, in either order; LDSC's own files, which have no
+alleles, by rsid.
+"""
+
+import itertools
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow.parquet as pq
+
+from fineprior.foundation.errors import InputError
+from fineprior.foundation.panel_files import CHROM, chromosomes_of
+from fineprior.genetics.genome import plain_name
+
+log = logging.getLogger(__name__)
+
+Values = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
+
+_AT_ONCE = 50_000
+_SHIFT = 32
+_NUMBERS: dict[str, int] = {}
+"""Numbers of pairs of alleles met so far."""
+_NEXT = itertools.count()
+_ALLELES = ("A1", "A2")
+_NO_VALUES = {"CHR", "SNP", "BP", "A1", "A2", "CM", "MAF", "POS", "CHROM", "RSID"}
+
+
+class AnnotationFiles:
+    """Tables of variants by chromosome.
+
+    Parameters
+    ----------
+    pattern
+        Path with `{chrom}` for the name of a chromosome.
+
+    Raises
+    ------
+    InputError
+        No file fits, one cannot be read, or the files have different columns.
+    """
+
+    def __init__(self, pattern: str) -> None:
+        self.pattern = pattern
+        """As the user gave it."""
+        self.paths = {
+            plain_name(name): pattern.replace(CHROM, name) for name in chromosomes_of(pattern, suffixes=("",))
+        }
+        """File of each chromosome, by its name without chr."""
+        if not self.paths:
+            raise InputError(f"no file fits '{pattern}' (looked in {Path.cwd()}); {CHROM} stands for the chromosome")
+        headers = {path: _header(path) for path in self.paths.values()}
+        first, header = next(iter(headers.items()))
+        self.columns = [name for name in header if name.upper() not in _NO_VALUES and not name.startswith("__index")]
+        """Names of the columns of values."""
+        self.by_alleles = {"BP", *_ALLELES} <= set(header)
+        """Whether rows are known by position and alleles; else by rsid."""
+        if not self.by_alleles and "SNP" not in header:
+            raise InputError(f"{first}: needs BP, A1 and A2, or SNP; it has {', '.join(header[:8])}")
+        for path, other in headers.items():
+            if set(other) != set(header):
+                odd = sorted(set(other) ^ set(header))[0]
+                raise InputError(f"{path}: not the columns of {first}; '{odd}' is in one of them only")
+
+    def keys(self, chrom: str) -> pd.Index:
+        """Numbers of all rows of a chromosome by `variant_keys`, or rsids.
+
+        Raises
+        ------
+        InputError
+            The file holds another chromosome, or a position is no number.
+        """
+        wanted = ["BP", *_ALLELES] if self.by_alleles else ["SNP"]
+        if "CHR" in _header(self.paths[chrom]):
+            wanted.append("CHR")
+        empty = np.zeros(0, np.int64 if self.by_alleles else object)
+        return pd.Index(np.concatenate([empty, *self._key_parts(chrom, wanted)]))
+
+    def values(self, chrom: str, columns: Sequence[str]) -> Iterator[tuple[int, Values]]:
+        """Parts of the values of a chromosome: number of the first row, and values (k, columns).
+
+        Raises
+        ------
+        InputError
+            A value is missing or no number.
+        """
+        first = 0
+        for frame in _parts(self.paths[chrom], list(dict.fromkeys(columns))):
+            try:
+                values = frame[list(columns)].to_numpy(np.float32)
+            except (ValueError, TypeError):
+                raise InputError(f"{self.paths[chrom]}: rows {first + 1} to {first + len(frame)} have a value that is "
+                                 "no number") from None  # fmt: skip
+            wrong = ~np.isfinite(values)
+            if wrong.any():
+                row, column = (int(number) for number in np.argwhere(wrong)[0])
+                raise InputError(f"{self.paths[chrom]}, row {first + row + 1}: {columns[column]} is missing or no "
+                                 f"finite number ({int(wrong.sum())} such values near it)")  # fmt: skip
+            yield first, values
+            first += len(values)
+
+    def _key_parts(self, chrom: str, wanted: list[str]) -> Iterator[npt.NDArray[Any]]:
+        path = self.paths[chrom]
+        for frame in _parts(path, wanted):
+            here = {plain_name(str(name)) for name in frame["CHR"].unique()} if "CHR" in frame else {chrom}
+            if here - {chrom}:
+                raise InputError(f"{path}: has variants of chromosome {sorted(here - {chrom})[0]}, not only of {chrom}")
+            if not self.by_alleles:
+                yield frame["SNP"].astype("str").to_numpy(object)
+                continue
+            pos = pd.to_numeric(frame["BP"], errors="coerce")
+            if pos.isna().any():
+                raise InputError(f"{path}: position '{frame['BP'][pos.isna()].iloc[0]}' is not a number")
+            yield variant_keys(pos, frame["A1"], frame["A2"]).to_numpy()
+
+
+def variant_keys(pos: pd.Series, first: pd.Series, second: pd.Series) -> pd.Index:
+    """Number each variant of a chromosome by its position and its two alleles, in either order.
+
+    Two variants have the same number if and only if they are the same, in one process.
+    """
+    (codes, spellings), (others, other_spellings) = pd.factorize(first), pd.factorize(second)
+    pairs, places = np.unique(codes.astype(np.int64) * (len(other_spellings) + 1) + others, return_inverse=True)
+    numbers = []
+    for pair in pairs.tolist():
+        one, other = divmod(pair, len(other_spellings) + 1)
+        alleles = sorted((str(spellings[one]).upper(), str(other_spellings[other]).upper()))
+        numbers.append(_NUMBERS.setdefault(":".join(alleles), next(_NEXT)))
+    return pd.Index((pos.to_numpy(np.int64) << _SHIFT) + np.array(numbers, np.int64)[places])
+
+
+class Match:
+    """Rows of a file beside variants of a study, and what became of those that are in one of them only.
+
+    Attributes
+    ----------
+    file_rows, rows
+        Rows of the file, increasing, and the variants' that they belong to.
+    counts
+        Rows of the file by what became of them.
+    """
+
+    def __init__(self, of_file: pd.Index, of_variants: pd.Index, by_alleles: bool) -> None:
+        first = ~of_file.duplicated()
+        twice = of_variants.duplicated(keep=False) | of_variants.isna()
+        places = np.flatnonzero(~twice)
+        found = of_variants[places].get_indexer(of_file)
+        known = (found >= 0) & first
+        self.file_rows: Integers = np.flatnonzero(known)
+        self.rows: Integers = places[found[known]]
+        self.counts = {"matched": int(known.sum()), "again": int((~first).sum())}
+        rest = (found < 0) & first
+        if by_alleles:
+            other = int(np.isin(of_file[rest].to_numpy() >> _SHIFT, of_variants.to_numpy() >> _SHIFT).sum())
+            self.counts["with other alleles at the position, or there twice"] = other
+            self.counts["with no such position"] = int(rest.sum()) - other
+        else:
+            self.counts["with no such rsid, or there twice"] = int(rest.sum())
+
+
+def check_matches(matches: dict[str, Match], sizes: dict[str, int], where: str, study: str) -> None:
+    """Log how the rows of the files of all chromosomes were matched; stop where hardly any was.
+
+    Raises
+    ------
+    InputError
+        Fewer than one in a hundred of the variants, or of the file's rows where it has fewer.
+    """
+    counts: dict[str, int] = {}
+    for match in matches.values():
+        for reason, number in match.counts.items():
+            counts[reason] = counts.get(reason, 0) + number
+    told = ", ".join(f"{number:,} {reason}" for reason, number in counts.items())
+    log.info("%s: of %s rows, %s", where, f"{sum(counts.values()):,}", told)
+    fewest = min(sum(sizes.values()), sum(counts.values()))
+    matched = counts.get("matched", 0)
+    if matched == 0 or matched < fewest / 100:
+        raise InputError(
+            f"{where}: {matched:,} of its rows are variants of {study} ({told}); is it of another genome build?"
+        )
+
+
+def read_sizes(pattern: str, chromosomes: Sequence[str], columns: int) -> npt.NDArray[np.float64] | None:
+    """Sums of the annotations (columns,) over all variants that LD scores of these chromosomes count; None without.
+
+    Parameters
+    ----------
+    pattern
+        Path of the LD scores; PolyFun's and LDSC's `.l2.M` lies beside each.
+
+    Raises
+    ------
+    InputError
+        A file does not hold one number for each column of the LD scores.
+    """
+    files = AnnotationFiles(pattern).paths
+    total = np.zeros(columns)
+    for chrom in chromosomes:
+        path = Path(files[chrom].rsplit(".l2.ldscore", 1)[0] + ".l2.M")
+        if not path.is_file():
+            return None
+        try:
+            numbers = np.array(path.read_text().split(), float)
+        except ValueError:
+            numbers = np.zeros(0)
+        if len(numbers) != columns:
+            raise InputError(f"{path}: {columns} numbers are needed, one for each annotation of the LD scores")
+        total += numbers
+    return total
+
+
+def _header(path: str) -> list[str]:
+    try:
+        if path.endswith(".parquet"):
+            return [str(name) for name in pq.ParquetFile(path).schema_arrow.names]
+        return [str(name) for name in pd.read_csv(path, sep=r"\s+", nrows=0).columns]
+    except (OSError, EOFError, UnicodeDecodeError, ValueError) as error:
+        raise InputError(f"{path}: not a readable table ({str(error).splitlines()[0]})") from None
+
+
+def _parts(path: str, columns: list[str]) -> Iterator[pd.DataFrame]:
+    """The columns of a table, some rows at a time."""
+    try:
+        if path.endswith(".parquet"):
+            for batch in pq.ParquetFile(path).iter_batches(_AT_ONCE, columns=columns):
+                yield batch.to_pandas()
+            return
+        texts = dict.fromkeys({"SNP", "CHR", *_ALLELES} & set(columns), "str")
+        yield from pd.read_csv(path, sep=r"\s+", usecols=columns, dtype=texts, chunksize=_AT_ONCE,
+                               keep_default_na=False, na_values=["NA", "nan", "NaN"])  # fmt: skip
+    except (OSError, EOFError, UnicodeDecodeError, ValueError) as error:
+        raise InputError(f"{path}: not a readable table ({str(error).splitlines()[0]})") from None

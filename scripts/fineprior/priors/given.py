@@ -1,0 +1,198 @@
+"""Values of variants from a file of the user: joined by position and alleles, whichever allele the file counts.
+
+PolyFun's snpvar files (CHR SNP BP A1 A2 SNPVAR), any table with position and alleles or variant_id, and the HDF5 files
+of Enformer's scores of 1000 Genomes variants (chr, pos, ref, alt, SAD).
+"""
+
+import glob
+import importlib
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from fineprior.foundation.errors import InputError
+from fineprior.genetics.genome import plain_name
+from fineprior.priors.blocks import Floats
+
+log = logging.getLogger(__name__)
+
+# Names that the columns go by, in order of preference; the first allele is the one that a signed value counts.
+_CHROM = ("chrom", "chr", "#chrom", "chromosome")
+_POS = ("pos", "bp", "position", "base_pair_location")
+_ALLELES = (("alt", "ref"), ("a1", "a2"), ("effect_allele", "other_allele"))
+_CHUNK = 1_000_000
+
+
+def read_values(variants: pd.DataFrame, path: str | Path, column: str = "", *, signed: bool = False) -> Floats:
+    """Values (n,) of the variants; NaN where the file has none.
+
+    A row belongs to a variant with its position and both alleles, in either order. When the file counts the other
+    allele a signed value changes its sign; an unsigned one (a prior, a heritability, a magnitude) does not.
+
+    Parameters
+    ----------
+    variants
+        Columns chrom, pos, ref, alt, variant_id.
+    path
+        .parquet, .h5 or .hdf5, or a text table (gzip or not; tabs, commas or spaces); `*` stands for several files.
+    column
+        Column of the value; the only column that says no position or allele by default. In HDF5 the numbers of the
+        targets, from 0, separated by commas (all by default): one is taken as it is, of several the L2 norm.
+    signed
+        Whether the value is an effect of the allele that the file counts.
+
+    Raises
+    ------
+    InputError
+        A file cannot be read or lacks a column; a variant has two values; no variant is in the file.
+    """
+    wanted = _names_of(variants)
+    values = np.full(len(variants), np.nan)
+    turned_rows, rows = 0, pd.Index(wanted)
+    for where, chunk in _chunks(path, column, set(variants["pos"].tolist())):
+        for names, sign in ((chunk["as_counted"], 1.0), (chunk["other_way"], -1.0)):
+            found = rows.get_indexer(names)
+            known = (found >= 0) & chunk["value"].notna().to_numpy()
+            new = chunk["value"].to_numpy(dtype=float)[known] * (sign if signed else 1.0)
+            _check_same(variants, values, found[known], new, where)
+            values[found[known]] = new
+            turned_rows += int(known.sum()) if sign < 0 else 0
+    if len(values) and np.isnan(values).all():
+        raise InputError(f"{path}: none of the {len(values)} variants is in it; is it of another genome build?")
+    log.info("%s: values of %d of %d variants, %d with the alleles in the other order",
+             path, np.isfinite(values).sum(), len(values), turned_rows)  # fmt: skip
+    return values
+
+
+def _check_same(variants: pd.DataFrame, values: Floats, rows: npt.NDArray[Any], new: Floats, where: str) -> None:
+    """Whether each variant gets one value only, from this part of the file and from those before."""
+    frame = pd.DataFrame({"row": rows, "value": new})
+    spread = frame.groupby("row")["value"].agg(["min", "max"])
+    before = values[spread.index]
+    wrong = (spread["min"] != spread["max"]) | (np.isfinite(before) & (before != spread["min"]))
+    if wrong.any():
+        name = variants["variant_id"].iloc[int(spread.index[wrong][0])]
+        raise InputError(f"{where}: variant {name} has two values; one is needed")
+
+
+def _names_of(variants: pd.DataFrame) -> list[str]:
+    plain = {name: plain_name(name) for name in variants["chrom"].unique()}
+    parts = (variants["chrom"].map(plain), variants["pos"], variants["ref"], variants["alt"])
+    return [f"{c}:{p}:{ref}:{alt}" for c, p, ref, alt in zip(*parts, strict=True)]
+
+
+def _chunks(pattern: str | Path, column: str, positions: set[int]) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Parts of the files at these positions: as_counted and other_way (names of the variant), and value."""
+    paths = sorted(glob.glob(str(pattern)))
+    if not paths:
+        raise InputError(f"{pattern}: no such file")
+    for path in paths:
+        suffix = Path(path).suffix
+        parts = _hdf5_rows(path, column, positions) if suffix in {".h5", ".hdf5"} else _table_rows(path, column)
+        for part in parts:
+            here = part[part["pos"].isin(positions)]
+            chrom = here["chrom"].map({name: plain_name(name) for name in here["chrom"].unique()})
+            place = chrom.astype("str") + ":" + here["pos"].astype("str") + ":"
+            counted, other = here["counted"].str.upper(), here["other"].str.upper()
+            yield path, pd.DataFrame({
+                "as_counted": place + other + ":" + counted,
+                "other_way": place + counted + ":" + other, "value": here["value"],
+            })  # fmt: skip
+
+
+def _table_rows(path: str, column: str) -> Iterator[pd.DataFrame]:
+    """Rows of a text or parquet table as chrom, pos, counted, other, value."""
+    try:
+        if path.endswith(".parquet"):
+            frames: Iterator[pd.DataFrame] = iter([pd.read_parquet(path)])
+        else:
+            frames = pd.read_csv(path, sep=_separator(path), chunksize=_CHUNK, comment=None, dtype="str")
+        for number, frame in enumerate(frames):
+            yield _standard(frame, column, path, number * _CHUNK)
+    except (OSError, EOFError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise InputError(f"{path}: not a readable table ({str(error).splitlines()[0]})") from None
+
+
+def _separator(path: str) -> str:
+    with pd.io.common.get_handle(path, "r", compression="infer") as handle:
+        header = str(handle.handle.readline())
+    return "\t" if "\t" in header else "," if "," in header else r"\s+"
+
+
+def _standard(frame: pd.DataFrame, column: str, path: str, before: int) -> pd.DataFrame:
+    names = {str(name).lower(): name for name in frame.columns}
+    if "variant_id" in names:
+        split = frame[names["variant_id"]].str.split(":", expand=True)
+        if split.shape[1] != 4:
+            raise InputError(f"{path}: variant_id must be chrom:pos:ref:alt, not {frame[names['variant_id']].iloc[0]}")
+        placed = pd.DataFrame({"chrom": split[0], "pos": split[1], "counted": split[3], "other": split[2]})
+        used = {names["variant_id"]}
+    else:
+        chrom, pos = (next((names[name] for name in known if name in names), None) for known in (_CHROM, _POS))
+        alleles = next((pair for pair in _ALLELES if set(pair) <= set(names)), None)
+        if chrom is None or pos is None or alleles is None:
+            raise InputError(f"{path}: variant_id, or chromosome, position and two alleles (ref and alt, or A1 and A2) "
+                             f"are needed; it has {', '.join(map(str, frame.columns))}")  # fmt: skip
+        counted, other = (names[name] for name in alleles)
+        placed = pd.DataFrame(
+            {"chrom": frame[chrom].astype("str"), "pos": frame[pos], "counted": frame[counted], "other": frame[other]}
+        )
+        used = {chrom, pos, counted, other, names.get("snp"), names.get("rsid")}
+    pos_numbers = pd.to_numeric(placed["pos"], errors="coerce")
+    _refuse(pos_numbers.isna(), placed["pos"], "position", path, before)
+    free = [name for name in frame.columns if name not in used]
+    chosen = column or (free[0] if len(free) == 1 else "")
+    if chosen not in frame:
+        raise InputError(f"{path}: {'no column ' + repr(column) if column else 'which column holds the value?'}; "
+                         f"there are {', '.join(map(str, free))}")  # fmt: skip
+    missing = frame[chosen].isna() | frame[chosen].isin(["NA", "nan", "."])
+    numbers = pd.to_numeric(frame[chosen], errors="coerce")
+    _refuse((numbers.isna() & ~missing) | np.isinf(numbers), frame[chosen], str(chosen), path, before)
+    return placed.assign(pos=pos_numbers.astype(np.int64), value=numbers.astype(float))
+
+
+def _refuse(wrong: "pd.Series[bool]", values: pd.Series, name: str, path: str, before: int) -> None:
+    if wrong.any():
+        row = int(np.flatnonzero(wrong.to_numpy())[0])
+        raise InputError(f"{path}, line {before + row + 2}: {name} '{values.iloc[row]}' is not a finite number")
+
+
+def _hdf5_rows(path: str, column: str, positions: set[int]) -> Iterator[pd.DataFrame]:
+    """Rows of an HDF5 file of variant scores (chr, pos, ref, alt and SAD (variants, targets); alt is counted)."""
+    try:
+        h5py = importlib.import_module("h5py")
+    except ImportError:
+        raise InputError(f"{path}: reading HDF5 needs the package h5py") from None
+    try:
+        with h5py.File(path, "r") as stored:
+            scores = stored["SAD"]
+            targets = _targets(column, scores.shape[1], path)
+            table = pd.DataFrame({name: _texts(stored[name][:]) for name in ("chr", "ref", "alt")})
+            table["pos"] = np.asarray(stored["pos"][:], dtype=np.int64)
+            rows = np.flatnonzero(table["pos"].isin(positions).to_numpy())
+            for first in range(0, len(rows), 4096):
+                chosen = rows[first : first + 4096]
+                values = np.asarray(scores[chosen, :], dtype=float)[:, targets]
+                size = values[:, 0] if len(targets) == 1 else np.sqrt(np.square(values).sum(axis=1))
+                part = table.iloc[chosen].rename(columns={"chr": "chrom", "alt": "counted", "ref": "other"})
+                yield part.assign(value=size)
+    except (OSError, KeyError, IndexError) as error:
+        raise InputError(f"{path}: not an HDF5 file with chr, pos, ref, alt and SAD ({error})") from None
+
+
+def _targets(column: str, count: int, path: str) -> list[int]:
+    if not column:
+        return list(range(count))
+    numbers = [part.strip() for part in column.split(",")]
+    if not all(part.isdigit() and int(part) < count for part in numbers):
+        raise InputError(f"{path}: column '{column}' must be numbers of targets from 0 to {count - 1}, and commas")
+    return [int(part) for part in numbers]
+
+
+def _texts(values: npt.NDArray[Any]) -> list[str]:
+    return [value.decode() if isinstance(value, bytes) else str(value) for value in values]

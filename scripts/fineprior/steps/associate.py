@@ -1,0 +1,62 @@
+"""Rule associate: from a study's own genotypes and phenotype to summary statistics."""
+
+import yaml
+
+from fineprior.foundation.files import atomic_path
+from fineprior.foundation.tables import ASSOCIATION
+from fineprior.genetics import association
+from fineprior.genetics.panels import open_panel
+from fineprior.genetics.phenotypes import Cohort, read_cohort
+
+
+def associate(
+    *,
+    genotypes: str,
+    phenotype: str,
+    covariates: str | None,
+    output: str,
+    meta: str,
+    people: str,
+    samples: str | None = None,
+    build: str = "",
+) -> None:
+    """Test each variant; write table ASSOCIATION with its GWAS-SSF meta file, and the people that were tested.
+
+    Parameters
+    ----------
+    genotypes, samples
+        Genotypes in any form of a panel, and the file of the people to keep (all without it).
+    phenotype, covariates
+        Tables of these people, see `genetics.phenotypes`.
+    output, meta, people
+        Files to write. LD is then that of `people`, one name on a line.
+    build
+        Name of the genome build that the genotypes are in.
+
+    Raises
+    ------
+    InputError
+        A file cannot be read, or files do not fit to one another.
+    """
+    panel = open_panel(genotypes, samples)
+    cohort = read_cohort(panel.people, phenotype, covariates)
+    found = association.associate(panel, cohort)
+    ASSOCIATION.write(found, output)
+    with atomic_path(meta) as temporary:
+        temporary.write_text(yaml.safe_dump(_metadata(cohort, build), sort_keys=False, allow_unicode=True))
+    with atomic_path(people) as temporary:
+        temporary.write_text("".join(f"{panel.people[row]}\n" for row in cohort.rows))
+
+
+def _metadata(cohort: Cohort, build: str) -> dict[str, object]:
+    """The part of a GWAS-SSF meta file that is known."""
+    values: dict[str, object] = {
+        "genome_assembly": build,
+        "coordinate_system": "1-based",
+        "trait_description": [cohort.name],
+        "sample_size": len(cohort.rows),
+        "case_control_study": cohort.binary,
+    }
+    if cohort.binary:
+        values |= {"case_count": cohort.cases, "control_count": len(cohort.rows) - cohort.cases}
+    return values

@@ -1,0 +1,148 @@
+"""All simulated studies of a study without the workflow: what `fineprior calibrate` does."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from fineprior.finemap.batch import fit_loci
+from fineprior.foundation.errors import InputError
+from fineprior.foundation.project import Project, load_project
+from fineprior.foundation.settings import CalibrateSettings, FinemapSettings, PriorSettings, as_params
+from fineprior.simulate.scenarios import scenario_of
+from fineprior.steps.calibrate import calibrate
+from fineprior.steps.calibrate_data import StudyFiles
+from fineprior.steps.summarise_calibration import summarise_calibration
+
+
+@dataclass(frozen=True)
+class CalibratedStudy:
+    """What the simulated studies depend on besides their scenarios; see `steps.calibrate.calibrate`."""
+
+    files: StudyFiles
+    kinds: dict[str, str]
+    priors: PriorSettings
+    finemap: FinemapSettings
+    signals: FinemapSettings
+    seed: int
+
+
+def read_project(path: str | Path) -> Project:
+    """The project of a config.yaml; its paths start from the working directory.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or something in it is wrong.
+    """
+    import yaml
+
+    try:
+        config = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file (run it in the folder of the project, or give --config)") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: not readable YAML ({str(error).splitlines()[0]})") from None
+    return load_project(config)
+
+
+def study_of(project: Project, name: str, results: str | Path = "results") -> CalibratedStudy:
+    """A study of a project, whose loci, LD and scores the workflow has made.
+
+    Raises
+    ------
+    InputError
+        There is no such study, or a file is not there.
+    """
+    settings, row, folder = project.settings, project.study(name), Path(results) / name
+
+    def made(pattern: str) -> list[str]:
+        files = [str(folder / pattern.format(batch=batch)) for batch in range(settings.loci.batches)]
+        absent = [file for file in files if not Path(file).is_file()]
+        if absent:
+            raise InputError(f"{absent[0]}: no such file; make it with snakemake (study '{name}')")
+        return files
+
+    enriched = settings.priors.source == "enrichment"
+    annotated = bool(project.annotations) or not enriched
+    known = FinemapSettings(ld=settings.finemap.ld, panel_size=settings.finemap.panel_size)
+    return CalibratedStudy(
+        files=StudyFiles(
+            made("loci/{batch}.tsv.gz"),
+            made("ld/{batch}.npz"),
+            made("scores/{batch}.tsv.gz") if enriched else None,
+            made("annotations/{batch}.tsv.gz") if annotated else None,
+        ),
+        kinds={annotation.name: annotation.kind for annotation in project.annotations},
+        priors=settings.priors,
+        finemap=FinemapSettings(**row.finemap_settings(as_params(settings.finemap))),
+        signals=FinemapSettings(**row.finemap_settings(as_params(known))),
+        seed=settings.seed,
+    )
+
+
+def calibrate_study(
+    study: CalibratedStudy,
+    out: str | Path,
+    settings: CalibrateSettings,
+    *,
+    jobs: int = 1,
+    keep: bool = False,
+) -> pd.DataFrame:
+    """Simulate all studies, then write summary.tsv, pip.tsv and calibration.svg of them.
+
+    Parameters
+    ----------
+    study
+        The real study.
+    out
+        Folder of what is written.
+    settings
+        Scenarios, replicates and the rest.
+    jobs
+        Processes; the result does not depend on it.
+    keep
+        Do not simulate again what is in the folder (it must be of the same study and settings).
+
+    Returns
+    -------
+    DataFrame
+        CALIBRATE_SUMMARY.
+    """
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    for scenario in settings.scenarios:
+        scenario_of(scenario)
+    numbers = range(settings.replicates)
+    # Scenario by scenario within a replicate, so that a run that was stopped has something of each.
+    tasks = [(scenario, number) for number in numbers for scenario in settings.scenarios]
+
+    def path(task: tuple[str, int], kind: str) -> str:
+        return str(folder / f"{task[0]}.{task[1]}.{kind}.tsv")
+
+    def run(task: tuple[str, int]) -> None:
+        calibrate(
+            scenario=task[0],
+            replicate=task[1],
+            files=study.files,
+            kinds=study.kinds,
+            counts=path(task, "counts"),
+            bins=path(task, "bins"),
+            settings=settings,
+            priors=study.priors,
+            finemap=study.finemap,
+            signals=study.signals,
+            seed=study.seed,
+        )
+
+    waiting = [task for task in tasks if not (keep and Path(path(task, "bins")).is_file())]
+    list(fit_loci(run, waiting, jobs))
+    ordered = [(scenario, number) for scenario in settings.scenarios for number in numbers]
+    return summarise_calibration(
+        counts=[path(task, "counts") for task in ordered],
+        bins=[path(task, "bins") for task in ordered],
+        summary=str(folder / "summary.tsv"),
+        pip=str(folder / "pip.tsv"),
+        plot=str(folder / "calibration.svg"),
+        seed=study.seed,
+    )

@@ -1,0 +1,17 @@
+"""Rule fit_heritability: per-SNP heritabilities of the variants of all loci."""
+
+from fineprior.foundation.logs import log_to
+from fineprior.steps.heritability import HeritabilityFiles, fit_heritability
+
+with log_to(snakemake.log[0], f"fit_heritability {snakemake.wildcards.study}"):
+    fit_heritability(
+        files=HeritabilityFiles(
+            sumstats=snakemake.input.sumstats, samples=snakemake.input.samples or None, **snakemake.params.files
+        ),
+        variants=list(snakemake.input.variants),
+        coefficients=snakemake.output.coefficients,
+        output=snakemake.output.heritability,
+        bins=snakemake.params.bins,
+        max_ratio=snakemake.params.max_ratio,
+        workers=snakemake.threads,
+    )

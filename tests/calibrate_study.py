@@ -1,0 +1,46 @@
+"""A small study with loci, LD and scores for tests of calibrate."""
+
+import numpy as np
+import pandas as pd
+
+from fineprior.foundation.tables import ANNOTATIONS, LOCUS_VARIANTS, SCORES
+from fineprior.genetics.ld_store import LocusLd, write_ld
+from fineprior.steps.calibrate_data import StudyFiles
+
+SIZE = 25
+
+
+def study_files(folder, loci=6, batches=2, lead=7.0):
+    """Write the batches of a study (loci/, ld/, scores/, annotations/) and return its files."""
+    rng = np.random.default_rng(5)
+    R = (0.8 ** np.abs(np.subtract.outer(np.arange(SIZE), np.arange(SIZE)))).astype(np.float32)
+    parts = {"variants": "loci/{}.tsv.gz", "ld": "ld/{}.npz", "scores": "scores/{}.tsv.gz",
+             "annotations": "annotations/{}.tsv.gz"}  # fmt: skip
+    files = {name: [str(folder / path.format(batch)) for batch in range(batches)] for name, path in parts.items()}
+    for batch in range(batches):
+        frames, matrices = [], []
+        for number in range(batch, loci, batches):
+            chrom, pos = f"chr{1 + number % 3}", 1000 * number + np.arange(SIZE)
+            frame = pd.DataFrame({"locus": f"{chrom}_{number}", "chrom": chrom, "pos": pos})
+            frame["variant_id"] = [f"{chrom}:{one}:A:C" for one in pos]
+            score = rng.lognormal(size=SIZE)
+            z = np.r_[lead, np.zeros(SIZE - 1)]
+            columns = {
+                "neg_log10_p": 1.0,
+                "eaf": 0.3,
+                "n": 10_000,
+                "panel_af": 0.3,
+                "panel_index": pos,
+                "status": "scored",
+            }
+            frames.append(
+                frame.assign(ref="A", alt="C", z=z, beta=z / 50, se=0.02, score=score, given=score, **columns)
+            )
+            matrices.append(LocusLd(frame["locus"].iloc[0], R, frame["variant_id"].to_numpy(np.str_)))
+        whole = pd.concat(frames)
+        whole["dnase.l2"], whole["dnase.sad"] = whole["score"], 1.0
+        LOCUS_VARIANTS.write(whole[LOCUS_VARIANTS.names], files["variants"][batch])
+        SCORES.write(whole[[*SCORES.names, "dnase.l2", "dnase.sad"]], files["scores"][batch])
+        ANNOTATIONS.write(whole[["locus", "variant_id", "given"]], files["annotations"][batch])
+        write_ld(files["ld"][batch], matrices, 400)
+    return StudyFiles(**files)

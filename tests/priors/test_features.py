@@ -1,0 +1,103 @@
+"""Columns on their way to the enrichment."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fineprior.foundation.errors import InputError
+from fineprior.priors.features import Feature, feature_matrix, fixed_coefficients, join_columns, nonnegative_flags
+
+
+def table(ids, scores=None, locus="a"):
+    frame = pd.DataFrame({"locus": locus, "variant_id": ids})
+    return frame if scores is None else frame.assign(score=scores)
+
+
+@pytest.mark.parametrize("kind", ["score", "value", "distance", "log"])
+def test_features_are_standardised_and_keep_the_order(kind):
+    values = np.sort(np.random.default_rng(1).lognormal(0, 0.5, 500))
+    x = Feature.of("a", kind, values).values(values)
+    assert x.mean() == pytest.approx(0, abs=1e-2)
+    assert x.std() == pytest.approx(1, abs=0.05)
+    assert (np.diff(x) * (-1 if kind == "distance" else 1) >= 0).all()
+
+
+def test_a_score_saturates_and_has_no_unit_and_no_sign():
+    values = np.random.default_rng(1).lognormal(0, 2, 500)
+    feature = Feature.of("a", "score", values)
+    half = feature.values(np.array([np.quantile(values, 0.9)]))[0]
+    zero, infinite = feature.values(np.array([0.0, 1e12]))
+    assert half == pytest.approx((zero + infinite) / 2)
+    np.testing.assert_allclose(Feature.of("a", "score", -1000 * values).values(-1000 * values), feature.values(values))
+
+
+def test_a_value_far_out_is_held_and_a_distance_is_nearness():
+    values = np.r_[np.zeros(999), 1.0]
+    assert Feature.of("a", "value", values).values(values).max() == 5
+    near = Feature.of("a", "distance", np.array([0.0, 10_000.0, 1e9]))
+    x = near.values(np.array([0.0, 10_000.0, 1e9])) * near.sd + near.mean
+    np.testing.assert_allclose(x, [1, 0.5, 0], atol=1e-4)
+
+
+def test_a_given_weight_enters_as_its_logarithm_and_zero_is_not_nothing():
+    values = np.array([0.0, 1e-3, 2e-3, np.nan])
+    feature = Feature.of("prior", "log", values)
+    log_odds = feature.values(values) * fixed_coefficients([feature])[0]
+    assert log_odds[2] - log_odds[1] == pytest.approx(np.log(2))
+    assert log_odds[1] - log_odds[0] == pytest.approx(np.log(1e6))
+    assert np.isnan(log_odds[3])
+
+
+@pytest.mark.parametrize("kind", ["score", "value", "distance", "log"])
+@pytest.mark.parametrize("values", [[], [np.nan, np.nan], [2.0, 2.0, np.nan]])
+def test_values_that_do_not_vary_say_nothing(kind, values):
+    values = np.array(values)
+    feature = Feature.of("a", kind, values)
+    assert feature.sd == 0
+    np.testing.assert_array_equal(feature.values(values), np.where(np.isnan(values), np.nan, 0.0))
+
+
+def test_matrix_by_hand():
+    frame = pd.DataFrame({"a": [1.0, np.nan, np.nan], "b": [4.0, 6.0, np.nan]})
+    features = [Feature("a", "value", 1.0, 0.0, 2.0), Feature("b", "value", 1.0, 5.0, 1.0)]
+    X, missing = feature_matrix(frame, features)
+    np.testing.assert_array_equal(X, [[0.5, -1], [0, 1], [0, 0]])
+    np.testing.assert_array_equal(missing, [0, 0, np.nan])
+    assert X.dtype == np.float32
+
+
+def test_which_coefficients_are_held():
+    features = [Feature(kind, kind, 1.0, 0.0, 2.0) for kind in ("score", "value", "distance", "log")]
+    assert nonnegative_flags(features).tolist() == [True, False, False, False]
+    np.testing.assert_array_equal(fixed_coefficients(features), [np.nan, np.nan, np.nan, 2.0])
+
+
+def test_join_is_by_name_not_by_row():
+    variants = table(["1:1:A:C", "1:2:A:C", "1:3:A:C"])
+    scores = table(["1:3:A:C", "1:1:A:C", "1:2:A:C"], [3.0, 1.0, np.nan])
+    np.testing.assert_array_equal(join_columns(variants, scores, ["score"], "s.tsv")["score"], [1, np.nan, 3])
+
+
+@pytest.mark.parametrize(
+    ("ids", "scores", "match"),
+    [
+        (["1:1:A:C"], [1.0], r"s.tsv: variant 1:2:A:C of locus a has no row \(1 of 2 variants\)"),
+        (["1:1:A:C", "1:2:A:C", "1:2:A:C"], [1.0, 2, 2], "s.tsv: variant 1:2:A:C of locus a is there twice"),
+        (["1:1:A:C", "1:2:A:C"], [1.0, np.inf], "s.tsv: score inf of variant 1:2:A:C"),
+    ],
+)
+def test_join_refuses(ids, scores, match):
+    with pytest.raises(InputError, match=match):
+        join_columns(table(["1:1:A:C", "1:2:A:C"]), table(ids, scores), ["score"], "s.tsv")
+
+
+def test_join_refuses_a_variant_twice_in_its_locus_and_an_unknown_column():
+    with pytest.raises(InputError, match="1:1:A:C of locus a is there twice"):
+        join_columns(table(["1:1:A:C", "1:1:A:C"]), table(["1:1:A:C"], [1.0]), ["score"], "s.tsv")
+    with pytest.raises(InputError, match=r"s.tsv: no column 'cadd'; there are score"):
+        join_columns(table(["1:1:A:C"]), table(["1:1:A:C"], [1.0]), ["cadd"], "s.tsv")
+
+
+def test_join_says_how_many_rows_were_not_used(caplog):
+    join_columns(table(["1:1:A:C"]), table(["1:1:A:C", "1:2:A:C"], [1.0, 2.0]), ["score"], "s.tsv")
+    assert "s.tsv: 1 rows are of variants that are in no locus" in caplog.text

@@ -1,0 +1,98 @@
+import dataclasses
+import re
+
+import pandas as pd
+import pytest
+
+from fineprior.foundation import tables
+from fineprior.foundation.settings import FinemapSettings, Settings, from_dict
+from fineprior.report.methods import CITATIONS, StudyFacts, methods_page
+
+
+@pytest.fixture
+def facts(study_tables):
+    study = study_tables()
+    return StudyFacts(
+        study="crc", sumstats_format="regenie", source={"panel": "kg"},
+        settings=from_dict(Settings, {"backbone": {"weights": "Owner/enformer-official-rough", "revision": "abc"}}),
+        versions={"fineprior": "0.1.0", "snakemake": "9.27.1"}, qc=study.qc, loci=study.loci,
+        status=study.status["functional"].assign(panel_size=503.0), credible_sets=study.credible_sets["functional"],
+        uniform_sets=study.credible_sets["uniform"], verdict=study.verdict, head_metrics=study.head_metrics,
+    )  # fmt: skip
+
+
+def changed(facts, **blocks):
+    return dataclasses.replace(facts, settings=dataclasses.replace(facts.settings, **blocks))
+
+
+def test_it_says_what_was_run(facts):
+    page = methods_page(facts)
+    kept, dropped = 11_800 + 9_120, 310 + 2_041
+    for text in (
+        "Summary statistics (regenie)", f"Of {kept + dropped:,} rows {kept:,} were kept", "4 loci with 240 variants",
+        "a reference panel of 503 people", "enformer-official-rough, revision abc", "window of 196,608 bp",
+        "weight 0.95 beside a uniform part", "at most 10 effects", "95% credible sets",
+        "purity (smallest |r|) of at least 0.5",
+        "1 failed, 1 no_signal, 2 ok", "There were 2 credible sets", "fineprior 0.1.0 and Snakemake 9.27.1",
+        "The MHC was left out.", "head for 3 tracks", "over held-out regions 0.63",
+    ):  # fmt: skip
+        assert text in page
+    assert methods_page(facts) == page
+
+
+def test_every_reference_is_cited_and_has_a_doi(facts):
+    for page in (methods_page(facts), methods_page(changed(facts, finemap=FinemapSettings(model="susie_inf")))):
+        body, references = page.split("## References")
+        cited = {int(number) for group in re.findall(r"\[([\d, ]+)\]", body) for number in group.split(",")}
+        listed = re.findall(r"^(\d+)\. .*doi:10\.\d+/\S+$", references, flags=re.MULTILINE)
+        assert cited == {int(number) for number in listed} == set(range(1, len(listed) + 1))
+    assert all(re.search(r"doi:10\.\d{4,}/\S+$", text) for text in CITATIONS.values())
+
+
+@pytest.mark.parametrize(
+    ("change", "there", "not_there"),
+    [
+        ({"verdict": 0.0}, "did not support a functional prior, and the prior was uniform", "PolyFun"),
+        ({"source": {"genotypes": "g", "covariates": "c"}}, "of the phenotype on each variant with covariates",
+         "reference panel of"),
+        ({"source": {"ld": "ukb"}}, "matrices that were computed before of 503 people", "computed from a reference"),
+        ({"source": {"panel": "k", "build": "hg19", "chain": "c"}}, "lifted from hg19 to GRCh38", "published. Alleles"),
+        ({"sumstats_format": "gwas-ssf"}, "Summary statistics (GWAS-SSF [1])", "regenie"),
+    ],
+)  # fmt: skip
+def test_other_studies_read_otherwise(facts, change, there, not_there):
+    if "verdict" in change:
+        change = {"verdict": facts.verdict.assign(weight=change["verdict"])}
+    page = methods_page(dataclasses.replace(facts, **change))
+    assert there in page
+    assert not_there not in page
+
+
+@pytest.mark.parametrize(
+    ("settings", "there"),
+    [
+        ({"ld": "none"}, "LD was not used"),
+        ({"ld": "in_sample"}, "LD was that of the GWAS itself"),
+        ({"model": "susie_inf"}, "fine-mapped with SuSiE-inf"),
+        ({"estimate_prior_variance": False}, "fixed at 0.2"),
+        ({"estimate_drift": False, "allele_switches": "keep", "fallback": False}, "error of the panel. Outcome"),
+    ],
+)
+def test_settings_of_the_fit(facts, settings, there):
+    assert there in methods_page(changed(facts, finemap=FinemapSettings(**settings)))
+
+
+def test_the_shipped_backbone_is_not_enformer(facts):
+    backbone = dataclasses.replace(facts.settings.backbone, weights="resources/backbone", revision="")
+    assert "it is not Enformer" in methods_page(changed(facts, backbone=backbone))
+
+
+def test_a_study_without_loci(facts):
+    empty = dataclasses.replace(
+        facts, loci=tables.LOCI.empty(), status=tables.LOCI_STATUS.empty(), credible_sets=tables.CREDIBLE_SETS.empty(),
+        uniform_sets=tables.CREDIBLE_SETS.empty(), head_metrics=tables.HEAD_METRICS.empty(),
+        verdict=facts.verdict.assign(weight=0.0, loci=0), qc=facts.qc.iloc[:0],
+    )  # fmt: skip
+    page = methods_page(empty)
+    assert "0 loci with 0 variants" in page
+    assert not pd.Series(page.splitlines()).str.contains("nan").any()

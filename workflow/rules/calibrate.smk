@@ -1,0 +1,65 @@
+# Whether the prior's claims hold in studies simulated on this study's own LD and scores. Nothing asks for it by itself:
+#   snakemake --cores 8 results/{study}/calibrate/summary.tsv
+rule calibrate:
+    input:
+        **values_of_variants(
+            lambda pattern: expand(
+                pattern.replace("{study}", "{{study}}"), batch=BATCHES
+            )
+        ),
+        variants=expand("<results>/{{study}}/loci/{batch}.tsv.gz", batch=BATCHES),
+        ld=expand("<results>/{{study}}/ld/{batch}.npz", batch=BATCHES),
+    output:
+        counts="<results>/{study}/calibrate/{scenario}.{replicate}.counts.tsv",
+        bins="<results>/{study}/calibrate/{scenario}.{replicate}.bins.tsv",
+    log:
+        "<logs>/calibrate/{study}.{scenario}.{replicate}.log",
+    wildcard_constraints:
+        scenario=r"enrichment_[0-9.]+|inverted|noise",
+        replicate=r"\d+",
+    conda:
+        "../../envs/finemap.yaml"
+    threads: 1
+    resources:
+        mem_mb=settings.ld.max_memory_mb,
+        runtime=240,
+    params:
+        settings=settings_of_simulation(),
+        priors=as_params(settings.priors),
+        finemap=settings_of_finemap,
+        signals=settings_of_signals,
+        kinds=annotation_kinds(),
+        seed=settings.seed,
+        code=code_digest("calibrate.calibrate"),
+    script:
+        "../../scripts/calibrate.py"
+
+
+rule summarise_calibration:
+    input:
+        counts=expand(
+            "<results>/{{study}}/calibrate/{simulated}.counts.tsv", simulated=SIMULATED
+        ),
+        bins=expand(
+            "<results>/{{study}}/calibrate/{simulated}.bins.tsv", simulated=SIMULATED
+        ),
+    output:
+        summary=report(
+            "<results>/{study}/calibrate/summary.tsv", category="Calibration"
+        ),
+        pip=report("<results>/{study}/calibrate/pip.tsv", category="Calibration"),
+        plot=report(
+            "<results>/{study}/calibrate/calibration.svg", category="Calibration"
+        ),
+    log:
+        "<logs>/summarise_calibration/{study}.log",
+    conda:
+        "../../envs/report.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        seed=settings.seed,
+        code=code_digest("summarise_calibration.summarise_calibration"),
+    script:
+        "../../scripts/summarise_calibration.py"
