@@ -10,4 +10,5 @@ with log_to(snakemake.log[0], f"annotate_variants {snakemake.wildcards.study} ba
         rows=snakemake.params.rows,
         source=snakemake.params.source,
         heritability=snakemake.input.heritability or None,
+        causal=snakemake.input.causal or None,
     )

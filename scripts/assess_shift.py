@@ -1,7 +1,6 @@
 """Rule assess_shift: whether what the head was trained on is like what it scores."""
 
 from fineprior.foundation.logs import log_to
-from fineprior.foundation.settings import PriorSettings
 from fineprior.steps.shift import assess_shift
 
 with log_to(snakemake.log[0], f"assess_shift {snakemake.wildcards.study}"):
@@ -15,7 +14,7 @@ with log_to(snakemake.log[0], f"assess_shift {snakemake.wildcards.study}"):
         head=snakemake.input.head,
         output=snakemake.output.shift,
         context_length=snakemake.params.context_length,
-        settings=PriorSettings(**snakemake.params.settings),
+        effect_variance=snakemake.params.effect_variance,
         seed=snakemake.params.seed,
         labels=snakemake.input.get("labels") or "",
     )

@@ -9,7 +9,9 @@ with log_to(snakemake.log[0], "embed_regions"):
         fasta=snakemake.input.fasta,
         regions=snakemake.input.regions,
         output=snakemake.output.embeddings,
+        store=snakemake.resources.store,
         backbone=BackboneSettings(**snakemake.params.backbone),
         batch_size=snakemake.resources.batch_size,
         threads=snakemake.threads,
+        code=snakemake.params.code,
     )

@@ -65,6 +65,7 @@ def test_a_row_of_the_sheet_may_differ_from_the_config(root):
         ),
         ({"scores": {"central_bins": 6}}, r"scores.central_bins = 6 must be at most windows.centre_bins = 4"),
         ({"scores": {"central_bins": 3}}, r"central_bins = 3 must be .* = 4, and both odd or both even"),
+        ({"evaluation": {"folds": 3}}, r"evaluation.folds = 3; at least 4 \(one each for .*, or 0 for none"),
         ({"finemap": {"coverage": float("nan")}}, r"finemap.coverage: nan is not a finite number"),
         (
             {"loci": {"flank": 600, "max_width": 1199}},
@@ -153,6 +154,12 @@ def test_annotations_and_controls(root):
     assert load_project(CONFIG, root).annotations == []
 
 
+def test_labelled_variants_are_a_supervised_source(root):
+    (root / "labels.tsv").write_text("")
+    config = CONFIG | {"labels": {"variants": "labels.tsv"}, "priors": {"source": "supervised"}}
+    assert load_project(config, root).settings.priors.source == "supervised"
+
+
 @pytest.mark.parametrize(
     ("text", "settings", "message"),
     [
@@ -168,7 +175,7 @@ def test_annotations_and_controls(root):
         (ANNOTATIONS, {"controls": ["tss"]}, r"priors.controls: 'tss' is no annotation; there are: peaks, sad"),
         (ANNOTATIONS, {"source": "given"}, r"priors.given is missing; the source given needs a file"),
         (ANNOTATIONS, {"source": "given", "given": "no.tsv"}, r"priors.given: file 'no.tsv' does not exist"),
-        (ANNOTATIONS, {"source": "supervised"}, r"priors.supervised is missing"),
+        (ANNOTATIONS, {"source": "supervised"}, r"priors.supervised is missing; .*needs a file \(or labelled variants"),
         (ANNOTATIONS, {"source": "heritability"}, r"priors.heritability_annotations is missing"),
         (
             ANNOTATIONS,

@@ -28,6 +28,7 @@ def _shared():
     "genetics/loci.py": "def find():\n    return 1\n",
     "genetics/variants.py": "def flip():\n    return 2\n",
     "genetics/variants.html.j2": "<p>1</p>",
+    "genetics/variants.js": "page(1)",
     "report/plots.py": "def plot():\n    return 3\n",
 }
 
@@ -52,6 +53,7 @@ def digests(root):
     [
         ("genetics/variants.py", "return 2", "return 4", {"compute_ld"}),
         ("genetics/variants.html.j2", "1", "2", {"compute_ld"}),
+        ("genetics/variants.js", "1", "2", {"compute_ld"}),
         ("genetics/loci.py", "return 1", "return 4", {"define_loci"}),
         ("report/plots.py", "return 3", "return 4", set()),
         ("steps/study.py", "LIMIT = 1", "LIMIT = 2", {"compute_ld", "define_loci"}),

@@ -83,6 +83,23 @@ def test_kmer_ridge_finds_what_is_in_the_words(study, monkeypatch):
     assert pearson_r(lost.reshape(-1, 2), data.targets[test].reshape(-1, 2)).max() < 0.3
 
 
+def test_kmer_ridge_is_one_of_scikit_learns(study):
+    """Where it is installed: the ridge regression with one of the penalties, of the signal or of its log1p."""
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    *_, data = study
+    found = evaluate.fit_kmer_ridge(data, BIN_SIZE, k=3)
+    train = data.rows("train")
+    counts = evaluate.kmer_counts(data.codes[train], BIN_SIZE, TARGET_BINS, 3).astype(float)
+    unit = counts.var(0).mean() * len(counts)
+    for track in (0, 1):
+        signal = data.targets[train][..., track].ravel().astype(float)
+        signal = np.log1p(signal) if found.logarithmic[track] else signal
+        fits = [linear_model.Ridge(alpha=penalty * unit).fit(counts, signal) for penalty in evaluate.KMER_PENALTIES]
+        nearest = min(fits, key=lambda fit: np.abs(fit.coef_ - found.weight[:, track]).max())
+        assert found.weight[:, track] == pytest.approx(nearest.coef_, rel=1e-4, abs=1e-6)
+        assert found.intercept[track] == pytest.approx(nearest.intercept_, rel=1e-4)
+
+
 def test_three_models_side_by_side(study, monkeypatch):
     monkeypatch.setattr(evaluate, "SCRATCH_EPOCHS", 1)
     monkeypatch.setattr(evaluate, "KMER", 4)
@@ -114,6 +131,7 @@ def test_bins_without_observation_change_nothing_elsewhere(study, monkeypatch):
     """Models see the same when the first region's bins are missing as when that region is no training region."""
     monkeypatch.setattr(evaluate, "SCRATCH_EPOCHS", 1)
     settings, *_, data = study
+    monkeypatch.setattr(evaluate, "SCRATCH_BATCH", 1)  # a step without any known bin
     missing = data.targets.copy()
     missing[0] = np.nan
     split = data.split.copy()
@@ -124,6 +142,34 @@ def test_bins_without_observation_change_nothing_elsewhere(study, monkeypatch):
     assert ridges[0].weight == pytest.approx(ridges[1].weight)
     predicted = evaluate.train_scratch(with_gaps, settings, 1).predict(data.codes[:2])
     assert np.isfinite(predicted).all()
+
+
+class Read:
+    """An array that is only read by row numbers, and remembers the most that were asked for at once."""
+
+    def __init__(self, array):
+        self.array, self.most = array, 0
+
+    def __getitem__(self, rows):
+        self.most = max(self.most, len(rows))
+        return self.array[rows]
+
+
+def test_simpler_models_read_few_training_regions_at_once(study, monkeypatch):
+    monkeypatch.setattr(evaluate, "SCRATCH_EPOCHS", 1)
+    monkeypatch.setattr(evaluate, "SCRATCH_REGIONS", 8)
+    monkeypatch.setattr(evaluate, "SCRATCH_VALID_REGIONS", 8)
+    monkeypatch.setattr(evaluate, "_REGIONS_AT_ONCE", 5)
+    monkeypatch.setattr(evaluate, "KMER", 3)
+    settings, *_, data = study
+    files = dataclasses.replace(data, codes=Read(data.codes), targets=Read(data.targets))
+    ridge, whole = (evaluate.fit_kmer_ridge(each, BIN_SIZE, 3) for each in (files, data))
+    network = evaluate.train_scratch(files, settings, 1)
+    most = evaluate.SCRATCH_BATCH
+    assert files.codes.most <= most < len(data.rows("train"))
+    assert files.targets.most <= most
+    assert ridge.weight == pytest.approx(whole.weight)
+    assert np.isfinite(network.predict(data.codes[:2])).all()
 
 
 def test_a_large_backbone_is_set_against_a_small_network(study, monkeypatch):

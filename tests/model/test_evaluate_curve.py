@@ -8,7 +8,7 @@ from fineprior.model.embeddings import RegionEmbeddings
 from fineprior.model.evaluate import RegionData
 from fineprior.model.evaluate_curve import learning_curve, nested_folds, region_folds, trainer
 from fineprior.model.head import train_head
-from fineprior.model.training import Tracks
+from fineprior.model.training_data import Tracks
 
 REGIONS, BINS = 64, 5
 SPLIT = np.repeat(["train", "valid", "test"], [48, 8, 8])

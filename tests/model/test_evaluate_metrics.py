@@ -89,6 +89,26 @@ def test_ranks_of_known_cases():
     assert best_threshold(np.array([5.0, 4, 3, 2, 1]), label) == 3
 
 
+@pytest.mark.parametrize("rounded", [8, 1])
+def test_labels_are_judged_as_scikit_learn_does(rounded):
+    """Where it is installed; with scores that are tied, too."""
+    reference = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(4)
+    label = rng.random((REGIONS, BINS, 1)) < 0.3
+    predicted = np.round(np.abs(label + rng.normal(0, 0.8, label.shape)), rounded)
+    found = quality_table(["a"], [("valid", predicted, label.astype(float))]).iloc[0]
+    truth, score = label.ravel(), predicted.ravel()
+    called = score >= found["threshold"]
+    negative, false, missed, hits = reference.confusion_matrix(truth, called).ravel()
+    expected = {
+        "auroc": reference.roc_auc_score(truth, score), "auprc": reference.average_precision_score(truth, score),
+        "precision": reference.precision_score(truth, called), "recall": reference.recall_score(truth, called),
+        "f1": reference.f1_score(truth, called), "r2": reference.r2_score(truth, score), "true_negative": negative,
+        "false_positive": false, "false_negative": missed, "true_positive": hits,
+    }  # fmt: skip
+    assert found[list(expected)].astype(float).to_dict() == pytest.approx(expected)
+
+
 def test_threshold_has_the_largest_f1():
     rng = np.random.default_rng(3)
     label = rng.random(60) < 0.4

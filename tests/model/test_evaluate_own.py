@@ -39,9 +39,9 @@ def test_the_best_match_is_chosen_without_the_test_bins():
     targets = np.stack(
         [embedding[:, 2] + rng.normal(0, 0.3, 400), np.where(split == "test", embedding[:, 0], embedding[:, 3])], 1
     )
-    targets[0] = np.nan
+    targets[0] = np.nan  # the other three bins of its region count
     regions = RegionEmbeddings(np.full(400, "chr1"), np.arange(400), split, embedding, "b", 1)
-    best, r = best_matching(own, regions, targets.astype(np.float32))
+    best, r = best_matching(own, regions, targets.astype(np.float32).reshape(100, 4, 2))
     assert best.tolist() == [2, 3]
     seen = slice(1, 300)
     expected = np.corrcoef(np.logaddexp(embedding[seen, 2], 0), targets[seen, 0])[0, 1]

@@ -5,11 +5,10 @@ from safetensors.numpy import save_file
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import HeadSettings
-from fineprior.foundation.tables import HEAD_HISTORY, HEAD_METRICS
+from fineprior.foundation.tables import HEAD_HISTORY
 from fineprior.model.embeddings import RegionEmbeddings
 from fineprior.model.head import (
     Head,
-    head_metrics,
     load_head,
     pearson_r,
     poisson_losses,
@@ -52,8 +51,8 @@ def test_the_epoch_with_the_smallest_validation_loss_is_kept(trained):
     HEAD_HISTORY.checked(history, "history")
     assert history["best"].sum() == 1
     assert history.loc[history["best"], "valid_loss"].item() == history["valid_loss"].min()
-    metrics = head_metrics(head, regions, targets)
-    loss = metrics.loc[metrics["split"] == "valid", "poisson_loss"].mean()
+    valid = regions.split == "valid"
+    loss = poisson_losses(head.predict(regions.embedding[valid]), targets[valid]).mean()
     assert loss == pytest.approx(history["valid_loss"].min(), abs=1e-4)
     assert history["train_loss"].iloc[-1] < history["train_loss"].iloc[0]
 
@@ -90,18 +89,6 @@ def test_regularisation_shrinks(trained):
     regions, targets, _, head, _ = trained
     shrunk, _ = train_head(regions, targets, TRACKS, HeadSettings(epochs=15, batch_bins=128, l2=1.0), 1)
     assert shrunk.predict(regions.embedding).std() < 0.5 * head.predict(regions.embedding).std()
-
-
-def test_metrics_table(trained):
-    regions, targets, _, head, _ = trained
-    metrics = HEAD_METRICS.checked(head_metrics(head, regions, targets, 5), "metrics")
-    assert metrics["regions"].tolist() == (metrics["bins"] // 5).tolist()
-    assert len(metrics) == 6
-    assert metrics["bins"].tolist() == [2000] * 2 + [500] * 4
-    test = regions.split == "test"
-    predicted = head.predict(regions.embedding[test])
-    row = metrics[(metrics["track"] == "kidney") & (metrics["split"] == "test")].iloc[0]
-    assert row["pearson_r"] == pytest.approx(np.corrcoef(predicted[:, 1], targets[test, 1])[0, 1], abs=1e-6)
 
 
 def test_loss_and_prediction_are_those_of_torch():

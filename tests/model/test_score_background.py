@@ -71,6 +71,13 @@ def test_quantiles_refer_to_common_variants():
     assert table["a.quantile"][scores["a.l2"].argsort()[:-1]].is_monotonic_increasing
 
 
+def test_tracks_that_were_left_out_have_components_and_no_quantile_of_their_magnitude():
+    scores, variants = study()
+    table = gathered(scores.drop(columns="a.l2"), variants)
+    assert table.columns[-3:].tolist() == ["pc1", "pc2", "b.quantile"]
+    assert "a.quantile" in gathered(scores.drop(columns="a.l2"), variants, magnitude="sad")
+
+
 def test_frequencies_of_the_gwas_where_the_panel_has_none():
     scores, variants = study()
     known = variants["panel_af"].where(np.arange(len(variants)) % 3 > 0)

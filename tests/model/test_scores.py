@@ -107,6 +107,15 @@ def test_table_is_joined_by_variant_and_says_what_was_not_scored():
     assert alone["score"].item() == pytest.approx(table["score"][1])
 
 
+def test_left_out_tracks_have_no_magnitude_that_a_prior_could_take():
+    made = embedded()
+    table = score_table(variants(made.variant_id), made, HEAD, left_out={"liver"})
+    whole = score_table(variants(made.variant_id), made, HEAD)
+    assert set(whole) - set(table) == {"liver.l2"}
+    assert np.allclose(table["score"], whole["kidney.l2"])
+    assert score_table(variants(made.variant_id), made, HEAD, left_out=set(TRACKS))["score"].isna().all()
+
+
 def test_no_difference_is_no_effect():
     made = embedded()
     table = score_table(variants(made.variant_id), embedded(difference=np.zeros_like(made.difference)), HEAD)

@@ -8,12 +8,14 @@ from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import HeadSettings
 from fineprior.foundation.tables import HEAD_HISTORY
 from fineprior.genetics.genome import reverse_complement
-from fineprior.model import training, training_loop
+from fineprior.model import training_loop
 from fineprior.model.backbone import load_backbone
 from fineprior.model.embeddings import RegionEmbeddings
+from fineprior.model.frozen import train_cached
 from fineprior.model.head import load_head, train_head, write_head
 from fineprior.model.readout import Readout, training_loss, training_statistics
-from fineprior.model.training import Tracks, augmented, train, train_cached
+from fineprior.model.training import augmented, train
+from fineprior.model.training_data import Tracks, embed_rows
 from fineprior.model.tuned import load_tuned_backbone, predict
 from toy_enformer import BIN_SIZE, CONTEXT, TARGET_BINS, save_toy
 
@@ -70,7 +72,7 @@ def test_every_mode_gives_a_head_that_predicts_after_a_round_trip(trained, data,
 
 
 def test_linear_is_the_head_of_the_embeddings_byte_for_byte(trained, data, backbone, tmp_path):
-    cached = training._embed(data, np.arange(len(data.split)), backbone)
+    cached = embed_rows(data, np.arange(len(data.split)), backbone)
     head, _ = train_head(cached, data.targets.reshape(-1, 2), ["gc", "a"], replace(QUICK, mode="linear"), 1)
     write_head(head, tmp_path / "one")
     write_head(trained["linear"][0], tmp_path / "two")
@@ -220,7 +222,7 @@ def test_augmentation_turns_and_moves_sequence_with_its_targets():
 
 
 def test_a_folded_readout_says_what_it_said(data, backbone):
-    cached = training._embed(data, np.arange(len(data.split)), backbone)
+    cached = embed_rows(data, np.arange(len(data.split)), backbone)
     for mode in ("linear", "mlp"):
         head, _ = train_cached(cached, data.targets.reshape(-1, 2), TARGET_BINS, NAMES, replace(QUICK, mode=mode), 1)
         readout = Readout(*training_statistics(cached, data.targets.reshape(-1, 2), NAMES.names))
@@ -234,7 +236,7 @@ def test_a_folded_readout_says_what_it_said(data, backbone):
 
 
 def test_only_training_bins_normalise(data, backbone):
-    cached = training._embed(data, np.arange(len(data.split)), backbone)
+    cached = embed_rows(data, np.arange(len(data.split)), backbone)
     other = RegionEmbeddings(**vars(cached) | {"embedding": cached.embedding.copy()})
     other.embedding[other.split == "test"] *= 100
     flat = data.targets.reshape(-1, 2)

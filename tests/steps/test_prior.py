@@ -287,6 +287,10 @@ def test_annotations_of_a_batch(fitted, tmp_path):
     assert list(table)[2:] == ["peaks", "tss", "cadd", "probability", "training_rate"]
     assert (table["peaks"].sum(), table["tss"][5]) == (1, 0)
     assert (table["cadd"].eq(0.25).all(), table["training_rate"].eq(0.1).all()) == (True, True)
+    known = source | {"supervised": ""}
+    annotate_variants(variants=fitted["variants"][0], output=str(tmp_path / "b.tsv.gz"), rows=rows, source=known,
+                      causal=str(tmp_path / "q.tsv"))  # fmt: skip
+    assert (tmp_path / "b.tsv.gz").read_bytes() == (tmp_path / "a.tsv.gz").read_bytes()
 
 
 def test_without_support_every_prior_is_uniform(tmp_path):

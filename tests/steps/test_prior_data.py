@@ -38,6 +38,11 @@ def test_annotations_stand_beside_every_source(settings, first):
     assert held == {"functional": first | own, "tss": {"tss": "distance"}, "sad": {"sad": "score"}}
 
 
+def test_tracks_of_which_none_is_good_enough_leave_the_missing_score():
+    frame = pd.DataFrame(columns=["score", "a.sad"])
+    assert feature_kinds(frame, PriorSettings(scores="tracks"), {}) == {"functional": {"score": "score"}}
+
+
 def test_loci_are_in_genome_order_whatever_the_batches():
     rows = [("x", "chr10", 5), ("a", "chr2", 9), ("a", "chr2", 11), ("b", "chr2", 3), ("b", "chr2", 4)]
     frame = pd.DataFrame(rows, columns=["locus", "chrom", "pos"])

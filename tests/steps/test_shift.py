@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fineprior.foundation.settings import PriorSettings
 from fineprior.foundation.tables import LOCUS_VARIANTS, SCORES, SHIFT
 from fineprior.model.embeddings import RegionEmbeddings, VariantEmbeddings, write_embeddings
 from fineprior.model.head import Head, write_head
@@ -61,7 +60,7 @@ def shift_of(folder, **more):
     }
     assess_shift(**paths, fasta=str(folder / "genome.fa"), regions=str(folder / "regions.bed"),
                  region_embeddings=str(folder / "regions.npz"), head=str(folder / "head"),
-                 output=str(folder / "shift.tsv"), context_length=LENGTH, settings=PriorSettings(), seed=1,
+                 output=str(folder / "shift.tsv"), context_length=LENGTH, effect_variance=0.0, seed=1,
                  **more)  # fmt: skip
     return SHIFT.read(folder / "shift.tsv").set_index("measure")
 

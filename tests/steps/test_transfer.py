@@ -1,3 +1,10 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import asdict, replace
+
 import numpy as np
 import pyBigWig
 import pytest
@@ -49,7 +56,8 @@ def study(tmp_path_factory):
     (folder / "regions.bed").write_text("\n".join(lines) + "\n")
     settings = save_toy(folder / "toy")
     embed_regions(fasta=str(folder / "genome.fa"), regions=str(folder / "regions.bed"),
-                  output=str(folder / "regions.npz"), backbone=settings, batch_size=16, threads=1)  # fmt: skip
+                  output=str(folder / "regions.npz"), store=str(folder / "store"), backbone=settings, batch_size=16,
+                  threads=1)  # fmt: skip
     return folder, settings
 
 
@@ -73,6 +81,17 @@ def test_embeddings_of_regions(study):
     with Genome(folder / "genome.fa") as genome:
         expected = embed(genome, read_regions(folder / "regions.bed", CONTEXT), load_backbone(settings), 16)
     assert np.array_equal(found.embedding, expected.embedding)
+
+
+def test_test_regions_that_the_backbone_was_trained_on_are_warned_of(study, tmp_path, caplog):
+    folder, settings = study
+    (tmp_path / "seen.bed").write_text(f"chr1\t0\t{(REGIONS - 3) * CONTEXT}\ttrain\n")
+    seen = replace(settings, training_regions=str(tmp_path / "seen.bed"))
+    embed_regions(fasta=str(folder / "genome.fa"), regions=str(folder / "regions.bed"), store=str(tmp_path),
+                  output=str(tmp_path / "regions.npz"), backbone=seen, batch_size=16, threads=1)  # fmt: skip
+    assert "7 of 10 test regions overlap regions that the backbone was trained on" in caplog.text
+    assert (tmp_path / "regions.npz").read_bytes() == (folder / "regions.npz").read_bytes()
+    assert not list((tmp_path / "regions").iterdir())
 
 
 def test_head_and_its_tables(study):
@@ -159,6 +178,49 @@ def test_other_modes_on_the_same_data_path(study, mode):
     valid = metrics.loc[metrics["split"] == "valid", "poisson_loss"].mean()
     assert valid == pytest.approx(history.loc[history["best"], "valid_loss"].item(), rel=1e-4)
     assert not list((folder / "store/training").glob("*"))
+
+
+KILLED = """
+import json, os, signal, sys
+from fineprior.foundation.settings import BackboneSettings, HeadSettings
+from fineprior.model import training_loop
+from fineprior.steps.transfer import train_head
+
+left, original = int(sys.argv[1]), training_loop._step
+
+def step(*arguments):
+    global left
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+    left -= 1
+    original(*arguments)
+
+training_loop._step, training_loop.CHECKPOINT_SECONDS = step, 0.0
+given = json.loads(sys.argv[2])
+given |= {"settings": HeadSettings(**given["settings"]), "backbone": BackboneSettings(**given["backbone"])}
+train_head(**given)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["mlp", "lora", "guided"])
+def test_a_job_that_is_killed_by_force_goes_on_and_ends_with_the_same_bytes(study, mode):
+    folder, backbone = study
+    settings = HeadSettings(mode=mode, epochs=2, freeze_epochs=2, rank=2, batch_regions=8, batch_bins=64, scouts=2,
+                            dropout=0.1)  # fmt: skip
+    train(folder, f"whole_{mode}", settings=settings)
+    outputs = {name: str(folder / name) for name in ("head", "metrics", "history")}
+    given = {"fasta": str(folder / "genome.fa"), "regions": str(folder / "regions.bed"), "backbone": asdict(backbone),
+             "outputs": outputs} | inputs(folder) | {"settings": asdict(settings)}  # fmt: skip
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", KILLED, "4", json.dumps(given)]
+    done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert list((folder / "store/training").rglob("*.pt"))
+    train(folder, f"killed_{mode}", settings=settings)
+    assert not list((folder / "store/training").rglob("*.pt"))
+    for name in ("head", "metrics.tsv", "history.tsv"):
+        assert (folder / f"killed_{mode}.{name}").read_bytes() == (folder / f"whole_{mode}.{name}").read_bytes(), name
 
 
 def test_targets_are_read_once_for_all_trainings(study, monkeypatch):

@@ -44,12 +44,23 @@ rule summarise_calibration:
             "<results>/{{study}}/calibrate/{simulated}.bins.tsv", simulated=SIMULATED
         ),
     output:
-        summary=report(
-            "<results>/{study}/calibrate/summary.tsv", category="Calibration"
+        summary=item(
+            "<results>/{study}/calibrate/summary.tsv",
+            "calibrate_summary",
+            "Calibration",
+            "simulated studies: summary",
         ),
-        pip=report("<results>/{study}/calibrate/pip.tsv", category="Calibration"),
-        plot=report(
-            "<results>/{study}/calibrate/calibration.svg", category="Calibration"
+        pip=item(
+            "<results>/{study}/calibrate/pip.tsv",
+            "calibrate_pip",
+            "Calibration",
+            "simulated studies: PIPs",
+        ),
+        plot=item(
+            "<results>/{study}/calibrate/calibration.svg",
+            "calibrate_plot",
+            "Calibration",
+            "simulated studies: plot",
         ),
     log:
         "<logs>/summarise_calibration/{study}.log",

@@ -35,6 +35,12 @@ MOTIFS = shipped("resources/backbone/motifs.meme")
 LONG_RANGE_LD = shipped("resources/long_range_ld.tsv")
 
 
+def item(path, caption, category, name, **labels):
+    """An output that `snakemake --report` shows, as `name` of a study or a head, with workflow/report/{caption}.rst."""
+    labels = {"of": "{head}" if "{head}" in path else "{study}", "item": name, **labels}
+    return report(path, f"../report/{caption}.rst", category=category, labels=labels)
+
+
 def or_stop(function, *arguments):
     """The value of a library function; a user's mistake ends the workflow with its one line."""
     try:

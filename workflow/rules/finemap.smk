@@ -45,10 +45,20 @@ rule gather:
         ),
     output:
         variants="<results>/{study}/{prior}/variants.tsv.gz",
-        credible_sets=report(
-            "<results>/{study}/{prior}/credible_sets.tsv", category="Credible sets"
+        credible_sets=item(
+            "<results>/{study}/{prior}/credible_sets.tsv",
+            "credible_sets",
+            "Fine-mapping",
+            "credible sets",
+            prior="{prior}",
         ),
-        status=report("<results>/{study}/{prior}/loci_status.tsv", category="Loci"),
+        status=item(
+            "<results>/{study}/{prior}/loci_status.tsv",
+            "loci_status",
+            "Fine-mapping",
+            "status of the loci",
+            prior="{prior}",
+        ),
         fits="<results>/{study}/{prior}/fits.rds",
     log:
         "<logs>/gather/{study}.{prior}.log",

@@ -64,6 +64,12 @@ rule annotate_variants:
             if settings.priors.source == "heritability"
             else []
         ),
+        causal=(
+            "<results>/{study}/causal_probabilities.tsv.gz"
+            if settings.priors.source == "supervised"
+            and not settings.priors.supervised
+            else []
+        ),
     output:
         annotations="<results>/{study}/annotations/{batch}.tsv.gz",
     log:
@@ -113,10 +119,22 @@ rule fit_prior:
         ld=expand("<results>/{{study}}/ld/{batch}.npz", batch=BATCHES),
         fits=expand("<results>/{{study}}/signals/{batch}.npz", batch=BATCHES),
     output:
-        enrichment=report("<results>/{study}/prior/enrichment.tsv", category="Prior"),
+        enrichment=item(
+            "<results>/{study}/prior/enrichment.tsv",
+            "enrichment",
+            "Prior",
+            "enrichment",
+        ),
         coefficients="<results>/{study}/prior/coefficients.tsv",
-        verdict=report("<results>/{study}/prior/verdict.tsv", category="Prior"),
-        steps=report("<results>/{study}/prior/steps.tsv", category="Prior"),
+        verdict=item(
+            "<results>/{study}/prior/verdict.tsv", "verdict", "Prior", "verdict"
+        ),
+        steps=item(
+            "<results>/{study}/prior/steps.tsv",
+            "prior_steps",
+            "Prior",
+            "steps of the prior",
+        ),
     log:
         "<logs>/fit_prior/{study}.log",
     benchmark:

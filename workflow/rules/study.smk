@@ -35,7 +35,12 @@ rule harmonise_sumstats:
         fasta=settings.genome.fasta,
     output:
         sumstats="<results>/{study}/sumstats.parquet",
-        qc="<results>/{study}/sumstats_qc.tsv",
+        qc=item(
+            "<results>/{study}/sumstats_qc.tsv",
+            "sumstats_qc",
+            "Input",
+            "rows kept and left out",
+        ),
         dropped="<results>/{study}/dropped.tsv.gz",
         liftover="<results>/{study}/liftover.tsv.gz",
     log:
@@ -68,7 +73,7 @@ rule define_loci:
         known_regions=LONG_RANGE_LD if settings.loci.exclude != "none" else [],
         fasta=settings.genome.fasta,
     output:
-        loci="<results>/{study}/loci.tsv",
+        loci=item("<results>/{study}/loci.tsv", "loci", "Input", "loci"),
         excluded="<results>/{study}/excluded_regions.tsv",
         batches=expand("<results>/{{study}}/loci/{batch}.tsv.gz", batch=BATCHES),
     log:

@@ -4,7 +4,12 @@ rule compare_priors:
         **under_each_prior("variants.tsv.gz", "variants"),
         **under_each_prior("credible_sets.tsv", "credible_sets"),
     output:
-        comparison=report("<results>/{study}/comparison.tsv", category="Prior"),
+        comparison=item(
+            "<results>/{study}/comparison.tsv",
+            "comparison",
+            "Prior",
+            "what it changed",
+        ),
     log:
         "<logs>/compare_priors/{study}.log",
     conda:
@@ -25,8 +30,18 @@ rule compare_truth:
         **under_each_prior("credible_sets.tsv", "credible_sets"),
         truth=of_study("truth"),
     output:
-        comparison=report("<results>/{study}/truth_comparison.tsv", category="Truth"),
-        calibration=report("<results>/{study}/calibration.tsv", category="Truth"),
+        comparison=item(
+            "<results>/{study}/truth_comparison.tsv",
+            "truth_comparison",
+            "Calibration",
+            "priors against the truth",
+        ),
+        calibration=item(
+            "<results>/{study}/calibration.tsv",
+            "calibration",
+            "Calibration",
+            "claimed and observed PIPs",
+        ),
     log:
         "<logs>/compare_truth/{study}.log",
     conda:
@@ -51,7 +66,9 @@ rule assess_shift:
         head=head_of_study("<results>/heads/{head}/head.safetensors"),
         labels="<results>/labels/variant_head.npz" if settings.labels.variants else [],
     output:
-        shift=report("<results>/{study}/shift.tsv", category="Head"),
+        shift=item(
+            "<results>/{study}/shift.tsv", "shift", "Head", "shift to scored windows"
+        ),
     log:
         "<logs>/assess_shift/{study}.log",
     conda:
@@ -61,7 +78,7 @@ rule assess_shift:
         runtime=30,
     params:
         context_length=settings.backbone.context_length,
-        settings=as_params(settings.priors),
+        effect_variance=settings.priors.effect_variance,
         seed=settings.seed,
         code=code_digest("shift.assess_shift"),
     script:
@@ -89,7 +106,12 @@ rule report:
         scatter=head_of_study("<results>/heads/{head}/scatter.tsv"),
         shift="<results>/{study}/shift.tsv",
     output:
-        page=report("<results>/{study}/report.html", category="Report"),
+        page=item(
+            "<results>/{study}/report.html",
+            "report",
+            "Report",
+            "the study in one page",
+        ),
     log:
         "<logs>/report/{study}.log",
     conda:
@@ -118,7 +140,9 @@ rule methods:
         verdict="<results>/{study}/prior/verdict.tsv",
         head_metrics=head_of_study("<results>/heads/{head}/metrics.tsv"),
     output:
-        page=report("<results>/{study}/methods.md", category="Report"),
+        page=item(
+            "<results>/{study}/methods.md", "methods", "Report", "methods paragraph"
+        ),
     log:
         "<logs>/methods/{study}.log",
     localrule: True

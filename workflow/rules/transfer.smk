@@ -20,6 +20,7 @@ rule embed_regions:
         runtime=240,
         gpu=1,
         batch_size=64,
+        store=settings.store,
     params:
         backbone=as_params(settings.backbone),
         code=code_digest("transfer.embed_regions"),
@@ -37,8 +38,15 @@ rule train_head:
         masks=masks,
     output:
         head="<results>/heads/{head}/head.safetensors",
-        metrics="<results>/heads/{head}/metrics.tsv",
-        history="<results>/heads/{head}/history.tsv",
+        metrics=item(
+            "<results>/heads/{head}/metrics.tsv",
+            "head_metrics",
+            "Head",
+            "quality by split",
+        ),
+        history=item(
+            "<results>/heads/{head}/history.tsv", "head_history", "Head", "training"
+        ),
     log:
         "<logs>/train_head/{head}.log",
     benchmark:
@@ -74,9 +82,24 @@ rule evaluate_head:
         metrics="<results>/heads/{head}/metrics.tsv",
         history="<results>/heads/{head}/history.tsv",
     output:
-        baselines="<results>/heads/{head}/baselines.tsv",
-        curve="<results>/heads/{head}/learning_curve.tsv",
-        folds="<results>/heads/{head}/folds.tsv",
+        baselines=item(
+            "<results>/heads/{head}/baselines.tsv",
+            "head_baselines",
+            "Head",
+            "beside simpler models",
+        ),
+        curve=item(
+            "<results>/heads/{head}/learning_curve.tsv",
+            "learning_curve",
+            "Head",
+            "learning curve",
+        ),
+        folds=item(
+            "<results>/heads/{head}/folds.tsv",
+            "head_folds",
+            "Head",
+            "nested cross-validation",
+        ),
         scatter="<results>/heads/{head}/scatter.tsv",
         events=(
             directory("<results>/heads/{head}/tensorboard")
@@ -89,14 +112,18 @@ rule evaluate_head:
     conda:
         "../../envs/model.yaml"
     resources:
-        mem_mb=8000,
+        mem_mb=16000,
         runtime=240,
         store=settings.store,
     params:
         targets=targets_of_head,
         backbone=as_params(settings.backbone),
         settings=as_params(settings.head),
-        evaluation=as_params(settings.evaluation),
+        evaluation={
+            name: value
+            for name, value in as_params(settings.evaluation).items()
+            if name != "min_r"
+        },
         tracks=tracks_of_head,
         seed=settings.seed,
         code=code_digest("transfer.evaluate_head"),

@@ -14,7 +14,7 @@ from typing import Any
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.panel_files import CHROM, chromosomes_of, ld_files, panel_files
-from fineprior.foundation.settings import PriorSettings, Settings, TrackSettings, as_params, from_dict
+from fineprior.foundation.settings import FEWEST_FOLDS, PriorSettings, Settings, TrackSettings, as_params, from_dict
 from fineprior.foundation.studies import Study, check_columns, study_of
 
 _IN_REPOSITORY = Path(__file__).resolve().parents[3] / "workflow" / "schemas"
@@ -196,7 +196,12 @@ def load_project(config: dict[str, Any], root: str | Path = ".") -> Project:
     _exists(root, settings.loci.exclude_bed, "config: loci.exclude_bed")
     _exists(root, settings.loci.blocks, "config: loci.blocks")
     _check_backbone(root, settings)
-    project.annotations.extend(_annotations(root, settings.priors))
+    if 0 < settings.evaluation.folds < FEWEST_FOLDS:
+        raise InputError(
+            f"config: evaluation.folds = {settings.evaluation.folds}; at least {FEWEST_FOLDS} (one each for the outer "
+            "and the inner test, for stopping, and to train on), or 0 for none"
+        )
+    project.annotations.extend(_annotations(root, settings.priors, bool(settings.labels.variants)))
     _check_heritability(root, settings.priors, studies)
     if settings.loci.max_width < 2 * settings.loci.flank:
         raise InputError(
@@ -279,7 +284,7 @@ def hub_folder(name: str, revision: str) -> str:
     return f"{HUB_BACKBONES}/{name.replace('/', '--')}@{revision}"
 
 
-def _annotations(root: Path, settings: PriorSettings) -> list[Annotation]:
+def _annotations(root: Path, settings: PriorSettings, labels: bool) -> list[Annotation]:
     """The rows of `priors.annotations`, and whether the files of the source of the prior are there."""
     sheet = settings.annotations
     rows = _read_sheet(root, sheet, "annotations.schema.yaml", Annotation) if sheet else []
@@ -297,8 +302,11 @@ def _annotations(root: Path, settings: PriorSettings) -> list[Annotation]:
             raise InputError(f"config: priors.controls: '{name}' is no annotation; there are: {allowed}")
     if settings.source in ("given", "supervised"):
         path = getattr(settings, settings.source)
-        if not path:
-            raise InputError(f"config: priors.{settings.source} is missing; the source {settings.source} needs a file")
+        if not path and not (settings.source == "supervised" and labels):
+            or_labels = " (or labelled variants: labels.variants)" if settings.source == "supervised" else ""
+            raise InputError(
+                f"config: priors.{settings.source} is missing; the source {settings.source} needs a file{or_labels}"
+            )
         _exists(root, path, f"config: priors.{settings.source}")
     return annotations
 

@@ -18,7 +18,7 @@ PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 
 PACKAGES = (
     "snakemake", "numpy", "scipy", "pandas", "pyarrow", "pysam", "pyBigWig", "Pgenlib", "torch", "enformer-pytorch",
-    "safetensors", "msprime", "matplotlib", "jinja2",
+    "safetensors", "peft", "msprime", "matplotlib", "jinja2",
 )  # fmt: skip
 """What results can depend on."""
 WHOLE_UP_TO = 64 * 2**20
@@ -136,7 +136,7 @@ def code_digest(step: str, root: Path = PACKAGE_ROOT) -> str:
     for source in imported_modules(imports, root):
         digest.update(source.relative_to(root).as_posix().encode())
         digest.update(source.read_bytes())
-        template = source.with_suffix(".html.j2")
-        if template.is_file():
-            digest.update(template.read_bytes())
+        for beside in (source.with_suffix(".html.j2"), source.with_suffix(".js")):
+            if beside.is_file():
+                digest.update(beside.read_bytes())
     return digest.hexdigest()[:12]

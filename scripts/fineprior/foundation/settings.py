@@ -112,7 +112,7 @@ class HeadSettings:
     batch_bins: int = 1024
     hidden: int = 64
     dropout: float = 0.0
-    freeze_epochs: int = 10
+    freeze_epochs: int = 30
     unfreeze_blocks: int = 2
     rank: int = 8
     scouts: int = 6
@@ -125,6 +125,10 @@ class HeadSettings:
     augment_shift: int = 3
     checkpointing: bool = False
     precision: str = "float32"
+
+
+FEWEST_FOLDS = 4
+"""Of a nested cross-validation: one each for the outer and the inner test, for stopping, and to train on."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,12 @@ STEPS = Path(__file__).parents[1] / "steps"
 
 STAGES: dict[str, tuple[str, ...]] = {
     "a study's data": ("associate.associate", "study.harmonise_sumstats", "study.define_loci", "study.compute_ld"),
-    "from tracks to a head": ("transfer.embed_regions", "transfer.train_head", "transfer.evaluate_head"),
+    "from tracks to a head": (
+        "transfer.embed_regions", "transfer.train_head", "transfer.evaluate_head", "shift.assess_shift",
+    ),
+    "from labelled variants to a head": (
+        "variant_head.embed_labels", "variant_head.train_labels", "variant_head.predict_causal",
+    ),
     "from variants to scores": (
         "annotate.fetch_backbone", "annotate.extract_sequences", "annotate.embed_variants", "annotate.score_variants",
         "annotate.gather_scores", "annotate.compare_windows",
@@ -23,8 +28,9 @@ STAGES: dict[str, tuple[str, ...]] = {
     ),
     "calibration": ("calibrate.calibrate", "summarise_calibration.summarise_calibration"),
     "the embedded study": ("simulate.simulate_genome", "simulate.simulate_tracks", "simulate.simulate_study"),
-    "the shipped backbone": (
+    "a backbone from scratch": (
         "pretrain.fetch_pretraining_data", "pretrain.select_motifs", "pretrain.pretrain_backbone",
+        "pretrain.pretrain_masked",
     ),
 }  # fmt: skip
 """Stage -> `<module of fineprior.steps>.<function>`, the function's name being that of the rule."""

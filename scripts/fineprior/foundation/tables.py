@@ -1,5 +1,6 @@
 """Every table that fineprior writes or reads back: its columns, their types, units and meaning.
 
+All are found here; those of a study's data, of heads and of `fineprior calibrate` are defined in modules of their own.
 `docs/outputs.md` lists exactly these columns.
 """
 
@@ -7,145 +8,24 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from fineprior.foundation import calibrate_tables
+from fineprior.foundation import calibrate_tables, head_tables, study_tables
+from fineprior.foundation.head_tables import *  # noqa: F403 (for those who look for a table here)
+from fineprior.foundation.study_tables import *  # noqa: F403
+from fineprior.foundation.study_tables import VARIANT
 from fineprior.foundation.table import Table, define
-
-_VARIANT = """
-variant_id | text | chrom:pos:ref:alt
-chrom | text | chromosome, as the FASTA names it
-pos | integer | position, 1-based
-ref | text | reference allele, as in the FASTA
-alt | text | alternative allele; the effect allele of every number"""
-
-ASSOCIATION = define(
-    "association",
-    "Association of each variant of a study's own genotypes with its trait, as GWAS-SSF.",
-    """
-    chromosome | text | chromosome without `chr`; 23, 24, 25 (as in PLINK) and 26 of the genotypes are X, Y, X and MT
-    base_pair_location | integer | position, 1-based
-    effect_allele | text | counted allele (A1 of the genotypes)
-    other_allele | text | the other allele
-    beta | number | effect of one effect allele (log odds ratio for a disease); NA when there is no result
-    standard_error | number | its standard error
-    effect_allele_frequency | number | frequency of the effect allele in the people of the regression
-    neg_log_10_p_value | number | -log10 of the p-value (t for a quantitative trait, Wald for a disease)
-    rsid | text | identifier in the genotypes
-    n | integer | people in the regression
-    status | text | ok, or why there is no result: monomorphic, collinear (with covariates), too_few, not_converged""",
-)
-
-SUMSTATS = define(
-    "sumstats",
-    "Harmonised summary statistics of one study, sorted by chromosome (order of the FASTA) and position.",
-    _VARIANT
-    + """
-    rsid | text | identifier of the source file, NA when it has none
-    beta | number | effect of one alternative allele (log odds ratio for a disease), NA when the source has only z
-    se | number | standard error of beta, NA when the source has only z
-    z | number | beta / se
-    neg_log10_p | number | -log10 of the p-value
-    eaf | number | frequency of the alternative allele in the GWAS, NA when the source has none
-    n | number | sample size
-    panel_af | number | frequency of the alternative allele in the reference panel, NA for LD without frequencies
-    panel_index | integer | row of the variant in the panel, from 0
-    action | text | how the alleles were matched: kept, swapped, strand, strand_swapped""",
-)
-
-SUMSTATS_QC = define(
-    "sumstats_qc",
-    "What happened to the rows of a study's summary statistics.",
-    """
-    outcome | text | kept or dropped; `of those kept` counts kept rows again, by what else is true of them
-    reason | text | how the alleles were matched, why the row was left out, or the remark
-    rows | integer | number of rows
-    significant | integer | of these, rows with p < 5e-8
-    meaning | text | the reason in words""",
-)
-
-DROPPED = define(
-    "dropped",
-    "The rows of the summary statistics that were left out.",
-    """
-    row | integer | line of the source file, the header being line 1
-    chrom | text | chromosome in the source
-    pos | text | position in the source
-    effect_allele | text | effect allele in the source
-    other_allele | text | other allele in the source
-    neg_log10_p | number | -log10 of the p-value, NA when the source has none that can be used
-    reason | text | why, as in sumstats_qc""",
-)
-
-LIFTOVER = define(
-    "liftover",
-    "Rows whose position did not go over to the build of the FASTA, or changed its strand; empty without a chain file.",
-    """
-    row | integer | line of the source file, the header being line 1
-    chrom | text | chromosome in the source
-    pos | text | position in the source
-    outcome | text | not_lifted, lifted_twice, lifted_together or lifted_indel as in sumstats_qc; or lifted_reversed
-    target | text | chrom:pos in the new build (of several the one of the best chain), NA when there is none""",
-)
-
-LOCI = define(
-    "loci",
-    "The loci of a study.",
-    """
-    locus | text | name: chromosome, start, end
-    chrom | text | chromosome
-    start | integer | start, 0-based
-    end | integer | end, exclusive
-    lead_variant | text | variant with the largest |z|
-    lead_z | number | its z
-    lead_neg_log10_p | number | its -log10 p
-    variants | integer | harmonised variants in the locus
-    batch | integer | batch of loci that it is computed in
-    source | text | how it was found: window (around leads), block (of LD), bed (the study's BED file)
-    note | text | what was done to it: trimmed to the maximum width, ...; NA when nothing""",
-)
-
-EXCLUDED_REGIONS = define(
-    "excluded_regions",
-    "Where no locus was looked for, and how many significant variants are in no locus therefore.",
-    """
-    region | text | name of the region; elsewhere: significant variants that no interval of a BED file of loci holds
-    chrom | text | chromosome
-    start | integer | start, 0-based
-    end | integer | end, exclusive
-    reason | text | the setting that leaves it out
-    variants | integer | harmonised variants in it (elsewhere: significant ones)
-    significant | integer | of these, variants with p at or below loci.p_threshold
-    lead_variant | text | the most significant of them; NA when there is none
-    lead_z | number | its z
-    lead_neg_log10_p | number | its -log10 p""",
-)
-
-LOCUS_VARIANTS = define(
-    "locus_variants",
-    "The variants of one batch of loci, sorted by locus (order of loci.tsv) and position.",
-    "locus | text | name of the locus"
-    + _VARIANT
-    + """
-    beta | number | as in sumstats
-    se | number | as in sumstats
-    z | number | as in sumstats
-    neg_log10_p | number | as in sumstats
-    eaf | number | as in sumstats
-    n | number | as in sumstats
-    panel_af | number | as in sumstats
-    panel_index | integer | as in sumstats""",
-)
 
 SCORES = define(
     "scores",
     "What the head says of each variant of a batch.",
     "locus | text | name of the locus"
-    + _VARIANT
+    + VARIANT
     + """
     status | text | scored; screened (expected to be small, score 0); or why not: too_long, not_acgt (an allele), \
 unknown_base (in the FASTA), all_n (the window)
     score | number | magnitude that priors use: L2 norm of `scores.magnitude` over the tracks that the head predicts \
 well enough (`evaluation.min_r`); NA when not scored""",
-    open_ended="for each track, over the centre bins: `<track>.l2`, L2 norm of log2((alt + 1) / (ref + 1)); signed, "
+    open_ended="for each track, over the centre bins: `<track>.l2`, L2 norm of log2((alt + 1) / (ref + 1)), not of "
+    "tracks that are predicted less well; signed, "
     "`<track>.sad`, sum of alt - ref, `<track>.log_sum`, sum of the log2 ratios, `<track>.central`, mean of alt - ref "
     "in the `scores.central_bins` central bins, `<track>.max`, alt - ref where it is largest in magnitude",
 )
@@ -154,7 +34,7 @@ VARIANT_SCORES = define(
     "variant_scores",
     "The scores of all variants of a study, beside those of common variants.",
     "locus | text | name of the locus"
-    + _VARIANT
+    + VARIANT
     + """
     status | text | as in scores
     score | number | as in scores
@@ -290,7 +170,7 @@ FINEMAP_VARIANTS = define(
     "finemap_variants",
     "The fine-mapped variants.",
     "locus | text | name of the locus"
-    + _VARIANT
+    + VARIANT
     + """
     z | number | z of the GWAS
     neg_log10_p | number | -log10 of the p-value
@@ -377,7 +257,7 @@ COMPARISON = define(
 TRUTH = define(
     "truth",
     "The simulated truth of the embedded study: its causal variants.",
-    _VARIANT
+    VARIANT
     + """
     effect | number | effect of one alternative allele on the liability
     track_effect | number | L2 norm of the true change of the disease tracks
@@ -415,119 +295,6 @@ CALIBRATION = define(
     upper | number | upper end""",
 )
 
-HEAD_METRICS = define(
-    "head_metrics",
-    "Quality of a head on held-out regions.",
-    """
-    track | text | track
-    split | text | train, valid or test
-    bins | integer | bins
-    pearson_r | number | Pearson correlation of predicted and observed signal over bins
-    poisson_loss | number | mean Poisson negative log likelihood
-    regions | integer | regions
-    pearson_r_regions | number | Pearson correlation over regions (means of their bins)
-    r2 | number | 1 - squared error / variance over bins; below 0 where the observed mean is nearer
-    auroc | number | area under the ROC curve; this and what follows: NA unless the track has two values, 0 and another
-    auprc | number | average precision; a track that says nothing has the share of positive bins
-    threshold | number | signal from which on a bin is called positive: the largest F1 on the validation regions
-    precision | number | share of called bins that are positive
-    recall | number | share of positive bins that are called
-    f1 | number | harmonic mean of the two
-    true_positive | number | positive bins that are called
-    false_positive | number | other bins that are called
-    false_negative | number | positive bins that are not called
-    true_negative | number | other bins that are not called""",
-)
-
-VARIANT_HEAD_METRICS = define(
-    "variant_head_metrics",
-    "A head trained on labelled variants, on chromosomes that neither model nor calibration had seen.",
-    """
-    measure | text | variants, causal, chromosomes, base_rate, auroc, auprc, log_loss, log_loss_base_rate, brier, ...
-    value | number | its value""",
-)
-
-CAUSAL_PROBABILITIES = define(
-    "causal_probabilities",
-    "What a head trained on labelled variants says of a study's variants; priors read it as a supervised source.",
-    """
-    locus | text | name of the locus
-    variant_id | text | chrom:pos:ref:alt
-    probability | number | calibrated probability of being causal, at the training rate; NA when not scored
-    training_rate | number | share of causal variants among the labelled ones""",
-)
-
-HEAD_HISTORY = define(
-    "head_history",
-    "The course of training.",
-    """
-    epoch | integer | epoch, from 1
-    train_loss | number | mean Poisson loss on the training regions
-    valid_loss | number | on the validation regions
-    valid_pearson_r | number | mean over tracks, validation regions
-    best | flag | epoch whose weights were kept""",
-)
-
-HEAD_BASELINES = define(
-    "head_baselines",
-    "A head beside simpler models, on the test regions.",
-    """
-    model | text | transfer (the head), scratch (small network, random start), kmer_ridge, own_track (of the backbone)
-    track | text | track
-    pearson_r | number | Pearson correlation over bins of the test regions
-    parameters | integer | trained parameters
-    pearson_r_regions | number | Pearson correlation over regions (means of their bins)
-    r2 | number | as in head_metrics; the backbone's own track is not brought to the scale of the target
-    auroc | number | as in head_metrics
-    auprc | number | as in head_metrics
-    note | text | for own_track: which track matched best on training and validation regions, or why there is none""",
-)
-
-LEARNING_CURVE = define(
-    "learning_curve",
-    "What more training regions are worth: the same training on fewer of them, on the same test regions.",
-    """
-    mode | text | mode of training
-    regions | integer | training regions; smaller sets are within the larger ones, the last is all
-    track | text | track
-    pearson_r | number | Pearson correlation over bins of the test regions; NA where so few regions do not do""",
-)
-
-HEAD_FOLDS = define(
-    "head_folds",
-    "Nested cross-validation of modes and penalties; without rows unless `evaluation.folds` asks for it.",
-    """
-    fold | integer | outer test fold, from 0
-    mode | text | mode of training
-    l2 | number | penalty
-    inner_r | number | mean r (Pearson, over bins, mean over tracks) on the other folds, each held out in turn
-    chosen | flag | largest inner_r of the fold
-    outer_r | number | of the chosen one, r on the outer test fold, which had no say in the choice; NA for others""",
-)
-
-HEAD_SCATTER = define(
-    "head_scatter",
-    "Observed and predicted signal of some bins of the test regions, drawn at random.",
-    """
-    track | text | track
-    observed | number | observed signal of a bin
-    predicted | number | predicted signal""",
-)
-
-SHIFT = define(
-    "shift",
-    "Whether what the head was trained on is like what it scores, in plain words.",
-    """
-    kind | text | covariate (other sequences), prior (other base rate), concept (the score means something else)
-    measure | text | what is compared
-    training | number | its value in the training regions, or where the label says so; NA when there is none
-    scored | number | its value in the windows of the scored variants
-    difference | number | what tells the two apart: see the sentence
-    verdict | text | fine, shifted, or unknown (cannot be computed, or does not apply)
-    sentence | text | what that means""",
-)
-
-
 USED_FILES = define(
     "used_files",
     "The files that a project's results rest on.",
@@ -561,17 +328,8 @@ def main_sets(credible_sets: pd.DataFrame) -> pd.DataFrame:
     return credible_sets[credible_sets["main"]].reset_index(drop=True)
 
 
-def low_tracks(metrics: pd.DataFrame, min_r: float) -> dict[str, float]:
-    """Tracks of HEAD_METRICS that are predicted too badly to be trusted, with their r.
-
-    r is Pearson's over the bins of the test regions (of the validation regions, where there are none for testing); one
-    that cannot be computed counts as too low.
-    """
-    split = "test" if (metrics["split"] == "test").any() else "valid"
-    held_out = metrics[metrics["split"] == split].set_index("track")["pearson_r"]
-    return {str(track): float(r) for track, r in held_out.items() if not r >= min_r}
-
-
 def all_tables() -> Iterator[Table]:
     """Every table, in the order of the pipeline."""
-    return (value for value in [*globals().values(), *vars(calibrate_tables).values()] if isinstance(value, Table))
+    places = (vars(study_tables), vars(head_tables), globals(), vars(calibrate_tables))
+    found = (value for place in places for value in place.values() if isinstance(value, Table))
+    yield from dict.fromkeys(found)

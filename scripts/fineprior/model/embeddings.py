@@ -3,6 +3,8 @@
 torch is imported where it computes: a rule that only reads embeddings starts without it.
 """
 
+import struct
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,28 +157,47 @@ def embed_regions(
 ) -> RegionEmbeddings:
     """Embed the target bins of training regions (columns chrom, start, end, split; see `read_regions`).
 
+    All are held in memory; `region_cache.cache_regions` writes them to a file instead.
+
     Raises
     ------
     InputError
         Target bins beyond the end of a contig, or a contig that the genome has not.
     """
-    import torch
+    columns = bins_of_regions(genome, regions, backbone)
+    embedding, filled = np.empty((len(columns["start"]), backbone.dim), np.float32), 0
+    for part in embedded_batches(genome, regions, backbone, batch_size, threads):
+        embedding[filled : filled + len(part)] = part
+        filled += len(part)
+    return RegionEmbeddings(**columns, embedding=embedding)
 
-    torch.set_num_threads(threads)
+
+def bins_of_regions(genome: Genome, regions: pd.DataFrame, backbone: "Backbone") -> dict[str, Any]:
+    """Fields of RegionEmbeddings but the embedding.
+
+    Raises
+    ------
+    InputError
+        Target bins beyond the end of a contig, or a contig that the genome has not.
+    """
     starts = bin_starts(regions, backbone.bin_size, backbone.target_bins)
     chroms = regions["chrom"].to_numpy(dtype=np.str_)
     _check_inside(genome, chroms, starts, backbone.bin_size)
-    embedding = np.empty((len(regions), backbone.target_bins, backbone.dim), np.float32)
-    for part in batches(len(regions), batch_size, "regions"):
-        embedding[part] = backbone.embed(torch.from_numpy(one_hot(region_codes(genome, regions.iloc[part])))).numpy()
-    return RegionEmbeddings(
-        np.repeat(chroms, backbone.target_bins),
-        starts.ravel(),
-        np.repeat(regions["split"].to_numpy(dtype=np.str_), backbone.target_bins),
-        embedding.reshape(-1, backbone.dim),
-        backbone.digest,
-        backbone.bin_size,
-    )
+    split = np.repeat(regions["split"].to_numpy(dtype=np.str_), backbone.target_bins)
+    return {"chrom": np.repeat(chroms, backbone.target_bins), "start": starts.ravel(), "split": split,
+            "backbone": backbone.digest, "bin_size": backbone.bin_size}  # fmt: skip
+
+
+def embedded_batches(
+    genome: Genome, regions: pd.DataFrame, backbone: "Backbone", batch_size: int, threads: int = 1, done: int = 0
+) -> Iterator[NDArray[np.float32]]:
+    """Embeddings (bins, dim) of the target bins of regions, `batch_size` regions at a time, behind the first `done`."""
+    import torch
+
+    torch.set_num_threads(threads)
+    for part in batches(len(regions), batch_size, "regions", done):
+        codes = region_codes(genome, regions.iloc[part])
+        yield backbone.embed(torch.from_numpy(one_hot(codes))).numpy().reshape(-1, backbone.dim)
 
 
 def region_codes(genome: Genome, regions: pd.DataFrame) -> NDArray[np.uint8]:
@@ -196,10 +217,10 @@ def _check_inside(genome: Genome, chroms: NDArray[np.str_], starts: NDArray[np.i
         )
 
 
-def batches(count: int, size: int, what: str) -> Iterator[slice]:
-    """Slices of `size` that cover `count` things, with lines on the progress."""
-    progress = Progress(count, what)
-    for start in range(0, count, size):
+def batches(count: int, size: int, what: str, done: int = 0) -> Iterator[slice]:
+    """Slices of `size` that cover `count` things behind the first `done`, with lines on the progress."""
+    progress = Progress(count - done, what)
+    for start in range(done, count, size):
         yield slice(start, min(start + size, count))
         progress.advance(min(size, count - start))
     progress.finish()
@@ -217,11 +238,30 @@ def read_variant_embeddings(path: str | Path) -> VariantEmbeddings:
 
 
 def read_region_embeddings(path: str | Path) -> RegionEmbeddings:
-    """Read embeddings of training regions as `write_embeddings` wrote them."""
-    return RegionEmbeddings(**_read(path))
+    """Read embeddings of training regions as `write_embeddings` wrote them.
+
+    The embedding itself stays in the file until it is looked at: the published Enformer's of 38,171 regions are 420 GB.
+    """
+    return RegionEmbeddings(**_read(path, in_file="embedding"))
 
 
-def _read(path: str | Path) -> dict[str, Any]:
+def _read(path: str | Path, in_file: str = "") -> dict[str, Any]:
     with np.load(path, allow_pickle=False) as arrays:
-        fields: dict[str, Any] = {name: arrays[name] for name in arrays.files}
+        fields: dict[str, Any] = {name: arrays[name] for name in arrays.files if name != in_file}
+    if in_file:
+        fields[in_file] = _mapped(path, in_file)
     return fields | {"backbone": str(fields["backbone"]), "bin_size": int(fields["bin_size"])}
+
+
+def _mapped(path: str | Path, name: str) -> NDArray[Any]:
+    """An array where it lies in an npz, which does not compress; read-only."""
+    with zipfile.ZipFile(path) as archive:
+        begin = archive.getinfo(f"{name}.npy").header_offset
+    with Path(path).open("rb") as file:
+        # The local header of a zip archive's member: 30 bytes, of which the last four are the lengths of what follows.
+        file.seek(begin + 26)
+        lengths = struct.unpack("<HH", file.read(4))
+        file.seek(begin + 30 + sum(lengths))
+        np.lib.format.read_magic(file)
+        shape, _, kind = np.lib.format.read_array_header_1_0(file)
+        return np.asarray(np.memmap(file, kind, "r", file.tell(), shape))

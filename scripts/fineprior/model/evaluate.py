@@ -12,6 +12,7 @@ import dataclasses
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,9 +25,9 @@ from fineprior.foundation.settings import BackboneSettings
 from fineprior.foundation.tables import HEAD_BASELINES, HEAD_SCATTER
 from fineprior.genetics.genome import Genome
 from fineprior.model.embeddings import RegionEmbeddings, batches, region_codes
-from fineprior.model.evaluate_metrics import quality_table
+from fineprior.model.evaluate_metrics import Agreement, quality_table
 from fineprior.model.evaluate_own import best_matching, own_tracks
-from fineprior.model.head import pearson_r, poisson_loss, poisson_losses
+from fineprior.model.head import poisson_loss, poisson_losses
 from fineprior.model.loading import build_enformer, read_config
 from fineprior.sequence.windows import one_hot
 
@@ -36,23 +37,27 @@ SMALL = {"dim": 96, "depth": 2, "heads": 4, "attn_dim_key": 24, "dim_divisible_b
 _SCATTERED_BINS = 2000
 KMER, KMER_FLANK = 6, 64
 KMER_PENALTIES = tuple(10.0**power for power in range(-4, 4))
-_REGIONS_AT_ONCE = 128
+_REGIONS_AT_ONCE, _BINS_AT_ONCE = 128, 1 << 14
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class RegionData:
-    """Codes (regions, length), targets (regions, bins, tracks) and split (regions,) of training regions."""
+    """Codes (regions, length), targets (regions, bins, tracks) and split (regions,) of training regions.
 
-    codes: NDArray[np.uint8]
-    targets: NDArray[np.float32]
+    Codes and targets are arrays, or read files when they are indexed by row numbers (see `model.training_data`).
+    """
+
+    codes: Any
+    targets: Any
     split: NDArray[np.str_]
 
     @property
-    def usable(self) -> NDArray[np.bool_]:
-        """Bins (regions, bins) whose targets are known."""
-        return np.asarray(np.isfinite(self.targets).all(-1))
+    def shape(self) -> tuple[int, int, int]:
+        """Numbers of regions, bins and tracks."""
+        bins, tracks = self.targets[np.array([0])].shape[1:]
+        return len(self.split), bins, tracks
 
     def rows(self, split: str) -> NDArray[np.int64]:
         """Row numbers of one split."""
@@ -114,7 +119,7 @@ def _own_track(
     if own is None or digest != embeddings.backbone:
         reason = "not available: the backbone predicts no tracks of its own"
         return np.full((int(rows.sum()), len(tracks)), np.nan), 0, [reason] * len(tracks)
-    best, _ = best_matching(own, embeddings, data.targets.reshape(-1, len(tracks)))
+    best, _ = best_matching(own, embeddings, data.targets)
     signal = np.stack([own.predict(embeddings.embedding[rows], int(track)) for track in best], -1)
     return signal, 0, [own.names[track] for track in best]
 
@@ -162,15 +167,16 @@ def train_scratch(data: RegionData, backbone: BackboneSettings, seed: int) -> Sc
     """Train an Enformer and its head end to end (Poisson likelihood, Adam, the budget of this module)."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    network = Scratch(backbone, data.targets.shape[-1])
+    network = Scratch(backbone, data.shape[-1])
     train, valid = data.rows("train"), data.rows("valid")
     valid = rng.permutation(valid)[:SCRATCH_VALID_REGIONS]
-    usable = data.usable
-    level = torch.from_numpy(data.targets[train][usable[train]].mean(0)).clamp(min=1e-6)
+    codes = data.codes[valid]
+    observed, known = _known(data, valid)
+    most = SCRATCH_REGIONS if SCRATCH_REGIONS * codes.shape[1] <= SCRATCH_BASES else SCRATCH_LONG_REGIONS
+    level = torch.from_numpy(_known(data, train[:: -(-len(train) // most)])[0].mean(0)).clamp(min=1e-6)
     with torch.no_grad():
         network.head.bias.copy_(torch.where(level > 20, level, level.clamp(max=20).expm1().log()))
     optimiser = torch.optim.Adam(network.parameters(), lr=SCRATCH_LEARNING_RATE)
-    most = SCRATCH_REGIONS if SCRATCH_REGIONS * data.codes.shape[1] <= SCRATCH_BASES else SCRATCH_LONG_REGIONS
     steps = SCRATCH_EPOCHS * -(-min(len(train), most) // SCRATCH_BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, SCRATCH_LEARNING_RATE, total_steps=steps)
     best, state = np.inf, network.state_dict()
@@ -179,15 +185,17 @@ def train_scratch(data: RegionData, backbone: BackboneSettings, seed: int) -> Sc
         order = rng.permutation(train)[:most]
         for part in batches(len(order), SCRATCH_BATCH, f"regions of epoch {epoch}, from scratch"):
             rows = order[part]
+            signal, usable = _known(data, rows)
+            if not len(signal):
+                continue
             predicted = network(torch.from_numpy(one_hot(data.codes[rows])))
-            loss = poisson_loss(predicted[usable[rows]], torch.from_numpy(data.targets[rows][usable[rows]]))
+            loss = poisson_loss(predicted[usable], torch.from_numpy(signal))
             optimiser.zero_grad()
             torch.autograd.backward([loss])
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimiser.step()
             schedule.step()
-        known = usable[valid]
-        valid_loss = float(poisson_losses(network.predict(data.codes[valid])[known], data.targets[valid][known]).mean())
+        valid_loss = float(poisson_losses(network.predict(codes)[known], observed).mean())
         logger.info("from scratch, epoch %d: valid loss %.5f", epoch, valid_loss)
         if valid_loss < best:
             best = valid_loss
@@ -209,8 +217,8 @@ class KmerRidge:
 
     def predict(self, codes: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Signal (regions, bins, tracks) of codes (regions, length)."""
-        parts = (codes[part : part + _REGIONS_AT_ONCE] for part in range(0, len(codes), _REGIONS_AT_ONCE))
-        fitted = [kmer_counts(part, self.bin_size, self.bins, self.k) @ self.weight for part in parts]
+        parts = _parts(np.arange(len(codes)), self.bins)
+        fitted = [kmer_counts(codes[part], self.bin_size, self.bins, self.k) @ self.weight for part in parts]
         linear = np.concatenate(fitted) + self.intercept
         signal = np.where(self.logarithmic, np.expm1(np.minimum(linear, 50)), linear)
         return signal.reshape(len(codes), self.bins, -1)
@@ -222,26 +230,25 @@ def fit_kmer_ridge(data: RegionData, bin_size: int, k: int = KMER) -> KmerRidge:
     The penalty (as a multiple of the mean variance of a count) and the scale are those with the largest Pearson r on
     the validation bins, track by track.
     """
-    bins = data.targets.shape[1]
+    _, bins, tracks = data.shape
     gram, cross, sums, target_sums, count = _moments(data, bin_size, k)
     mean, target_mean = sums / count, target_sums / count
     gram -= count * np.outer(mean, mean)
     cross -= count * np.outer(mean, target_mean)
     unit = np.trace(gram) / len(gram)
-    valid = data.rows("valid")
-    known = data.usable[valid]
-    observed = data.targets[valid][known]
-    tracks = observed.shape[1]
     best = np.full(tracks, -np.inf)
     weight, intercept, logarithmic = np.zeros((len(mean), tracks)), target_mean[:tracks].copy(), np.zeros(tracks, bool)
     ridges = [gram + np.diag(np.full(len(gram), penalty * unit)) for penalty in KMER_PENALTIES]
     columns = np.concatenate([solve(ridge, cross, assume_a="pos") for ridge in ridges], 1)
     intercepts = np.tile(target_mean, len(KMER_PENALTIES)) - mean @ columns
     log = np.tile(np.arange(2 * tracks) >= tracks, len(KMER_PENALTIES))
-    predicted = KmerRidge(columns, intercepts, log, bin_size, bins, k).predict(data.codes[valid])[known]
-    for column in range(columns.shape[1]):
+    candidates = KmerRidge(columns, intercepts, log, bin_size, bins, k)
+    agreement = Agreement(columns.shape[1])
+    for part in _parts(data.rows("valid"), bins):
+        observed, known = _known(data, part)
+        agreement.add(candidates.predict(data.codes[part])[known], np.tile(observed, 2 * len(KMER_PENALTIES)))
+    for column, reached in enumerate(agreement.pearson_r):
         track = column % tracks
-        reached = pearson_r(predicted[:, [column]], observed[:, [track]])[0]
         if reached > best[track]:
             best[track], weight[:, track], intercept[track] = reached, columns[:, column], intercepts[column]
             logarithmic[track] = log[column]
@@ -253,23 +260,33 @@ def _moments(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], int]:
     """Sums over the training bins of counts x counts, counts x targets, counts, targets (signal and its log1p)."""
     train = data.rows("train")
-    kmers, tracks = len(np.unique(_canonical(k))), data.targets.shape[-1]
+    kmers, (_, bins, tracks) = len(np.unique(_canonical(k))), data.shape
     gram, cross = np.zeros((kmers, kmers)), np.zeros((kmers, 2 * tracks))
-    sums, target_sums = np.zeros(kmers), np.zeros(2 * tracks)
-    usable = data.usable
-    for part in _parts(train):
-        counts = kmer_counts(data.codes[part], bin_size, data.targets.shape[1], k)[usable[part].ravel()]
-        signal = data.targets[part][usable[part]].astype(np.float64)
+    sums, target_sums, count = np.zeros(kmers), np.zeros(2 * tracks), 0
+    for part in _parts(train, bins):
+        observed, known = _known(data, part)
+        counts = kmer_counts(data.codes[part], bin_size, bins, k)[known.ravel()]
+        signal = observed.astype(np.float64)
         both = np.concatenate([signal, np.log1p(signal)], 1)
         gram += counts.T @ counts  # exact: sums of small integers
         cross += counts.T.astype(np.float64) @ both
         sums += counts.sum(0, dtype=np.float64)
         target_sums += both.sum(0)
-    return gram, cross, sums, target_sums, int(usable[train].sum())
+        count += len(signal)
+    return gram, cross, sums, target_sums, count
 
 
-def _parts(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    yield from (rows[start : start + _REGIONS_AT_ONCE] for start in range(0, len(rows), _REGIONS_AT_ONCE))
+def _known(data: RegionData, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Targets (n, tracks) of the bins of some regions that are known, and which (regions, bins) these are."""
+    targets = data.targets[rows]
+    known = np.isfinite(targets).all(-1)
+    return targets[known], known
+
+
+def _parts(rows: NDArray[np.int64], bins: int) -> Iterator[NDArray[np.int64]]:
+    """Rows of regions, some at a time: counts of k-mers, and signal under all penalties, are of many columns."""
+    size = max(1, min(_REGIONS_AT_ONCE, _BINS_AT_ONCE // bins))
+    yield from (rows[start : start + size] for start in range(0, len(rows), size))
 
 
 def kmer_counts(codes: NDArray[np.uint8], bin_size: int, bins: int, k: int) -> NDArray[np.float32]:

@@ -3,27 +3,27 @@
 import dataclasses
 import logging
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from fineprior.foundation.errors import InputError
-from fineprior.foundation.settings import BackboneSettings, HeadSettings
+from fineprior.foundation.settings import FEWEST_FOLDS, BackboneSettings, HeadSettings
 from fineprior.foundation.tables import HEAD_FOLDS, LEARNING_CURVE
 from fineprior.model.embeddings import RegionEmbeddings
 from fineprior.model.evaluate import RegionData
 from fineprior.model.evaluate_metrics import Agreement
 from fineprior.model.head import Head
-from fineprior.model.training import Tracks
 from fineprior.model.training import train as train_mode
+from fineprior.model.training_data import Tracks
 from fineprior.model.tuned import load_tuned_backbone, predict
 
 Trainer = Callable[[HeadSettings, NDArray[np.str_]], NDArray[np.floating]]
 """Trains with these settings on regions split anew (regions,), "" for those that are left out; the signal
 (regions, bins, tracks) that it predicts in the test regions, in their order."""
 
-MIN_FOLDS = 4
 _PENALTIES = (0.1, 1.0, 10.0)
 _FEWEST_REGIONS = 4
 
@@ -39,7 +39,7 @@ def trainer(
     threads: int = 1,
 ) -> Trainer:
     """Training in any mode (see `training.train`) on regions and their embeddings by the frozen backbone."""
-    bins = data.targets.shape[1]
+    bins = data.shape[1]
     groups = embeddings.chrom[::bins]
 
     def train(settings: HeadSettings, split: NDArray[np.str_]) -> NDArray[np.floating]:
@@ -58,8 +58,7 @@ def predicted_test(
 ) -> NDArray[np.floating]:
     """Signal (regions, bins, tracks) of the test regions by a head of any mode."""
     if not head.base:
-        shape = (-1, *data.targets.shape[1:])
-        return head.predict(embeddings.embedding[embeddings.split == "test"]).reshape(shape)
+        return head.predict(embeddings.embedding[embeddings.split == "test"]).reshape(-1, *data.shape[1:])
     return predict(head, load_tuned_backbone(backbone, head), data.codes[data.rows("test")])
 
 
@@ -67,7 +66,7 @@ def learning_curve(
     train: Trainer,
     settings: HeadSettings,
     split: NDArray[np.str_],
-    targets: NDArray[np.float32],
+    targets: Any,
     tracks: Sequence[str],
     whole: NDArray[np.floating],
     sizes: int,
@@ -78,7 +77,7 @@ def learning_curve(
     Parameters
     ----------
     split, targets
-        Split (regions,) and signal (regions, bins, tracks).
+        Split (regions,) and signal (regions, bins, tracks), an array or what reads files by row numbers.
     whole
         What the head that was trained on all of them predicts in the test regions: the last point.
     sizes
@@ -86,7 +85,7 @@ def learning_curve(
     """
     training = np.flatnonzero(split == "train")
     order = np.random.default_rng(seed).permutation(training)
-    observed = targets[split == "test"]
+    observed = targets[np.flatnonzero(split == "test")]
     rows = []
     for step in reversed(range(sizes)):
         kept = len(training) >> step
@@ -122,7 +121,7 @@ def region_folds(chrom: NDArray[np.str_], folds: int) -> NDArray[np.int64]:
 
 
 def nested_folds(
-    train: Trainer, settings: HeadSettings, fold: NDArray[np.int64], targets: NDArray[np.float32], modes: Sequence[str]
+    train: Trainer, settings: HeadSettings, fold: NDArray[np.int64], targets: Any, modes: Sequence[str]
 ) -> pd.DataFrame:
     """Table HEAD_FOLDS: which mode and penalty do best within each set of training folds, and what that is worth.
 
@@ -136,8 +135,8 @@ def nested_folds(
         Fewer than 4 folds: one each for the outer and the inner test, for stopping, and to train on.
     """
     number = int(fold.max()) + 1
-    if number < MIN_FOLDS:
-        raise InputError(f"evaluation.folds: {number} are too few; at least {MIN_FOLDS}, or 0 for none")
+    if number < FEWEST_FOLDS:
+        raise InputError(f"evaluation.folds: {number} are too few; at least {FEWEST_FOLDS}, or 0 for none")
     candidates = [
         dataclasses.replace(settings, mode=mode, l2=settings.l2 * factor) for mode in modes for factor in _PENALTIES
     ]
@@ -148,7 +147,7 @@ def nested_folds(
         split[fold == left_out] = ""
         split[fold == test] = "test"
         split[fold == min(others, key=lambda each: (each - test) % number)] = "valid"
-        return float(np.nanmean(_pearson_r(train(candidate, split), targets[fold == test])))
+        return float(np.nanmean(_pearson_r(train(candidate, split), targets[np.flatnonzero(fold == test)])))
 
     rows = []
     for outer in range(number):

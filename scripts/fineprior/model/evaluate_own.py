@@ -1,6 +1,7 @@
 """The tracks that a backbone itself predicts: what one gets without any transfer."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,24 +44,29 @@ def own_tracks(settings: BackboneSettings) -> tuple[OwnTracks | None, str]:
 
 
 def best_matching(
-    own: OwnTracks, regions: RegionEmbeddings, targets: NDArray[np.float32]
+    own: OwnTracks, regions: RegionEmbeddings, targets: Any
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """For each target track the own track with the largest Pearson r, (tracks,), and that r.
 
-    It is chosen on training and validation bins, at most 200,000 evenly spaced ones; the test bins have no say.
+    It is chosen on training and validation regions, evenly spaced ones of at most 200,000 bins; the test regions have
+    no say. `targets` (regions, bins, tracks) is an array, or reads files when it is indexed by row numbers.
     """
-    seen = np.flatnonzero(np.isin(regions.split, ("train", "valid")) & np.isfinite(targets).all(1))
-    seen = seen[:: -(-len(seen) // _BINS_TO_MATCH)]
-    observed = targets[seen].astype(np.float64)
+    bins = targets[np.array([0])].shape[1]
+    rows = np.flatnonzero(np.isin(regions.split[::bins], ("train", "valid")))
+    rows = rows[:: -(-len(rows) * bins // _BINS_TO_MATCH)]
+    signal = targets[rows]
+    known = np.isfinite(signal).all(-1)
+    seen = (rows[:, None] * bins + np.arange(bins))[known]
+    observed = signal[known].astype(np.float64)
     observed = (observed - observed.mean(0)) / np.maximum(observed.std(0), 1e-12)
     sums, squares = np.zeros(len(own.names)), np.zeros(len(own.names))
-    products = np.zeros((len(own.names), targets.shape[1]))
+    products = np.zeros((len(own.names), observed.shape[1]))
     for start in range(0, len(seen), _BINS_AT_ONCE):
         part = slice(start, start + _BINS_AT_ONCE)
-        signal = np.logaddexp(regions.embedding[seen[part]] @ own.weight.T + own.bias, 0).astype(np.float64)
-        sums, squares = sums + signal.sum(0), squares + (signal**2).sum(0)
-        products += signal.T @ observed[part]
+        predicted = np.logaddexp(regions.embedding[seen[part]] @ own.weight.T + own.bias, 0).astype(np.float64)
+        sums, squares = sums + predicted.sum(0), squares + (predicted**2).sum(0)
+        products += predicted.T @ observed[part]
     spread = np.sqrt(np.maximum(squares / len(seen) - (sums / len(seen)) ** 2, 0))
     r = products / len(seen) / np.where(spread > 1e-9, spread, np.inf)[:, None]
     best = r.argmax(0)
-    return best, r[best, np.arange(targets.shape[1])]
+    return best, r[best, np.arange(observed.shape[1])]

@@ -15,8 +15,6 @@ from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
 from fineprior.foundation.settings import HeadSettings
 from fineprior.model.embeddings import RegionEmbeddings
-from fineprior.model.evaluate_metrics import quality_table
-from fineprior.sequence.tracks import SPLITS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -166,20 +164,6 @@ def _fit(
     history = pd.DataFrame(records)
     history["best"] = history["epoch"] == best_epoch
     return best[0].numpy(), best[1].numpy(), history
-
-
-def head_metrics(head: Head, regions: RegionEmbeddings, targets: NDArray[np.float32], bins: int = 1) -> pd.DataFrame:
-    """Table HEAD_METRICS: how well a head predicts each track, split by split; `bins` of them are one region."""
-    shape = (-1, bins, len(head.tracks))
-    present = [split for split in SPLITS if (regions.split == split).any()]
-    rows = {split: regions.split == split for split in present}
-    return quality_table(
-        head.tracks,
-        (
-            (split, head.predict(regions.embedding[chosen]).reshape(shape), targets[chosen].reshape(shape))
-            for split, chosen in rows.items()
-        ),
-    )
 
 
 def poisson_loss(predicted: "Tensor", target: "Tensor") -> "Tensor":

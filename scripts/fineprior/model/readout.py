@@ -1,5 +1,7 @@
 """What lies between embeddings and the loss while a head is trained: whitening, the head itself, the losses."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -8,6 +10,7 @@ from torch.nn import functional
 
 from fineprior.foundation.errors import InputError
 from fineprior.model.embeddings import RegionEmbeddings
+from fineprior.model.evaluate_metrics import Agreement
 from fineprior.model.head import Head, whitening_of
 
 TOTAL_WEIGHT = 0.2
@@ -34,14 +37,22 @@ class Readout(nn.Module):
         self.dropout = dropout
 
     def forward(self, embedding: Tensor) -> Tensor:
-        """Signal (..., tracks) of embeddings (..., dim)."""
-        return self.signal((embedding.float() - self.mean) @ self.whitening)
+        """Signal (..., tracks) of embeddings (..., dim); it is the weights that are whitened, which is less work."""
+        centred = embedding.float() - self.mean
+        if self.hidden is None:
+            return functional.softplus(centred @ (self.whitening @ self.weight.T) + self.bias)
+        hidden = centred @ (self.whitening @ self.hidden.weight.T) + self.hidden.bias
+        return self._of_hidden(hidden)
 
     def signal(self, whitened: Tensor) -> Tensor:
         """Signal (..., tracks) of whitened embeddings (..., dim)."""
         if self.hidden is not None:
-            whitened = functional.dropout(self.hidden(whitened).relu(), self.dropout, self.training)
+            return self._of_hidden(self.hidden(whitened))
         return functional.softplus(whitened @ self.weight.T + self.bias)
+
+    def _of_hidden(self, hidden: Tensor) -> Tensor:
+        kept = functional.dropout(hidden.relu(), self.dropout, self.training)
+        return functional.softplus(kept @ self.weight.T + self.bias)
 
     def penalty(self, l2: float) -> Tensor:
         """L2 penalty on the weights."""
@@ -89,6 +100,24 @@ def training_loss(predicted: Tensor, target: Tensor, kind: str, weights: Tensor)
         multinomial = -(target * torch.log(shares + _TINY)).sum(1)
         sums = (multinomial + TOTAL_WEIGHT * (total - whole * torch.log(total + _TINY))).sum(0)
     return (sums * weights).mean() / usable.sum().clamp(min=1)
+
+
+@torch.no_grad()
+def validation(pieces: Iterable[tuple[Tensor, Tensor]], kind: str, weights: Tensor) -> tuple[float, float]:
+    """Loss and mean Pearson r over bins of pieces (predicted, target), with one piece at a time in memory."""
+    agreement = Agreement(len(weights))
+    total, count = 0.0, 0
+    for predicted, target in pieces:
+        usable = torch.isfinite(target).all(-1)
+        bins = int(usable.sum())
+        if not bins:
+            continue
+        total += float(training_loss(predicted, target, kind, weights)) * bins
+        count += bins
+        agreement.add(predicted[usable].cpu().numpy(), target[usable].cpu().numpy())
+    correlations = agreement.pearson_r
+    known = correlations[np.isfinite(correlations)]
+    return total / max(count, 1), float(known.mean()) if len(known) else float("nan")
 
 
 def training_statistics(

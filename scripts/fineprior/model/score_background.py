@@ -85,7 +85,10 @@ def gathered_scores(
     fitted_on = fitted_on if fitted_on.any() else once
     components = Components.fit(signed[fitted_on], settings.components).of(signed)
     columns = {f"pc{number + 1}": values for number, values in enumerate(components.T)}
-    columns |= {f"{track}.quantile": _quantiles(table[f"{track}.{settings.magnitude}"].abs(), once) for track in tracks}
+    magnitudes = {track: f"{track}.{settings.magnitude}" for track in tracks}
+    columns |= {
+        f"{track}.quantile": _quantiles(table[name].abs(), once) for track, name in magnitudes.items() if name in table
+    }
     return pd.concat([gathered, pd.DataFrame(columns, index=gathered.index)], axis=1)
 
 

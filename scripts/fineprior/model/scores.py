@@ -78,7 +78,8 @@ def score_table(
     Parameters
     ----------
     left_out
-        Tracks that have their own columns and do not enter the score; when these are all, the score is missing.
+        Tracks that enter no prior: neither the score, which is missing when these are all, nor columns `.l2`, which
+        priors of single tracks are made of. Their signed columns are there.
 
     Raises
     ------
@@ -113,5 +114,6 @@ def score_table(
         f"{track}.{name}": found[name][rows, column]
         for column, track in enumerate(head.tracks)
         for name in TRACK_SCORES
+        if counted[column] or name != "l2"
     }
     return pd.concat([table, pd.DataFrame(columns, index=table.index)], axis=1)

@@ -7,9 +7,7 @@ mode unfreezes of the backbone, at learning rates of their own; the head stays w
 
 import dataclasses
 import logging
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -17,17 +15,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import TUNING_MODES, BackboneSettings, HeadSettings
 from fineprior.genetics.genome import UNKNOWN, reverse_complement
-from fineprior.model import head as heads
-from fineprior.model.backbone import EnformerBackbone
 from fineprior.model.embeddings import RegionEmbeddings
-from fineprior.model.evaluate_metrics import Agreement
+from fineprior.model.frozen import history_of, train_cached, train_frozen
 from fineprior.model.guides import find_guides
 from fineprior.model.head import Head
 from fineprior.model.loading import load_enformer
-from fineprior.model.readout import Readout, training_loss, training_statistics
+from fineprior.model.readout import Readout, training_loss, training_statistics, validation
+from fineprior.model.training_data import (
+    Regions,
+    Tracks,
+    embed_rows,
+    embeddings_of,
+    flat_targets,
+    rows_of_split,
+    sample_of,
+)
 from fineprior.model.training_loop import Plan, Record, Task, run
 from fineprior.model.trunk import Trunk
 from fineprior.model.tuned_backbone import tuned_digest
@@ -35,58 +39,8 @@ from fineprior.sequence.windows import one_hot
 
 HEAD_SHARE = 0.1
 """Of `head.learning_rate`, for the head while the backbone is trained too: by then it has found its place."""
-SAMPLE_BINS = 200_000
-"""Bins, at most, whose embeddings a head is started on; their mean and covariance whiten all others."""
 
 logger = logging.getLogger(__name__)
-
-
-class Regions(Protocol):
-    """What training reads of regions, a few rows at a time: arrays, or what reads files (`sequence.target_parts`).
-
-    Attributes
-    ----------
-    codes
-        Indexed by row numbers: uint8 (rows, length).
-    targets
-        Indexed by row numbers: float32 (rows, bins, tracks); a bin with NaN is left out.
-    split
-        (regions,) train, valid, test, or anything else for those that are left out.
-    """
-
-    @property
-    def codes(self) -> Any: ...  # noqa: D102
-    @property
-    def targets(self) -> Any: ...  # noqa: D102
-    @property
-    def split(self) -> NDArray[np.str_]: ...  # noqa: D102
-
-
-@dataclasses.dataclass(frozen=True)
-class Tracks:
-    """Names of tracks, their weights in the loss, and for each the track of the other strand (itself without one)."""
-
-    names: tuple[str, ...]
-    weights: NDArray[np.float32]
-    other_strand: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, names: Sequence[str], weights: Sequence[float] = (), pairs: Sequence[str] = ()) -> "Tracks":
-        """Weights are brought to a mean of 1; `pairs` names the track of the other strand, "" for none.
-
-        Raises
-        ------
-        InputError
-            A track of the other strand is not among the tracks.
-        """
-        places = {name: index for index, name in enumerate(names)}
-        other = np.arange(len(names))
-        for index, pair in enumerate(pairs):
-            if pair and pair not in places:
-                raise InputError(f"track '{names[index]}': strand_pair '{pair}' is no track of the same head")
-            other[index] = places[pair] if pair else index
-        values = np.ones(len(names)) if not len(weights) else np.asarray(weights, np.float64)
-        return cls(tuple(names), (values / values.mean()).astype(np.float32), other)
 
 
 def train(
@@ -125,80 +79,11 @@ def train(
     """
     torch.set_num_threads(threads)
     if settings.mode not in TUNING_MODES:
-        everything = np.arange(len(data.split))
-        cached = embeddings or _embed(data, everything, backbone)
-        bins = len(cached.start) // len(everything)
-        return train_cached(cached, _flat(data, everything), bins, tracks, settings, seed, checkpoint)
-    sample = _sample(data)
-    cached = _rows_of(embeddings, sample, len(data.split)) if embeddings else _embed(data, sample, backbone)
+        cached = embeddings or embed_rows(data, np.arange(len(data.split)), backbone)
+        return train_frozen(data, cached, tracks, settings, seed, checkpoint)
+    sample = sample_of(data)
+    cached = embeddings_of(embeddings, sample, len(data.split)) if embeddings else embed_rows(data, sample, backbone)
     return _tune(data, backbone, cached, sample, tracks, settings, seed, groups, checkpoint)
-
-
-def train_cached(
-    regions: RegionEmbeddings,
-    targets: NDArray[np.float32],
-    bins: int,
-    tracks: Tracks,
-    settings: HeadSettings,
-    seed: int,
-    checkpoint: Path | None = None,
-) -> tuple[Head, pd.DataFrame]:
-    """Train a linear or mlp head on embeddings of the frozen backbone; targets (all bins, tracks), NaN if left out.
-
-    `bins` is the number of bins of a region.
-    """
-    usable = np.isfinite(targets).all(1)
-    plain = settings.mode != "mlp" and settings.loss == "poisson" and (tracks.weights == 1).all()
-    if settings.loss == "poisson" and not usable.all():
-        columns = {name: getattr(regions, name)[usable] for name in ("chrom", "start", "split", "embedding")}
-        regions, targets = dataclasses.replace(regions, **columns), targets[usable]
-    if plain:
-        return heads.train_head(regions, targets, list(tracks.names), settings, seed)
-    together = bins if settings.loss == "poisson_multinomial" else 1
-    return _fit_readout(regions, targets, together, tracks, settings, seed, checkpoint)
-
-
-def _fit_readout(
-    regions: RegionEmbeddings,
-    targets: NDArray[np.float32],
-    bins: int,
-    tracks: Tracks,
-    settings: HeadSettings,
-    seed: int,
-    checkpoint: Path | None,
-) -> tuple[Head, pd.DataFrame]:
-    """Train a readout on cached embeddings; `bins` of them stay together, those of a region with a multinomial loss."""
-    mean, whitening, level = training_statistics(regions, targets, tracks.names)
-    torch.manual_seed(seed)
-    hidden = settings.hidden if settings.mode == "mlp" else 0
-    readout = Readout(mean, whitening, level, hidden, settings.dropout)
-    whitened = torch.from_numpy(((regions.embedding - mean) @ whitening).reshape(-1, bins, len(mean)))
-    target = torch.from_numpy(targets.reshape(-1, bins, targets.shape[-1]))
-    weights = torch.from_numpy(tracks.weights)
-    split = regions.split[::bins]
-    batch = max(1, settings.batch_bins // bins)
-
-    def loss(rows: NDArray[np.int64], random: np.random.Generator) -> Tensor:
-        readout.train()
-        return training_loss(readout.signal(whitened[rows]), target[rows], settings.loss, weights)
-
-    def validate() -> tuple[float, float]:
-        readout.eval()
-        pieces = np.array_split(valid, -(-len(valid) // batch))
-        return validation(((readout.signal(whitened[rows]), target[rows]) for rows in pieces), settings.loss, weights)
-
-    valid = _of_split(split, "valid")
-    parameters = dict(readout.named_parameters())
-    task = Task(parameters, dict.fromkeys(parameters, settings.learning_rate), _of_split(split, "train"), batch, loss,
-                lambda: readout.penalty(settings.l2), validate)  # fmt: skip
-    plan = Plan(settings.epochs, seed, settings.patience)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        records, best = run(task, plan, checkpoint / "head.pt" if checkpoint else None)
-    finally:
-        torch.set_num_threads(threads)
-    return readout.folded(tracks.names, regions.backbone, regions.bin_size), _history(records, best)
 
 
 def _tune(
@@ -216,7 +101,7 @@ def _tune(
     threads = torch.get_num_threads()
     enformer, digest = load_enformer(backbone)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    signal = _flat(data, sampled)
+    signal = flat_targets(data, sampled)
     readout = Readout(*training_statistics(sample, signal, tracks.names))
     first = pd.DataFrame()
     if settings.freeze_epochs:
@@ -249,7 +134,7 @@ def windows_task(
     device = readout.bias.device
     weights = torch.from_numpy(tracks.weights if only is None else np.eye(len(tracks.names), dtype=np.float32)[only])
     weights = weights.to(device)
-    valid = _of_split(data.split, "valid")
+    valid = rows_of_split(data.split, "valid")
 
     def signal(codes: NDArray[np.uint8]) -> Tensor:
         with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
@@ -271,7 +156,7 @@ def windows_task(
     own = {f"head.{name}": weight for name, weight in readout.named_parameters()}
     rates = dict.fromkeys(own, HEAD_SHARE * settings.learning_rate)
     rates |= dict.fromkeys(trunk.trained, settings.trunk_learning_rate)
-    chosen = _of_split(data.split, "train") if rows is None else rows
+    chosen = rows_of_split(data.split, "train") if rows is None else rows
     return Task(own | trunk.trained, rates, chosen, settings.batch_regions, loss,
                 lambda: readout.penalty(settings.l2), validate)  # fmt: skip
 
@@ -301,77 +186,9 @@ def augmented(
     return codes, targets
 
 
-@torch.no_grad()
-def validation(pieces: Any, kind: str, weights: Tensor) -> tuple[float, float]:
-    """Loss and mean Pearson r over bins of pieces (predicted, target), with one piece at a time in memory."""
-    agreement = Agreement(len(weights))
-    total, count = 0.0, 0
-    for predicted, target in pieces:
-        usable = torch.isfinite(target).all(-1)
-        bins = int(usable.sum())
-        if not bins:
-            continue
-        total += float(training_loss(predicted, target, kind, weights)) * bins
-        count += bins
-        agreement.add(predicted[usable].cpu().numpy(), target[usable].cpu().numpy())
-    correlations = agreement.pearson_r
-    known = correlations[np.isfinite(correlations)]
-    return total / max(count, 1), float(known.mean()) if len(known) else float("nan")
-
-
-def _of_split(split: NDArray[np.str_], name: str) -> NDArray[np.int64]:
-    rows = np.flatnonzero(split == name)
-    if not len(rows):
-        raise InputError(f"regions: none has the split '{name}'; a head needs training and validation regions")
-    return rows
-
-
-def _sample(data: Regions) -> NDArray[np.int64]:
-    """Training and validation regions, evenly spaced, with no more than `SAMPLE_BINS` bins."""
-    bins = data.targets[np.array([0])].shape[1]
-    rows = []
-    for name, share in (("train", 0.8), ("valid", 0.2)):
-        found = _of_split(data.split, name)
-        rows.append(found[:: max(1, -(-len(found) * bins // int(share * SAMPLE_BINS)))])
-    return np.sort(np.concatenate(rows))
-
-
-def _flat(data: Regions, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    targets: NDArray[np.float32] = data.targets[rows]
-    return targets.reshape(-1, targets.shape[-1])
-
-
-def _embed(data: Regions, rows: NDArray[np.int64], settings: BackboneSettings) -> RegionEmbeddings:
-    """Embeddings of regions by the frozen backbone; their places on a chromosome are not known here."""
-    model = EnformerBackbone(*load_enformer(settings), settings)
-    bins = model.target_bins
-    embedding = np.empty((len(rows), bins, model.dim), np.float32)
-    for start in range(0, len(rows), 64):
-        part = slice(start, start + 64)
-        embedding[part] = model.embed(torch.from_numpy(one_hot(data.codes[rows[part]]))).numpy()
-    # Regions lie far apart, so that none is taken for the continuation of another.
-    places = (rows[:, None] * 2 * bins + np.arange(bins)) * model.bin_size
-    return RegionEmbeddings(np.full(len(rows) * bins, ""), places.ravel(), np.repeat(data.split[rows], bins),
-                            embedding.reshape(-1, model.dim), model.digest, model.bin_size)  # fmt: skip
-
-
-def _rows_of(embeddings: RegionEmbeddings, rows: NDArray[np.int64], regions: int) -> RegionEmbeddings:
-    """Embeddings of some regions."""
-    bins = len(embeddings.start) // regions
-    chosen = (rows[:, None] * bins + np.arange(bins)).ravel()
-    columns = {name: getattr(embeddings, name)[chosen] for name in ("chrom", "start", "split", "embedding")}
-    return dataclasses.replace(embeddings, **columns)
-
-
-def _history(records: list[Record], best: int) -> pd.DataFrame:
-    history = pd.DataFrame(records)
-    history["best"] = history["epoch"] == best
-    return history
-
-
 def _joined(first: pd.DataFrame, records: list[Record], best: int) -> pd.DataFrame:
     """Table HEAD_HISTORY of both stages; the second goes on counting epochs."""
-    second = _history(records, best)
+    second = history_of(records, best)
     if not len(first):
         return second
     if best:

@@ -49,7 +49,7 @@ _STYLE = {
     "legend.frameon": False,
     "axes.axisbelow": True,
 }
-_PNG_DPI = 180
+_PNG_DPI = 140
 
 
 def data_uri(draw: Callable[..., "Figure"], *args: Any, kind: Literal["svg", "png"] = "svg") -> str:
@@ -66,7 +66,7 @@ def encoded(draw: Callable[..., "Figure"], *args: Any, kind: Literal["svg", "png
     draw
         One of the figure functions below, called with `args`.
     kind
-        svg for figures with few marks; png (indexed colours, 180 dpi) where thousands of marks would make an SVG
+        svg for figures with few marks; png (indexed colours, 140 dpi) where thousands of marks would make an SVG
         of megabytes.
     """
     from matplotlib import style

@@ -43,13 +43,17 @@ class TargetParts:
     """Targets (rows, bins, tracks) of regions, read from part files when they are asked for."""
 
     def __init__(self, files: Sequence[Path], regions_of_a_part: int) -> None:
-        self._parts = [np.load(path, mmap_mode="r", allow_pickle=False) for path in files]
+        self._files = files
         self._size = regions_of_a_part
+        self._shape = np.load(files[0], mmap_mode="r", allow_pickle=False).shape[1:]
 
     def __getitem__(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        found: NDArray[np.float32] = np.stack(
-            [self._parts[row // self._size][row % self._size] for row in rows.tolist()]
-        )
+        found = np.empty((len(rows), *self._shape), np.float32)
+        part, place = np.divmod(rows, self._size)
+        # Opened when needed: there may be more parts than a process may hold open.
+        for number in np.unique(part).tolist():
+            chosen = part == number
+            found[chosen] = np.load(self._files[number], mmap_mode="r", allow_pickle=False)[place[chosen]]
         return found
 
 

@@ -6,16 +6,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from fineprior.foundation.settings import BackboneSettings, TrackSettings
 from fineprior.genetics.genome import Genome
 from fineprior.model.embeddings import RegionEmbeddings
 from fineprior.model.evaluate_metrics import quality_table
-from fineprior.model.head import Head, head_metrics
+from fineprior.model.head import Head
 from fineprior.sequence.target_parts import RegionFiles, region_files
 from fineprior.sequence.tracks import SPLITS
 
-_REGIONS_AT_ONCE = 64
+_BINS_AT_ONCE = 50_000
 
 
 def files_of_regions(
@@ -44,15 +45,18 @@ def metrics_of_head(
     """Table HEAD_METRICS; by the head's own backbone where its training has changed it, some regions at a time."""
     from fineprior.model.tuned import load_tuned_backbone, predict
 
-    if not head.base:
-        targets = data.targets[np.arange(len(data.split))]
-        return head_metrics(head, cached, targets.reshape(-1, targets.shape[-1]), targets.shape[1])
-    model = load_tuned_backbone(backbone, head)
+    bins = backbone.target_bins
     pieces = [
         (split, part)
         for split in SPLITS
         if len(rows := np.flatnonzero(data.split == split))
-        for part in np.array_split(rows, -(-len(rows) // _REGIONS_AT_ONCE))
+        for part in np.array_split(rows, -(-len(rows) * bins // _BINS_AT_ONCE))
     ]
-    chunks = ((split, predict(head, model, data.codes[rows]), data.targets[rows]) for split, rows in pieces)
-    return quality_table(head.tracks, chunks)
+    model = load_tuned_backbone(backbone, head) if head.base else None
+
+    def predicted(rows: NDArray[np.int64]) -> NDArray[np.floating]:
+        if model is not None:
+            return predict(head, model, data.codes[rows])
+        return head.predict(cached.embedding.reshape(-1, bins, cached.embedding.shape[1])[rows])
+
+    return quality_table(head.tracks, ((split, predicted(rows), data.targets[rows]) for split, rows in pieces))

@@ -38,6 +38,7 @@ def annotate_variants(
     rows: Sequence[Mapping[str, str]],
     source: Mapping[str, Any],
     heritability: str | None = None,
+    causal: str | None = None,
 ) -> None:
     """Annotate the variants of a batch from files.
 
@@ -51,6 +52,8 @@ def annotate_variants(
         `source` of the settings and what belongs to it: given, given_column, given_as, supervised, training_rate.
     heritability
         HERITABILITY of the study, for that source.
+    causal
+        CAUSAL_PROBABILITIES of the study, for the source supervised where that names no file.
     """
     from fineprior.priors.annotation import distance_to_tss, interval_overlap, track_signal
     from fineprior.priors.given import read_values
@@ -72,11 +75,11 @@ def annotate_variants(
             np.zeros(0) if frame.empty else read_values(frame, source["given"], source["given_column"], signed=signed)
         )
     if source["source"] == "supervised":
-        rate = source["training_rate"]
+        rate, probabilities = source["training_rate"], source["supervised"] or causal or ""
         for name in ("probability", "training_rate"):
             known = name == "training_rate" and rate > 0
             empty = np.full(len(frame), rate)
-            made[name] = empty if known or frame.empty else read_values(frame, source["supervised"], name)
+            made[name] = empty if known or frame.empty else read_values(frame, probabilities, name)
     if source["source"] == "heritability":
         if heritability is None:
             raise InputError("the source heritability needs a table of heritabilities")

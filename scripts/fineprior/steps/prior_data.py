@@ -41,8 +41,7 @@ def read_batch(batch: Batch, settings: PriorSettings, annotations: Mapping[str, 
         if batch.scores is None:
             raise InputError("the source enrichment needs scores")
         table = SCORES.read(batch.scores)
-        tracks = [name for name in table if name.endswith(".l2")]
-        columns = tracks if settings.scores == "tracks" else ["score"]
+        columns = list(_head_features(table, settings))
         frame = _beside(frame, join_columns(frame, table, columns, batch.scores))
         _check_at_least_zero(frame, columns, batch.scores)
     wanted = [*annotations, *_SOURCE_COLUMNS.get(settings.source, [])]
@@ -59,15 +58,19 @@ def feature_kinds(
 ) -> dict[str, dict[str, str]]:
     """For each prior, functional first, the columns of `read_batch` that it is made of, with their kinds of feature."""
     if settings.source == "enrichment":
-        first = {"score": "score"}
-        if settings.scores == "tracks":
-            first = {str(name): "score" for name in frame if str(name).endswith(".l2")}
+        first = _head_features(frame, settings)
     else:
         scored = settings.source == "given" and settings.given_as == "score"
         first = {"given": "score"} if scored else {"prior": "log"}
     kinds = {name: _FEATURE_KINDS[kind] for name, kind in annotations.items()}
     rest = {name: kind for name, kind in kinds.items() if name not in settings.controls}
     return {"functional": first | rest} | {name: {name: kinds[name]} for name in settings.controls}
+
+
+def _head_features(table: pd.DataFrame, settings: PriorSettings) -> dict[str, str]:
+    """The head's scores that a prior is made of; the one score, which is missing, where no track is good enough."""
+    tracks = {str(name): "score" for name in table if str(name).endswith(".l2")} if settings.scores == "tracks" else {}
+    return tracks or {"score": "score"}
 
 
 def read_variants(path: str) -> pd.DataFrame:

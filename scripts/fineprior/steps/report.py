@@ -10,7 +10,8 @@ from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
 from fineprior.foundation.settings import ReportSettings
 from fineprior.foundation.table import Table
-from fineprior.report.page import SHOWN_PRIORS, StudyTables, render_page
+from fineprior.report.locus_sections import SHOWN_PRIORS
+from fineprior.report.page import StudyTables, render_page
 
 
 def report(

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fineprior.foundation.settings import PriorSettings
 from fineprior.foundation.tables import LOCUS_VARIANTS, SCORES, SHIFT
 from fineprior.genetics.genome import Genome, plain_name
 from fineprior.model import shift
@@ -23,6 +22,9 @@ from fineprior.sequence.windows import SCORED
 _BLOCKS = 100  # of neighbouring regions, which are not parted between fitting and judging a classifier
 _FEWEST_LOCI = 10
 _DIFFERS = 0.01
+# A normal prior of variance 1 on coefficients and base rates: a stratum of few loci is easily one without any signal,
+# or one where the largest score is always causal, and without a penalty it would have no estimate.
+_RIDGE = 1.0
 _RATE_SHIFT = float(np.log(2))  # a factor of two
 _SIGNAL = ("low", "middle", "high")
 
@@ -38,13 +40,18 @@ def assess_shift(
     head: str,
     output: str,
     context_length: int,
-    settings: PriorSettings,
+    effect_variance: float,
     seed: int,
     labels: str = "",
 ) -> None:
     """Compare training regions with the scored windows of a study, batch by batch in the same order (SHIFT).
 
-    `labels` is a head trained on labelled variants, where there is one.
+    Parameters
+    ----------
+    effect_variance
+        As in the settings of the prior.
+    labels
+        A head trained on labelled variants, where there is one.
     """
     rng = np.random.default_rng(seed)
     trained = load_head(head)
@@ -71,7 +78,7 @@ def assess_shift(
         _embeddings(samples, cached, len(table), backbones, rng),
         shift.overlap_row(_inside(everything, cached)),
         _base_rate(everything, labels),
-        _concept(everything, training, settings),
+        _concept(everything, training, effect_variance),
     ]
     SHIFT.write(pd.concat([part for part in parts if len(part)]), output)
 
@@ -151,7 +158,7 @@ def _base_rate(variants: pd.DataFrame, labels: str) -> pd.DataFrame:
     return shift.shift_rows("prior", [(measure, rate, expected, step, verdict, sentence)])
 
 
-def _concept(variants: pd.DataFrame, training: pd.DataFrame, settings: PriorSettings) -> pd.DataFrame:
+def _concept(variants: pd.DataFrame, training: pd.DataFrame, effect_variance: float) -> pd.DataFrame:
     """Enrichment by what the head says of the reference, and by whether the head knows the chromosome."""
     loci = variants["locus"].nunique()
     if loci < _FEWEST_LOCI or not variants["score"].gt(0).any():
@@ -164,17 +171,17 @@ def _concept(variants: pd.DataFrame, training: pd.DataFrame, settings: PriorSett
         (np.where(np.isnan(signal), -1, thirds), [f"predicted reference signal is {level}" for level in _SIGNAL]),
         (known.to_numpy().astype(np.int64), ["chromosome is new to the head", "chromosome was trained on"]),
     ]
-    return pd.concat([_strata_rows(variants, stratum, names, settings) for stratum, names in strata])
+    return pd.concat([_strata_rows(variants, stratum, names, effect_variance) for stratum, names in strata])
 
 
 def _strata_rows(
-    variants: pd.DataFrame, stratum: NDArray[np.int64], names: list[str], settings: PriorSettings
+    variants: pd.DataFrame, stratum: NDArray[np.int64], names: list[str], effect_variance: float
 ) -> pd.DataFrame:
     scores = variants["score"].to_numpy(np.float64)
-    log_bf = log_bayes_factors(variants["z"].to_numpy(), variants["se"].to_numpy(), settings.effect_variance)
+    log_bf = log_bayes_factors(variants["z"].to_numpy(), variants["se"].to_numpy(), effect_variance)
     starts = locus_starts(variants["locus"])
-    overall = enrichment_by_stratum(scores, log_bf, starts, np.zeros(len(scores), np.int64), settings.ridge)
-    found = enrichment_by_stratum(scores, log_bf, starts, stratum, settings.ridge)
+    overall = enrichment_by_stratum(scores, log_bf, starts, np.zeros(len(scores), np.int64), _RIDGE)
+    found = enrichment_by_stratum(scores, log_bf, starts, stratum, _RIDGE)
     rows = []
     whole = float(overall.log_enrichment[0])
     for name, estimate, error in zip(names, found.log_enrichment, found.standard_errors, strict=False):

@@ -25,19 +25,37 @@ from fineprior.steps.head_files import files_of_regions, metrics_of_head
 
 
 def embed_regions(
-    *, fasta: str, regions: str, output: str, backbone: BackboneSettings, batch_size: int, threads: int
+    *,
+    fasta: str,
+    regions: str,
+    output: str,
+    store: str,
+    backbone: BackboneSettings,
+    batch_size: int,
+    threads: int,
+    code: str = "",
 ) -> None:
-    """Embeddings of the target bins of the training regions (npz)."""
+    """Embeddings of the target bins of the training regions (npz); a run that was killed goes on from the store.
+
+    Parameters
+    ----------
+    code
+        Digest of the code; what other code has left in the store is not gone on from.
+    """
     from fineprior.model.backbone import load_backbone
+    from fineprior.model.region_cache import cache_regions
+    from fineprior.model.training_loop import checkpoint_folder
 
     model = load_backbone(backbone)
     table = read_regions(regions, backbone.context_length)
     check_splits(table, bin_starts(table, model.bin_size, model.target_bins), model.bin_size, regions)
     if backbone.training_regions:
         warn_of_seen(table, backbone.training_regions)
-    with Genome(fasta) as genome:
-        found = embedded.embed_regions(genome, table, model, batch_size, threads)
-    embedded.write_embeddings(found, output)
+    known = Path(fasta).stat()
+    genome_file = [fasta, known.st_size, known.st_mtime_ns]
+    made_of = [genome_file, table.to_csv(), model.digest, asdict(backbone), batch_size, code]
+    with Genome(fasta) as genome, checkpoint_folder(Path(store) / "regions", made_of) as folder:
+        cache_regions(output, genome, table, model, batch_size, threads, folder)
 
 
 def train_head(
@@ -68,7 +86,8 @@ def train_head(
         Digest of the code; a checkpoint of other code is not gone on from.
     """
     from fineprior.model import head as heads
-    from fineprior.model.training import Tracks, train
+    from fineprior.model.training import train
+    from fineprior.model.training_data import Tracks
     from fineprior.model.training_loop import checkpoint_folder
 
     cached = embedded.read_region_embeddings(embeddings)
@@ -107,38 +126,38 @@ def evaluate_head(
 ) -> None:
     """Hold a head against simpler models, fewer training regions and other choices, on regions that it has not seen.
 
+    In memory are predictions and signal of the test regions; all other sequence and signal is read when it is needed.
+
     `outputs`: paths of baselines (HEAD_BASELINES), curve (LEARNING_CURVE), folds (HEAD_FOLDS), scatter (HEAD_SCATTER)
     and, where TensorBoard's event files are asked for, events (a folder).
     """
     from fineprior.model import evaluate, evaluate_curve
     from fineprior.model import head as heads
-    from fineprior.model.training import Tracks
+    from fineprior.model.training_data import Tracks
 
     cached = embedded.read_region_embeddings(embeddings)
     table = read_regions(regions, backbone.context_length)
+    trained = heads.load_head(head)
+    of_tracks = Tracks.of(tracks, sheet["weights"], sheet["strand_pairs"])
     with Genome(fasta) as genome:
         files = files_of_regions(genome, table, bigwigs, cached.bin_size, sheet, backbone, store)
-        signal = files.targets[np.arange(len(table))]
-        data = evaluate.region_data(genome, table, signal.reshape(-1, len(tracks)))
-    trained = heads.load_head(head)
-    predicted = evaluate_curve.predicted_test(trained, data, cached, backbone)
-    test = data.targets[data.rows("test")]
-    flat = (-1, len(tracks))
-    scatter = evaluate.scatter_table(predicted.reshape(flat), test.reshape(flat), tracks, seed)
-    HEAD_SCATTER.write(scatter, outputs["scatter"])
-    beside = evaluate.baselines(predicted, trained.parameters, tracks, cached, data, backbone, seed, threads)
-    HEAD_BASELINES.write(beside, outputs["baselines"])
-    of_tracks = Tracks.of(tracks, sheet["weights"], sheet["strand_pairs"])
-    train = evaluate_curve.trainer(data, cached, backbone, of_tracks, seed, threads)
-    curve = evaluate_curve.learning_curve(
-        train, settings, data.split, data.targets, tracks, predicted, evaluation.curve_sizes, seed
-    )
-    LEARNING_CURVE.write(curve, outputs["curve"])
-    folds = HEAD_FOLDS.empty()
-    if evaluation.folds:
-        grouped = evaluate_curve.region_folds(table["chrom"].to_numpy(np.str_), evaluation.folds)
-        modes = dict.fromkeys(["linear", "mlp", settings.mode])
-        folds = evaluate_curve.nested_folds(train, settings, grouped, data.targets, list(modes))
-    HEAD_FOLDS.write(folds, outputs["folds"])
+        data = evaluate.RegionData(files.codes, files.targets, files.split)
+        predicted = evaluate_curve.predicted_test(trained, data, cached, backbone)
+        beside = evaluate.baselines(predicted, trained.parameters, tracks, cached, data, backbone, seed, threads)
+        HEAD_BASELINES.write(beside, outputs["baselines"])
+        train = evaluate_curve.trainer(data, cached, backbone, of_tracks, seed, threads)
+        curve = evaluate_curve.learning_curve(
+            train, settings, data.split, data.targets, tracks, predicted, evaluation.curve_sizes, seed
+        )
+        LEARNING_CURVE.write(curve, outputs["curve"])
+        folds = HEAD_FOLDS.empty()
+        if evaluation.folds:
+            grouped = evaluate_curve.region_folds(table["chrom"].to_numpy(np.str_), evaluation.folds)
+            modes = dict.fromkeys(["linear", "mlp", settings.mode])
+            folds = evaluate_curve.nested_folds(train, settings, grouped, data.targets, list(modes))
+        HEAD_FOLDS.write(folds, outputs["folds"])
+        flat = (-1, len(tracks))
+        observed = data.targets[data.rows("test")].reshape(flat)
+    HEAD_SCATTER.write(evaluate.scatter_table(predicted.reshape(flat), observed, tracks, seed), outputs["scatter"])
     if "events" in outputs:
         write_events(HEAD_HISTORY.read(history), HEAD_METRICS.read(metrics), outputs["events"])

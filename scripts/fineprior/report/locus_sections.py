@@ -1,0 +1,209 @@
+"""What the report page shows of each locus: its row in the index, its plot with the variants behind it, its sets."""
+
+import base64
+import gzip
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fineprior.foundation.tables import CREDIBLE_SETS, FINEMAP_VARIANTS, LOCI, LOCI_STATUS
+from fineprior.report.page_table import PageTable, number, page_table
+from fineprior.report.plots import data_uri, locus_figure, shortened
+
+SHOWN_PRIORS = ("uniform", "functional")
+OPEN_UP_TO = 12
+"""More loci than these start folded."""
+CANDIDATE_PIP = 0.1
+MOST_CANDIDATES = 500
+_LISTED_VARIANTS = 12
+_SETS = {
+    "credible_set": "set", "variants": "variants", "coverage": "coverage", "min_abs_r": "purity (min |r|)",
+    "log10_bf": "log10 BF", "lead_variant": "lead", "lead_pip": "its PIP", "members": "variants, most probable first",
+}  # fmt: skip
+
+
+def in_genome_order(loci: pd.DataFrame) -> pd.DataFrame:
+    """Table LOCI with its chromosomes in their order of appearance and positions ascending."""
+    rank = {chrom: i for i, chrom in enumerate(dict.fromkeys(loci["chrom"]))}
+    return loci.assign(rank=loci["chrom"].map(rank)).sort_values(["rank", "start"], kind="stable")
+
+
+def joined_variants(variants: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Variants of all loci with what `locus_figure` needs, from table FINEMAP_VARIANTS under each shown prior."""
+    key = ["locus", "variant_id", "pos", "z", "neg_log10_p", "r_lead"]
+    both = pd.concat([variants[prior][key] for prior in SHOWN_PRIORS]).drop_duplicates(["locus", "variant_id"])
+    for prior in SHOWN_PRIORS:
+        own = variants[prior][["locus", "variant_id", "prior", "pip", "credible_set"]]
+        own = own.rename(columns={name: f"{name}_{prior}" for name in ("prior", "pip", "credible_set")})
+        both = both.merge(own, on=["locus", "variant_id"], how="left")
+    for prior in SHOWN_PRIORS:
+        both[f"in_set_{prior}"] = both[f"credible_set_{prior}"].notna()
+    both["set_functional"] = both["credible_set_functional"]
+    both["prior_ratio"] = both["prior_functional"] / both["prior_uniform"]
+    return both
+
+
+def locus_sections(
+    loci: pd.DataFrame,
+    variants: pd.DataFrame,
+    credible_sets: pd.DataFrame,
+    status: Mapping[str, pd.DataFrame],
+    change: pd.Series,
+    most: int,
+) -> list[dict[str, Any]]:
+    """What the page shows of each locus.
+
+    Parameters
+    ----------
+    loci
+        As from `in_genome_order`.
+    variants
+        As from `joined_variants`.
+    credible_sets
+        As from `shown_sets`.
+    status
+        LOCI_STATUS under each shown prior.
+    change
+        Largest change of a PIP by locus; where there are more than `most` loci, those with the largest get a plot.
+    """
+    by_locus, sets = _split_by_locus(variants), _split_by_locus(credible_sets)
+    plotted = _plotted(change, loci["locus"], by_locus, most)
+    indexed = {prior: status[prior].set_index("locus") for prior in SHOWN_PRIORS}
+    shown = []
+    for i, row in enumerate(loci.to_dict("records"), start=1):
+        name = row["locus"]
+        fits = {prior: _fit(indexed[prior], name) for prior in SHOWN_PRIORS}
+        locus: dict[str, Any] = {str(key): value for key, value in row.items()}
+        locus |= {"id": f"locus-{i}", "fits": fits, "plot": "", "alt": "", "data": "", "sets": None}
+        locus["left_out"] = name in by_locus and name not in plotted
+        locus["reasons"] = sorted({fit["reason"] for fit in fits.values() if fit["reason"]})
+        if name in sets:
+            locus["sets"] = page_table(
+                sets[name], "credible_sets", f"Credible sets of {name}", {"prior": "prior"} | _SETS
+            )
+        if name in plotted:
+            own = by_locus[name]
+            locus["plot"] = data_uri(locus_figure, own, row["start"], row["end"], kind="png")
+            locus["alt"] = _locus_alt(locus, own)
+            locus["data"] = packed_variants(own)
+        shown.append(locus)
+    return shown
+
+
+def packed_variants(variants: pd.DataFrame) -> str:
+    """The variants of a locus for the page's own zoom: columns as JSON, gzipped, base64; the same rows, same text."""
+    rows = variants.sort_values(["pos", "variant_id"], kind="stable")
+    parts = rows["variant_id"].str.split(":", n=2)
+    columns: dict[str, Any] = {"chrom": parts.iloc[0][0], "alleles": parts.str[2].tolist()}
+    columns["steps"] = np.diff(rows["pos"], prepend=0).tolist()
+    columns["z"] = _rounded(rows["z"], 2)
+    columns["p"] = _rounded(rows["neg_log10_p"], 2)
+    columns["r2"] = _rounded(rows["r_lead"] ** 2, 2)
+    columns["uniform"] = _rounded(rows["pip_uniform"], 4)
+    columns["functional"] = _rounded(rows["pip_functional"], 4)
+    columns["ratio"] = _rounded(rows["prior_ratio"], 3)
+    for prior in SHOWN_PRIORS:
+        columns[f"set_{prior}"] = [name if isinstance(name, str) else "" for name in rows[f"credible_set_{prior}"]]
+    text = json.dumps(columns, separators=(",", ":"))
+    return base64.b64encode(gzip.compress(text.encode(), compresslevel=9, mtime=0)).decode("ascii")
+
+
+def _rounded(values: pd.Series, digits: int) -> list[float | None]:
+    return [round(float(value), digits) if np.isfinite(value) else None for value in values]
+
+
+def locus_index(loci: list[dict[str, Any]]) -> PageTable:
+    """All loci in one table: what was found there under each prior, and how it ended."""
+    labels = {"locus": "locus", "lead_variant": "lead variant", "lead_neg_log10_p": "\N{MINUS SIGN}log10 p",
+              "variants": "variants"}  # fmt: skip
+    frame = pd.DataFrame([{name: locus[name] for name in labels} for locus in loci])
+    frame["lead_variant"] = frame["lead_variant"].map(shortened)
+    for name, label in (("credible_sets", "sets"), ("max_pip", "largest PIP"), ("status", "status")):
+        for prior in SHOWN_PRIORS:
+            frame[f"{name}_{prior}"] = [locus["fits"][prior][name] for locus in loci]
+            labels[f"{name}_{prior}"] = f"{label}, {prior}"
+    return page_table(frame, "loci", "Index of loci, in order of the genome", labels, LOCI)
+
+
+def shown_sets(credible_sets: Mapping[str, pd.DataFrame], loci: pd.DataFrame) -> pd.DataFrame:
+    """CREDIBLE_SETS under both shown priors, locus by locus, with the column `members`: ids, the many cut."""
+    sets = pd.concat([credible_sets[prior].assign(prior=prior) for prior in SHOWN_PRIORS], ignore_index=True)
+    sets["members"] = sets["variant_ids"].map(_members)
+    place = {name: i for i, name in enumerate(loci["locus"])}
+    return sets.sort_values("locus", key=lambda names: names.map(place), kind="stable")
+
+
+def set_table(sets: pd.DataFrame) -> PageTable:
+    """The credible sets of all loci in one table."""
+    labels = {"locus": "locus", "prior": "prior"} | {name: _SETS[name] for name in _SETS if name != "members"}
+    return page_table(sets, "credible_sets", "Credible sets of all loci, under both priors", labels, CREDIBLE_SETS)
+
+
+def candidate_table(variants: pd.DataFrame) -> tuple[PageTable, int]:
+    """Variants with a PIP of at least `CANDIDATE_PIP` under either prior, and how many more than the shown there are.
+
+    Parameters
+    ----------
+    variants
+        As from `joined_variants`.
+    """
+    high = variants[variants[["pip_uniform", "pip_functional"]].max(axis=1) >= CANDIDATE_PIP]
+    high = high.sort_values(["pip_functional", "pip_uniform"], ascending=False, kind="stable")
+    labels = {
+        "locus": "locus", "variant_id": "variant", "neg_log10_p": "\N{MINUS SIGN}log10 p", "z": "z",
+        "r_lead": "r with lead", "prior_ratio": "prior / uniform", "pip_uniform": "PIP, uniform",
+        "pip_functional": "PIP, functional", "credible_set_uniform": "set, uniform",
+        "credible_set_functional": "set, functional",
+    }  # fmt: skip
+    shown = high.head(MOST_CANDIDATES)
+    caption = f"Variants with a PIP of at least {CANDIDATE_PIP:g} under either prior, most probable first"
+    return page_table(shown, "candidates", caption, labels, FINEMAP_VARIANTS), len(high) - len(shown)
+
+
+def status_table(status: Mapping[str, pd.DataFrame]) -> PageTable:
+    """How many loci ended how, under each shown prior."""
+    counts = pd.DataFrame({prior: status[prior]["status"].value_counts() for prior in SHOWN_PRIORS})
+    order = {name: i for i, name in enumerate(("ok", "corrected", "single_effect", "no_signal", "failed"))}
+    counts = counts.loc[sorted(counts.index, key=lambda name: (order.get(name, len(order)), name))]
+    counts = counts.fillna(0).astype(int).reset_index(names="status")
+    labels = {"status": "status", "uniform": "uniform: loci", "functional": "functional: loci"}
+    caption = "How fine-mapping of the loci ended, under two priors"
+    return page_table(counts, "statuses", caption, labels, LOCI_STATUS)
+
+
+def _split_by_locus(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    return {str(name): rows for name, rows in frame.groupby("locus")}
+
+
+def _plotted(change: pd.Series, loci: pd.Series, drawable: Mapping[str, Any], most: int) -> set[str]:
+    """The loci that get a plot: all, or those in which the functional prior changed a PIP most."""
+    rank = pd.DataFrame({"locus": [locus for locus in loci if locus in drawable]})
+    rank["change"] = rank["locus"].map(change).fillna(-1.0)
+    return set(rank.sort_values("change", ascending=False, kind="stable")["locus"].head(most))
+
+
+def _fit(status: pd.DataFrame, locus: str) -> dict[str, Any]:
+    if locus not in status.index:
+        return {"status": "absent", "reason": "", "credible_sets": None, "max_pip": None}
+    row: dict[Any, Any] = status.loc[locus].to_dict()
+    return {name: row[name] for name in ("status", "credible_sets", "max_pip")} | {
+        "reason": row["reason"] if isinstance(row["reason"], str) else ""
+    }
+
+
+def _members(variant_ids: str) -> str:
+    ids = str(variant_ids).split(",")
+    more = f" and {len(ids) - _LISTED_VARIANTS:,} more" if len(ids) > _LISTED_VARIANTS else ""
+    return ", ".join(ids[:_LISTED_VARIANTS]) + more
+
+
+def _locus_alt(locus: dict[str, Any], variants: pd.DataFrame) -> str:
+    tops = " and ".join(f"{number(variants[f'pip_{prior}'].max())} under the {prior} prior" for prior in SHOWN_PRIORS)
+    return (
+        f"Locus {locus['locus']}: association of {len(variants):,} variants with lead {locus['lead_variant']} "
+        f"(-log10 p {number(locus['lead_neg_log10_p'])}); below it PIPs, the largest {tops}; below these the "
+        f"functional prior over the uniform one."
+    )

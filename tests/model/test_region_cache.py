@@ -1,0 +1,71 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from fineprior.foundation.errors import InputError
+from fineprior.genetics.genome import Genome
+from fineprior.model.backbone import load_backbone
+from fineprior.model.embeddings import embed_regions, read_region_embeddings, write_embeddings
+from fineprior.model.region_cache import cache_regions
+from toy_enformer import CONTEXT, DIM, TARGET_BINS, save_toy
+
+REGIONS = 7
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cache")
+    sequence = "".join(np.random.default_rng(1).choice(list("ACGT"), REGIONS * CONTEXT))
+    (folder / "genome.fa").write_text(f">chr1\n{sequence}\n")
+    starts = CONTEXT * np.arange(REGIONS)
+    split = ["train"] * 5 + ["valid", "test"]
+    regions = pd.DataFrame({"chrom": "chr1", "start": starts, "end": starts + CONTEXT, "split": split})
+    with Genome(folder / "genome.fa") as genome:
+        yield genome, regions, load_backbone(save_toy(folder / "toy"))
+
+
+def test_the_file_is_the_one_that_is_written_at_once(study, tmp_path):
+    write_embeddings(embed_regions(*study, 2), tmp_path / "at_once.npz")
+    cache_regions(tmp_path / "cached.npz", *study, 2, 1, tmp_path / "parts")
+    assert (tmp_path / "cached.npz").read_bytes() == (tmp_path / "at_once.npz").read_bytes()
+
+
+def test_a_killed_run_goes_on_behind_its_last_batch(study, tmp_path, monkeypatch):
+    backbone = study[2]
+    cache_regions(tmp_path / "whole.npz", *study, 2, 1, tmp_path / "whole")
+    embedded = []
+    original = backbone.embed
+
+    def embed(windows):
+        if len(embedded) == 2:
+            raise KeyboardInterrupt
+        embedded.append(len(windows))
+        return original(windows)
+
+    monkeypatch.setattr(backbone, "embed", embed)
+    with pytest.raises(KeyboardInterrupt):
+        cache_regions(tmp_path / "again.npz", *study, 2, 1, tmp_path / "parts")
+    assert not (tmp_path / "again.npz").exists()
+    embedded[:] = [0]  # one more batch of 2 is not enough for what is left, so it must not begin anew
+    with pytest.raises(KeyboardInterrupt):
+        cache_regions(tmp_path / "again.npz", *study, 2, 1, tmp_path / "parts")
+    embedded[:] = [0]
+    cache_regions(tmp_path / "again.npz", *study, 2, 1, tmp_path / "parts")
+    assert embedded == [0, 1]
+    assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
+
+
+def test_the_embedding_stays_in_the_file_until_it_is_looked_at(study, tmp_path):
+    cache_regions(tmp_path / "cached.npz", *study, 4, 1, tmp_path / "parts")
+    found = read_region_embeddings(tmp_path / "cached.npz")
+    assert isinstance(found.embedding.base, np.memmap)
+    assert not found.embedding.flags.writeable
+    assert found.embedding.shape == (REGIONS * TARGET_BINS, DIM)
+    assert np.array_equal(found.embedding, embed_regions(*study, 4).embedding)
+
+
+def test_regions_beyond_a_contig(study, tmp_path):
+    genome, regions, backbone = study
+    wrong = regions.assign(start=regions["start"] + CONTEXT, end=regions["end"] + CONTEXT)
+    with pytest.raises(InputError, match="target bins of 1 regions reach beyond their contig"):
+        cache_regions(tmp_path / "cached.npz", genome, wrong, backbone, 2, 1, tmp_path / "parts")

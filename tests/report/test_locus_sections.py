@@ -1,0 +1,95 @@
+import base64
+import gzip
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fineprior.report import locus_sections
+from fineprior.report.locus_sections import (
+    candidate_table,
+    in_genome_order,
+    joined_variants,
+    packed_variants,
+    set_table,
+    shown_sets,
+    status_table,
+)
+from fineprior.report.plots import data_uri, locus_figure
+
+
+@pytest.fixture(scope="module")
+def tables(study_tables):
+    return study_tables(4, 30)
+
+
+@pytest.fixture(scope="module")
+def variants(tables):
+    return joined_variants(tables.variants)
+
+
+def unpacked(text):
+    return json.loads(gzip.decompress(base64.b64decode(text)))
+
+
+def test_packed_variants_are_those_of_the_table(variants):
+    own = variants[variants["locus"] == variants["locus"].iloc[0]]
+    read = unpacked(packed_variants(own.iloc[::-1]))
+    pos = np.cumsum(read["steps"])
+    assert [f"{read['chrom']}:{p}:{a}" for p, a in zip(pos, read["alleles"], strict=True)] == own["variant_id"].tolist()
+    np.testing.assert_allclose(read["functional"], own["pip_functional"], atol=5e-5)
+    np.testing.assert_allclose(read["r2"], own["r_lead"] ** 2, atol=5e-3)
+    assert [bool(name) for name in read["set_uniform"]] == own["in_set_uniform"].tolist()
+    assert packed_variants(own) == packed_variants(own.iloc[::-1])
+
+
+def test_missing_values_are_packed_as_null(variants):
+    failed = variants[variants["pip_uniform"].isna()]
+    read = unpacked(packed_variants(failed))
+    assert len(failed)
+    assert set(read["uniform"]) == {None}
+    assert None not in read["p"]
+
+
+def test_a_hundred_large_loci_fit_into_a_page(study_tables):
+    made = study_tables(1, 3_000)
+    own = joined_variants(made.variants)
+    picture = data_uri(locus_figure, own, int(made.loci["start"].iloc[0]), int(made.loci["end"].iloc[0]), kind="png")
+    assert len(picture) + len(packed_variants(own)) < 135_000
+
+
+def test_candidates_are_probable_under_either_prior(variants, monkeypatch):
+    high = variants[(variants["pip_uniform"] >= 0.1) | (variants["pip_functional"] >= 0.1)]
+    table, more = candidate_table(variants)
+    assert {row[1][0] for row in table.rows} == set(high["variant_id"])
+    assert more == 0
+    pips = [float(row[7][1] or row[7][0]) for row in table.rows]
+    assert pips == sorted(pips, reverse=True)
+    monkeypatch.setattr(locus_sections, "MOST_CANDIDATES", 2)
+    table, more = candidate_table(variants)
+    assert (len(table.rows), more) == (2, len(high) - 2)
+
+
+def test_sets_of_all_loci_are_in_order_of_the_genome(tables):
+    order = in_genome_order(tables.loci.iloc[::-1].assign(chrom="chr1"))
+    mixed = {prior: frame.iloc[::-1] for prior, frame in tables.credible_sets.items()}
+    rows = set_table(shown_sets(mixed, order)).rows
+    names = [row[0][0] for row in rows]
+    assert names == sorted(names, key=list(order["locus"]).index)
+    assert [row[1][0] for row in rows[:2]] == ["uniform", "functional"]
+
+
+def test_statuses_are_counted_from_good_to_bad(tables):
+    rows = status_table(tables.status).rows
+    assert [[text for text, _ in row] for row in rows] == [
+        ["ok", "2", "2"],
+        ["no_signal", "1", "1"],
+        ["failed", "1", "1"],
+    ]
+
+
+def test_a_status_of_one_prior_only_counts_zero_under_the_other(tables):
+    status = {"uniform": tables.status["uniform"].assign(status="ok"), "functional": pd.DataFrame({"status": ["own"]})}
+    rows = status_table(status).rows
+    assert [[text for text, _ in row] for row in rows] == [["ok", "4", "0"], ["own", "0", "1"]]
