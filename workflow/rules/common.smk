@@ -375,6 +375,7 @@ def settings_of_methods(wildcards):
     return everything | {
         "harmonise": settings_of_harmonise(wildcards),
         "finemap": settings_of_finemap(wildcards),
+        "evaluation": {"min_r": settings.evaluation.min_r},
     }
 
 
