@@ -32,8 +32,8 @@ rule select_motifs:
     conda:
         "../../envs/model.yaml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         code=code_digest("pretrain.select_motifs"),
     script:
@@ -61,8 +61,8 @@ rule pretrain_backbone:
     # One thread: the same thread count gives the same bytes.
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=growing(4000),
+        runtime=growing(120),
     params:
         settings=as_params(PretrainSettings()),
         code=code_digest("pretrain.pretrain_backbone"),

@@ -10,8 +10,8 @@ rule compare_priors:
     conda:
         "../../envs/finemap.yaml"
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=growing(2000),
+        runtime=growing(15),
     params:
         code=code_digest("summarise.compare_priors"),
     script:
@@ -32,8 +32,8 @@ rule compare_truth:
     conda:
         "../../envs/finemap.yaml"
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=growing(2000),
+        runtime=growing(15),
     params:
         code=code_digest("summarise.compare_truth"),
     script:
@@ -63,8 +63,8 @@ rule report:
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         settings=as_params(settings.report),
         code=code_digest("report.report"),
@@ -121,8 +121,8 @@ rule export:
     conda:
         "../../envs/study.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         model=lambda wildcards: settings_of_finemap(wildcards)["model"],
         build=settings.genome.build,
@@ -141,6 +141,7 @@ rule provenance:
         files="<results>/provenance/files.tsv",
         software="<results>/provenance/software.tsv",
         code="<results>/provenance/code.tsv",
+        modules="<results>/provenance/modules.tsv",
     log:
         "<logs>/provenance.log",
     localrule: True

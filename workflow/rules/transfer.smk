@@ -15,8 +15,8 @@ rule embed_regions:
     conda:
         "../../envs/model.yaml"
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=memory_of_windows(64),
+        runtime=growing(240),
         gpu=1,
         batch_size=64,
     params:
@@ -42,8 +42,8 @@ rule train_head:
     conda:
         "../../envs/model.yaml"
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=memory_of_files(4000, 3, "embeddings"),
+        runtime=growing(120),
     params:
         settings=as_params(settings.head),
         targets=as_params(settings.targets),
@@ -70,8 +70,8 @@ rule evaluate_head:
     conda:
         "../../envs/model.yaml"
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=memory_of_files(8000, 3, "embeddings"),
+        runtime=growing(240),
     params:
         targets=as_params(settings.targets),
         backbone=as_params(settings.backbone),
