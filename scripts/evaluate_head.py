@@ -1,5 +1,10 @@
 """Rule evaluate_head: a head beside simpler models."""
 
+import os
+
+# One thread: with more, sums are in another order and results are other bytes. Batches run side by side instead.
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
 from fineprior.foundation.logs import log_to
 from fineprior.foundation.settings import BackboneSettings, TrackSettings
 from fineprior.steps.transfer import evaluate_head
@@ -16,5 +21,5 @@ with log_to(snakemake.log[0], f"evaluate_head {snakemake.wildcards.head}"):
         backbone=BackboneSettings(**snakemake.params.backbone),
         targets=TrackSettings(**snakemake.params.targets),
         seed=snakemake.params.seed,
-        threads=snakemake.threads,
+        threads=1,
     )

@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.explain import DESCRIPTION as EXPLAIN
+from fineprior.foundation.explain import add_arguments, explain
 from fineprior.foundation.settings import FinemapSettings, Settings
 from fineprior.foundation.stages import COMMANDS, STAGES, summary
 
@@ -114,7 +116,10 @@ def parser() -> argparse.ArgumentParser:
     files.add_argument("--locus", default="locus", help="name of the locus in the tables (default: locus)")
     _add_settings(command.add_argument_group("settings (defaults are susieR's where it has them)"))
     _add_calibrate(commands)
-    commands.add_parser("explain", help="say what would rerun, and why", add_help=False)
+    add_arguments(commands.add_parser(
+        "explain", help="say what would rerun, and why", description=EXPLAIN, allow_abbrev=False,
+        usage="fineprior explain [options] [target ...] [-- arguments of snakemake]",
+    ))  # fmt: skip
     return top
 
 
@@ -198,9 +203,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if command in COMMANDS:
             return _run_stage(command, argv[1:])
         if command == "explain":
-            from fineprior.foundation.explain import command_line
-
-            sys.stdout.writelines(f"{line}\n" for line in command_line(argv[1:]))
+            cut = argv.index("--") if "--" in argv else len(argv)
+            lines = explain(parser().parse_args(argv[:cut]), argv[cut + 1 :])
+            sys.stdout.writelines(f"{line}\n" for line in lines)
             return 0
         arguments = parser().parse_args(argv)
         return _calibrate(arguments) if arguments.command == "calibrate" else _finemap(arguments)

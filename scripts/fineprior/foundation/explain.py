@@ -15,7 +15,7 @@ from fineprior.foundation.settings import Settings
 from fineprior.foundation.stages import STAGES
 
 MODULES = "results/provenance/modules.tsv"
-_DESCRIPTION = """Say in words what Snakemake would run and what not, and why: which setting, sheet, file or code is not
+DESCRIPTION = """Say in words what Snakemake would run and what not, and why: which setting, sheet, file or code is not
 that of the last run. Nothing is run."""
 _SHOWN = 3
 _DIGEST = re.compile(r"[0-9a-f]{12}")
@@ -47,21 +47,19 @@ class Change:
         return f"{place}{_shown(self.old)} -> {_shown(self.new)}"
 
 
-def command_line(argv: Sequence[str]) -> list[str]:
-    """The lines of `fineprior explain` with these arguments."""
-    cut = argv.index("--") if "--" in argv else len(argv)
-    command = argparse.ArgumentParser(
-        prog="fineprior explain", description=_DESCRIPTION, allow_abbrev=False,
-        usage="fineprior explain [options] [target ...] [-- arguments of snakemake]",
-    )  # fmt: skip
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """What `fineprior explain` takes, `--` and what stands after it left aside."""
     command.add_argument("targets", nargs="*", metavar="target", help="results that are asked for (default: all)")
     command.add_argument("-s", "--snakefile", metavar="FILE", help="where the workflow is (./Snakefile)")
     command.add_argument("--configfile", action="append", default=[], metavar="FILE", help="as that of snakemake")
     command.add_argument("-d", "--directory", metavar="DIR", default=".", help="the project's folder (%(default)s)")
-    given = command.parse_args(argv[:cut])
+
+
+def explain(given: argparse.Namespace, further: Sequence[str] = ()) -> list[str]:
+    """The lines of `fineprior explain` with these arguments, and further ones of snakemake."""
     options = ["--snakefile", str(Path(given.snakefile).resolve())] if given.snakefile else []
     options += ["--configfile", *(str(Path(file).resolve()) for file in given.configfile)] if given.configfile else []
-    return explanation(plan(given.targets, [*options, *argv[cut + 1 :]], given.directory), given.directory)
+    return explanation(plan(given.targets, [*options, *further], given.directory), given.directory)
 
 
 def explanation(plan: Plan, folder: str | Path = ".") -> list[str]:
