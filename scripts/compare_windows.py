@@ -1,5 +1,10 @@
 """Rule compare_windows: a sample of variants in windows of their own beside those that they share."""
 
+import os
+
+# One thread: with more, sums are in another order and results are other bytes. Batches run side by side instead.
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
 from fineprior.foundation.logs import log_to
 from fineprior.foundation.settings import BackboneSettings, ScoreSettings, WindowSettings
 from fineprior.steps.annotate import compare_windows
@@ -15,5 +20,5 @@ with log_to(snakemake.log[0], f"compare_windows {snakemake.wildcards.study}"):
         windows=WindowSettings(**snakemake.params.windows),
         settings=ScoreSettings(**snakemake.params.settings),
         seed=snakemake.params.seed,
-        threads=snakemake.threads,
+        threads=1,
     )

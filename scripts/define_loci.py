@@ -7,12 +7,12 @@ from fineprior.steps.study import define_loci
 with log_to(snakemake.log[0], f"define_loci {snakemake.wildcards.study}"):
     define_loci(
         sumstats=snakemake.input.sumstats,
-        bed=snakemake.input.bed or None,
+        bed=snakemake.input.get("bed"),
         fasta=snakemake.input.fasta,
         known_regions=snakemake.input.known_regions or None,
         output=snakemake.output.loci,
         excluded=snakemake.output.excluded,
-        batches=list(snakemake.output.batches),
+        batches=snakemake.output.get("batches", []),
         build=snakemake.params.build,
         settings=LociSettings(**snakemake.params.settings),
     )

@@ -1,5 +1,10 @@
 """Rule embed_regions: embeddings of the training regions."""
 
+import os
+
+# One thread: with more, sums are in another order and results are other bytes. Batches run side by side instead.
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
 from fineprior.foundation.logs import log_to
 from fineprior.foundation.settings import BackboneSettings
 from fineprior.steps.transfer import embed_regions
@@ -12,6 +17,6 @@ with log_to(snakemake.log[0], "embed_regions"):
         store=snakemake.resources.store,
         backbone=BackboneSettings(**snakemake.params.backbone),
         batch_size=snakemake.resources.batch_size,
-        threads=snakemake.threads,
+        threads=1,
         code=snakemake.params.code,
     )

@@ -1,5 +1,10 @@
 """Rule embed_variants: embeddings of both alleles of each variant."""
 
+import os
+
+# One thread: with more, sums are in another order and results are other bytes. Batches run side by side instead.
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
 from fineprior.foundation.logs import log_to
 from fineprior.foundation.settings import BackboneSettings, WindowSettings
 from fineprior.steps.annotate import embed_variants
@@ -14,5 +19,5 @@ with log_to(snakemake.log[0], f"embed_variants {snakemake.wildcards.study} batch
         head=str(snakemake.input.get("head") or ""),
         batch=int(snakemake.wildcards.batch),
         batch_size=snakemake.resources.batch_size,
-        threads=snakemake.threads,
+        threads=1,
     )

@@ -1,5 +1,10 @@
 """Rule evaluate_head: a head beside simpler models, its learning curve, and cross-validation when asked for."""
 
+import os
+
+# One thread: with more, sums are in another order and results are other bytes. Batches run side by side instead.
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
 from fineprior.foundation.logs import log_to
 from fineprior.foundation.settings import BackboneSettings, EvaluationSettings, HeadSettings
 from fineprior.steps.transfer import evaluate_head
@@ -21,5 +26,5 @@ with log_to(snakemake.log[0], f"evaluate_head {snakemake.wildcards.head}"):
         sheet=snakemake.params.targets,
         store=snakemake.resources.store,
         seed=snakemake.params.seed,
-        threads=snakemake.threads,
+        threads=1,
     )

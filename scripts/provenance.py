@@ -1,6 +1,7 @@
 """Rule provenance: settings, software, code and files that results rest on."""
 
 from fineprior.foundation.logs import log_to
+from fineprior.foundation.provenance import module_digests
 from fineprior.foundation.settings import Settings, from_dict
 from fineprior.steps.provenance import provenance
 
@@ -11,9 +12,11 @@ with log_to(snakemake.log[0], "provenance"):
         files={role: list(snakemake.input.get(role, [])) for role in snakemake.params.roles},
         software=snakemake.params.software,
         code=snakemake.params.code_of_rules,
+        modules=module_digests(),
         output=snakemake.output.config,
         output_sheets=snakemake.output.sheets,
         output_files=snakemake.output.files,
         output_software=snakemake.output.software,
         output_code=snakemake.output.code,
+        output_modules=snakemake.output.modules,
     )

@@ -1,5 +1,10 @@
 """Rule train_head: a head on the backbone, frozen or not."""
 
+import os
+
+# One thread: with more, sums are in another order and results are other bytes. Batches run side by side instead.
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
 from fineprior.foundation.logs import log_to
 from fineprior.foundation.settings import BackboneSettings, HeadSettings
 from fineprior.steps.transfer import train_head

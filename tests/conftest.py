@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from workflow_runs import MINIATURE, copy_repository, edit_config, snakemake
+from workflow_runs import MINIATURE, SMALLEST, copy_repository, edit_config, snakemake
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
@@ -26,8 +26,17 @@ def shared_reference():
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
     """A copy of the repository in which the miniature of the embedded study has run."""
-    folder = copy_repository(tmp_path_factory.mktemp("miniature"))
-    edit_config(folder, MINIATURE)
+    return _finished(tmp_path_factory.mktemp("miniature"), MINIATURE)
+
+
+@pytest.fixture(scope="session")
+def finished_smallest(tmp_path_factory):
+    """The same with a study that is smaller still."""
+    return _finished(tmp_path_factory.mktemp("smallest"), SMALLEST)
+
+
+def _finished(folder, study):
+    edit_config(copy_repository(folder), study)
     done = snakemake(folder, "--cores", "2")
     if done.returncode:
         pytest.fail(done.stdout[-6000:])

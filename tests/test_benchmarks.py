@@ -221,3 +221,41 @@ def test_calibration_says_what_was_reached_and_writes_its_page(module, tmp_path)
     assert written.endswith(f"{benchmark.MARKS[1]}\nafter\n")
     benchmark._write(page, ["", *lines])
     assert page.read_text() == written
+
+
+def test_science_is_what_a_rule_spends_besides_its_start(module):
+    scale = module("scale")
+    names = (
+        "/a/.snakemake/scripts/tmpx_1y.finemap.py",
+        "/a/snakemake/__main__.py",
+        "/a/.snakemake/scripts/tmpab.gather.py",
+    )
+    processes = pd.DataFrame(
+        {"program": names, "cpu": [5.0, 9.0, 1.5], "start": [1.0, 1.0, 1.0], "mb": [1.0, 1.0, 1.0]}
+    )
+    rules = scale.Run(20.0, 16.0, processes).rules
+    assert rules[["rule", "science"]].to_numpy().tolist() == [["finemap", 4.0], ["gather", 0.5]]
+
+
+def test_processes_are_measured_as_they_end(module, tmp_path):
+    scale = module("scale")
+    done = scale.run(["-c", "import decimal, sys; sys.argv[0] = 'x/.snakemake/scripts/tmp1.finemap.py'"], tmp_path)
+    assert done.rules["rule"].to_list() == ["finemap"]
+    assert 0 < done.rules["start"].item() <= done.rules["cpu"].item() <= done.cpu
+
+
+def test_the_large_project_and_genome_are_read_as_any_other(module, tmp_path):
+    import yaml
+
+    from fineprior.foundation.project import load_project
+    from fineprior.genetics.genome import Genome
+
+    scale = module("scale")
+    scale.write_large_project(tmp_path / "large", studies=3, loci=5, batches=2)
+    config = yaml.safe_load((tmp_path / "large/config/config.yaml").read_text())
+    assert list(load_project(config, tmp_path / "large").studies) == ["study0", "study1", "study2"]
+    scale.write_genome(tmp_path / "g.fa")
+    with Genome(tmp_path / "g.fa") as genome:
+        assert set(genome.contigs.values()) == {scale.LENGTH}
+    table = pd.concat(scale.statistics(220, scale.np.random.default_rng(1)))
+    assert len(scale.SUMSTATS.checked(table, "")) == 220

@@ -275,7 +275,8 @@ def test_ld_that_is_computed_already_gives_the_same_posterior(data, expected, r,
     define_loci(
         sumstats=str(tmp_path / "out/sumstats.parquet"), fasta=str(data / "reference.fa"), bed=None,
         output=str(tmp_path / "loci.tsv"), excluded=str(tmp_path / "excluded.tsv"), build="GRCh37",
-        batches=[str(tmp_path / "0.tsv.gz")], settings=LociSettings(flank=500_000, max_width=1_000_000, exclude="none"),
+        batches=[str(tmp_path / "0.tsv.gz")],
+        settings=LociSettings(flank=500_000, max_width=1_000_000, exclude="none", batches=1),
     )  # fmt: skip
     compute_ld(
         variants=str(tmp_path / "0.tsv.gz"), ld=str(place), output=str(tmp_path / "0.npz"), settings=LdSettings()

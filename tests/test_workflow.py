@@ -18,6 +18,8 @@ from fineprior.genetics.ld_store import read_ld
 from workflow_runs import (
     ROOT,
     add_study,
+    change_study,
+    digests,
     edit_config,
     planned_jobs,
     snakemake,
@@ -26,35 +28,8 @@ from workflow_runs import (
 )
 
 pytestmark = pytest.mark.workflow
-EVERY_PRIOR = [f"study=embedded, prior={prior}" for prior in ("uniform", "functional", "shuffled")]
-
-
-def batches(rule, *priors):
-    if priors:
-        return {(rule, f"study=embedded, prior={prior}, batch={batch}") for prior in priors for batch in "01"}
-    return {(rule, f"study=embedded, batch={batch}") for batch in "01"}
-
-
-def per_prior(rule, *priors):
-    return {(rule, f"study=embedded, prior={prior}") for prior in priors}
-
-
-PROJECT = {("all", ""), ("provenance", "")}
-REPORT = {("report", "study=embedded")} | PROJECT
-SUMMARY = {(rule, "study=embedded") for rule in ("compare_priors", "compare_truth", "report", "methods")} | PROJECT
-INFORMED = ("functional", "shuffled")
-PRIORS = ("uniform", *INFORMED)
-AFTER_PRIORS = (
-    {("fit_prior", "study=embedded")}
-    | batches("assign_prior", *INFORMED)
-    | batches("finemap", *INFORMED)
-    | per_prior("gather", *INFORMED)
-    | SUMMARY
-)
-AFTER_FINEMAP = batches("finemap", *PRIORS) | per_prior("gather", *PRIORS) | SUMMARY
-AFTER_SCORES = batches("score_variants") | {(rule, "study=embedded") for rule in ("gather_scores", "assess_shift")}
-AFTER_HEAD = {("train_head", "head=disease"), ("evaluate_head", "head=disease")} | AFTER_SCORES
-EMBEDDED = batches("extract_sequences") | batches("embed_variants")
+PRIORS = ("uniform", "functional", "shuffled")
+EVERY_PRIOR = [f"study=embedded, prior={prior}" for prior in PRIORS]
 
 
 def test_results_are_there_and_the_end_says_where(finished):
@@ -112,58 +87,6 @@ def test_second_run_has_nothing_to_do(finished):
     assert "Nothing to be done" in done.stdout
 
 
-@pytest.mark.parametrize(
-    ("change", "expected"),
-    [
-        ({"finemap": {"coverage": 0.9}}, AFTER_FINEMAP),
-        ({"finemap": {"min_purity": 0.95}}, AFTER_FINEMAP),
-        ({"priors": {"uniform_weight": 0.1}}, AFTER_PRIORS),
-        ({"evaluation": {"curve_sizes": 3}}, {("evaluate_head", "head=disease")} | REPORT),
-        ({"evaluation": {"min_r": 0.2}}, AFTER_SCORES | AFTER_PRIORS),
-        ({"head": {"l2": 0.001}}, AFTER_HEAD | AFTER_PRIORS),
-        ({"finemap": {"coverage": 0.95, "max_effects": 10}, "seed": 1, "harmonise": {"min_maf": 0.01}}, set()),
-        ({"scores": {"magnitude": "sad"}}, AFTER_SCORES | AFTER_PRIORS),
-        ({"windows": {"shift": 3}}, EMBEDDED | AFTER_SCORES | AFTER_PRIORS),
-        ({"store": "elsewhere"}, PROJECT),
-        ({"report": {"max_locus_plots": 3}}, {("report", "study=embedded")} | PROJECT),
-    ],
-)
-def test_a_config_edit_reruns_exactly(finished, change, expected):
-    path = finished / "config/config.yaml"
-    before = path.read_text()
-    try:
-        edit_config(finished, change)
-        assert set(planned_jobs(finished)) == expected
-    finally:
-        path.write_text(before)
-
-
-def test_reordering_and_comments_rerun_nothing(finished):
-    path = finished / "config/config.yaml"
-    before = path.read_text()
-    sheet = finished / "config/studies.tsv"
-    studies = sheet.read_text()
-    try:
-        blocks = before.split("\n\n")
-        path.write_text("# another comment\n" + "\n\n".join(reversed(blocks)) + "\n")
-        sheet.write_text(studies.replace("simulated: see README", "another note"))
-        assert not planned_jobs(finished)
-    finally:
-        path.write_text(before)
-        sheet.write_text(studies)
-
-
-def test_a_track_edit_reruns_the_head_and_embeds_nothing(finished):
-    sheet = finished / "config/tracks.tsv"
-    before = sheet.read_text()
-    try:
-        sheet.write_text("".join(line for line in before.splitlines(keepends=True) if "disease3" not in line))
-        planned = set(planned_jobs(finished, "--rerun-triggers", "params", "input", "code"))
-        assert planned - {("simulate_tracks", "")} == AFTER_HEAD | AFTER_PRIORS
-    finally:
-        sheet.write_text(before)
-
-
 def test_a_backbone_of_the_hub_is_fetched_before_it_is_used(finished):
     path = finished / "config/config.yaml"
     before = path.read_text()
@@ -174,23 +97,6 @@ def test_a_backbone_of_the_hub_is_fetched_before_it_is_used(finished):
         path.write_text(before)
     assert planned["fetch_backbone", "backbone=owner--model@abc"] == 1
     assert planned["embed_regions", ""] == 1
-
-
-@pytest.mark.parametrize(
-    ("module", "expected"),
-    [
-        ("finemap/susie.py", AFTER_FINEMAP | AFTER_PRIORS | batches("find_signals")),
-        ("report/plots.py", {("report", "study=embedded")} | PROJECT),
-    ],
-)
-def test_editing_the_library_reruns_what_imports_it(finished, module, expected):
-    path = finished / "scripts/fineprior" / module
-    before = path.read_text()
-    try:
-        path.write_text(before + "\n# changed\n")
-        assert set(planned_jobs(finished)) == expected
-    finally:
-        path.write_text(before)
 
 
 @pytest.mark.parametrize(
@@ -225,7 +131,11 @@ def test_a_study_that_is_not_in_the_sheet(finished):
 PEOPLE = {"study": "people", "head": "disease", "genotypes": "people/{chrom}", "phenotype": "people/trait.txt",
           "covariates": "people/age.txt"}  # fmt: skip
 FILES = {"study": "files", "head": "disease", "sumstats": "resources/embedded/gwas.tsv.gz", "ld": "ukb",
-         "panel_size": "300"}  # fmt: skip
+         "panel_size": "300", "loci": "loci.bed"}  # fmt: skip
+
+
+def write_bed(folder, loci):
+    loci[["chrom", "start", "end"]].to_csv(folder / "loci.bed", sep="\t", header=False, index=False)
 
 
 @pytest.fixture(scope="session")
@@ -235,6 +145,7 @@ def other_inputs(finished, tmp_path_factory):
     shutil.copytree(finished, folder)
     causal = write_people(folder)
     write_ld_folder(folder)
+    write_bed(folder, tables.LOCI.read(folder / "results/embedded/loci.tsv"))
     add_study(folder, **PEOPLE)
     add_study(folder, **FILES)
     before = set(planned_jobs(folder))
@@ -283,15 +194,7 @@ def test_a_study_with_other_inputs_has_nothing_to_do_again(other_inputs):
     assert not planned_jobs(folder, *targets)
 
 
-def change_sheet(folder, study, **columns):
-    path = folder / "config/studies.tsv"
-    rows = pd.read_csv(path, sep="\t", dtype="str", keep_default_na=False).set_index("study", drop=False)
-    for column, value in columns.items():
-        rows.loc[study, column] = value
-    rows.fillna("").to_csv(path, sep="\t", index=False)
-
-
-STUDY_FROM_HARMONISE = {"harmonise_sumstats", "define_loci", "compute_ld", "assign_prior", "finemap", "gather"}
+FROM_LOCI = {"compute_ld", "assign_prior", "finemap", "gather"}
 
 
 @pytest.mark.parametrize(
@@ -299,10 +202,10 @@ STUDY_FROM_HARMONISE = {"harmonise_sumstats", "define_loci", "compute_ld", "assi
     [
         ("files", {"panel_size": "500"}, {"finemap", "gather"}),
         ("files", {"in_sample": "true"}, {"finemap", "gather"}),
-        ("files", {"n": "3000"}, STUDY_FROM_HARMONISE),
+        ("files", {"n": "3000"}, {"harmonise_sumstats", "list_loci", "collect_variants"} | FROM_LOCI),
         ("files", {"note": "another note"}, set()),
         ("people", {"in_sample": "true"}, set()),
-        ("people", {"covariates": ""}, {"associate"} | STUDY_FROM_HARMONISE),
+        ("people", {"covariates": ""}, {"associate", "harmonise_sumstats", "define_loci"} | FROM_LOCI),
     ],
 )
 def test_a_row_s_columns_rerun_its_study_alone(other_inputs, study, columns, expected):
@@ -310,12 +213,34 @@ def test_a_row_s_columns_rerun_its_study_alone(other_inputs, study, columns, exp
     path = folder / "config/studies.tsv"
     before = path.read_text()
     try:
-        change_sheet(folder, study, **columns)
+        change_study(folder, study, **columns)
         planned = planned_jobs(folder, *targets)
     finally:
         path.write_text(before)
     assert {rule for rule, _ in planned} == expected
     assert all(wildcards.startswith(f"study={study}") for _, wildcards in planned)
+
+
+def test_a_locus_more_runs_its_batch_alone_and_is_as_if_it_had_always_been_there(other_inputs, tmp_path):
+    folder = tmp_path / "more"
+    shutil.copytree(other_inputs[0], folder)
+    target = "results/files/uniform/loci_status.tsv"
+    files = [folder / f"results/files/ld/{number}.npz" for number in (0, 1)]
+    before = [path.stat().st_mtime_ns for path in files]
+    old = tables.LOCI.read(folder / "results/files/loci.tsv")
+    chrom = old["chrom"].iloc[0]
+    free = int(old.loc[old["chrom"] == chrom, "end"].max())
+    write_bed(folder, pd.concat([old, pd.DataFrame([{"chrom": chrom, "start": free - 9_000, "end": free - 1_000}])]))
+    done = snakemake(folder, "--cores", "1", target)
+    assert done.returncode == 0, done.stdout[-3000:]
+    loci = tables.LOCI.read(folder / "results/files/loci.tsv")
+    batch = int(loci.loc[~loci["locus"].isin(old["locus"]), "batch"].item())
+    after = [path.stat().st_mtime_ns for path in files]
+    assert [number for number in (0, 1) if after[number] != before[number]] == [batch]
+    found = digests(folder)
+    shutil.rmtree(folder / "results/files")
+    assert snakemake(folder, "--cores", "1", target, "results/files/uniform/fits.rds").returncode == 0
+    assert found == digests(folder)
 
 
 @pytest.mark.parametrize(
@@ -333,7 +258,7 @@ def test_mistakes_in_the_inputs_are_one_line(other_inputs, columns, config, mess
     folder = other_inputs[0]
     before = {name: (folder / "config" / name).read_text() for name in ("studies.tsv", "config.yaml")}
     try:
-        change_sheet(folder, "files", **columns)
+        change_study(folder, "files", **columns)
         edit_config(folder, config)
         done = snakemake(folder, "-n")
     finally:
@@ -359,35 +284,3 @@ def test_panels_by_chromosome_and_own_columns_are_planned(other_inputs):
     assert done.returncode == 0, done.stdout
     assert "people/1.bed" in done.stdout
     assert "people/2.fam" in done.stdout
-
-
-def write_annotations(folder):
-    """Annotations of the panel's variants by chromosome, as PolyFun has them; A1 and A2 as they come."""
-    (folder / "annotations").mkdir(exist_ok=True)
-    variants = PlinkPanel(folder / "resources/embedded/panel").variants
-    rng = np.random.default_rng(2)
-    for chrom, rows in variants.groupby("chrom", sort=False):
-        columns = {"chrom": "CHR", "snp_id": "SNP", "pos": "BP", "a1": "A1", "a2": "A2"}
-        table = rows.rename(columns=columns).assign(base=1.0, open=(rng.random(len(rows)) < 0.1).astype(float))
-        table.to_parquet(folder / f"annotations/x.{chrom}.annot.parquet")
-    return sorted(variants["chrom"].unique())
-
-
-def test_heritability_is_planned_by_chromosome(finished):
-    path = finished / "config/config.yaml"
-    before = path.read_text()
-    chromosomes = write_annotations(finished)
-    source = {"source": "heritability", "heritability_annotations": "annotations/x.{chrom}.annot.parquet"}
-    try:
-        edit_config(finished, {"priors": source})
-        assert set(planned_jobs(finished)) == (
-            {("compute_ld_scores", f"study=embedded, chrom={chrom}") for chrom in chromosomes}
-            | {("fit_heritability", "study=embedded")}
-            | batches("annotate_variants")
-            | AFTER_PRIORS
-        )
-        edit_config(finished, {"priors": source | {"heritability_ld_scores": "annotations/y.{chrom}.l2.ldscore.gz"}})
-        done = snakemake(finished, "-n")
-        assert "priors.heritability_ld_scores: no file fits 'annotations/y.{chrom}.l2.ldscore.gz'" in done.stdout
-    finally:
-        path.write_text(before)

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from pathlib import Path
 
@@ -28,6 +29,11 @@ MINIATURE = {
     },
     "loci": {"p_threshold": 5.0e-8, "flank": 20_000, "batches": 2},
 }
+SMALLEST = {
+    "embedded": {"chromosome_length": 150_000, "panel_size": 200, "gwas_size": 4_000, "causal_loci": 12},
+    "loci": {"p_threshold": 5.0e-8, "flank": 6_000, "batches": 2},
+}
+"""Where a whole run is what is tested, again and again: a dozen loci, enough for a prior that is not uniform."""
 
 
 def copy_repository(folder):
@@ -50,14 +56,20 @@ def edit_config(folder, change):
     path.write_text(yaml.safe_dump(config, sort_keys=False))
 
 
+def environment():
+    """That of a user: each job is a Python of its own, which finds its modules compiled by the one before."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    return kept | {"PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / "fineprior_pycache")}
+
+
 def snakemake(folder, *arguments, directory=None):
     """Run Snakemake on a copy of the repository; returns the finished process with stdout and stderr as one text."""
     command = [sys.executable, "-m", "snakemake", "-s", str(folder / "Snakefile"), *arguments]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE")}
     return subprocess.run(
         command,
         cwd=directory or folder,
-        env=environment,
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -84,6 +96,23 @@ def add_study(folder, **columns):
     path = folder / "config/studies.tsv"
     rows = pd.read_csv(path, sep="\t", dtype="str", keep_default_na=False)
     pd.concat([rows, pd.DataFrame([columns])]).fillna("").to_csv(path, sep="\t", index=False)
+
+
+def change_study(folder, study, **columns):
+    """Change columns of a row of studies.tsv."""
+    path = folder / "config/studies.tsv"
+    rows = pd.read_csv(path, sep="\t", dtype="str", keep_default_na=False).set_index("study", drop=False)
+    for column, value in columns.items():
+        rows.loc[study, column] = value
+    rows.fillna("").to_csv(path, sep="\t", index=False)
+
+
+def pretend_results(folder, study, like):
+    """Let Snakemake take a study's results as made: copies of another study's, with its own records of them."""
+    shutil.copytree(folder / "results" / like, folder / "results" / study)
+    done = snakemake(folder, "--cores", "8", "--touch", "--forceall")
+    if done.returncode:
+        raise RuntimeError(done.stdout)
 
 
 def write_people(folder):
@@ -122,9 +151,9 @@ def write_ld_folder(folder):
         table.to_csv(f"{name}.gz", sep="\t", index=False)
 
 
-def digests(folder):
-    """SHA-256 of each file of results/ by its name, whatever stands in hidden folders and the store left aside."""
-    files = (path for path in (folder / "results").rglob("*") if path.is_file())
+def digests(folder, *parts):
+    """SHA-256 of each file of results/ (or these parts) by its name, hidden files and the store left aside."""
+    files = (path for part in parts or ("results",) for path in (folder / part).rglob("*") if path.is_file())
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in files

@@ -1,4 +1,4 @@
-"""The command line: one locus from files (`finemap`), a study's prior put to the test (`calibrate`), and each stage."""
+"""The command line: one locus (`finemap`), a prior's test (`calibrate`), what would rerun (`explain`), stages."""
 
 import argparse
 import collections.abc
@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.explain import DESCRIPTION as EXPLAIN
+from fineprior.foundation.explain import add_arguments, explain
 from fineprior.foundation.settings import FinemapSettings, Settings
 from fineprior.foundation.stages import COMMANDS, STAGES, summary
 
@@ -114,6 +116,10 @@ def parser() -> argparse.ArgumentParser:
     files.add_argument("--locus", default="locus", help="name of the locus in the tables (default: locus)")
     _add_settings(command.add_argument_group("settings (defaults are susieR's where it has them)"))
     _add_calibrate(commands)
+    add_arguments(commands.add_parser(
+        "explain", help="say what would rerun, and why", description=EXPLAIN, allow_abbrev=False,
+        usage="fineprior explain [options] [target ...] [-- arguments of snakemake]",
+    ))  # fmt: skip
     return top
 
 
@@ -190,12 +196,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         0; 1 when the locus failed (the tables say why); 2 for wrong input, said in one line.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
-    command = argv[0] if argv and argv[0] in (*COMMANDS, "calibrate") else "finemap"
-    level = logging.WARNING if command in ("finemap", "calibrate") else logging.INFO
+    command = argv[0] if argv and argv[0] in (*COMMANDS, "calibrate", "explain") else "finemap"
+    level = logging.INFO if command in COMMANDS else logging.WARNING
     logging.basicConfig(level=level, format=f"fineprior {command}: %(message)s", stream=sys.stderr)
     try:
         if command in COMMANDS:
             return _run_stage(command, argv[1:])
+        if command == "explain":
+            cut = argv.index("--") if "--" in argv else len(argv)
+            lines = explain(parser().parse_args(argv[:cut]), argv[cut + 1 :])
+            sys.stdout.writelines(f"{line}\n" for line in lines)
+            return 0
         arguments = parser().parse_args(argv)
         return _calibrate(arguments) if arguments.command == "calibrate" else _finemap(arguments)
     except (InputError, OSError) as error:

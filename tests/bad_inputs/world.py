@@ -100,7 +100,7 @@ def loci(world, **change):
     define_loci(
         sumstats=world.at("sumstats.parquet"), fasta=world.at("genome.fa"), bed=bed and world.at(bed),
         output=world.at("out/loci.tsv"), excluded=world.at("out/excluded.tsv"), batches=[world.at("out/0.tsv.gz")],
-        settings=LociSettings(flank=2_000, max_width=4_000, exclude="none", **names),
+        settings=LociSettings(flank=2_000, max_width=4_000, exclude="none", batches=1, **names),
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from fineprior.foundation import provenance
-from fineprior.foundation.provenance import code_digest
+from fineprior.foundation.provenance import code_digest, module_digests, modules_of_step
 
 FILES = {
     "steps/study.py": """
@@ -43,7 +43,7 @@ def root(tmp_path):
 
 
 def digests(root):
-    for cached in (provenance._file_imports, provenance._step_code):
+    for cached in (provenance._file_imports, provenance._step_code, code_digest):
         cached.cache_clear()
     return {step: code_digest(f"study.{step}", root) for step in ("compute_ld", "define_loci")}
 
@@ -67,3 +67,12 @@ def test_digest_follows_imports(root, file, old, new, changed):
     path.write_text(path.read_text().replace(old, new))
     after = digests(root)
     assert {step for step in before if before[step] != after[step]} == changed
+
+
+def test_modules_of_a_step_are_those_of_its_digest(root):
+    assert modules_of_step("study.compute_ld", root) == ["genetics/ld.py", "genetics/variants.py", "steps/study.py"]
+    before = module_digests(root)
+    assert set(before) == {name for name in FILES if name.endswith(".py")}
+    (root / "fineprior/genetics/variants.html.j2").write_text("<p>2</p>")
+    after = module_digests(root)
+    assert [name for name in before if before[name] != after[name]] == ["genetics/variants.py"]

@@ -3,7 +3,7 @@ import pytest
 
 from fineprior.foundation import tables
 from fineprior.foundation.errors import InputError
-from fineprior.foundation.table_parts import write_parts
+from fineprior.foundation.table_parts import read_places, write_parts
 
 ROW = dict.fromkeys(tables.TRUTH.names, 1) | dict.fromkeys(("variant_id", "chrom", "ref", "alt"), "a")
 FRAME = pd.DataFrame([ROW | {"functional": True}, ROW | {"functional": False}, ROW | {"functional": True, "pos": 7}])
@@ -23,3 +23,36 @@ def test_a_bad_piece_leaves_nothing(tmp_path, name):
     with pytest.raises(InputError, match="column 'effect' is missing"):
         write_parts(tables.TRUTH, [FRAME, FRAME.drop(columns="effect")], tmp_path / name)
     assert list(tmp_path.iterdir()) == []
+
+
+PLACED = pd.DataFrame([
+    {column.name: {"text": "a", "integer": 1, "number": 1.0}[column.kind] for column in tables.SUMSTATS.columns}
+    | {"chrom": chrom, "pos": pos}
+    for chrom, pos in [("2", 10), ("2", 20), ("2", 30), ("1", 10), ("1", 20)]
+])  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("places", "rows"),
+    [
+        ([("2", 9, 20)], [0, 1]),
+        ([("2", 10, 19)], []),
+        ([("1", 0, 15), ("2", 0, 15), ("2", 5, 25)], [3, 0, 1]),
+        ([("X", 0, 99)], []),
+        ([], []),
+    ],
+)
+def test_places_are_read_once_each_half_open(tmp_path, places, rows):
+    parts = (PLACED[PLACED["chrom"] == chrom] for chrom in ("2", "1"))
+    write_parts(tables.SUMSTATS, parts, tmp_path / "t.parquet")
+    found = read_places(tables.SUMSTATS, tmp_path / "t.parquet", places)
+    expected = tables.SUMSTATS.checked(PLACED.iloc[rows], "") if rows else tables.SUMSTATS.empty()
+    pd.testing.assert_frame_equal(found, expected)
+
+
+def test_what_is_no_table_has_no_places(tmp_path):
+    with pytest.raises(InputError, match=r"t.parquet: no such file"):
+        read_places(tables.SUMSTATS, tmp_path / "t.parquet", [("1", 0, 9)])
+    (tmp_path / "t.parquet").write_text("text")
+    with pytest.raises(InputError, match=r"t.parquet: not a readable sumstats table"):
+        read_places(tables.SUMSTATS, tmp_path / "t.parquet", [("1", 0, 9)])

@@ -7,11 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.locus_names import batch_of
 from fineprior.foundation.settings import LociSettings
 from fineprior.foundation.tables import LOCI, LOCUS_VARIANTS, SUMSTATS
 from fineprior.genetics.excluded_regions import Region
 from fineprior.genetics.genome import Genome
-from fineprior.genetics.loci import Interval, batch_of, describe_loci, find_loci, read_bed
+from fineprior.genetics.loci import Interval, describe_loci, find_loci, read_bed
 
 LENGTH = 10_000
 SETTINGS = LociSettings(flank=100, max_width=1000)

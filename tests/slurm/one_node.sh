@@ -74,7 +74,7 @@ SlurmdParameters=config_overrides
 MinJobAge=300
 KillWait=2
 GresTypes=gpu
-NodeName=c1 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 11)) CPUs=3 RealMemory=40000
+NodeName=c1 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 11)) CPUs=4 RealMemory=40000
 NodeName=g1 NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 12)) CPUs=1 RealMemory=40000 Gres=gpu:1
 PartitionName=cpu Nodes=c1 Default=YES MaxTime=1-00:00:00
 PartitionName=gpu Nodes=g1 MaxTime=1-00:00:00

@@ -8,7 +8,7 @@ from fineprior.foundation.project import settings_alone
 from fineprior.foundation.settings import Settings
 from fineprior.steps.provenance import provenance
 
-FILES = ("config.yaml", "sheets.yaml", "files.tsv", "software.tsv", "code.tsv")
+FILES = ("config.yaml", "sheets.yaml", "files.tsv", "software.tsv", "code.tsv", "modules.tsv")
 
 
 def run(folder, inputs):
@@ -17,6 +17,7 @@ def run(folder, inputs):
         settings=Settings(seed=7), sheets={"studies": [{"study": "é"}], "tracks": []}, files=inputs,
         software={"numpy": "2.0", "torch": ""}, code={"finemap": "0123456789ab"}, output=paths[0],
         output_sheets=paths[1], output_files=paths[2], output_software=paths[3], output_code=paths[4],
+        modules={"finemap/susie.py": "ba9876543210"}, output_modules=paths[5],
     )  # fmt: skip
 
 
@@ -42,3 +43,6 @@ def test_what_is_left(tmp_path, monkeypatch):
     assert software["numpy"] == "2.0"
     assert pd.isna(software["torch"])
     assert tables.RULE_CODE.read(tmp_path / "one/code.tsv")["digest"].to_list() == ["0123456789ab"]
+    assert tables.MODULE_CODE.read(tmp_path / "one/modules.tsv").to_numpy().tolist() == [
+        ["finemap/susie.py", "ba9876543210"]
+    ]

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.locus_names import loci_by_batch
 from fineprior.foundation.settings import HarmoniseSettings, LdSettings, LociSettings
 from fineprior.foundation.tables import DROPPED, LIFTOVER, LOCI, LOCUS_VARIANTS, SUMSTATS, SUMSTATS_QC
 from fineprior.genetics.genome import Genome
@@ -15,7 +16,7 @@ from fineprior.genetics.ld import ld_memory_mb
 from fineprior.genetics.ld_store import read_ld, read_panel_size
 from fineprior.genetics.sumstats import read_sumstats
 from fineprior.steps import study
-from fineprior.steps.study import compute_ld, define_loci, harmonise_sumstats
+from fineprior.steps.study import collect_variants, compute_ld, define_loci, harmonise_sumstats
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 PROSTATE = SHARED / "prostate_chr17"
@@ -118,6 +119,19 @@ def test_a_bed_takes_the_place_of_leads_and_empty_loci_stay(prostate, tmp_path):
     assert loci["locus"].to_list() == ["chr17_300000_301000", "chr17_600000_650000"]
     assert loci["variants"].iloc[0] == 0
     assert loci["lead_variant"].to_list()[1] == "17:618965:T:C"
+
+
+@needs_prostate
+def test_variants_collected_by_the_names_of_loci_are_those_of_the_bed(prostate, tmp_path):
+    """Overlapping loci, one without a variant, one up to the first variant's place: the same bytes."""
+    (tmp_path / "my.bed").write_text("17 600000 650000\n17 300000 301000\n17 610000 700000\n17 500000 618965\n")
+    (tmp_path / "sumstats.parquet").write_bytes((prostate / "sumstats.parquet").read_bytes())
+    loci = find_prostate(tmp_path, bed=str(tmp_path / "my.bed"))
+    for batch, names in enumerate(loci_by_batch(tmp_path / "my.bed", 2)):
+        assert set(names) == set(loci.loc[loci["batch"] == batch, "locus"])
+        collect_variants(sumstats=str(tmp_path / "sumstats.parquet"), fasta=str(PROSTATE / "reference.fa"),
+                         loci=names, output=str(tmp_path / "own.tsv.gz"))  # fmt: skip
+        assert (tmp_path / "own.tsv.gz").read_bytes() == (tmp_path / f"{batch}.tsv.gz").read_bytes()
 
 
 @needs_prostate

@@ -31,8 +31,8 @@ rule extract_sequences:
     conda:
         "../../envs/study.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory_of_files(2000, 10, "variants"),
+        runtime=growing(30),
     params:
         context_length=settings.backbone.context_length,
         windows=as_params(settings.windows),
@@ -55,8 +55,8 @@ rule embed_variants:
     conda:
         "../../envs/model.yaml"
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=memory_of_windows(0),
+        runtime=growing(240),
         gpu=1,
         batch_size=0,
         store=settings.store,
@@ -81,8 +81,8 @@ rule score_variants:
     conda:
         "../../envs/model.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=memory_of_files(2000, 3, "embeddings"),
+        runtime=growing(30),
     params:
         settings=as_params(settings.scores),
         min_r=settings.evaluation.min_r,
@@ -103,8 +103,8 @@ rule gather_scores:
     conda:
         "../../envs/model.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=memory_of_files(4000, 10, "variants", "scores"),
+        runtime=growing(30),
     params:
         settings=as_params(settings.scores),
         context_length=settings.backbone.context_length,
@@ -128,8 +128,8 @@ rule compare_windows:
     conda:
         "../../envs/model.yaml"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
         gpu=1,
     params:
         backbone=as_params(settings.backbone),

@@ -21,8 +21,8 @@ rule calibrate:
         "../../envs/finemap.yaml"
     threads: 1
     resources:
-        mem_mb=settings.ld.max_memory_mb,
-        runtime=240,
+        mem_mb=memory_of_ld,
+        runtime=growing(240),
     params:
         settings=settings_of_simulation(),
         priors=as_params(settings.priors),
@@ -67,8 +67,8 @@ rule summarise_calibration:
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=growing(2000),
+        runtime=growing(15),
     params:
         seed=settings.seed,
         code=code_digest("summarise_calibration.summarise_calibration"),

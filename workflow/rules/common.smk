@@ -10,6 +10,7 @@ REPOSITORY = Path(
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.locus_names import loci_by_batch
 from fineprior.foundation.panel_files import chromosomes_of, ld_files
 from fineprior.foundation.project import (
     FETCHED,
@@ -55,7 +56,17 @@ or_stop(check_formats, project)
 # Snakemake would only say that no rule makes the file; its targets can be seen nowhere else at this point.
 or_stop(project.check_targets, sys.argv[1:])
 BATCHES = [str(batch) for batch in range(settings.loci.batches)]
+LOCI_OF_BED = {
+    name: or_stop(loci_by_batch, row.loci, settings.loci.batches)
+    for name, row in project.studies.items()
+    if row.loci
+}
 PRIORS = all_priors(settings.priors.controls)
+# Of each block once: rules ask for them job by job.
+FINEMAP, PRIOR_SETTINGS = as_params(settings.finemap), as_params(settings.priors)
+KNOWN_OF_LD = as_params(
+    FinemapSettings(ld=settings.finemap.ld, panel_size=settings.finemap.panel_size)
+)
 SIMULATED = [
     f"{scenario}.{replicate}"
     for scenario in settings.calibrate.scenarios
@@ -63,10 +74,15 @@ SIMULATED = [
 ]
 
 
+def any_of(names):
+    """The pattern of a wildcard that takes these values; of none, a pattern that nothing fits."""
+    return "|".join(re.escape(name) for name in sorted(names)) or "(?!)"
+
+
 wildcard_constraints:
-    study="|".join(re.escape(study) for study in project.studies),
-    head="|".join(re.escape(head) for head in project.heads),
-    batch="|".join(BATCHES),
+    study=any_of(project.studies),
+    head=any_of(project.heads),
+    batch=any_of(BATCHES),
     chrom="[A-Za-z0-9]+",
     prior="|".join(PRIORS),
     form="|".join(EXPORTS),
@@ -126,21 +142,23 @@ def people_of_study(wildcards):
     return "<results>/{study}/people.txt" if row.genotypes else row.samples or []
 
 
+def loci_of_batch(wildcards):
+    """Names of the batch's loci: what it depends on of a BED file."""
+    return LOCI_OF_BED[wildcards.study][int(wildcards.batch)]
+
+
 def settings_of_harmonise(wildcards):
     return row_of(wildcards).harmonise_settings(as_params(settings.harmonise))
 
 
 def settings_of_finemap(wildcards):
     """Settings of finemap; a study's row says for its own LD whose it is."""
-    return row_of(wildcards).finemap_settings(as_params(settings.finemap))
+    return row_of(wildcards).finemap_settings(FINEMAP)
 
 
 def settings_of_signals(wildcards):
     """SuSiE's defaults with what is known of the study's LD: the config's `finemap` has no say in the prior."""
-    known = FinemapSettings(
-        ld=settings.finemap.ld, panel_size=settings.finemap.panel_size
-    )
-    return row_of(wildcards).finemap_settings(as_params(known))
+    return row_of(wildcards).finemap_settings(KNOWN_OF_LD)
 
 
 def settings_of_simulation():
@@ -315,7 +333,7 @@ def evidence_for_prior(wildcards):
 
 
 def settings_of_prior(wildcards):
-    return {} if wildcards.prior == "uniform" else as_params(settings.priors)
+    return {} if wildcards.prior == "uniform" else PRIOR_SETTINGS
 
 
 def kinds_of_prior(wildcards):

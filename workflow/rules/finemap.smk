@@ -17,8 +17,8 @@ rule finemap:
         "../../envs/finemap.yaml"
     threads: 1
     resources:
-        mem_mb=settings.ld.max_memory_mb,
-        runtime=120,
+        mem_mb=memory_of_ld,
+        runtime=growing(120),
     params:
         settings=settings_of_finemap,
         code=code_digest("finemap.finemap"),
@@ -65,8 +65,8 @@ rule gather:
     conda:
         "../../envs/finemap.yaml"
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=memory_of_files(2000, 10, "variants", "fits"),
+        runtime=growing(15),
     params:
         code=code_digest("finemap.gather"),
     script:

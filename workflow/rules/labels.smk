@@ -11,8 +11,8 @@ rule embed_labels:
     conda:
         "../../envs/model.yaml"
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=memory_of_windows(0),
+        runtime=growing(240),
         gpu=1,
         batch_size=0,
         store=settings.store,
@@ -36,8 +36,8 @@ rule train_labels:
     conda:
         "../../envs/model.yaml"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=memory_of_files(4000, 3, "embeddings"),
+        runtime=growing(60),
     params:
         calibration=settings.labels.calibration,
         code=code_digest("variant_head.train_labels"),
@@ -57,8 +57,8 @@ rule predict_causal:
     conda:
         "../../envs/model.yaml"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=memory_of_files(4000, 3, "embeddings"),
+        runtime=growing(60),
     params:
         code=code_digest("variant_head.predict_causal"),
     script:

@@ -34,8 +34,8 @@ rule select_motifs:
     conda:
         "../../envs/model.yaml"
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         code=code_digest("pretrain.select_motifs"),
     script:
@@ -63,8 +63,8 @@ rule pretrain_backbone:
     # One thread: the same thread count gives the same bytes.
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=growing(4000),
+        runtime=growing(120),
     params:
         settings=as_params(PretrainSettings()),
         code=code_digest("pretrain.pretrain_backbone"),
@@ -91,8 +91,8 @@ rule pretrain_masked:
         "../../envs/model.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=1440,
+        mem_mb=growing(8000),
+        runtime=growing(1440),
     params:
         settings=as_params(settings.masked),
         context_length=settings.backbone.context_length,

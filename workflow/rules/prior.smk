@@ -14,8 +14,8 @@ rule compute_ld_scores:
     conda:
         "../../envs/study.yaml"
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=growing(8000),
+        runtime=growing(240),
     params:
         # of a function, for in text {chrom} would be replaced
         annotations=lambda wildcards: settings.priors.heritability_annotations,
@@ -44,8 +44,8 @@ rule fit_heritability:
         "../../envs/study.yaml"
     threads: 2
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=growing(8000),
+        runtime=growing(240),
     params:
         files=patterns_of_heritability,
         bins=settings.priors.heritability_bins,
@@ -77,8 +77,8 @@ rule annotate_variants:
     conda:
         "../../envs/annotate.yaml"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         rows=[as_params(row) for row in project.annotations],
         source=source_of_prior(),
@@ -99,8 +99,8 @@ rule find_signals:
         "../../envs/finemap.yaml"
     threads: 1
     resources:
-        mem_mb=settings.ld.max_memory_mb,
-        runtime=120,
+        mem_mb=memory_of_ld,
+        runtime=growing(120),
     params:
         settings=settings_of_signals,
         code=code_digest("signals.find_signals"),
@@ -143,8 +143,8 @@ rule fit_prior:
         "../../envs/finemap.yaml"
     threads: 2
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=growing(8000),
+        runtime=growing(120),
     params:
         settings=as_params(settings.priors),
         finemap=settings_of_signals,
@@ -167,8 +167,8 @@ rule assign_prior:
     conda:
         "../../envs/finemap.yaml"
     resources:
-        mem_mb=4000,
-        runtime=15,
+        mem_mb=growing(4000),
+        runtime=growing(15),
     params:
         settings=settings_of_prior,
         kinds=kinds_of_prior,

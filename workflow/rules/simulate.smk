@@ -19,8 +19,8 @@ rule simulate_genome:
     conda:
         "../../envs/simulate.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         settings=as_params(settings.embedded),
         context_length=settings.backbone.context_length,
@@ -42,8 +42,8 @@ rule simulate_tracks:
     conda:
         "../../envs/simulate.yaml"
     resources:
-        mem_mb=4000,
-        runtime=10,
+        mem_mb=growing(4000),
+        runtime=growing(10),
     params:
         settings=as_params(settings.embedded),
         seed=settings.seed,
@@ -66,8 +66,8 @@ rule simulate_study:
     conda:
         "../../envs/simulate.yaml"
     resources:
-        mem_mb=4000,
-        runtime=20,
+        mem_mb=growing(4000),
+        runtime=growing(20),
     params:
         settings=as_params(settings.embedded),
         seed=settings.seed,

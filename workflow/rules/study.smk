@@ -15,8 +15,8 @@ rule associate:
         "../../envs/study.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=growing(4000),
+        runtime=growing(240),
     params:
         genotypes=param_of_study("genotypes"),
         build=settings.genome.build,
@@ -48,8 +48,8 @@ rule harmonise_sumstats:
     conda:
         "../../envs/study.yaml"
     resources:
-        mem_mb=6000,
-        runtime=60,
+        mem_mb=growing(6000),
+        runtime=growing(60),
     params:
         settings=settings_of_harmonise,
         build=settings.genome.build,
@@ -66,7 +66,6 @@ rule harmonise_sumstats:
 rule define_loci:
     input:
         sumstats="<results>/{study}/sumstats.parquet",
-        bed=of_study("loci"),
         further=[
             path for path in (settings.loci.exclude_bed, settings.loci.blocks) if path
         ],
@@ -78,17 +77,61 @@ rule define_loci:
         batches=expand("<results>/{{study}}/loci/{batch}.tsv.gz", batch=BATCHES),
     log:
         "<logs>/define_loci/{study}.log",
+    wildcard_constraints:
+        study=any_of(project.studies.keys() - LOCI_OF_BED.keys()),
     conda:
         "../../envs/study.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         settings=as_params(settings.loci),
         build=settings.genome.build,
         code=code_digest("study.define_loci"),
     script:
         "../../scripts/define_loci.py"
+
+
+# The loci of a BED file are known before any job starts, and each batch depends on its own alone: with one more locus in
+# the file one batch is made again, where one more locus that is found in the data makes all of them again.
+use rule define_loci as list_loci with:
+    input:
+        bed=of_study("loci"),
+        sumstats="<results>/{study}/sumstats.parquet",
+        further=[
+            path for path in (settings.loci.exclude_bed, settings.loci.blocks) if path
+        ],
+        known_regions=LONG_RANGE_LD if settings.loci.exclude != "none" else [],
+        fasta=settings.genome.fasta,
+    output:
+        loci="<results>/{study}/loci.tsv",
+        excluded="<results>/{study}/excluded_regions.tsv",
+    log:
+        "<logs>/list_loci/{study}.log",
+    wildcard_constraints:
+        study=any_of(LOCI_OF_BED),
+
+
+rule collect_variants:
+    input:
+        sumstats="<results>/{study}/sumstats.parquet",
+        fasta=settings.genome.fasta,
+    output:
+        variants="<results>/{study}/loci/{batch}.tsv.gz",
+    log:
+        "<logs>/collect_variants/{study}.{batch}.log",
+    wildcard_constraints:
+        study=any_of(LOCI_OF_BED),
+    conda:
+        "../../envs/study.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(30),
+    params:
+        loci=loci_of_batch,
+        code=code_digest("study.collect_variants"),
+    script:
+        "../../scripts/collect_variants.py"
 
 
 rule compute_ld:
@@ -103,8 +146,8 @@ rule compute_ld:
     conda:
         "../../envs/study.yaml"
     resources:
-        mem_mb=settings.ld.max_memory_mb,
-        runtime=60,
+        mem_mb=memory_of_ld,
+        runtime=growing(60),
     params:
         panel=param_of_study("ld_panel"),
         ld=param_of_study("ld"),

@@ -15,8 +15,8 @@ rule compare_priors:
     conda:
         "../../envs/finemap.yaml"
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=growing(2000),
+        runtime=growing(15),
     params:
         code=code_digest("summarise.compare_priors"),
     script:
@@ -47,8 +47,8 @@ rule compare_truth:
     conda:
         "../../envs/finemap.yaml"
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=growing(2000),
+        runtime=growing(15),
     params:
         code=code_digest("summarise.compare_truth"),
     script:
@@ -74,8 +74,8 @@ rule assess_shift:
     conda:
         "../../envs/model.yaml"
     resources:
-        mem_mb=8000,
-        runtime=30,
+        mem_mb=memory_of_files(4000, 3, "embeddings", "region_embeddings", most=4000),
+        runtime=growing(30),
     params:
         context_length=settings.backbone.context_length,
         effect_variance=settings.priors.effect_variance,
@@ -117,8 +117,8 @@ rule report:
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         settings=as_params(settings.report),
         min_r=settings.evaluation.min_r,
@@ -178,8 +178,8 @@ rule export:
     conda:
         "../../envs/study.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         model=lambda wildcards: settings_of_finemap(wildcards)["model"],
         build=settings.genome.build,
@@ -198,6 +198,7 @@ rule provenance:
         files="<results>/provenance/files.tsv",
         software="<results>/provenance/software.tsv",
         code="<results>/provenance/code.tsv",
+        modules="<results>/provenance/modules.tsv",
     log:
         "<logs>/provenance.log",
     localrule: True

@@ -16,8 +16,8 @@ rule embed_regions:
     conda:
         "../../envs/model.yaml"
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=memory_of_windows(64),
+        runtime=growing(240),
         gpu=1,
         batch_size=64,
         store=settings.store,
@@ -55,8 +55,13 @@ rule train_head:
     conda:
         "../../envs/model.yaml"
     resources:
-        mem_mb=8000,
-        runtime=120 if settings.head.mode not in TUNING_MODES else 2880,
+        mem_mb=memory_of_files(
+            8000 if settings.head.mode in TUNING_MODES else 4000,
+            3,
+            "embeddings",
+            most=1000,
+        ),
+        runtime=growing(2880 if settings.head.mode in TUNING_MODES else 120),
         gpu=int(settings.head.mode in TUNING_MODES),
         store=settings.store,
     params:
@@ -112,8 +117,8 @@ rule evaluate_head:
     conda:
         "../../envs/model.yaml"
     resources:
-        mem_mb=16000,
-        runtime=240,
+        mem_mb=memory_of_files(8000, 3, "embeddings", most=1000),
+        runtime=growing(240),
         store=settings.store,
     params:
         targets=targets_of_head,

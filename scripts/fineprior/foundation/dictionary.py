@@ -49,6 +49,7 @@ FILES = {
     "used_files": "results/provenance/files.tsv",
     "software": "results/provenance/software.tsv",
     "rule_code": "results/provenance/code.tsv",
+    "module_code": "results/provenance/modules.tsv",
     "calibrate_counts": "results/{study}/calibrate/{scenario}.{replicate}.counts.tsv",
     "calibrate_bins": "results/{study}/calibrate/{scenario}.{replicate}.bins.tsv",
     "calibrate_summary": "results/{study}/calibrate/summary.tsv",

@@ -116,6 +116,26 @@ def imported_modules(modules: set[str], root: Path = PACKAGE_ROOT) -> list[Path]
     return sorted(seen)
 
 
+def modules_of_step(step: str, root: Path = PACKAGE_ROOT) -> list[str]:
+    """Source files, below the package, that `code_digest` of a step looks at: its own and those that it imports."""
+    module, function = step.split(".")
+    path = root / "fineprior" / "steps" / f"{module}.py"
+    found = [path, *imported_modules(_step_code(path, function)[0], root)]
+    return sorted({source.relative_to(root / "fineprior").as_posix() for source in found})
+
+
+def module_digests(root: Path = PACKAGE_ROOT) -> dict[str, str]:
+    """Digest of each source file of the package, with its template, by its place below it."""
+    package = root / "fineprior"
+    digests = {}
+    for source in sorted(package.rglob("*.py")):
+        template = source.with_suffix(".html.j2")
+        content = source.read_bytes() + (template.read_bytes() if template.is_file() else b"")
+        digests[source.relative_to(package).as_posix()] = hashlib.sha256(content).hexdigest()[:12]
+    return digests
+
+
+@cache
 def code_digest(step: str, root: Path = PACKAGE_ROOT) -> str:
     """Digest of the code behind one rule.
 

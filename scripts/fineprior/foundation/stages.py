@@ -6,7 +6,8 @@ from pathlib import Path
 STEPS = Path(__file__).parents[1] / "steps"
 
 STAGES: dict[str, tuple[str, ...]] = {
-    "a study's data": ("associate.associate", "study.harmonise_sumstats", "study.define_loci", "study.compute_ld"),
+    "a study's data": ("associate.associate", "study.harmonise_sumstats", "study.define_loci",
+                       "study.collect_variants", "study.compute_ld"),
     "from tracks to a head": (
         "transfer.embed_regions", "transfer.train_head", "transfer.evaluate_head", "shift.assess_shift",
     ),

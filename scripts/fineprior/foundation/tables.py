@@ -322,6 +322,14 @@ RULE_CODE = define(
     digest | text | digest of its step and of all library code that this imports""",
 )
 
+MODULE_CODE = define(
+    "module_code",
+    "The source files of this program: `fineprior explain` says by them which one changed.",
+    """
+    module | text | place below scripts/fineprior
+    digest | text | digest of its content""",
+)
+
 
 def main_sets(credible_sets: pd.DataFrame) -> pd.DataFrame:
     """Rows of CREDIBLE_SETS of the main coverage: each effect once."""

@@ -1,6 +1,5 @@
 """The reference genome: a FASTA file read as codes of bases."""
 
-import re
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import sha256
+from fineprior.foundation.locus_names import plain_name as plain_name
 
 BASES = "ACGT"
 _LONGEST_HEADER = 1 << 14
@@ -21,8 +21,6 @@ _CODE_OF_BYTE = np.full(256, UNKNOWN, np.uint8)
 _CODE_OF_BYTE[np.frombuffer(BASES.encode(), np.uint8)] = np.arange(4)
 _CODE_OF_BYTE[np.frombuffer(BASES.lower().encode(), np.uint8)] = np.arange(4)
 _COMPLEMENT = np.array([3, 2, 1, 0, UNKNOWN], np.uint8)
-_NAMED = {"23": "X", "24": "Y", "25": "MT", "26": "MT", "M": "MT", "XY": "X", "PAR1": "X", "PAR2": "X"}
-_NAMED_BY_PLINK = _NAMED | {"25": "X"}
 
 
 def codes_of(sequence: str) -> NDArray[np.uint8]:
@@ -35,16 +33,6 @@ def reverse_complement(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Codes (..., length) of the other strand, read in its own direction."""
     turned: NDArray[np.uint8] = _COMPLEMENT[codes[..., ::-1]]
     return turned
-
-
-def plain_name(chrom: str, plink: bool = False) -> str:
-    """A chromosome's name without `chr` and leading zeros, with 23, 24, 26 and M as X, Y, MT.
-
-    25 is MT in GWAS-SSF, and the pseudo-autosomal region of X in PLINK (`plink`), which also calls it XY, PAR1, PAR2.
-    """
-    name = re.sub(r"^chr", "", str(chrom).strip(), flags=re.IGNORECASE).upper()
-    name = re.sub(r"^0+(?=\d)", "", name)
-    return (_NAMED_BY_PLINK if plink else _NAMED).get(name, name)
 
 
 def _why_unreadable(path: Path) -> str:

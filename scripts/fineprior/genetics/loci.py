@@ -1,7 +1,6 @@
 """Loci: windows around lead variants, LD blocks or intervals of a BED file; their names and batches."""
 
 import logging
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -12,11 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.locus_names import batch_of, locus_name
 from fineprior.foundation.settings import LociSettings
 from fineprior.foundation.tables import LOCI, LOCUS_VARIANTS
 from fineprior.genetics.bed import read_intervals
 from fineprior.genetics.excluded_regions import Region, free_spaces
-from fineprior.genetics.genome import Genome, plain_name
+from fineprior.genetics.genome import Genome
 
 WINDOW, BLOCK, BED = "window", "block", "bed"
 
@@ -36,12 +36,7 @@ class Interval:
     @property
     def name(self) -> str:
         """`chr<chromosome>_<start>_<end>`, whether or not the FASTA writes `chr`."""
-        return f"chr{plain_name(self.chrom)}_{self.start}_{self.end}"
-
-
-def batch_of(locus: str, batches: int) -> int:
-    """The batch of a locus; depends on its name alone, so that a new locus leaves the others where they are."""
-    return zlib.crc32(locus.encode()) % batches
+        return locus_name(self.chrom, self.start, self.end)
 
 
 def find_loci(

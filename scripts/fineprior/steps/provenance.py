@@ -11,7 +11,7 @@ import yaml
 from fineprior.foundation.files import atomic_path
 from fineprior.foundation.provenance import file_digest
 from fineprior.foundation.settings import Settings, as_params
-from fineprior.foundation.tables import RULE_CODE, SOFTWARE, USED_FILES
+from fineprior.foundation.tables import MODULE_CODE, RULE_CODE, SOFTWARE, USED_FILES
 
 _READ_WHOLE = ("weights",)
 
@@ -27,9 +27,11 @@ def provenance(
     output_files: str,
     output_software: str,
     output_code: str,
+    output_modules: str,
+    modules: Mapping[str, str],
     sheets: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
-    """Write the effective config and sheets (yaml), and the tables USED_FILES, SOFTWARE and RULE_CODE.
+    """Write the effective config and sheets (yaml), and the tables USED_FILES, SOFTWARE, RULE_CODE, MODULE_CODE.
 
     Nothing in them changes from run to run by itself: no time, no machine, no number of cores.
 
@@ -39,9 +41,9 @@ def provenance(
         All of them; written with their defaults, as a config.yaml that leaves nothing out.
     files
         By role the files that results rest on; weights are read whole, others above 64 MiB are sampled.
-    software, code
-        Version of each package, digest of the code of each rule.
-    output, output_sheets, output_files, output_software, output_code
+    software, code, modules
+        Version of each package, digest of the code of each rule and of each source file.
+    output, output_sheets, output_files, output_software, output_code, output_modules
         Files to write.
     sheets
         Rows of studies.tsv and tracks.tsv.
@@ -53,7 +55,8 @@ def provenance(
     USED_FILES.write(pd.DataFrame(rows, columns=USED_FILES.names), output_files)
     versions = [(name, version or None) for name, version in software.items()]
     SOFTWARE.write(pd.DataFrame(versions, columns=SOFTWARE.names, dtype="str"), output_software)
-    RULE_CODE.write(pd.DataFrame(list(code.items()), columns=RULE_CODE.names, dtype="str"), output_code)
+    for table, digests, path in ((RULE_CODE, code, output_code), (MODULE_CODE, modules, output_modules)):
+        table.write(pd.DataFrame(list(digests.items()), columns=table.names, dtype="str"), path)
 
 
 def _row(role: str, file: str) -> tuple[str, str, int, str, str]:

@@ -1,15 +1,16 @@
 """Steps of a study's genetics: harmonised summary statistics, loci, LD."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.locus_names import place_of
 from fineprior.foundation.settings import HarmoniseSettings, LdSettings, LociSettings
-from fineprior.foundation.table_parts import write_parts
+from fineprior.foundation.table_parts import read_places, write_parts
 from fineprior.foundation.tables import (
     DROPPED,
     EXCLUDED_REGIONS,
@@ -27,7 +28,7 @@ from fineprior.genetics.ld import ld_memory_mb, machine_memory_mb, nearest_to_le
 from fineprior.genetics.ld_files import LdSource
 from fineprior.genetics.ld_store import TRIMMED, LocusLd, write_ld
 from fineprior.genetics.liftover import Liftover
-from fineprior.genetics.loci import describe_loci, find_loci, read_bed
+from fineprior.genetics.loci import Interval, describe_loci, find_loci, read_bed, sorted_intervals
 from fineprior.genetics.panels import Panel, open_panel
 
 _FEWEST_PEOPLE = 2
@@ -102,11 +103,11 @@ def define_loci(
     *,
     sumstats: str,
     fasta: str,
-    bed: str | None,
     output: str,
     excluded: str,
-    batches: list[str],
     settings: LociSettings,
+    batches: Sequence[str] = (),
+    bed: str | None = None,
     build: str = "",
     known_regions: str | None = None,
 ) -> None:
@@ -118,8 +119,10 @@ def define_loci(
         Table SUMSTATS and the reference genome.
     bed
         The study's own loci, which no region is left out of.
-    output, excluded, batches
-        Tables LOCI, EXCLUDED_REGIONS and, one for each batch, LOCUS_VARIANTS to write.
+    output, excluded
+        Tables LOCI and EXCLUDED_REGIONS to write.
+    batches
+        Tables LOCUS_VARIANTS to write, one for each of `settings.batches`; none where `collect_variants` writes them.
     settings, build
         Settings of the stage, and the name of the genome's build.
     known_regions
@@ -131,13 +134,39 @@ def define_loci(
         intervals = read_bed(bed, genome, regions) if bed else find_loci(table, genome, settings, regions)
         if not intervals:
             logger.warning("%s: no variant with p <= %g, so there is no locus", sumstats, settings.p_threshold)
-        loci, parts = describe_loci(intervals, table, len(batches))
+        loci, parts = describe_loci(intervals, table, settings.batches)
         left_out = describe_excluded([] if bed else regions, loci, table, genome, settings.p_threshold)
     logger.info("%s: %d loci with %d variants", sumstats, len(loci), loci["variants"].sum())
     LOCI.write(loci, output)
     EXCLUDED_REGIONS.write(left_out, excluded)
-    for part, path in zip(parts, batches, strict=True):
-        LOCUS_VARIANTS.write(part, path)
+    if batches:
+        for part, path in zip(parts, batches, strict=True):
+            LOCUS_VARIANTS.write(part, path)
+
+
+def collect_variants(*, sumstats: str, fasta: str, loci: Sequence[str], output: str) -> None:
+    """Write the variants of a batch whose loci are known by name, with their statistics.
+
+    Parameters
+    ----------
+    sumstats, fasta
+        Table SUMSTATS and the reference genome.
+    loci
+        Names of the loci, in any order.
+    output
+        Table LOCUS_VARIANTS to write: the same as `define_loci` makes of a BED file with these loci.
+
+    Raises
+    ------
+    InputError
+        The genome has no such chromosome.
+    """
+    with Genome(fasta) as genome:
+        places = [place_of(locus) for locus in loci]
+        intervals = sorted_intervals([Interval(genome.resolve(c), start, end) for c, start, end in places], genome)
+    table = read_places(SUMSTATS, sumstats, [(one.chrom, one.start, one.end) for one in intervals])
+    logger.info("%s: %d variants in %d loci", sumstats, len(table), len(intervals))
+    LOCUS_VARIANTS.write(describe_loci(intervals, table, 1)[1][0], output)
 
 
 def compute_ld(
