@@ -1,12 +1,12 @@
 """What each mode of training a head is worth and costs, and what caching embeddings saves.
 
-    python benchmarks/transfer.py --project PROJECT             # a few minutes on one core
-    python benchmarks/transfer.py --project PROJECT --finemap   # fine-maps the study under each mode besides: 15 min
+    python benchmarks/transfer.py --project PROJECT             # 5 minutes of one core
+    python benchmarks/transfer.py --project PROJECT --finemap   # fine-maps the study under each mode besides
     python benchmarks/transfer.py --project PROJECT --regions 100 --epochs 2 --modes linear mlp lora
 
 PROJECT is the folder of a finished run of the embedded study (`snakemake` in a clone, config.yaml as it is; without
---finemap, `snakemake resources/embedded/regions.bed` will do). Each mode trains in a process of its own on the same
-training, validation and test regions, with the default settings; modes that change the backbone with --epochs,
+--finemap, `snakemake results/heads/disease/head.safetensors` will do). Each mode trains in a process of its own on the
+same training, validation and test regions, with the default settings; modes that change the backbone with --epochs,
 --batch-regions and --trunk-learning-rate, which is larger than the default: that one is for Enformer, of 250 million
 weights, the backbone here has 380,000. With --dnase the same table follows for a real track: GM12878 DNase over 1 Mb of
 chromosome 1, blocks of 100 kb in turn for training, validation and test.

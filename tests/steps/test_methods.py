@@ -12,8 +12,8 @@ def test_the_format_is_that_of_the_file(tmp_path):
     results = write_results(tmp_path, "mine")
     with gzip.open(tmp_path / "gwas.gz", "wt") as handle:
         handle.write("CHR\tBP\tSNP\tA1\tA2\tZ\tN\n1\t5\trs1\tA\tC\t1.0\t100\n")
-    metrics = [("t1", "test", 100, 0.5, 1.0)]
-    tables.HEAD_METRICS.write(pd.DataFrame(metrics, columns=tables.HEAD_METRICS.names), tmp_path / "metrics.tsv")
+    metrics = pd.DataFrame({"track": ["t1"], "split": "test", "bins": 100, "regions": 10, "pearson_r": 0.5})
+    tables.HEAD_METRICS.write(metrics.reindex(columns=tables.HEAD_METRICS.names), tmp_path / "metrics.tsv")
     functional = results / "functional"
     for _ in range(2):
         methods(
