@@ -99,6 +99,11 @@ def test_bad_config(root, change, message):
         ("tracks", OWN.replace("0.5", "-1"), r"line 2 \(track 'plus'\): weight = '-1' must be a number at least 0"),
         ("tracks", OWN.replace("max", "median"), r"line 2: pooling = \"median\" must be one of"),
         ("tracks", OWN.replace("\tminus\t", "\tother\t", 1), r"strand_pair 'other' is no track of head 'disease'"),
+        (
+            "tracks",
+            OWN.replace("\tplus\t\t", "\t\t\t"),
+            r"strand_pair 'minus' has strand_pair '' itself; it must be 'plus'",
+        ),
     ],
 )
 def test_bad_sheets(root, sheet, text, message):
@@ -158,6 +163,10 @@ def test_labelled_variants_are_a_supervised_source(root):
     (root / "labels.tsv").write_text("")
     config = CONFIG | {"labels": {"variants": "labels.tsv"}, "priors": {"source": "supervised"}}
     assert load_project(config, root).settings.priors.source == "supervised"
+    with pytest.raises(
+        InputError, match=r"head.mode = 'lora' embeds variants with a backbone .* must be linear or mlp"
+    ):
+        load_project(config | {"head": {"mode": "lora"}}, root)
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,20 @@ def test_three_models_side_by_side(study, monkeypatch):
     assert own["pearson_r"].notna().all()
 
 
+def test_test_regions_have_no_say_in_simpler_models(study, monkeypatch):
+    monkeypatch.setattr(evaluate, "SCRATCH_EPOCHS", 2)
+    settings, *_, data = study
+    found = []
+    for split in ("none", "test", "valid"):
+        targets = data.targets.copy()
+        targets[data.split == split] = targets.max() - targets[data.split == split]
+        changed = evaluate.RegionData(data.codes, targets, data.split)
+        ridge, network = evaluate.fit_kmer_ridge(changed, BIN_SIZE, k=3), evaluate.train_scratch(changed, settings, 1)
+        found.append((ridge.weight, network.predict(data.codes[:4])))
+    assert all(np.array_equal(one, two) for one, two in zip(found[0], found[1], strict=True))
+    assert not np.array_equal(found[0][0], found[2][0])
+
+
 def test_own_track_of_another_backbone_is_not_available(study):
     settings, embeddings, _, data = study
     other = dataclasses.replace(embeddings, backbone="another")

@@ -4,10 +4,11 @@ import pytest
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import BackboneSettings, HeadSettings
 from fineprior.foundation.tables import HEAD_FOLDS, LEARNING_CURVE
+from fineprior.model import evaluate_curve
 from fineprior.model.embeddings import RegionEmbeddings
 from fineprior.model.evaluate import RegionData
 from fineprior.model.evaluate_curve import learning_curve, nested_folds, region_folds, trainer
-from fineprior.model.head import train_head
+from fineprior.model.head import Head, train_head
 from fineprior.model.training_data import Tracks
 
 REGIONS, BINS = 64, 5
@@ -52,11 +53,12 @@ def test_sizes_that_are_too_small_are_left_out_or_missing():
 
 def test_folds_are_whole_chromosomes_of_about_one_size():
     chrom = np.repeat(["chr1", "chr2", "chr3", "chr4", "chr5", "chr6"], [20, 12, 10, 9, 8, 5])
-    fold = region_folds(chrom, 4)
+    fold = region_folds(chrom, np.arange(len(chrom)), 4)
     assert all(len(set(fold[chrom == name])) == 1 for name in set(chrom))
     assert np.bincount(fold).max() <= 20
-    stretches = region_folds(np.repeat("chr1", 40), 4)
-    assert (np.diff(stretches) >= 0).all()
+    start = np.random.default_rng(1).permutation(40)
+    stretches = region_folds(np.repeat("chr1", 40), start, 4)
+    assert (np.diff(stretches[np.argsort(start)]) >= 0).all()
     assert np.bincount(stretches).tolist() == [10] * 4
 
 
@@ -80,6 +82,41 @@ def test_the_outer_fold_has_no_say():
 def test_too_few_folds():
     with pytest.raises(InputError, match=r"evaluation\.folds: 3 are too few"):
         nested_folds(noisy([]), HeadSettings(), np.arange(9) % 3, TARGETS, ["linear"])
+
+
+class InFile:
+    """Embeddings that are read when they are indexed; keeps how many at once."""
+
+    def __init__(self, array):
+        self.array, self.most = array, 0
+
+    def __getitem__(self, rows):
+        self.most = max(self.most, len(rows))
+        return self.array[rows]
+
+
+def test_embeddings_of_test_regions_are_read_some_at_a_time(monkeypatch):
+    monkeypatch.setattr(evaluate_curve, "_BINS_AT_ONCE", 7)
+    rng = np.random.default_rng(4)
+    file = InFile(rng.normal(size=(REGIONS * BINS, 6)).astype(np.float32))
+    regions = RegionEmbeddings(np.full(REGIONS * BINS, "1"), np.arange(REGIONS * BINS), np.repeat(SPLIT, BINS), file,
+                               "b", 1)  # fmt: skip
+    head = Head(rng.normal(size=(2, 6)).astype(np.float32), np.zeros(2, np.float32), ("a", "b"), "b", 1)
+    data = RegionData(np.zeros((REGIONS, 4), np.uint8), TARGETS, SPLIT)
+    found = evaluate_curve.predicted_test(head, data, regions, BackboneSettings())
+    assert file.most <= 7
+    assert found == pytest.approx(head.predict(file.array[-8 * BINS :]).reshape(8, BINS, 2), abs=1e-6)
+
+
+def test_an_outer_fold_is_chosen_for_by_what_can_be_computed():
+    fold = np.arange(REGIONS) * 4 // REGIONS
+
+    def train(settings, split):
+        observed = TARGETS[split == "test"]
+        return observed if settings.mode == "mlp" else np.zeros_like(observed)
+
+    table = nested_folds(train, HeadSettings(l2=0.01), fold, TARGETS, ["linear", "mlp"])
+    assert set(table.loc[table["chosen"], "mode"]) == {"mlp"}
 
 
 def test_trainer_is_the_head_of_the_changed_split():

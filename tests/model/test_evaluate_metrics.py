@@ -57,6 +57,11 @@ def test_bins_without_observation_are_left_out():
     assert found["bins"].tolist() == [REGIONS * 4] * 2
     assert np.allclose(found["pearson_r_regions"], expected["pearson_r_regions"])
     assert np.allclose(found["r2"], expected["r2"])
+    observed[: REGIONS // 2, 1:] = np.nan  # a region of few bins weighs as much as another
+    means = [[array[row, : 1 if row < REGIONS // 2 else 4, 0].mean() for row in range(REGIONS)] for array in
+             (predicted, observed)]  # fmt: skip
+    found = quality_table(["a", "b"], [("test", predicted, observed)])
+    assert found["pearson_r_regions"][0] == pytest.approx(np.corrcoef(*means)[0, 1], abs=1e-5)
 
 
 def test_a_track_of_two_values_is_judged_as_labels():

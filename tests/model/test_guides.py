@@ -61,3 +61,7 @@ def test_scouts_take_tracks_and_chromosomes_in_turn_and_leave_no_trace():
     assert seen == [(0, [0, 2]), (1, [1, 5]), (0, [3, 4]), (1, [0, 2])]
     assert guides["w"].tolist() == [1.0, 0.0]
     assert trunk.w.tolist() == [0.0, 0.0]
+    # As many tracks as chromosomes: in the second round each track meets another chromosome.
+    seen.clear()
+    find_guides(Data, trunk, None, Tracks, settings, 1, np.repeat(["chr1", "chr2"], [3, 5]), make_task, None)
+    assert seen == [(0, [0, 1, 2]), (1, [3, 4, 5]), (0, [3, 4, 5]), (1, [0, 1, 2])]

@@ -53,6 +53,15 @@ def test_labels_of_a_chromosome_do_not_touch_its_probabilities():
         assert not np.array_equal(one.probability(features, chrom), two.probability(features, chrom))
 
 
+def test_a_chromosome_may_be_called_with_or_without_chr():
+    features, label, chrom, _ = data(variants=600)
+    head, _ = train_variant_head(features, label, chrom, "b")
+    plain = np.char.replace(chrom, "chr", "")
+    assert np.array_equal(head.probability(features, plain), head.probability(features, chrom))
+    again, _ = train_variant_head(features, label, plain, "b")
+    assert np.array_equal(again.probability(features, chrom), head.probability(features, chrom))
+
+
 def test_other_chromosomes_get_the_model_of_all():
     features, label, chrom, _ = data(variants=600)
     head, _ = train_variant_head(features, label, chrom, "b")
@@ -110,8 +119,14 @@ def test_too_few(tmp_path):
         train_variant_head(features, label, np.where(chrom < "chr4", "chr1", "chr2"), "b")
     rare = np.zeros(300, bool)
     rare[:6] = True
-    with pytest.raises(InputError, match=r"without chromosome chr\d only \d are causal; 5 are needed"):
+    with pytest.raises(InputError, match=r"without chromosome \d only \d are causal; 5 are needed"):
         train_variant_head(features, rare, chrom, "b")
+
+
+def test_causal_variants_on_too_few_chromosomes_to_calibrate():
+    features, label, chrom, _ = data(variants=600)
+    with pytest.raises(InputError, match="without chromosome 1 only 0 causal ones can be held out"):
+        train_variant_head(features, label & np.isin(chrom, ["chr1", "chr2"]), chrom, "b")
 
 
 @pytest.mark.parametrize(
@@ -122,6 +137,9 @@ def test_too_few(tmp_path):
         ("variant_id\tlabel\n1:5:A:G\t1\nrs1\t0\n", "line 3: variant_id 'rs1' must be chrom:pos:ref:alt"),
         ("variant_id\tlabel\n1:5:A:G\tyes\n", r"line 2: label 'yes' must be 1 \(causal\) or 0 \(control\)"),
         ("variant_id\tlabel\n1:5:A:G\t1\n1:5:A:G\t0\n", "line 3: variant '1:5:A:G' stands twice"),
+        ("variant_id\tlabel\n1:5:A:G\t1\nchr1:5:A:G\t0\n", "line 3: variant 'chr1:5:A:G' stands twice"),
+        ("variant_id\tlabel\n1:5:A:A\t1\n", "line 2: variant '1:5:A:A' has one allele only"),
+        ("", "not a tab-separated table"),
     ],
 )
 def test_wrong_labels(tmp_path, text, message):

@@ -46,3 +46,7 @@ def test_wrong_files(tmp_path):
     (tmp_path / "a.bed").write_text("chr1\t0\t5\nchr1\tx\t5\n")
     with pytest.raises(InputError, match=r"a\.bed, line 2: .* must begin with chrom, start, end"):
         Intervals.read(tmp_path / "a.bed")
+    for name, raw in (("b.bed", gzip.compress(b"chr1\t0\t5\n")), ("c.bed.gz", b"chr1\t0\t5\n")):
+        (tmp_path / name).write_bytes(raw)
+        with pytest.raises(InputError, match=f"{name}: not a BED file .*gzip if and only if its name ends in .gz"):
+            Intervals.read(tmp_path / name)

@@ -160,6 +160,9 @@ def test_target_bins_in_two_splits_are_an_error(caplog):
     assert "splits share a chromosome" in caplog.text
     with pytest.raises(InputError, match=r"regions.bed: target bins at 1:256-768 are in splits train and test"):
         check_splits(regions, bin_starts(regions, 128, 4), 128, "regions.bed")
+    called = regions.assign(chrom=["1", "chr1", "2"])
+    with pytest.raises(InputError, match=r"regions.bed: target bins at 1:256-768 are in splits train and test"):
+        check_splits(called, bin_starts(called, 128, 4), 128, "regions.bed")
     caplog.clear()
     apart = regions.assign(chrom=["1", "2", "3"])
     check_splits(apart, bin_starts(apart, 128, 4), 128, "regions.bed")

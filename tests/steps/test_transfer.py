@@ -20,7 +20,7 @@ from fineprior.foundation.tables import (
     LEARNING_CURVE,
 )
 from fineprior.genetics.genome import Genome
-from fineprior.model import evaluate
+from fineprior.model import evaluate, training
 from fineprior.model.backbone import load_backbone
 from fineprior.model.embeddings import embed_regions as embed
 from fineprior.model.embeddings import read_region_embeddings
@@ -221,6 +221,24 @@ def test_a_job_that_is_killed_by_force_goes_on_and_ends_with_the_same_bytes(stud
     assert not list((folder / "store/training").rglob("*.pt"))
     for name in ("head", "metrics.tsv", "history.tsv"):
         assert (folder / f"killed_{mode}.{name}").read_bytes() == (folder / f"whole_{mode}.{name}").read_bytes(), name
+
+
+def test_another_split_does_not_go_on_from_a_checkpoint(study, tmp_path, monkeypatch):
+    folder, _ = study
+    found = []
+
+    def interrupted(*_, checkpoint, **__):
+        found.append(checkpoint)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "train", interrupted)
+    regions = (folder / "regions.bed").read_text()
+    for text in (regions, regions, regions.replace("valid", "train", 1)):
+        (tmp_path / "regions.bed").write_text(text)
+        with pytest.raises(KeyboardInterrupt):
+            train_head(fasta=str(folder / "genome.fa"), regions=str(tmp_path / "regions.bed"), outputs={},
+                       backbone=toy_settings(folder / "toy"), **inputs(folder))  # fmt: skip
+    assert found[0] == found[1] != found[2]
 
 
 def test_targets_are_read_once_for_all_trainings(study, monkeypatch):

@@ -118,7 +118,9 @@ rule evaluate_head:
         "../../envs/model.yaml"
     resources:
         mem_mb=memory_of_files(8000, 3, "embeddings", most=1000),
-        runtime=growing(240),
+        # The learning curve trains again on a half, a quarter, ... of the regions, as long as the head in sum.
+        runtime=growing(2880 if settings.head.mode in TUNING_MODES else 240),
+        gpu=int(settings.head.mode in TUNING_MODES),
         store=settings.store,
     params:
         targets=targets_of_head,

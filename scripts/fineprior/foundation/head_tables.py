@@ -6,7 +6,7 @@ from fineprior.foundation.table import define
 
 HEAD_METRICS = define(
     "head_metrics",
-    "Quality of a head on held-out regions.",
+    "Quality of a head by split: test regions had no part in its training, validation regions decided when it stops.",
     """
     track | text | track
     split | text | train, valid or test
@@ -112,7 +112,7 @@ SHIFT = define(
     training | number | its value in the training regions, or where the label says so; NA when there is none
     scored | number | its value in the windows of the scored variants
     difference | number | what tells the two apart: see the sentence
-    verdict | text | fine, shifted, or unknown (cannot be computed, or does not apply)
+    verdict | text | fine, shifted, unknown (cannot be computed), or not applicable
     sentence | text | what that means""",
 )
 

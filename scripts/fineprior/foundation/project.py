@@ -14,7 +14,15 @@ from typing import Any
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.panel_files import CHROM, chromosomes_of, ld_files, panel_files
-from fineprior.foundation.settings import FEWEST_FOLDS, PriorSettings, Settings, TrackSettings, as_params, from_dict
+from fineprior.foundation.settings import (
+    FEWEST_FOLDS,
+    TUNING_MODES,
+    PriorSettings,
+    Settings,
+    TrackSettings,
+    as_params,
+    from_dict,
+)
 from fineprior.foundation.studies import Study, check_columns, study_of
 
 _IN_REPOSITORY = Path(__file__).resolve().parents[3] / "workflow" / "schemas"
@@ -201,6 +209,12 @@ def load_project(config: dict[str, Any], root: str | Path = ".") -> Project:
             f"config: evaluation.folds = {settings.evaluation.folds}; at least {FEWEST_FOLDS} (one each for the outer "
             "and the inner test, for stopping, and to train on), or 0 for none"
         )
+    from_labels = settings.priors.source == "supervised" and not settings.priors.supervised
+    if from_labels and settings.head.mode in TUNING_MODES:
+        raise InputError(
+            f"config: head.mode = '{settings.head.mode}' embeds variants with a backbone of the head's own, but labelled "
+            "variants (labels.variants) are embedded with the frozen one; with them it must be linear or mlp"
+        )
     project.annotations.extend(_annotations(root, settings.priors, bool(settings.labels.variants)))
     _check_heritability(root, settings.priors, studies)
     if settings.loci.max_width < 2 * settings.loci.flank:
@@ -345,9 +359,14 @@ def _check_track(root: Path, track: Track, project: Project, where: str) -> None
     _exists(root, track.bigwig, where)
     track.targets(project.settings.targets, where)
     track.loss_weight(where)
-    others = [row.track for row in project.head_tracks(track.head)]
-    if track.strand_pair and track.strand_pair not in others:
+    pairs = {row.track: row.strand_pair for row in project.head_tracks(track.head)}
+    if track.strand_pair and track.strand_pair not in pairs:
         raise InputError(f"{where}: strand_pair '{track.strand_pair}' is no track of head '{track.head}'")
+    if track.strand_pair and track.strand_pair != track.track and pairs[track.strand_pair] != track.track:
+        raise InputError(
+            f"{where}: strand_pair '{track.strand_pair}' has strand_pair '{pairs[track.strand_pair]}' itself; it must "
+            f"be '{track.track}', for the two change places"
+        )
 
 
 def _number(text: str, where: str, lowest: str) -> float:

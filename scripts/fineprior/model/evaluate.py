@@ -114,13 +114,17 @@ def _own_track(
     tracks: Sequence[str], embeddings: RegionEmbeddings, data: RegionData, backbone: BackboneSettings
 ) -> tuple[NDArray[np.floating], int, list[str]]:
     """Signal of the backbone's best-matching own tracks, no trained parameter, and which tracks; NaN without any."""
-    rows = embeddings.split == "test"
+    rows = np.flatnonzero(embeddings.split == "test")
     own, digest = own_tracks(backbone)
     if own is None or digest != embeddings.backbone:
         reason = "not available: the backbone predicts no tracks of its own"
-        return np.full((int(rows.sum()), len(tracks)), np.nan), 0, [reason] * len(tracks)
+        return np.full((len(rows), len(tracks)), np.nan), 0, [reason] * len(tracks)
     best, _ = best_matching(own, embeddings, data.targets)
-    signal = np.stack([own.predict(embeddings.embedding[rows], int(track)) for track in best], -1)
+    signal = np.empty((len(rows), len(tracks)), np.float32)
+    for start in range(0, len(rows), _BINS_AT_ONCE):
+        part = slice(start, start + _BINS_AT_ONCE)
+        embedding = embeddings.embedding[rows[part]]
+        signal[part] = np.stack([own.predict(embedding, int(track)) for track in best], -1)
     return signal, 0, [own.names[track] for track in best]
 
 

@@ -26,6 +26,7 @@ Trainer = Callable[[HeadSettings, NDArray[np.str_]], NDArray[np.floating]]
 
 _PENALTIES = (0.1, 1.0, 10.0)
 _FEWEST_REGIONS = 4
+_BINS_AT_ONCE = 1 << 15
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +59,10 @@ def predicted_test(
 ) -> NDArray[np.floating]:
     """Signal (regions, bins, tracks) of the test regions by a head of any mode."""
     if not head.base:
-        return head.predict(embeddings.embedding[embeddings.split == "test"]).reshape(-1, *data.shape[1:])
+        rows = np.flatnonzero(embeddings.split == "test")
+        pieces = np.array_split(rows, -(-len(rows) // _BINS_AT_ONCE)) if len(rows) else [rows]
+        signal = np.concatenate([head.predict(embeddings.embedding[part]) for part in pieces])
+        return signal.reshape(-1, *data.shape[1:])
     return predict(head, load_tuned_backbone(backbone, head), data.codes[data.rows("test")])
 
 
@@ -103,15 +107,17 @@ def learning_curve(
     return pd.DataFrame(rows, columns=LEARNING_CURVE.names)
 
 
-def region_folds(chrom: NDArray[np.str_], folds: int) -> NDArray[np.int64]:
+def region_folds(chrom: NDArray[np.str_], start: NDArray[np.int64], folds: int) -> NDArray[np.int64]:
     """Fold (regions,) of each region: whole chromosomes, the largest first to the smallest fold.
 
-    With fewer chromosomes than folds, stretches of regions that follow one another.
+    With fewer chromosomes than folds, stretches of regions that follow one another on a chromosome, not in the list.
     """
     names, counts = np.unique(chrom, return_counts=True)
     if len(names) < folds:
         logger.warning("%d chromosomes give no %d folds; stretches of regions are taken instead", len(names), folds)
-        return np.arange(len(chrom)) * folds // len(chrom)
+        place = np.empty(len(chrom), np.int64)
+        place[np.lexsort([start, chrom])] = np.arange(len(chrom))
+        return place * folds // len(chrom)
     sizes = np.zeros(folds, np.int64)
     fold = {}
     for name, count in sorted(zip(names.tolist(), counts.tolist(), strict=True), key=lambda each: (-each[1], each[0])):
@@ -155,7 +161,7 @@ def nested_folds(
             float(np.mean([mean_r(candidate, test, outer) for test in range(number) if test != outer]))
             for candidate in candidates
         ]
-        best = int(np.argmax(inner))
+        best = int(np.argmax(np.nan_to_num(inner, nan=-np.inf)))
         reached = mean_r(candidates[best], outer)
         logger.info("fold %d: %s, l2 %g; r %.4f on it", outer, candidates[best].mode, candidates[best].l2, reached)
         rows += [

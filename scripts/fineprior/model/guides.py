@@ -7,6 +7,7 @@ problems, here one track and the regions of one chromosome; the mean square of h
 
 import dataclasses
 import logging
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,9 @@ def find_guides(
     moved, done = _finished(checkpoint, {name: torch.zeros_like(start[name]) for name in names})
     parts = _parts(data.split, groups, settings.scouts)
     for scout in range(done, settings.scouts):
-        track, rows = scout % len(tracks.names), parts[scout % len(parts)]
+        # Where one number divides the other, turns alone would always pair the same track and chromosome.
+        turn = scout + scout // math.lcm(len(tracks.names), len(parts))
+        track, rows = scout % len(tracks.names), parts[turn % len(parts)]
         logger.info("scout %d of %d: track %s, %d regions", scout + 1, settings.scouts, tracks.names[track], len(rows))
         task = make_task(data, trunk, readout, tracks, settings, track, rows)
         # A scout is not chosen among epochs: what counts is where it went.
@@ -86,7 +89,8 @@ def _parts(split: NDArray[np.str_], groups: NDArray[np.str_] | None, scouts: int
 def _finished(checkpoint: Path | None, empty: dict[str, Tensor]) -> tuple[dict[str, Tensor], int]:
     if checkpoint is None or not (checkpoint / "scouts.pt").is_file():
         return empty, 0
-    found = torch.load(checkpoint / "scouts.pt", weights_only=True)
+    device = next(iter(empty.values())).device
+    found = torch.load(checkpoint / "scouts.pt", weights_only=True, map_location=device)
     return found["moved"], found["done"]
 
 

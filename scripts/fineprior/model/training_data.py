@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import BackboneSettings
-from fineprior.model.backbone import EnformerBackbone
+from fineprior.model.backbone import load_backbone
 from fineprior.model.embeddings import RegionEmbeddings
-from fineprior.model.loading import load_enformer
 from fineprior.sequence.windows import one_hot
 
 SAMPLE_BINS = 100_000
@@ -55,7 +54,7 @@ class Tracks:
         Raises
         ------
         InputError
-            A track of the other strand is not among the tracks.
+            A track of the other strand is not among the tracks or has another one itself; all weights are 0.
         """
         places = {name: index for index, name in enumerate(names)}
         other = np.arange(len(names))
@@ -63,7 +62,12 @@ class Tracks:
             if pair and pair not in places:
                 raise InputError(f"track '{names[index]}': strand_pair '{pair}' is no track of the same head")
             other[index] = places[pair] if pair else index
+        for index, (name, pair) in enumerate(zip(names, pairs, strict=False)):
+            if other[other[index]] != index:
+                raise InputError(f"track '{name}': strand_pair '{pair}' does not name '{name}' as its own strand_pair")
         values = np.ones(len(names)) if not len(weights) else np.asarray(weights, np.float64)
+        if not values.any():
+            raise InputError(f"tracks {', '.join(names)}: all have weight 0; a head needs one with a larger weight")
         return cls(tuple(names), (values / values.mean()).astype(np.float32), other)
 
 
@@ -99,7 +103,7 @@ def flat_targets(data: Regions, rows: NDArray[np.int64]) -> NDArray[np.float32]:
 
 def embed_rows(data: Regions, rows: NDArray[np.int64], settings: BackboneSettings) -> RegionEmbeddings:
     """Embeddings of regions by the frozen backbone; their places on a chromosome are not known here."""
-    model = EnformerBackbone(*load_enformer(settings), settings)
+    model = load_backbone(settings)
     bins = model.target_bins
     embedding = np.empty((len(rows), bins, model.dim), np.float32)
     for start in range(0, len(rows), 64):

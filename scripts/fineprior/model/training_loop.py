@@ -221,7 +221,7 @@ def _resume(task: Task, optimiser: Any, schedule: Any, checkpoint: Path | None) 
     if checkpoint is None or not checkpoint.is_file():
         return _State()
     try:
-        found = torch.load(checkpoint, weights_only=True)
+        found = torch.load(checkpoint, weights_only=True, map_location="cpu")
         with torch.no_grad():
             for name, weight in task.parameters.items():
                 weight.copy_(found["weights"][name])

@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import BackboneSettings
-from fineprior.model.backbone import Backbone, EnformerBackbone, load_backbone
+from fineprior.model.backbone import Backbone, EnformerBackbone, device_for, load_backbone
 from fineprior.model.loading import load_enformer
 
 METADATA, TRUNK = "fineprior", "trunk."
@@ -88,8 +88,10 @@ def apply_change(enformer: Enformer, trunk: Mapping[str, NDArray[np.float32]], w
         weight.copy_(weight + change if name.endswith(LORA_A) else change)
 
 
-def load_changed_backbone(settings: BackboneSettings, change: Change, where: str | Path = "head") -> Backbone:
-    """Load a backbone as it was after a head's training.
+def load_changed_backbone(
+    settings: BackboneSettings, change: Change, where: str | Path = "head", job: int = 0
+) -> Backbone:
+    """Load a backbone as it was after a head's training, onto the GPU of a job or the CPU (see `load_backbone`).
 
     Parameters
     ----------
@@ -102,13 +104,13 @@ def load_changed_backbone(settings: BackboneSettings, change: Change, where: str
         The head is of another backbone.
     """
     if not change.base:
-        backbone = load_backbone(settings)
+        backbone = load_backbone(settings, job)
         _check(backbone.digest, change.digest, where)
         return backbone
     enformer, digest = load_enformer(settings)
     _check(digest, change.base, where)
     apply_change(enformer, change.trunk, where)
-    return EnformerBackbone(enformer, change.digest, settings)
+    return EnformerBackbone(enformer, change.digest, settings, device_for(job))
 
 
 def _check(found: str, wanted: str, where: str | Path) -> None:

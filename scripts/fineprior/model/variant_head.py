@@ -19,6 +19,7 @@ from scipy.special import expit
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
 from fineprior.foundation.tables import VARIANT_HEAD_METRICS
+from fineprior.genetics.genome import plain_name
 from fineprior.model.embeddings import VariantEmbeddings
 from fineprior.model.evaluate_metrics import auprc, auroc
 from fineprior.sequence.windows import SCORED
@@ -38,7 +39,7 @@ class VariantHead:
     Attributes
     ----------
     chroms
-        (models,) chromosome that a model has not seen.
+        (models,) chromosome that a model has not seen, without `chr`.
     mean, scale, weight
         (models, dim) of standardised features; `intercept` is (models,).
     slope, offset
@@ -66,7 +67,7 @@ class VariantHead:
     def probability(self, features: Floats, chrom: NDArray[np.str_]) -> Floats:
         """Calibrated probabilities (variants,) of features (variants, dim), by models without their chromosome."""
         found = np.empty(len(features))
-        names = self.chroms.tolist()
+        names, chrom = self.chroms.tolist(), _plain(chrom)
         for name in np.unique(chrom):
             model = names.index(name) if name in names else names.index(ALL)
             rows = chrom == name
@@ -116,16 +117,19 @@ def train_variant_head(
     Raises
     ------
     InputError
-        Fewer than three chromosomes, or fewer than five variants of a label outside of one of them.
+        Fewer than three chromosomes, or fewer than five variants of a label outside of one of them, or among those that
+        a calibration is fitted on.
     """
+    chrom = _plain(chrom)
     names = np.unique(chrom)
     _check(label, chrom, names)
     kept = [(chrom != name, name) for name in names] + [(np.ones(len(label), bool), ALL)]
     fitted = [_fit(features[rows], label[rows], chrom[rows], penalties) for rows, _ in kept]
     models = [model for model, _ in fitted]
     maps = []
-    for (rows, _), (_, unseen) in zip(kept, fitted, strict=True):
+    for (rows, name), (_, unseen) in zip(kept, fitted, strict=True):
         known = np.isfinite(unseen)
+        _check_calibration(label[rows][known], name)
         maps.append(_calibration(unseen[known], label[rows][known], calibration))
     points = max(found.shape[1] for _, found in maps)
     head = VariantHead(
@@ -259,6 +263,22 @@ def _check(label: NDArray[np.bool_], chrom: NDArray[np.str_], names: NDArray[np.
                 )
 
 
+def _check_calibration(label: NDArray[np.bool_], name: str) -> None:
+    for what, count in (("causal", int(label.sum())), ("control", int((~label).sum()))):
+        if count < _FEWEST:
+            without = f"without chromosome {name} " if name else ""
+            raise InputError(
+                f"labelled variants: {without}only {count} {what} ones can be held out for the calibration, {_FEWEST} "
+                "are needed; each label must be on more chromosomes"
+            )
+
+
+def _plain(chrom: NDArray[np.str_]) -> NDArray[np.str_]:
+    """Names without `chr`: a study's FASTA and a table of labels may call a chromosome differently."""
+    names, index = np.unique(chrom, return_inverse=True)
+    return np.array([plain_name(str(name)) for name in names], np.str_)[index]
+
+
 def read_labels(path: str | Path) -> pd.DataFrame:
     """Read labelled variants: TSV with columns variant_id (chrom:pos:ref:alt) and label (1 causal, 0 control).
 
@@ -276,7 +296,10 @@ def read_labels(path: str | Path) -> pd.DataFrame:
         raise InputError("config: labels.variants is missing; it must name a table of labelled variants")
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file")
-    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    try:
+        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a tab-separated table ({error})") from None
     for column in ("variant_id", "label"):
         if column not in table:
             raise InputError(f"{path}: no column '{column}'; it has {', '.join(table.columns)}")
@@ -284,7 +307,11 @@ def read_labels(path: str | Path) -> pd.DataFrame:
     for wrong, what in (
         (parts["chrom"].isna(), "variant_id '{variant_id}' must be chrom:pos:ref:alt"),
         (~table["label"].isin(["0", "1"]), "label '{label}' must be 1 (causal) or 0 (control)"),
-        (table["variant_id"].duplicated(), "variant '{variant_id}' stands twice"),
+        (parts["ref"] == parts["alt"], "variant '{variant_id}' has one allele only"),
+        (
+            parts.assign(chrom=parts["chrom"].map(plain_name, na_action="ignore")).duplicated(),
+            "variant '{variant_id}' stands twice",
+        ),
     ):
         if wrong.any():
             row = int(np.flatnonzero(wrong)[0])

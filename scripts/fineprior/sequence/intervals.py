@@ -1,6 +1,7 @@
 """Stretches of a genome from BED files: what a mask or a file of peaks covers."""
 
 import gzip
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,25 @@ from fineprior.foundation.errors import InputError
 from fineprior.genetics.genome import plain_name
 
 Ints = NDArray[np.int64]
+
+
+def bed_text(path: str | Path) -> str:
+    """Text of a BED file, gzip if its name ends in .gz.
+
+    Raises
+    ------
+    InputError
+        The file is absent, or something else than its name says.
+    """
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such BED file")
+    raw = Path(path).read_bytes()
+    try:
+        return (gzip.decompress(raw) if str(path).endswith(".gz") else raw).decode("utf-8-sig")
+    except (UnicodeDecodeError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(
+            f"{path}: not a BED file ({error}); it must be text, and gzip if and only if its name ends in .gz"
+        ) from None
 
 
 @dataclass(frozen=True)
@@ -40,18 +60,14 @@ class Intervals:
         Raises
         ------
         InputError
-            The file is absent, or a line has no chromosome, start and end; the message names the line.
+            The file is absent or no text, or a line has no chromosome, start and end; the message names the line.
         """
-        if not Path(path).is_file():
-            raise InputError(f"{path}: no such BED file")
-        raw = Path(path).read_bytes()
-        text = (gzip.decompress(raw) if str(path).endswith(".gz") else raw).decode()
         rows = []
-        for number, line in enumerate(text.splitlines(), 1):
+        for number, line in enumerate(bed_text(path).splitlines(), 1):
             if not line.strip() or line.startswith(("#", "track", "browser")):
                 continue
             fields = line.split()
-            if len(fields) < 3 or not (fields[1].isdigit() and fields[2].isdigit()):
+            if len(fields) < 3 or not (fields[1].isdecimal() and fields[2].isdecimal()):
                 raise InputError(f"{path}, line {number}: '{line.strip()}' must begin with chrom, start, end")
             if int(fields[1]) < int(fields[2]):
                 rows.append((fields[0], int(fields[1]), int(fields[2])))

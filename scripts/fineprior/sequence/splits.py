@@ -17,7 +17,7 @@ from scipy.sparse.csgraph import connected_components
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
 from fineprior.genetics.genome import UNKNOWN, Genome, plain_name, reverse_complement
-from fineprior.sequence.intervals import Intervals
+from fineprior.sequence.intervals import Intervals, bed_text
 from fineprior.sequence.tracks import SPLITS
 
 KMER, KEPT_ONE_IN, COMMON = 24, 64, 50
@@ -188,14 +188,12 @@ def warn_of_seen(regions: pd.DataFrame, path: str | Path) -> int:
 
 def _folds(path: str | Path) -> dict[str, Intervals]:
     """Stretches of each split of a BED with a fourth column train, valid or test."""
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such BED file")
     rows: dict[str, list[tuple[str, int, int]]] = {split: [] for split in SPLITS}
-    for number, line in enumerate(Path(path).read_text().splitlines(), 1):
+    for number, line in enumerate(bed_text(path).splitlines(), 1):
         fields = line.split()
         if not fields or line.startswith("#"):
             continue
-        if len(fields) < 4 or fields[3] not in rows or not (fields[1].isdigit() and fields[2].isdigit()):
+        if len(fields) < 4 or fields[3] not in rows or not (fields[1].isdecimal() and fields[2].isdecimal()):
             raise InputError(f"{path}, line {number}: '{line}' must be chrom, start, end and train, valid or test")
         rows[fields[3]].append((fields[0], int(fields[1]), int(fields[2])))
     return {split: Intervals.of(found) for split, found in rows.items()}

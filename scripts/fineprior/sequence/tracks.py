@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import TrackSettings
 from fineprior.genetics.genome import UNKNOWN, Genome, plain_name
-from fineprior.sequence.intervals import Intervals
+from fineprior.sequence.intervals import Intervals, bed_text
 
 logger = logging.getLogger(__name__)
 
@@ -43,19 +43,19 @@ def read_regions(path: str | Path, context_length: int) -> pd.DataFrame:
     Raises
     ------
     InputError
-        The file is absent, empty or has fewer columns; a coordinate is not a number; a region is not
+        The file is absent, no text, empty or has fewer columns; a coordinate is not a number; a region is not
         `context_length` long; a split is unknown. The message names the line.
     """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file; `regions` must be a BED file with chrom, start, end, split")
     rows = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    for number, line in enumerate(bed_text(path).splitlines(), 1):
         fields = line.split("\t")
         if not line.strip() or line.startswith("#"):
             continue
         where = f"{path}, line {number}"
-        if len(fields) < 4 or not (fields[1].isdigit() and fields[2].isdigit()):
+        if len(fields) < 4 or not (fields[1].isdecimal() and fields[2].isdecimal()):
             raise InputError(f"{where}: '{line}' must be chrom, start, end, split, separated by tabs")
         chrom, start, end, split = fields[0], int(fields[1]), int(fields[2]), fields[3].strip()
         if split not in SPLITS:
@@ -84,9 +84,10 @@ def check_splits(regions: pd.DataFrame, starts: NDArray[np.int64], bin_size: int
     InputError
         Target bins of two splits overlap. Splits that share a chromosome are a warning.
     """
-    spans = pd.DataFrame(
-        {"chrom": regions["chrom"], "split": regions["split"], "start": starts[:, 0], "end": starts[:, -1] + bin_size}
-    ).sort_values(["chrom", "start"], kind="stable")
+    chrom, last = regions["chrom"].map(plain_name), starts[:, -1] + bin_size
+    spans = pd.DataFrame({"chrom": chrom, "split": regions["split"], "start": starts[:, 0], "end": last}).sort_values(
+        ["chrom", "start"], kind="stable"
+    )
     # Sorted by start, a bin overlaps one of another split when that split's furthest end so far lies behind its start.
     for split in SPLITS:
         end = spans["end"].where(spans["split"] == split, 0).groupby(spans["chrom"]).cummax()
@@ -97,7 +98,7 @@ def check_splits(regions: pd.DataFrame, starts: NDArray[np.int64], bin_size: int
                 f"{where}: target bins at {row['chrom']}:{row['start']}-{row['end']} are in splits {split} and "
                 f"{row['split']}; the central bins of a region may be in one split only"
             )
-    if regions.groupby("chrom")["split"].nunique().max() > 1:
+    if regions.groupby(chrom)["split"].nunique().max() > 1:
         logger.warning("%s: splits share a chromosome; figures on held-out regions may flatter", where)
 
 

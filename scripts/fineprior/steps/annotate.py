@@ -64,7 +64,8 @@ def embed_variants(
     from fineprior.model.tuned_backbone import load_changed_backbone, read_change
 
     found = read_sequences(sequences)
-    model = load_changed_backbone(backbone, read_change(head), head) if head else load_backbone(backbone, batch)
+    changed = read_change(head) if head else None
+    model = load_changed_backbone(backbone, changed, head, batch) if changed else load_backbone(backbone, batch)
     kept = Store(store, store_identity(model.digest, backbone, windows), view_shape(model, windows))
     write_embeddings(embed_alleles(found, model, windows, batch_size, threads, kept), output)
 

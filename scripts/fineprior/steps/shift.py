@@ -115,12 +115,14 @@ def _embeddings(
         return shift.shift_rows("covariate", [("embedding", np.nan, np.nan, np.nan, shift.UNKNOWN, sentence)])
     scored = shift.Sample(*(np.concatenate([getattr(s, part) for s in samples]) for part in ("embedding", "group")))
     bins = len(cached.start) // number
-    block = (np.arange(len(cached.start)) // (bins * max(1, number // _BLOCKS))).astype(np.str_)
+    of_a_block = bins * max(1, number // _BLOCKS)
     drawn = {
         split: np.sort(rng.permutation(np.flatnonzero(cached.split == split))[: shift.SAMPLE])
         for split in ("train", "test")
     }
-    training, test = (shift.Sample(cached.embedding[rows], block[rows]) for rows in drawn.values())
+    training, test = (
+        shift.Sample(cached.embedding[rows], (rows // of_a_block).astype(np.str_)) for rows in drawn.values()
+    )
     return shift.embedding_rows(training, test, scored)
 
 

@@ -95,7 +95,9 @@ def train_head(
     of_tracks = Tracks.of(tracks, sheet["weights"], sheet["strand_pairs"])
     with Genome(fasta) as genome:
         data = files_of_regions(genome, table, bigwigs, cached.bin_size, sheet, backbone, store)
-        made_of = [asdict(settings), seed, tracks, dict(sheet), cached.backbone, data.identity, code]
+        # The regions too: the targets, and their name, are the same when only splits change.
+        made_of = [asdict(settings), seed, tracks, dict(sheet), cached.backbone, asdict(backbone), table.to_csv(),
+                   data.identity, code]  # fmt: skip
         with checkpoint_folder(Path(store) / "training", made_of) as checkpoint:
             chrom = table["chrom"].to_numpy(dtype=np.str_)
             trained, course = train(data, backbone, of_tracks, settings, seed, embeddings=cached, groups=chrom,
@@ -152,7 +154,8 @@ def evaluate_head(
         LEARNING_CURVE.write(curve, outputs["curve"])
         folds = HEAD_FOLDS.empty()
         if evaluation.folds:
-            grouped = evaluate_curve.region_folds(table["chrom"].to_numpy(np.str_), evaluation.folds)
+            places = table["chrom"].to_numpy(np.str_), table["start"].to_numpy(np.int64)
+            grouped = evaluate_curve.region_folds(*places, evaluation.folds)
             modes = dict.fromkeys(["linear", "mlp", settings.mode])
             folds = evaluate_curve.nested_folds(train, settings, grouped, data.targets, list(modes))
         HEAD_FOLDS.write(folds, outputs["folds"])
