@@ -331,6 +331,34 @@ def write_annotations(folder):
     return sorted(variants["chrom"].unique())
 
 
+def test_annotations_and_controls_are_planned(finished):
+    """An annotation enters the functional prior; a control is annotated too, and is a prior of its own all the way."""
+    path = finished / "config/config.yaml"
+    before = path.read_text()
+    sheet, bed = finished / "config/annotations.tsv", finished / "annotations/peaks.bed"
+    bed.parent.mkdir(exist_ok=True)
+    bed.write_text("chr1\t1000\t2000\n")
+    sheet.write_text(
+        "name\tkind\tpath\tcolumn\npeaks\tbed\tannotations/peaks.bed\t\nnear\ttss\tannotations/peaks.bed\t\n"
+    )
+    try:
+        edit_config(finished, {"priors": {"annotations": "config/annotations.tsv", "controls": ["near"]}})
+        assert set(planned_jobs(finished)) == (
+            batches("annotate_variants")
+            | AFTER_PRIORS
+            | batches("assign_prior", "near")
+            | batches("finemap", "near")
+            | per_prior("gather", "near")
+        )
+        edit_config(finished, {"priors": {"controls": ["far"]}})
+        done = snakemake(finished, "-n")
+        assert done.returncode != 0
+        assert "far" in done.stdout
+    finally:
+        path.write_text(before)
+        sheet.unlink()
+
+
 def test_heritability_is_planned_by_chromosome(finished):
     path = finished / "config/config.yaml"
     before = path.read_text()
