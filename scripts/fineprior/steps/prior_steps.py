@@ -104,7 +104,8 @@ def steps_of(study: Study, name: str, columns: Mapping[str, str]) -> tuple[list[
         Columns of the study's frame that it is made of, with their kinds of feature.
     """
     features = features_of(study.frame, columns)
-    whole = _Design.of(study, features)
+    refined = _Design.of(study, shaped(study.frame, features))
+    whole = refined.first(len(features))
     found, label = [], "signals"
     own = [feature for feature in features if feature.kind == "score" and _is_own_score(feature.name)]
     if name == "functional" and own and not study.frame.empty:
@@ -115,11 +116,10 @@ def steps_of(study: Study, name: str, columns: Mapping[str, str]) -> tuple[list[
             label = "annotations"
     found.append(whole.step(study, label, study.signals))
     reference = found[-1]
-    if len(refined := shaped(study.frame, features)) > len(features):
-        design = _Design.of(study, refined)
-        found.append(design.step(study, "shaped", study.signals))
+    if len(refined.features) > len(features):
+        found.append(refined.step(study, "shaped", study.signals))
         if found[-1].worth.gain > reference.worth.gain:
-            whole, reference = design, found[-1]
+            whole, reference = refined, found[-1]
     if study.settings.rounds and np.isnan(whole.model.fixed).any():
         found.append(whole.step(study, "iterated", study.signals, study.settings.rounds))
     return found, reference
@@ -164,12 +164,20 @@ class _Design:
     features: Sequence[Feature]
     X: npt.NDArray[Any]
     missing: Floats
-    model: Model
 
     @classmethod
     def of(cls, study: Study, features: Sequence[Feature]) -> "_Design":
         X, missing = feature_matrix(study.frame, features)
-        return cls(features, X, missing, Model(nonnegative_flags(features), fixed_coefficients(features)))
+        return cls(features, X, missing)
+
+    @property
+    def model(self) -> Model:
+        """What the kinds of the features say of their coefficients."""
+        return Model(nonnegative_flags(self.features), fixed_coefficients(self.features))
+
+    def first(self, count: int) -> "_Design":
+        """The first features, without a copy of them."""
+        return _Design(self.features[:count], self.X[:, :count], self.missing)
 
     def step(self, study: Study, name: str, signals: Signals, rounds: int = 0) -> Step:
         """Estimate on these signals, and judge by the study's."""
