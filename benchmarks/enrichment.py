@@ -15,10 +15,13 @@ variants. Last come lines `ratio NAME VALUE goal GOAL`.
 import argparse
 import os
 import resource
+import sys
 import time
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 import numpy as np
 

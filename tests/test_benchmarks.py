@@ -4,6 +4,7 @@ import importlib
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -259,3 +260,14 @@ def test_the_large_project_and_genome_are_read_as_any_other(module, tmp_path):
         assert set(genome.contigs.values()) == {scale.LENGTH}
     table = pd.concat(scale.statistics(220, scale.np.random.default_rng(1)))
     assert len(scale.SUMSTATS.checked(table, "")) == 220
+
+
+def test_scores_with_a_known_shape(module):
+    benchmark = module("score_shape")
+    score = np.random.default_rng(1).lognormal(size=5000)
+    top = score >= np.quantile(score, 0.9)
+    odds = benchmark.true_odds(score, benchmark.GRADUAL)
+    assert odds[top].mean() / odds[~top].mean() == pytest.approx(10, rel=0.01)
+    assert (np.diff(odds[np.argsort(score)]) >= 0).all()
+    steep = benchmark.true_odds(score, "top fiftieth, odds 30")
+    assert (steep.max(), steep.min(), (steep > 1).mean()) == (30, 1, pytest.approx(0.02))

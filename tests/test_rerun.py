@@ -277,6 +277,30 @@ def test_another_source_of_the_prior_is_planned_by_chromosome(finished):
         path.write_text(before)
 
 
+def test_annotations_and_controls_are_planned(finished):
+    """An annotation enters the functional prior; a control is annotated too, and is a prior of its own all the way."""
+    sheet, bed = finished / "config/annotations.tsv", finished / "annotations/peaks.bed"
+    bed.parent.mkdir(exist_ok=True)
+    bed.write_text("chr1\t1000\t2000\n")
+    sheet.write_text(
+        "name\tkind\tpath\tcolumn\npeaks\tbed\tannotations/peaks.bed\t\nnear\ttss\tannotations/peaks.bed\t\n"
+    )
+    with edited(finished, CONFIG):
+        edit_config(finished, {"priors": {"annotations": "config/annotations.tsv", "controls": ["near"]}})
+        assert set(planned_jobs(finished)) == (
+            batches("embedded", "annotate_variants")
+            | after_priors()
+            | under("embedded", ["near"], "assign_prior")
+            | under("embedded", ["near"], "finemap")
+            | gathered("embedded", ["near"])
+        )
+        edit_config(finished, {"priors": {"controls": ["far"]}})
+        done = snakemake(finished, "-n")
+        assert done.returncode != 0
+        assert "far" in done.stdout
+    sheet.unlink()
+
+
 BED_STUDY = {"study": "placed", "head": "disease", "sumstats": "inputs/gwas.tsv.gz", "loci": "inputs/loci.bed",
              "panel": "resources/embedded/panel"}  # fmt: skip
 

@@ -142,6 +142,11 @@ def test_coefficients_that_are_given(simulated):
     loci = simulated(8, [0.8, 0.5], loci=100)
     fit = fitted(loci, fixed=np.array([2.0, np.nan]))
     assert fit.coefficients[0] == 2
+    alone = fitted(loci._replace(features=loci.features[:, 1:]), fixed=np.array([fit.coefficients[1]]))
+    assert np.isnan(fit.standard_errors).tolist() == [True, False]
+    assert np.isnan(alone.standard_errors).all()
+    errors = bootstrap_errors([loci.block], fit, 1.0, 10, 1, fixed=np.array([2.0, np.nan]))
+    assert np.isnan(errors).tolist() == [True, False]
     assert derivatives([loci.block], fit.coefficients, 1.0)[1][1] == pytest.approx(0, abs=1e-3)
 
 

@@ -5,7 +5,15 @@ import pandas as pd
 import pytest
 
 from fineprior.foundation.errors import InputError
-from fineprior.priors.features import Feature, feature_matrix, fixed_coefficients, join_columns, nonnegative_flags
+from fineprior.priors.features import (
+    Feature,
+    feature_matrix,
+    features_of,
+    fixed_coefficients,
+    join_columns,
+    nonnegative_flags,
+    shaped,
+)
 
 
 def table(ids, scores=None, locus="a"):
@@ -13,7 +21,7 @@ def table(ids, scores=None, locus="a"):
     return frame if scores is None else frame.assign(score=scores)
 
 
-@pytest.mark.parametrize("kind", ["score", "value", "distance", "log"])
+@pytest.mark.parametrize("kind", ["score", "ramp", "value", "distance", "log"])
 def test_features_are_standardised_and_keep_the_order(kind):
     values = np.sort(np.random.default_rng(1).lognormal(0, 0.5, 500))
     x = Feature.of("a", kind, values).values(values)
@@ -29,6 +37,24 @@ def test_a_score_saturates_and_has_no_unit_and_no_sign():
     zero, infinite = feature.values(np.array([0.0, 1e12]))
     assert half == pytest.approx((zero + infinite) / 2)
     np.testing.assert_allclose(Feature.of("a", "score", -1000 * values).values(-1000 * values), feature.values(values))
+
+
+def test_the_ramps_of_a_score_are_steps_at_its_upper_quantiles():
+    frame = pd.DataFrame({"a": np.random.default_rng(1).lognormal(0, 2, 500), "b": 1.0})
+    features = shaped(frame, features_of(frame, {"a": "score", "b": "value"}))
+    assert [feature.kind for feature in features] == ["score", "value", "ramp", "ramp", "ramp"]
+    for feature, quantile in zip(features[2:], (0.75, 0.9, 0.97), strict=True):
+        middle = frame["a"].quantile(quantile)
+        t = feature.values(np.array([0.0, middle / 3, middle, middle * 3, 1e300])) * feature.sd + feature.mean
+        np.testing.assert_allclose(t, [0, 1 / 82, 0.5, 81 / 82, 1], atol=1e-9)
+    assert nonnegative_flags(features).tolist() == [True, False, True, True, True]
+
+
+def test_many_scores_have_no_ramps():
+    frame = pd.DataFrame(np.random.default_rng(1).lognormal(size=(50, 6)), columns=list("abcdef"))
+    few, many = (features_of(frame, dict.fromkeys(names, "score")) for names in ("abcde", "abcdef"))
+    assert len(shaped(frame, few)) == 20
+    assert shaped(frame, many) == many
 
 
 def test_a_value_far_out_is_held_and_a_distance_is_nearness():
@@ -48,7 +74,7 @@ def test_a_given_weight_enters_as_its_logarithm_and_zero_is_not_nothing():
     assert np.isnan(log_odds[3])
 
 
-@pytest.mark.parametrize("kind", ["score", "value", "distance", "log"])
+@pytest.mark.parametrize("kind", ["score", "ramp", "value", "distance", "log"])
 @pytest.mark.parametrize("values", [[], [np.nan, np.nan], [2.0, 2.0, np.nan]])
 def test_values_that_do_not_vary_say_nothing(kind, values):
     values = np.array(values)

@@ -145,8 +145,9 @@ def _study_wide(loci):
         "upper": [1.2, 1.3, 1.1, np.nan, 1.2], "weight": 0.95, "reason": None,
         "held_out_gain": [1.2, 0.7, -0.3, 0.9, np.nan],
     })  # fmt: skip
-    steps = pd.DataFrame([("marginal", 1, loci, 0.6, 1.8, 1.6, False), ("signals", 1, loci + 1, 0.95, 2.5, 2.2, True)],
-                         columns=t.PRIOR_STEPS.names)  # fmt: skip
+    rows = [("marginal", 1, loci, 0.6, 1.8, 1.6, -0.7, 0.4, False),
+            ("signals", 1, loci + 1, 0.95, 2.5, 2.2, 0.0, 0.0, True)]  # fmt: skip
+    steps = pd.DataFrame(rows, columns=t.PRIOR_STEPS.names)
     verdict = pd.DataFrame([{
         "prior": "functional", "log_enrichment": 0.87, "lower": 0.53, "upper": 1.2, "weight": 0.95,
         "held_out_gain": 2.5, "unmixed_gain": 2.2, "shuffled_gain": -1.1, "top_decile_ratio": 6.1, "loci": loci,

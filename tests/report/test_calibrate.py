@@ -33,7 +33,8 @@ def test_what_was_found_is_counted_by_locus_and_variant():
 def test_the_summary_adds_up_studies():
     summary = summary_of(*counted(HITS, FALSE))
     CALIBRATE_SUMMARY.checked(summary, "x")
-    rows = summary.set_index("prior")
+    assert summary["measure"].tolist() == ["pip", "pip_credible"] * len(PRIORS)
+    rows = summary[summary["measure"] == "pip"].set_index("prior")
     assert list(rows.index) == list(PRIORS)
     row = rows.loc["functional"]
     assert (row["studies"], row["loci"], row["sets"]) == (2, 20, 40)
@@ -48,6 +49,8 @@ def test_the_summary_adds_up_studies():
     assert row["found_ratio"] == pytest.approx(50 / 40)
     assert row["found_ratio_lower"] == row["found_ratio_upper"] == pytest.approx(50 / 40)
     assert rows.loc["uniform", "found_ratio"] == 1
+    credible = summary[summary["measure"] == "pip_credible"].set_index("prior")
+    assert (credible.loc["functional", "hits_90"], credible.loc["functional", "claimed_fdr_90"]) == (140, 1.0)
 
 
 def test_sentences_say_what_is_found_and_whether_the_claims_hold():

@@ -20,7 +20,9 @@ from fineprior.foundation.tables import (
     VERDICT,
 )
 from fineprior.genetics.ld_store import LocusLd, write_ld
+from fineprior.priors.strength import Support
 from fineprior.steps.prior import annotate_variants, assign_prior, fit_prior
+from fineprior.steps.prior_steps import Step, Worth, chosen_step
 from fineprior.steps.signals import find_signals
 
 SETTINGS = PriorSettings(rounds=1)
@@ -71,6 +73,10 @@ def study(folder, batches=2, effect=1.5, loci=40, planted=""):
     return files
 
 
+def inputs_of(fitted):
+    return {name: fitted[name] for name in ("variants", "scores", "annotations", "fits", "ld")}
+
+
 def fitted_prior(files, folder, settings=SETTINGS, kinds=None, **change):
     folder.mkdir(exist_ok=True)
     outputs = {name: str(folder / f"{name}.tsv") for name in TABLES}
@@ -107,29 +113,64 @@ def test_the_tables_say_what_was_estimated(fitted):
     assert row["held_out_gain"] > 3 > row["shuffled_gain"]
     assert row["sentence"].startswith("One standard deviation of the score multiplies the prior odds by")
     coefficients = COEFFICIENTS.read(fitted["coefficients"])
-    assert coefficients["feature"].tolist() == ["score"] * 5
+    assert coefficients["feature"].tolist() == ["score"] * 20
+    assert coefficients["kind"].tolist() == ["score", "ramp", "ramp", "ramp"] * 5
+    assert (coefficients["log_enrichment"] >= 0).all()
+    assert (coefficients["standard_error"] > 0).all()
+
+
+def test_one_feature_of_a_score_and_its_error(fitted, tmp_path, monkeypatch):
+    monkeypatch.setattr("fineprior.priors.features.MAX_SHAPED", 0)
+    found = fitted_prior(inputs_of(fitted), tmp_path / "gradual", replace(SETTINGS, rounds=0))
+    assert PRIOR_STEPS.read(found["steps"])["step"].tolist() == ["marginal", "signals"]
+    coefficients = COEFFICIENTS.read(found["coefficients"])
+    assert coefficients["kind"].tolist() == ["score"] * 5
     assert (coefficients["log_enrichment"] / coefficients["standard_error"] > 3).all()
 
 
 def test_the_steps_say_what_each_bought(fitted):
     steps = PRIOR_STEPS.read(fitted["steps"])
-    assert steps["step"].tolist() == ["marginal", "signals", "iterated"]
-    assert steps["used"].tolist() == [False, False, True]
+    assert steps["step"].tolist() == ["marginal", "signals", "shaped", "iterated"]
     assert steps["signals"][1] > steps["signals"][0] == 40
-    assert steps["held_out_gain"].iloc[-1] == pytest.approx(VERDICT.read(fitted["verdict"])["held_out_gain"][0])
+    used = steps[steps["used"]].iloc[0]
+    assert used["held_out_gain"] == pytest.approx(VERDICT.read(fitted["verdict"])["held_out_gain"][0])
+    reference = steps.loc[steps["step"].isin(["signals", "shaped"]), "held_out_gain"].max()
+    np.testing.assert_allclose(steps["difference"], steps["held_out_gain"] - reference, atol=1e-4)
+    assert not (steps["difference"] > steps["difference_error"]).any() or used["difference"] > 0
+
+
+@pytest.mark.parametrize(
+    ("gains", "used"),
+    [
+        ({"marginal": [3, 3, 3, 3], "signals": [1, 1, 1, 1.1]}, "marginal"),  # more, with certainty
+        ({"marginal": [9, -3, 3, -3], "signals": [1, 1, 1, 1]}, "signals"),  # more, by chance
+        ({"marginal": [0, 0, 0, 0.1], "signals": [1, 1, 1, 1]}, "signals"),
+        ({"marginal": [2, 2, 2, 2.1], "signals": [1, 1, 1, 1], "iterated": [3, 3, 3, 3.1]}, "iterated"),
+        ({"marginal": [2], "signals": [1]}, "signals"),  # one signal says nothing of chance
+        ({"marginal": [], "signals": []}, "signals"),
+    ],
+)
+def test_a_step_is_used_where_it_clearly_gains_more(gains, used):
+    support = Support(0.0, 0.0, 0.0, 4, 4, 1.0, "")
+    steps = {
+        name: Step(name, [], None, {}, {}, Worth({}, {"chr1": np.array(values, dtype=float)}, 0.0, support))
+        for name, values in gains.items()
+    }
+    assert chosen_step(list(steps.values()), steps["signals"]) is steps[used]
 
 
 def test_annotations_enter_beside_the_score_and_controls_do_not(fitted, tmp_path):
     kinds = {"peak": "bed"}
-    found = fitted_prior({name: fitted[name] for name in ("variants", "scores", "annotations", "fits", "ld")},
+    found = fitted_prior(inputs_of(fitted),
                          tmp_path / "with", replace(SETTINGS, rounds=0), kinds)  # fmt: skip
     steps = PRIOR_STEPS.read(found["steps"]).set_index("step")
-    assert list(steps.index) == ["marginal", "signals", "annotations"]
+    assert list(steps.index) == ["marginal", "signals", "annotations", "shaped"]
+    assert steps["features"].tolist() == [1, 1, 2, 2]
     assert steps.loc["annotations", "held_out_gain"] > steps.loc["signals", "held_out_gain"]
     coefficients = COEFFICIENTS.read(found["coefficients"]).query("left_out == 'none'").set_index("feature")
     assert coefficients.loc["peak", "log_enrichment"] > 2 * coefficients.loc["peak", "standard_error"]
     settings = replace(SETTINGS, controls=["peak"], rounds=0)
-    held = fitted_prior({name: fitted[name] for name in ("variants", "scores", "annotations", "fits", "ld")},
+    held = fitted_prior(inputs_of(fitted),
                         tmp_path / "control", settings, kinds)  # fmt: skip
     table = COEFFICIENTS.read(held["coefficients"])
     assert table.groupby("prior")["feature"].unique().map(list).to_dict() == {"functional": ["score"], "peak": ["peak"]}
@@ -140,14 +181,22 @@ def test_annotations_enter_beside_the_score_and_controls_do_not(fitted, tmp_path
 
 
 def test_tracks_may_enter_one_by_one(fitted, tmp_path):
-    files = {name: fitted[name] for name in ("variants", "scores", "annotations", "fits", "ld")}
+    files = inputs_of(fitted)
     found = fitted_prior(files, tmp_path / "tracks", replace(SETTINGS, scores="tracks", rounds=0))
-    rows = COEFFICIENTS.read(found["coefficients"]).query("left_out == 'none'").set_index("feature")
-    assert rows.loc["dnase.l2", "log_enrichment"] > 0.5 > rows.loc["rna.l2", "log_enrichment"]
+    rows = COEFFICIENTS.read(found["coefficients"]).query("left_out == 'none'")
+    sums = rows.groupby("feature")["log_enrichment"].sum()
+    assert sums["dnase.l2"] > 0.5 > sums["rna.l2"]
 
 
-def test_a_chromosome_never_informs_its_own_log_odds(fitted, tmp_path):
-    """All that is used on a chromosome was made without it, but for the study's one weight."""
+@pytest.mark.parametrize(("ramps_up_to", "used"), [(5, "shaped"), (0, "iterated")])
+def test_a_chromosome_never_informs_its_own_log_odds(fitted, tmp_path, monkeypatch, ramps_up_to, used):
+    """All that is used on a chromosome was made without it, but for the study's one weight and one step."""
+    monkeypatch.setattr("fineprior.priors.features.MAX_SHAPED", ramps_up_to)
+    monkeypatch.setattr(
+        "fineprior.steps.prior_fit.chosen_step",
+        lambda steps, reference: next(step for step in steps if step.name == used),
+    )
+    fitted = fitted_prior(inputs_of(fitted), tmp_path / "before")
     planted = fitted_prior(study(tmp_path / "study", planted="chr2"), tmp_path)
     for name, table in (("enrichment", ENRICHMENT), ("coefficients", COEFFICIENTS)):
         before, after = (table.read(files[name]).drop(columns=["held_out_gain", "weight"], errors="ignore")
@@ -172,10 +221,13 @@ def test_functional_prior_follows_the_scores_within_a_locus(fitted, tmp_path):
     table = assigned(fitted, "functional", tmp_path / "prior.tsv.gz")
     variants = LOCUS_VARIANTS.read(fitted["variants"][0])
     assert table["variant_id"].tolist() == variants["variant_id"].tolist()
-    rows = COEFFICIENTS.read(fitted["coefficients"]).set_index("left_out").loc[variants["chrom"]].reset_index()
-    half = table["score"] / (table["score"] + rows["scale"])
-    expected = (half - rows["mean"]) / rows["sd"] * rows["log_enrichment"]
-    np.testing.assert_allclose(table["log_odds"], expected.fillna(0), rtol=1e-4, atol=1e-5)
+    expected = np.zeros(len(table))
+    for _, rows in COEFFICIENTS.read(fitted["coefficients"]).groupby(["kind", "scale"]):
+        each = rows.set_index("left_out").loc[variants["chrom"]].reset_index()
+        power = np.where(each["kind"] == "ramp", 4, 1)
+        t = table["score"] ** power / (table["score"] ** power + each["scale"] ** power)
+        expected += (t - each["mean"]) / each["sd"] * each["log_enrichment"]
+    np.testing.assert_allclose(table["log_odds"], expected.fillna(0), rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(
         table["prior"], table["weight"] * table["softmax"] + (1 - table["weight"]) / SIZE, rtol=1e-5
     )

@@ -20,7 +20,7 @@ def test_studies_are_put_together(tmp_path):
     outputs = {"summary": tmp_path / "summary.tsv", "pip": tmp_path / "pip.tsv", "plot": tmp_path / "plot.svg"}
     found = summarise_calibration(**files, **{name: str(path) for name, path in outputs.items()})
     summary = CALIBRATE_SUMMARY.read(outputs["summary"])
-    assert summary["scenario"].tolist() == ["noise"] * 4 + ["enrichment_10"] * 4
+    assert summary["scenario"].tolist() == ["noise"] * 8 + ["enrichment_10"] * 8
     pd.testing.assert_series_equal(summary["sentence"], found["sentence"])
     assert set(summary["studies"]) == {2}
     assert CALIBRATE_PIP.read(outputs["pip"])["scenario"].nunique() == 2

@@ -55,6 +55,7 @@ CALIBRATE_SUMMARY = define(
     _SCENARIO
     + """
     prior | text | uniform, functional, shuffled, or true: the odds that causal variants were drawn with
+    measure | text | pip, or pip_credible: of which PIP hits, their FDR, found_ratio and sentence are
     studies | integer | simulated studies
     loci | integer | loci in them
     causal | integer | causal variants

@@ -212,7 +212,7 @@ def load_project(config: dict[str, Any], root: str | Path = ".") -> Project:
     from_labels = settings.priors.source == "supervised" and not settings.priors.supervised
     if from_labels and settings.head.mode in TUNING_MODES:
         raise InputError(
-            f"config: head.mode = '{settings.head.mode}' embeds variants with a backbone of the head's own, but labelled "
+            f"config: head.mode = '{settings.head.mode}' embeds variants with its own backbone, but labelled "
             "variants (labels.variants) are embedded with the frozen one; with them it must be linear or mlp"
         )
     project.annotations.extend(_annotations(root, settings.priors, bool(settings.labels.variants)))

@@ -114,8 +114,9 @@ COEFFICIENTS = define(
     prior | text | functional, or the name of a control
     left_out | text | chromosome that the estimate is used for, and whose GWAS it has not seen; none: all loci
     feature | text | score, track or annotation; prior: the log of the source's own value
-    kind | text | score: t = |v| / (|v| + scale); value: t = v; distance: t = 1 / (1 + v / 10 kb); log: t = log v
-    scale | number | ninth decile of the positive values of the study, for kind score
+    kind | text | score: t = |v| / (|v| + scale); ramp: t = v^4 / (v^4 + scale^4), of the same column; value: t = v; \
+distance: t = 1 / (1 + v / 10 kb); log: t = log v
+    scale | number | ninth decile of the positive values of the study, for kind score; quantile .75, .9 or .97 for ramp
     mean | number | mean of t over the study's variants
     sd | number | its standard deviation; 0: does not vary, and is not used
     log_enrichment | number | log ratio of prior odds for one standard deviation of t
@@ -126,12 +127,15 @@ PRIOR_STEPS = define(
     "prior_steps",
     "What each step of the enrichment bought, on chromosomes left out; all are judged by the uniform fits' signals.",
     """
-    step | text | marginal (one signal a locus, from z), signals (SuSiE's), annotations (added), iterated (fitted again)
+    step | text | marginal (one signal a locus, from z), signals (SuSiE's), annotations (added), shaped (scores with \
+ramps), iterated (fitted again)
     features | integer | scores and annotations in it
     signals | integer | signals that it was estimated on
     weight | number | mean over chromosomes of the share of the functional part
     held_out_gain | number | log10 likelihood gained over uniform, as used
     unmixed_gain | number | the same with weight 1 everywhere
+    difference | number | held_out_gain less that of signals (annotations where there are any) or shaped, the larger one
+    difference_error | number | its standard error over signals; only a larger difference changes the step used
     used | flag | whether it is the functional prior""",
 )
 

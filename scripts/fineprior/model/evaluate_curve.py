@@ -153,7 +153,9 @@ def nested_folds(
         split[fold == left_out] = ""
         split[fold == test] = "test"
         split[fold == min(others, key=lambda each: (each - test) % number)] = "valid"
-        return float(np.nanmean(_pearson_r(train(candidate, split), targets[np.flatnonzero(fold == test)])))
+        reached = _pearson_r(train(candidate, split), targets[np.flatnonzero(fold == test)])
+        known = reached[np.isfinite(reached)]
+        return float(known.mean()) if len(known) else float("nan")
 
     rows = []
     for outer in range(number):

@@ -29,7 +29,9 @@ _MAX_STEPS = 50
 
 @dataclass(frozen=True)
 class Enrichment:
-    """Coefficients (d,), their covariance (d, d; NaN where the data do not determine them) and how the fit went.
+    """Coefficients (d,), their covariance (d, d) and how the fit went.
+
+    The covariance is NaN where coefficients are fixed, or where the data do not determine them.
 
     `history` is the penalised log likelihood before the first and after each step.
     """
@@ -144,7 +146,9 @@ def fit_enrichment(
             break
     else:
         log.warning("the enrichment did not converge in %d steps (last step %.2g)", _MAX_STEPS, moved)
-    return Enrichment(b, _inverse(information), tuple(history), converged)
+    covariance = np.full((d, d), np.nan)
+    covariance[np.ix_(~held, ~held)] = _inverse(information[np.ix_(~held, ~held)])
+    return Enrichment(b, covariance, tuple(history), converged)
 
 
 def derivatives(
@@ -174,7 +178,10 @@ def bootstrap_errors(
     nonnegative: Flags | None = None,
     fixed: Floats | None = None,
 ) -> Floats:
-    """Standard errors (d,) of the coefficients over draws of as many loci with replacement, fixed by the seed."""
+    """Standard errors (d,) of the coefficients over draws of as many loci with replacement, fixed by the seed.
+
+    NaN of coefficients that are fixed.
+    """
     sizes = [len(block) for block in blocks]
     loci = sum(sizes)
     if loci == 0:
@@ -188,7 +195,8 @@ def bootstrap_errors(
             blocks, ridge, start=fit.coefficients, nonnegative=nonnegative, fixed=fixed, locus_weights=weights
         )
         found.append(drawn.coefficients)
-    return np.asarray(np.std(found, axis=0, ddof=1), dtype=float)
+    errors = np.std(found, axis=0, ddof=1)
+    return np.asarray(errors if fixed is None else np.where(np.isnan(fixed), errors, np.nan), dtype=float)
 
 
 def _block_derivatives(block: Block, b: Floats, weights: Floats | None) -> tuple[float, Floats, Floats, Floats]:

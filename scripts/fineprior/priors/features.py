@@ -1,7 +1,7 @@
 """From scores and annotations to the features of the enrichment: joining, saturating, standardising."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,12 @@ from fineprior.priors.blocks import Floats
 log = logging.getLogger(__name__)
 
 _KEY = ["locus", "variant_id"]
+MAGNITUDES = ("score", "ramp")
+RAMPS = (0.75, 0.9, 0.97)
+"""Quantiles of a score at which its enrichment may rise faster than `t` of the kind score does."""
+MAX_SHAPED = 5
+"""Scores of one model up to which they get ramps (time grows with the square of the number of features)."""
+_STEEPNESS = 4.0
 _NEAR = 10_000.0
 _LARGEST = 5.0
 
@@ -27,11 +33,10 @@ class Feature:
         t = |v| / (|v| + scale), scale being the ninth decile of the positive |v|. Scores of sequence models have a
         heavy tail, and causal variants are enriched among the top few per cent rather than ever more so with the
         score. `t` goes from 0 to 1, hardly tells small scores apart, lets no outlier run away, and does not depend on
-        the score's unit. In simulations (50 loci of 200 variants, 1-3 causal; 2 % of variants functional at 30-fold
-        enrichment, 5 % at 15, 10 % at 10, 25 % at 5, or a smooth relation; scores that correlate at 0.6-0.95 with the
-        truth on the log scale, log-normal with sd 0.7 or 1.5) its likelihood on new loci was the best or close to the
-        best everywhere; log(score), ranks and an indicator of the top tenth each lost 20 % or more of the gain
-        somewhere, and the raw score lost to uniform. Its enrichment is not negative.
+        the score's unit. Its enrichment is not negative.
+    ramp
+        t = |v|^4 / (|v|^4 + scale^4): a step that begins near a third quarter, ninth decile or 97th percentile of the
+        positive |v|, for the shape of a score's enrichment (`shaped`). Not negative either.
     value
         t = v, and x is kept within five standard deviations.
     distance
@@ -48,13 +53,18 @@ class Feature:
     sd: float
 
     @classmethod
-    def of(cls, name: str, kind: str, values: Floats) -> "Feature":
-        """Scale of the values (n,); NaN is left out. Values that do not vary get sd 0."""
+    def of(cls, name: str, kind: str, values: Floats, quantile: float = 0.9) -> "Feature":
+        """Scale of the values (n,); NaN is left out. Values that do not vary get sd 0.
+
+        `quantile` of the positive |v| is the scale of the kinds score and ramp.
+        """
         known = values[np.isfinite(values)]
         sizes = np.abs(known[known != 0])
         scale = 1.0
-        if len(sizes) and kind in ("score", "log"):
-            scale = float(np.quantile(sizes, 0.9)) if kind == "score" else float(sizes.min()) * 1e-6
+        if len(sizes) and kind in MAGNITUDES:
+            scale = float(np.quantile(sizes, quantile))
+        elif len(sizes) and kind == "log":
+            scale = float(sizes.min()) * 1e-6
         if len(known) == 0:
             return cls(name, kind, scale, 0.0, 0.0)
         made = cls(name, kind, scale, 0.0, 1.0)._transformed(known)
@@ -69,12 +79,33 @@ class Feature:
         return np.asarray(np.clip(made, -_LARGEST, _LARGEST) if self.kind == "value" else made, dtype=float)
 
     def _transformed(self, values: Floats) -> Floats:
-        if self.kind == "score":
-            size = np.abs(values)
-            return np.asarray(size / (size + self.scale), dtype=float)
+        if self.kind in MAGNITUDES:
+            size = np.abs(values) / self.scale
+            with np.errstate(over="ignore", divide="ignore"):
+                return np.asarray(1 / (1 + size ** -(_STEEPNESS if self.kind == "ramp" else 1.0)), dtype=float)
         if self.kind == "log":
             return np.asarray(np.log(np.maximum(values, self.scale)), dtype=float)
         return np.asarray(1 / (1 + values / _NEAR) if self.kind == "distance" else values, dtype=float)
+
+
+def features_of(frame: pd.DataFrame, columns: Mapping[str, str]) -> list[Feature]:
+    """One feature of each column (name to kind) of a frame."""
+    return [Feature.of(name, kind, frame[name].to_numpy(dtype=float)) for name, kind in columns.items()]
+
+
+def shaped(frame: pd.DataFrame, features: Sequence[Feature]) -> list[Feature]:
+    """The features, those of scores with their ramps; none where scores are too many (`MAX_SHAPED`).
+
+    That more is likelier says not how: causal variants may be among the top tenth or the top fiftieth of a score, or
+    ever more frequent. Log odds that are a sum of non-negative multiples of one gradual feature and three steep ones
+    never fall with the score and may rise anywhere; the ridge holds the multiples near to one another, and near to 0.
+    """
+    scores = [feature for feature in features if feature.kind == "score"]
+    if len(scores) > MAX_SHAPED:
+        return list(features)
+    values = {feature.name: frame[feature.name].to_numpy(dtype=float) for feature in scores}
+    ramps = [Feature.of(name, "ramp", each, quantile) for name, each in values.items() for quantile in RAMPS]
+    return [*features, *ramps]
 
 
 def feature_matrix(frame: pd.DataFrame, features: Sequence[Feature]) -> tuple[npt.NDArray[np.float32], Floats]:
@@ -128,5 +159,5 @@ def fixed_coefficients(features: Sequence[Feature]) -> Floats:
 
 
 def nonnegative_flags(features: Sequence[Feature]) -> npt.NDArray[Any]:
-    """(d,) whether the enrichment of a feature must not be negative: that of a score, which is a magnitude."""
-    return np.array([feature.kind == "score" for feature in features], dtype=bool)
+    """(d,) whether the enrichment of a feature must not be negative: those of a score, which is a magnitude."""
+    return np.array([feature.kind in MAGNITUDES for feature in features], dtype=bool)

@@ -85,20 +85,21 @@ def observed_pips(bins: pd.DataFrame) -> pd.DataFrame:
 def summary_of(counts: pd.DataFrame, bins: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """All studies together: CALIBRATE_SUMMARY, from CALIBRATE_COUNTS and CALIBRATE_BINS; scenarios in their order.
 
-    Hits are those of `pip`. `seed` is that of the bootstrap over studies.
+    Each has a row by `pip` and one by `pip_credible`. `seed` is that of the bootstrap over studies.
     """
-    bins = bins[bins["measure"] == "pip"]
-    found = bins[bins["pip_lower"] >= FOUND].groupby(["scenario", "prior", "replicate"])["causal"].sum()
+    hits = bins[bins["pip_lower"] >= FOUND]
+    found = hits.groupby(["measure", "scenario", "prior", "replicate"])["causal"].sum()
     rows = []
-    for keys, here in counts.groupby(["scenario", "prior"], sort=False):
+    for (keys, here), measure in itertools.product(counts.groupby(["scenario", "prior"], sort=False), MEASURES):
         scenario, prior = map(str, keys)
         sums = here[["loci", "causal", "failed", "sets", "covered", "found", "size"]].sum()
-        mine = found.loc[scenario, prior]
-        uniform = found.loc[scenario, "uniform"].reindex(mine.index)
+        mine = found.loc[measure, scenario, prior]
+        uniform = found.loc[measure, scenario, "uniform"].reindex(mine.index)
         sets, covered = int(sums["sets"]), int(sums["covered"])
         row: dict[str, object] = {
             "scenario": scenario,
             "prior": prior,
+            "measure": measure,
             "studies": len(here),
             **{name: int(sums[name]) for name in ("loci", "causal", "failed")},
             "weight": here["weight"].mean(),
@@ -108,7 +109,8 @@ def summary_of(counts: pd.DataFrame, bins: pd.DataFrame, seed: int = 0) -> pd.Da
             "power": _share(int(sums["found"]), int(sums["causal"])),
             "mean_size": _share(int(sums["size"]), sets),
         }
-        row |= _hits(bins[(bins["scenario"] == scenario) & (bins["prior"] == prior)])
+        own = (bins["measure"] == measure) & (bins["scenario"] == scenario) & (bins["prior"] == prior)
+        row |= _hits(bins[own])
         ratio = _ratio(mine.to_numpy(), uniform.to_numpy(), seed)
         row |= dict(zip(("found_ratio", "found_ratio_lower", "found_ratio_upper"), ratio, strict=True))
         row["sentence"] = _sentence(row, int(mine.sum()), int(uniform.sum()))
@@ -117,8 +119,8 @@ def summary_of(counts: pd.DataFrame, bins: pd.DataFrame, seed: int = 0) -> pd.Da
 
 
 def sentences(summary: pd.DataFrame) -> Iterator[str]:
-    """One line for each scenario: the functional prior beside uniform and shuffled."""
-    for scenario, rows in summary.groupby("scenario", sort=False):
+    """One line for each scenario: the functional prior beside uniform and shuffled, by `pip`."""
+    for scenario, rows in summary[summary["measure"] == "pip"].groupby("scenario", sort=False):
         by_prior = rows.set_index("prior")
         shuffled, true = (_percent(by_prior.loc[prior, "found_ratio"]) for prior in ("shuffled", "true"))
         yield (

@@ -31,7 +31,7 @@ def calibrate_figure(summary: pd.DataFrame, pips: pd.DataFrame) -> "Figure":
         gridspec_kw={"left": 0.7 / width, "right": 0.99, "bottom": 0.08, "top": 0.96, "hspace": 0.35},
     )  # fmt: skip
     for column, scenario in zip(panels.T, scenarios, strict=True):
-        here = summary[summary["scenario"] == scenario]
+        here = summary[(summary["scenario"] == scenario) & (summary["measure"] == "pip")]
         of_scenario = pips[(pips["scenario"] == scenario) & (pips["variants"] > 0)]
         for axes, measure in zip(column, MEASURES, strict=False):
             _claims(axes, of_scenario[of_scenario["measure"] == measure], list(here["prior"]), measure)

@@ -74,7 +74,13 @@ def calibrate(
         weight = steps.fit_prior()
         steps.write_true_prior(study.truth)
         causal = study.truth[study.truth["causal"]]
-        found = [tallied(prior, *steps.fine_mapped(prior), causal) for prior in (*PRIORS, TRUE)]
+        fitted: dict[bytes, tuple[pd.DataFrame, pd.DataFrame]] = {}
+        found = []
+        for prior in (*PRIORS, TRUE):
+            key = steps.assign_prior(prior)
+            if key not in fitted:
+                fitted[key] = steps.fine_mapped(prior)
+            found.append(tallied(prior, *fitted[key], causal))
     head = {"scenario": scenario, "replicate": replicate}
     shares = {"uniform": 0.0, TRUE: 1.0}
     rows = pd.DataFrame([head | {"weight": shares.get(one.prior, weight)} | one.counts for one in found])
@@ -118,13 +124,21 @@ class _Steps:
         )
         return float(tables.VERDICT.read(self._path("verdict.tsv"))["weight"].iloc[0])
 
+    def assign_prior(self, prior: str) -> bytes:
+        """Write a prior of all batches; two priors that are the same numbers have the same bytes, and the same fits."""
+        values = []
+        for batch in range(len(self.files.variants)):
+            path = self._path(f"{prior}.{batch}.tsv.gz")
+            if prior != TRUE:
+                self._assign_prior(prior, batch, path)
+            values.append(tables.PRIOR.read(path)["prior"].to_numpy(dtype=float).tobytes())
+        return b"".join(values)
+
     def fine_mapped(self, prior: str) -> tuple[pd.DataFrame, pd.DataFrame]:
         """FINEMAP_VARIANTS and the main CREDIBLE_SETS of all batches under a prior."""
         variants, sets = [], []
         for batch, (path, ld) in enumerate(zip(self.files.variants, self.files.ld, strict=True)):
             weights, made = self._path(f"{prior}.{batch}.tsv.gz"), self._path(f"{prior}.{batch}")
-            if prior != TRUE:
-                self._assign_prior(prior, batch, weights)
             outputs = {name: f"{made}.{name}.tsv" for name in ("output", "credible_sets", "status")}
             finemap_batch(
                 variants=path,

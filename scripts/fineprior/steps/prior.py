@@ -26,7 +26,8 @@ from fineprior.steps.prior_data import (
     read_batch,
     read_variants,
 )
-from fineprior.steps.prior_fit import Study, fitted_rows, read_signals
+from fineprior.steps.prior_fit import fitted_rows
+from fineprior.steps.prior_study import Study, read_signals
 
 log = logging.getLogger(__name__)
 
