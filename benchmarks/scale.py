@@ -63,8 +63,10 @@ def counted(*arguments, **options):
 
 def written():
     own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    with open("/proc/self/status") as handle:  # ru_maxrss would be that of the process that started this one
+        peak = next(int(line.split()[1]) for line in handle if line.startswith("VmHWM"))
     row = {"program": sys.argv[0], "cpu": own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime,
-           "start": begin + spent, "mb": max(own.ru_maxrss, children.ru_maxrss) / 1024}
+           "start": begin + spent, "mb": peak / 1024}
     with open(os.path.join(os.environ["SCALE_FOLDER"], f"{os.getpid()}.json"), "w") as handle:
         json.dump(row, handle)
 
