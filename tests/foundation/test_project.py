@@ -164,7 +164,7 @@ def test_labelled_variants_are_a_supervised_source(root):
     config = CONFIG | {"labels": {"variants": "labels.tsv"}, "priors": {"source": "supervised"}}
     assert load_project(config, root).settings.priors.source == "supervised"
     with pytest.raises(
-        InputError, match=r"head.mode = 'lora' embeds variants with a backbone .* must be linear or mlp"
+        InputError, match=r"head.mode = 'lora' embeds variants with its own backbone, .* must be linear or mlp"
     ):
         load_project(config | {"head": {"mode": "lora"}}, root)
 

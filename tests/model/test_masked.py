@@ -60,6 +60,12 @@ def test_hiding():
     assert np.array_equal(seen[~hidden], codes[~hidden])
     assert not hidden[codes == 4].any()
     assert hidden[codes < 4].mean() == pytest.approx(0.15, abs=0.03)
+    _, few = hide(np.zeros((50, 2000), np.uint8), 0.003, 6, np.random.default_rng(4))
+    edges = np.diff(np.pad(few[:, :-6], ((0, 0), (1, 0))).astype(int), axis=1)
+    ends = np.argwhere(edges == -1)
+    assert len(ends) > 10
+    assert all(few[row, end - 6 : end].all() for row, end in ends)
+    assert np.median([few[row, :end][::-1].argmin() for row, end in ends]) == 6
 
 
 @pytest.mark.parametrize(

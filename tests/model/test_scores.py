@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,20 @@ def test_alleles_are_predicted_by_the_head_and_strands_averaged():
     whole = made.reference[0, :, 2].astype(float) + made.difference[0, :, 2]
     assert alternative[0, 2] == pytest.approx(softplus(whole @ HEAD.weight.T + HEAD.bias).mean(0))
     assert np.allclose(reference, predicted_alleles(HEAD, made.reference[:, ::-1], made.difference)[0])
+
+
+def test_tracks_of_a_strand_pair_change_places_on_the_reverse_strand():
+    made = embedded(3)
+    stranded = replace(HEAD, other_strand=(1, 0))
+    for views in (2, 6):
+        arrays = [np.tile(array, (1, views // 2, 1, 1)) for array in (made.reference, made.difference)]
+        for found, array in zip(
+            predicted_alleles(stranded, *arrays), (made.reference, made.reference + made.difference), strict=True
+        ):
+            forward, reverse = (HEAD.predict(array[:, view].astype(np.float64)) for view in (0, 1))
+            assert np.allclose(found, (forward + reverse[..., ::-1]) / 2, atol=1e-6)
+    shifted = [np.tile(array[:, :1], (1, 3, 1, 1)) for array in (made.reference, made.difference)]
+    assert np.array_equal(predicted_alleles(stranded, *shifted), predicted_alleles(HEAD, *shifted))
 
 
 def test_swapped_alleles_negate_signed_scores_and_keep_magnitudes():

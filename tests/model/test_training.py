@@ -248,14 +248,36 @@ def test_a_folded_readout_says_what_it_said(data, backbone):
             assert head.hidden_weight.shape == (8, cached.embedding.shape[1])
 
 
-def test_only_training_bins_normalise(data, backbone):
+@pytest.mark.parametrize("mode", ["linear", "mlp"])
+def test_only_training_bins_normalise(data, backbone, mode):
     cached = embed_rows(data, np.arange(len(data.split)), backbone)
     other = RegionEmbeddings(**vars(cached) | {"embedding": cached.embedding.copy()})
     other.embedding[other.split == "test"] *= 100
     flat = data.targets.reshape(-1, 2)
-    one, two = (train_cached(regions, flat, TARGET_BINS, NAMES, replace(QUICK, mode="mlp"), 1)[0]
+    one, two = (train_cached(regions, flat, TARGET_BINS, NAMES, replace(QUICK, mode=mode), 1)[0]
                 for regions in (cached, other))  # fmt: skip
+    assert np.array_equal(one.weight, two.weight)
     assert np.array_equal(one.hidden_weight, two.hidden_weight)
+
+
+@pytest.mark.parametrize(
+    ("mode", "changes"),
+    [("lora", {"l2": 1.0}), ("mlp", {"l2": 1.0}), ("full", {"clip_norm": 1e-9}), ("full", {"dropout": 0.5})],
+)
+def test_each_setting_of_the_loop_counts(data, backbone, trained, mode, changes):
+    _, before = trained[mode]
+    _, after = train(data, backbone, NAMES, replace(QUICK, mode=mode, **changes), 1)
+    assert after["valid_loss"].iloc[-1] != before["valid_loss"].iloc[-1]
+
+
+def test_training_stops_when_nothing_gets_better():
+    losses = iter([3.0, 2.0, 2.5, 2.5, 1.0, 1.0])
+    weight = torch.nn.Parameter(torch.zeros(1))
+    task = training_loop.Task({"w": weight}, {"w": 0.1}, np.arange(2), 1, lambda *_: (weight - 1).square().sum(),
+                              lambda: 0 * weight.sum(), lambda: (next(losses), 0.0))  # fmt: skip
+    records, best = training_loop.run(task, training_loop.Plan(6, 1, patience=2))
+    assert [record["valid_loss"] for record in records] == [3.0, 2.0, 2.5, 2.5]
+    assert best == 2
 
 
 @pytest.mark.parametrize(
@@ -270,6 +292,13 @@ def test_settings_that_do_not_fit(data, backbone, settings, message):
         train(data, backbone, NAMES, replace(QUICK, **settings), 1)
 
 
+def test_validation_regions_without_a_usable_bin(data, backbone):
+    holed = Arrays(data.codes, data.targets.copy(), data.split)
+    holed.targets[data.split == "valid"] = np.nan
+    with pytest.raises(InputError, match="no validation region has a usable bin"):
+        train(holed, backbone, NAMES, replace(QUICK, mode="full", freeze_epochs=0), 1)
+
+
 def test_a_strand_pair_must_be_a_track():
     assert Tracks.of(["plus", "minus"], pairs=["minus", "plus"]).other_strand.tolist() == [1, 0]
     with pytest.raises(InputError, match=r"track 'plus': strand_pair 'minus' is no track of the same head"):
@@ -277,6 +306,15 @@ def test_a_strand_pair_must_be_a_track():
     with pytest.raises(InputError, match=r"track 'plus': strand_pair 'minus' does not name 'plus'"):
         Tracks.of(["plus", "minus"], pairs=["minus", ""])
     assert Tracks.of(["both"], pairs=["both"]).other_strand.tolist() == [0]
+
+
+@pytest.mark.parametrize("mode", ["linear", "lora"])
+def test_a_head_knows_its_strand_pairs(data, backbone, trained, tmp_path, mode):
+    pairs = Tracks.of(["gc", "a"], pairs=["a", "gc"])
+    head, _ = train(data, backbone, pairs, replace(QUICK, mode=mode, epochs=1), 1)
+    write_head(head, tmp_path / "head.safetensors")
+    assert load_head(tmp_path / "head.safetensors").other_strand == (1, 0)
+    assert trained[mode][0].other_strand == ()
 
 
 def test_a_head_needs_a_track_with_a_weight():

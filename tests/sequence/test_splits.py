@@ -4,6 +4,7 @@ import pytest
 
 from fineprior.foundation.errors import InputError
 from fineprior.genetics.genome import Genome
+from fineprior.sequence import splits
 from fineprior.sequence.splits import (
     by_backbone,
     by_chromosome,
@@ -60,6 +61,19 @@ def test_copies_are_in_one_group_on_either_strand(genome):
     assert len(set(groups)) == len(regions) - 1
     overlapping = tile_regions(genome, WIDTH, WIDTH // 2)
     assert homology_groups(overlapping[overlapping["chrom"] == "chr3"].reset_index(drop=True), genome).max() == 0
+
+
+def test_like_regions_share_enough_words_that_are_no_repeat(genome, monkeypatch):
+    regions = tile_regions(genome, WIDTH, WIDTH)
+    one, two = (sampled_words(genome.codes(*regions.loc[row, ["chrom", "start", "end"]])) for row in (5, 13))
+    common = len(np.intersect1d(one, two))
+    assert common > 3
+    for shared, alike in ((common, True), (common + 1, False)):
+        groups = homology_groups(regions, genome, shared)
+        assert (groups[5] == groups[13]) == alike
+    monkeypatch.setattr(splits, "COMMON", 1)
+    groups = homology_groups(regions, genome)
+    assert groups[5] != groups[13]
 
 
 def test_no_group_is_in_two_splits(genome):

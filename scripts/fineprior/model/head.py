@@ -45,6 +45,8 @@ class Head:
     trunk, base
         What training has changed of the backbone (see `model.tuned_backbone`), and the digest of the backbone before;
         empty for a head on the frozen backbone.
+    other_strand
+        For each track the number of the one that holds the other strand's signal; empty where each is its own.
     """
 
     weight: NDArray[np.float32]
@@ -56,6 +58,7 @@ class Head:
     hidden_bias: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
     trunk: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     base: str = ""
+    other_strand: tuple[int, ...] = ()
 
     @property
     def parameters(self) -> int:
@@ -194,6 +197,8 @@ def write_head(head: Head, path: str | Path) -> None:
     tensors = {"weight": head.weight, "bias": head.bias}
     if len(head.hidden_bias):
         tensors |= {"hidden_weight": head.hidden_weight, "hidden_bias": head.hidden_bias}
+    if head.other_strand:
+        metadata["other_strand"] = head.other_strand
     if head.base:
         metadata["base"] = head.base
         tensors |= {f"{TRUNK}{name}": value for name, value in head.trunk.items()}
@@ -221,8 +226,9 @@ def load_head(path: str | Path) -> Head:
             tracks = tuple(metadata["tracks"])
             trunk = {name.removeprefix(TRUNK): value for name, value in found.items() if name.startswith(TRUNK)}
             hidden = {name: value for name, value in found.items() if name.startswith("hidden_")}
+            pairs = tuple(metadata.get("other_strand", ()))
             head = Head(weight, bias, tracks, metadata["backbone"], int(metadata["bin_size"]), **hidden, trunk=trunk,
-                        base=metadata.get("base", ""))  # fmt: skip
+                        base=metadata.get("base", ""), other_strand=pairs)  # fmt: skip
     except (SafetensorError, KeyError, ValueError) as error:
         raise InputError(f"{path}: not a head written by fineprior ({error})") from None
     if weight.ndim != 2 or bias.shape != (len(tracks),) or len(weight) != len(tracks):

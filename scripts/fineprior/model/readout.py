@@ -115,9 +115,11 @@ def validation(pieces: Iterable[tuple[Tensor, Tensor]], kind: str, weights: Tens
         total += float(training_loss(predicted, target, kind, weights)) * bins
         count += bins
         agreement.add(predicted[usable].cpu().numpy(), target[usable].cpu().numpy())
+    if not count:
+        raise InputError("regions: no validation region has a usable bin; a head needs them to know when to stop")
     correlations = agreement.pearson_r
     known = correlations[np.isfinite(correlations)]
-    return total / max(count, 1), float(known.mean()) if len(known) else float("nan")
+    return total / count, float(known.mean()) if len(known) else float("nan")
 
 
 def training_statistics(

@@ -22,6 +22,8 @@ def predicted_alleles(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Signal of both alleles, averaged over views (strands, moved windows).
 
+    On the reverse strand a track of a strand pair is what the head says of the other one there.
+
     Parameters
     ----------
     reference, difference
@@ -32,7 +34,12 @@ def predicted_alleles(
     Reference and alternative signal (variants, bins, tracks), float64: their difference is small beside them.
     """
     first = reference.astype(np.float64)
-    return head.predict(first).mean(1), head.predict(first + difference).mean(1)
+    signals = head.predict(first), head.predict(first + difference)
+    if head.other_strand and first.shape[1] % 2 == 0:
+        # Views come in pairs, forward and reverse; an odd number of them is forward only.
+        for signal in signals:
+            signal[:, 1::2] = signal[:, 1::2][..., list(head.other_strand)]
+    return signals[0].mean(1), signals[1].mean(1)
 
 
 def track_scores(

@@ -80,7 +80,8 @@ def train(
     torch.set_num_threads(threads)
     if settings.mode not in TUNING_MODES:
         cached = embeddings or embed_rows(data, np.arange(len(data.split)), backbone)
-        return train_frozen(data, cached, tracks, settings, seed, checkpoint)
+        head, history = train_frozen(data, cached, tracks, settings, seed, checkpoint)
+        return dataclasses.replace(head, other_strand=tracks.pairs), history
     sample = sample_of(data)
     cached = embeddings_of(embeddings, sample, len(data.split)) if embeddings else embed_rows(data, sample, backbone)
     return _tune(data, backbone, cached, sample, tracks, settings, seed, groups, checkpoint)
@@ -120,7 +121,7 @@ def _tune(
     records, best = run(task, plan, checkpoint / "trunk.pt" if checkpoint else None)
     change = trunk.change()
     head = readout.folded(tracks.names, tuned_digest(digest, change), sample.bin_size)
-    head = dataclasses.replace(head, trunk=change, base=digest)
+    head = dataclasses.replace(head, trunk=change, base=digest, other_strand=tracks.pairs)
     kept = f"epoch {best} of them kept" if best else "none was better than the head on the frozen backbone"
     logger.info("%s: %d numbers trained; %s", settings.mode, head.parameters, kept)
     return head, _joined(first, records, best)

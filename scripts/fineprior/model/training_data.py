@@ -47,6 +47,12 @@ class Tracks:
     weights: NDArray[np.float32]
     other_strand: NDArray[np.int64]
 
+    @property
+    def pairs(self) -> tuple[int, ...]:
+        """`other_strand` as a head keeps it: empty where each track is its own."""
+        own = bool((self.other_strand == np.arange(len(self.names))).all())
+        return () if own else tuple(self.other_strand.tolist())
+
     @classmethod
     def of(cls, names: Sequence[str], weights: Sequence[float] = (), pairs: Sequence[str] = ()) -> "Tracks":
         """Weights are brought to a mean of 1; `pairs` names the track of the other strand, "" for none.
