@@ -184,7 +184,7 @@ STATISTICS = batches("embedded", "find_signals") | after_finemap() | after_prior
     [
         pytest.param("finemap/susie.py", STATISTICS, id="5 susie"),
         pytest.param("finemap/rds.py", gathered("embedded", PRIORS) | summary("embedded"), id="5 rds"),
-        pytest.param("priors/enrichment.py", after_priors(), id="5 enrichment"),
+        pytest.param("priors/enrichment.py", after_priors() | of("embedded", "assess_shift"), id="5 enrichment"),
         pytest.param(
             "genetics/excluded_regions.py", of("embedded", "define_loci") | after_loci("embedded"), id="5 loci"
         ),
@@ -352,7 +352,7 @@ def test_8_a_locus_more_reruns_its_batch_and_the_gathers(two_studies, line):
         batches("placed", *own, batch=batch)
         | under("placed", ("uniform",), "assign_prior", batch)
         | under("placed", ("uniform",), "finemap", batch)
-        | of("placed", "list_loci", "gather_scores")
+        | of("placed", "list_loci", "gather_scores", "assess_shift")
         | gathered("placed", ("uniform",))
         | after_priors("placed")
     )
@@ -378,7 +378,7 @@ def explained(folder, *arguments):
 def test_explain_says_that_there_is_nothing_to_do(finished):
     code, lines, _ = explained(finished)
     assert code == 0
-    assert lines == ["Nothing would run: the results of all 40 jobs are there and up to date."]
+    assert lines == ["Nothing would run: the results of all 41 jobs are there and up to date."]
 
 
 def test_explain_names_settings_code_and_files(finished):
@@ -406,7 +406,7 @@ def test_explain_names_settings_code_and_files(finished):
         "harmonise_sumstats (1), define_loci (1)",
     ):
         assert part in text, f"{part}\n{text}"
-    assert lines[0].endswith(" of 40 jobs would run.")
+    assert lines[0].endswith(" of 41 jobs would run.")
 
 
 def test_explain_of_a_target_and_of_a_mistake(finished):

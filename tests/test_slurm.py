@@ -98,7 +98,7 @@ def read(path):
 
 def test_the_profile_names_rules_that_there_are():
     profile = yaml.safe_load((PROFILE / "profile.yaml").read_text())
-    with_gpu = {rule for rule, body in RULES.items() if re.search(r"^\s+gpu=", body, flags=re.M)}
+    with_gpu = {rule for rule, body in RULES.items() if re.search(r"^\s+gpu=1\b", body, flags=re.M)}
     assert set(profile["groups"]) <= set(re.findall(r"^(?:rule|use rule \w+ as) (\w+)", all_rules(), flags=re.M))
     assert not set(profile["groups"]) & ON_THE_HEAD_NODE
     assert set(profile["set-resources"]) == with_gpu
