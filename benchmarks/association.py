@@ -30,7 +30,7 @@ import pandas as pd  # noqa: E402
 
 from fineprior.foundation.settings import EmbeddedSettings  # noqa: E402
 from fineprior.foundation.tables import ASSOCIATION  # noqa: E402
-from fineprior.genetics.genotypes import PlinkPanel, write_panel  # noqa: E402
+from fineprior.genotypes.genotypes import PlinkPanel, write_panel  # noqa: E402
 from fineprior.steps.simulate import simulate_genome, simulate_study  # noqa: E402
 
 MOTIFS = ROOT / "resources/backbone/motifs.meme"

@@ -37,7 +37,7 @@ from ld_simulation import read_founders  # noqa: E402
 
 from fineprior.foundation.settings import CalibrateSettings, FinemapSettings, PriorSettings  # noqa: E402
 from fineprior.foundation.tables import LOCUS_VARIANTS, SCORES  # noqa: E402
-from fineprior.genetics.ld_store import LocusLd, write_ld  # noqa: E402
+from fineprior.genotypes.ld_store import LocusLd, write_ld  # noqa: E402
 from fineprior.report.calibrate import MEASURES  # noqa: E402
 from fineprior.steps.calibrate_data import StudyFiles  # noqa: E402
 from fineprior.steps.calibrate_study import CalibratedStudy, calibrate_study  # noqa: E402

@@ -39,7 +39,7 @@ import yaml  # noqa: E402
 
 from fineprior.foundation.table_parts import write_parts  # noqa: E402
 from fineprior.foundation.tables import LOCI, LOCUS_VARIANTS, SUMSTATS  # noqa: E402
-from fineprior.genetics.genotypes import write_panel  # noqa: E402
+from fineprior.genotypes.genotypes import write_panel  # noqa: E402
 
 PARTS = ("dry_run", "overhead", "growth", "example")
 COPIED = ("Snakefile", "workflow", "scripts", "config", "resources/backbone", "resources/long_range_ld.tsv", "envs")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from small_world import world  # noqa: F401 (a fixture)
 from workflow_runs import MINIATURE, SMALLEST, copy_repository, edit_config, snakemake
 
 ROOT = Path(__file__).parents[1]

@@ -5,7 +5,7 @@ import pandas as pd
 
 from fineprior.foundation import tables
 from fineprior.foundation.settings import FinemapSettings
-from fineprior.genetics.ld_store import LocusLd, write_ld
+from fineprior.genotypes.ld_store import LocusLd, write_ld
 from fineprior.steps.finemap import finemap, gather
 from fineprior.steps.inputs import PRIORS
 from fineprior.steps.summarise import compare_priors

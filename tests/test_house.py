@@ -11,7 +11,19 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 LIBRARY = ROOT / "scripts/fineprior"
-ROOMS = ["foundation", "genetics", "sequence", "model", "priors", "finemap", "report", "simulate", "steps"]
+ROOMS = [  # in order
+    "foundation",
+    "genetics",
+    "genotypes",
+    "sumstats",
+    "sequence",
+    "model",
+    "priors",
+    "finemap",
+    "report",
+    "simulate",
+    "steps",
+]
 
 
 def imports(path, top_level=False):

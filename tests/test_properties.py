@@ -10,10 +10,10 @@ from bad_inputs.world import VARIANTS, build
 from fineprior.finemap.susie import susie_rss
 from fineprior.foundation.settings import HarmoniseSettings
 from fineprior.genetics.genome import Genome
-from fineprior.genetics.genotypes import PlinkPanel
-from fineprior.genetics.harmonise import harmonise
-from fineprior.genetics.ld import panel_ld
-from fineprior.genetics.sumstats import STANDARD, read_sumstats
+from fineprior.genotypes.genotypes import PlinkPanel
+from fineprior.genotypes.ld import panel_ld
+from fineprior.sumstats.harmonise import harmonise
+from fineprior.sumstats.sumstats import STANDARD, read_sumstats
 
 SETTINGS = HarmoniseSettings(min_maf=0.0)
 COMPLEMENT = str.maketrans("ACGT", "TGCA")

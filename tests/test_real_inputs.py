@@ -14,12 +14,12 @@ from fineprior.finemap.susie import susie_rss
 from fineprior.foundation.settings import HarmoniseSettings, LdSettings, LociSettings
 from fineprior.foundation.tables import LOCUS_VARIANTS, SUMSTATS
 from fineprior.genetics.genome import Genome
-from fineprior.genetics.genotypes import PlinkPanel
-from fineprior.genetics.ld import panel_ld
-from fineprior.genetics.ld_store import read_ld
-from fineprior.genetics.panels import open_panel
-from fineprior.genetics.sumstats import open_sumstats
+from fineprior.genotypes.genotypes import PlinkPanel
+from fineprior.genotypes.ld import panel_ld
+from fineprior.genotypes.ld_store import read_ld
+from fineprior.genotypes.panels import open_panel
 from fineprior.steps.study import compute_ld, define_loci, harmonise_sumstats
+from fineprior.sumstats.sumstats import open_sumstats
 
 LEAD, N = "17:618965:T:C", 140_306
 PIPS = {"rs684232": 0.717, "rs461251": 0.283}

@@ -17,7 +17,7 @@ import pytest
 
 from fineprior.foundation import tables
 from fineprior.foundation.locus_names import batch_of
-from fineprior.genetics.genotypes import PlinkPanel
+from fineprior.genotypes.genotypes import PlinkPanel
 from workflow_runs import (
     add_study,
     change_study,

@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 from fineprior.foundation import tables
-from fineprior.genetics.genotypes import PlinkPanel
-from fineprior.genetics.ld import correlation
-from fineprior.genetics.ld_store import read_ld
+from fineprior.genotypes.genotypes import PlinkPanel
+from fineprior.genotypes.ld import correlation
+from fineprior.genotypes.ld_store import read_ld
 from workflow_runs import (
     ROOT,
     add_study,

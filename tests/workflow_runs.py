@@ -15,8 +15,8 @@ import pandas as pd
 import yaml
 from scipy import sparse
 
-from fineprior.genetics.genotypes import PlinkPanel, write_panel
-from fineprior.genetics.ld import correlation
+from fineprior.genotypes.genotypes import PlinkPanel, write_panel
+from fineprior.genotypes.ld import correlation
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "workflow", "scripts", "config", "resources/backbone", "resources/long_range_ld.tsv", "envs")

@@ -20,12 +20,12 @@ from fineprior.foundation.errors import InputError
 from fineprior.foundation.project import load_project
 from fineprior.foundation.settings import HarmoniseSettings, LdSettings, LociSettings
 from fineprior.foundation.tables import LOCUS_VARIANTS
-from fineprior.genetics.genotypes import PlinkPanel, write_panel
-from fineprior.genetics.ld import correlation
-from fineprior.genetics.sumstats import neg_log10_p_of
+from fineprior.genotypes.genotypes import PlinkPanel, write_panel
+from fineprior.genotypes.ld import correlation
 from fineprior.steps.associate import associate
 from fineprior.steps.check import check_formats
 from fineprior.steps.study import compute_ld, define_loci, harmonise_sumstats
+from fineprior.sumstats.sumstats import neg_log10_p_of
 
 PEOPLE, VARIANTS, LENGTH = 80, 120, 4_000
 OTHER = {"A": "CGCT", "C": "ATAG", "G": "ATAC", "T": "CGCA"}

@@ -5,8 +5,8 @@ import yaml
 
 from fineprior.foundation import tables
 from fineprior.foundation.errors import InputError
-from fineprior.genetics.sumstats import open_sumstats
 from fineprior.report import export_tables
+from fineprior.sumstats.sumstats import open_sumstats
 from small_study import CAUSAL, P, write_results
 
 LOCUS, EMPTY = CAUSAL

@@ -6,7 +6,7 @@ from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import WindowSettings
 from fineprior.foundation.tables import LOCUS_VARIANTS
 from fineprior.genetics.genome import Genome, codes_of, reverse_complement
-from fineprior.genetics.genotypes import PlinkPanel
+from fineprior.genotypes.genotypes import PlinkPanel
 from fineprior.sequence.windows import (
     ALL_N,
     LEFT,

@@ -4,9 +4,9 @@ import pytest
 import yaml
 
 from fineprior.foundation.tables import ASSOCIATION
-from fineprior.genetics.genotypes import write_panel
-from fineprior.genetics.sumstats import read_sumstats
+from fineprior.genotypes.genotypes import write_panel
 from fineprior.steps.associate import associate
+from fineprior.sumstats.sumstats import read_sumstats
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from calibrate_study import SIZE, study_files
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import CalibrateSettings, PriorSettings
 from fineprior.foundation.tables import LOCUS_VARIANTS, SCORES
-from fineprior.genetics.ld_store import LocusLd, read_ld, write_ld
+from fineprior.genotypes.ld_store import LocusLd, read_ld, write_ld
 from fineprior.steps.calibrate_data import StudyFiles, simulate_study
 
 SETTINGS = CalibrateSettings()

@@ -8,7 +8,7 @@ import pytest
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.tables import HERITABILITY, HERITABILITY_COEFFICIENTS, LOCUS_VARIANTS, SUMSTATS
-from fineprior.genetics.genotypes import PlinkPanel, write_panel
+from fineprior.genotypes.genotypes import PlinkPanel, write_panel
 from fineprior.steps.heritability import HeritabilityFiles, compute_ld_scores, fit_heritability
 from fineprior.steps.prior import annotate_variants
 

@@ -19,7 +19,7 @@ from fineprior.foundation.tables import (
     SCORES,
     VERDICT,
 )
-from fineprior.genetics.ld_store import LocusLd, write_ld
+from fineprior.genotypes.ld_store import LocusLd, write_ld
 from fineprior.priors.strength import Support
 from fineprior.steps.prior import annotate_variants, assign_prior, fit_prior
 from fineprior.steps.prior_steps import Step, Worth, chosen_step

@@ -6,7 +6,7 @@ import pytest
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import PriorSettings
-from fineprior.genetics.ld_store import LocusLd, write_ld
+from fineprior.genotypes.ld_store import LocusLd, write_ld
 from fineprior.steps.prior_data import (
     feature_kinds,
     frequencies,

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from fineprior.foundation.settings import FinemapSettings
-from fineprior.genetics.ld_store import LocusLd, write_ld
+from fineprior.genotypes.ld_store import LocusLd, write_ld
 from fineprior.steps.signals import fit_signals
 
 

@@ -12,7 +12,7 @@ from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import sha256
 from fineprior.foundation.settings import EmbeddedSettings
 from fineprior.genetics.genome import Genome
-from fineprior.genetics.genotypes import PlinkPanel
+from fineprior.genotypes.genotypes import PlinkPanel
 from fineprior.sequence.motifs import occupancy, read_motifs
 from fineprior.simulate.grammar import disease_activity, track_effects
 from fineprior.steps.simulate import simulate_genome, simulate_study, simulate_tracks

@@ -10,13 +10,13 @@ from fineprior.foundation.locus_names import loci_by_batch
 from fineprior.foundation.settings import HarmoniseSettings, LdSettings, LociSettings
 from fineprior.foundation.tables import DROPPED, LIFTOVER, LOCI, LOCUS_VARIANTS, SUMSTATS, SUMSTATS_QC
 from fineprior.genetics.genome import Genome
-from fineprior.genetics.genotypes import PlinkPanel
-from fineprior.genetics.harmonise import harmonise
-from fineprior.genetics.ld import ld_memory_mb
-from fineprior.genetics.ld_store import read_ld, read_panel_size
-from fineprior.genetics.sumstats import read_sumstats
+from fineprior.genotypes.genotypes import PlinkPanel
+from fineprior.genotypes.ld import ld_memory_mb
+from fineprior.genotypes.ld_store import read_ld, read_panel_size
 from fineprior.steps import study
 from fineprior.steps.study import collect_variants, compute_ld, define_loci, harmonise_sumstats
+from fineprior.sumstats.harmonise import harmonise
+from fineprior.sumstats.sumstats import read_sumstats
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 PROSTATE = SHARED / "prostate_chr17"

@@ -1,1 +1,1 @@
-"""Variants, summary statistics, genotypes, LD and loci."""
+"""Variants and their alleles, genomes, intervals, liftover and loci."""

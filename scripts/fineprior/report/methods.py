@@ -8,7 +8,7 @@ import pandas as pd
 from fineprior.foundation.builds import plain_build
 from fineprior.foundation.settings import FinemapSettings, Settings
 from fineprior.foundation.tables import main_sets
-from fineprior.genetics.sumstats_formats import OWN_COLUMNS
+from fineprior.sumstats.formats import OWN_COLUMNS
 
 CITATIONS = {
     "enformer": "Avsec Ž et al. (2021) Effective gene expression prediction from sequence by integrating long-range "

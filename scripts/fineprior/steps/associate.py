@@ -4,9 +4,9 @@ import yaml
 
 from fineprior.foundation.files import atomic_path
 from fineprior.foundation.tables import ASSOCIATION
-from fineprior.genetics import association
-from fineprior.genetics.panels import open_panel
-from fineprior.genetics.phenotypes import Cohort, read_cohort
+from fineprior.genotypes import association
+from fineprior.genotypes.panels import open_panel
+from fineprior.genotypes.phenotypes import Cohort, read_cohort
 
 
 def associate(
@@ -27,7 +27,7 @@ def associate(
     genotypes, samples
         Genotypes in any form of a panel, and the file of the people to keep (all without it).
     phenotype, covariates
-        Tables of these people, see `genetics.phenotypes`.
+        Tables of these people, see `genotypes.phenotypes`.
     output, meta, people
         Files to write. LD is then that of `people`, one name on a line.
     build

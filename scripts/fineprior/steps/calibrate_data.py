@@ -13,7 +13,7 @@ from scipy.special import log_ndtr
 from fineprior.foundation import tables
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import CalibrateSettings, PriorSettings
-from fineprior.genetics.ld_store import LocusLd, read_ld, read_panel_size, write_ld
+from fineprior.genotypes.ld_store import LocusLd, read_ld, read_panel_size, write_ld
 from fineprior.simulate.scenarios import (
     Floats,
     causal_odds,

@@ -2,7 +2,7 @@
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.project import Project
-from fineprior.genetics.sumstats_formats import FORMAT_NAMES, NUMBERS, TEXTS
+from fineprior.sumstats.formats import FORMAT_NAMES, NUMBERS, TEXTS
 
 
 def check_formats(project: Project) -> None:

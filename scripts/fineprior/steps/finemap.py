@@ -15,7 +15,7 @@ from fineprior.foundation import tables
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import FinemapSettings
 from fineprior.foundation.table import Table
-from fineprior.genetics.ld_store import LocusLd, read_ld, read_panel_size
+from fineprior.genotypes.ld_store import LocusLd, read_ld, read_panel_size
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def finemap(
     Parameters
     ----------
     variants, ld, prior
-        LOCUS_VARIANTS, LD (as `genetics.ld.write_ld` writes it) and PRIOR of the batch; joined by variant_id.
+        LOCUS_VARIANTS, LD (as `genotypes.ld.write_ld` writes it) and PRIOR of the batch; joined by variant_id.
         Variants that the LD file says it left out are not fitted; a locus without any LD is fitted as one effect.
     output, credible_sets, status, fits
         FINEMAP_VARIANTS, CREDIBLE_SETS, LOCI_STATUS and the fits (npz) to write.

@@ -14,8 +14,8 @@ from fineprior.foundation.files import atomic_path
 from fineprior.foundation.panel_files import CHROM, chromosomes_of
 from fineprior.foundation.tables import HERITABILITY, HERITABILITY_COEFFICIENTS, LOCUS_VARIANTS
 from fineprior.genetics.genome import plain_name
-from fineprior.genetics.ld_scores import ld_scores as scores_of
-from fineprior.genetics.panels import Panel, open_panel
+from fineprior.genotypes.ld_scores import ld_scores as scores_of
+from fineprior.genotypes.panels import Panel, open_panel
 from fineprior.priors.annotation_files import AnnotationFiles, Match, check_matches, read_sizes, variant_keys
 from fineprior.priors.heritability import (
     Floats,

@@ -6,8 +6,8 @@ from types import MappingProxyType
 from fineprior.foundation import tables
 from fineprior.foundation.files import atomic_path
 from fineprior.foundation.settings import Settings
-from fineprior.genetics.sumstats import SampleSizes, open_sumstats
 from fineprior.report.methods import StudyFacts, methods_page
+from fineprior.sumstats.sumstats import SampleSizes, open_sumstats
 
 
 def methods(

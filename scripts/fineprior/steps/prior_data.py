@@ -10,7 +10,7 @@ import pandas as pd
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import PriorSettings
 from fineprior.foundation.tables import ANNOTATIONS, LOCUS_VARIANTS, SCORES
-from fineprior.genetics.ld_store import read_ld
+from fineprior.genotypes.ld_store import read_ld
 from fineprior.priors.controls import ld_scores
 from fineprior.priors.features import join_columns
 from fineprior.priors.strength import natural_order

@@ -9,7 +9,7 @@ from fineprior.finemap.fits import save_fits
 from fineprior.finemap.locus import LocusFit, fit_locus
 from fineprior.foundation import tables
 from fineprior.foundation.settings import FinemapSettings
-from fineprior.genetics.ld_store import read_panel_size
+from fineprior.genotypes.ld_store import read_panel_size
 from fineprior.steps.prior_data import read_locus_ld
 
 

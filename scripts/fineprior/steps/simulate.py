@@ -14,8 +14,8 @@ from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
 from fineprior.foundation.settings import EmbeddedSettings
 from fineprior.genetics.genome import BASES, Genome
-from fineprior.genetics.genotypes import write_panel
 from fineprior.genetics.variants import is_palindromic, variant_id
+from fineprior.genotypes.genotypes import write_panel
 from fineprior.sequence.motifs import Motif, occupancy, read_motifs
 from fineprior.simulate.genome import simulate_sequence, tile_regions, write_fasta
 from fineprior.simulate.grammar import (

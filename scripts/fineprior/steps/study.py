@@ -20,16 +20,23 @@ from fineprior.foundation.tables import (
     SUMSTATS,
     SUMSTATS_QC,
 )
-from fineprior.genetics.build_check import check_assembly
 from fineprior.genetics.excluded_regions import describe_excluded, excluded_regions
 from fineprior.genetics.genome import Genome
-from fineprior.genetics.harmonise import harmonise
-from fineprior.genetics.ld import ld_memory_mb, machine_memory_mb, nearest_to_lead, note_of, panel_ld, variants_that_fit
-from fineprior.genetics.ld_files import LdSource
-from fineprior.genetics.ld_store import TRIMMED, LocusLd, write_ld
 from fineprior.genetics.liftover import Liftover
 from fineprior.genetics.loci import Interval, describe_loci, find_loci, read_bed, sorted_intervals
-from fineprior.genetics.panels import Panel, open_panel
+from fineprior.genotypes.ld import (
+    ld_memory_mb,
+    machine_memory_mb,
+    nearest_to_lead,
+    note_of,
+    panel_ld,
+    variants_that_fit,
+)
+from fineprior.genotypes.ld_files import LdSource
+from fineprior.genotypes.ld_store import TRIMMED, LocusLd, write_ld
+from fineprior.genotypes.panels import Panel, open_panel
+from fineprior.sumstats.build_check import check_assembly
+from fineprior.sumstats.harmonise import harmonise
 
 _FEWEST_PEOPLE = 2
 _MT_IS_25 = ("gwas-ssf", "gwas-catalog-hm", "gwaslab")
@@ -80,7 +87,7 @@ def harmonise_sumstats(
     InputError
         Among others, when the file names another genome assembly than was declared.
     """
-    from fineprior.genetics.sumstats import SampleSizes, open_sumstats  # here: LD starts without scipy
+    from fineprior.sumstats.sumstats import SampleSizes, open_sumstats  # here: LD starts without scipy
 
     opened = open_sumstats(sumstats, layout=layout, sizes=SampleSizes(**sizes))
     check_assembly(sumstats, opened.genome_assembly, build, source_build)

@@ -1,0 +1,1 @@
+"""Genotypes of panels and of a study's people, LD, LD scores and association."""

@@ -1,0 +1,254 @@
+"""Linkage disequilibrium: correlations of alternative-allele dosages, and the memory that they take."""
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fineprior.foundation.errors import InputError
+from fineprior.genotypes.ld_store import NO_LD, TRIMMED
+from fineprior.genotypes.panels import Panel
+
+_STRIP, _TILE, _WIDE_TILE = 512, 256, 1024
+_VALUES_AT_ONCE = 1 << 20
+GENOTYPE_BYTES = 1 << 30
+"""Genotypes that are held at once; more people are gone through in parts."""
+_LEAST_LENGTH = 1e-3
+_CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+logger = logging.getLogger(__name__)
+
+
+def panel_ld(variants: pd.DataFrame, panel: Panel) -> NDArray[np.float32]:
+    """Correlations of the alternative-allele dosages of a panel, as `correlation` gives them.
+
+    At most `GENOTYPE_BYTES` of genotypes are in memory, or those of two people: where there are more, the people
+    are gone through in parts, after a pass for means and lengths.
+
+    Parameters
+    ----------
+    variants
+        Columns chrom, pos, variant_id, ref, alt and panel_index (row in the panel): p rows.
+    panel
+        The panel; its A1 may be either allele.
+
+    Returns
+    -------
+    float32 array (p, p).
+
+    Raises
+    ------
+    InputError
+        If a variant's row in the panel is another variant: the panel was changed after harmonisation.
+    """
+    turned = _turned(variants, panel)
+    index = variants["panel_index"].to_numpy(np.int64)
+    at_once = max(GENOTYPE_BYTES // (4 * max(len(index), 1)), 2)
+    if panel.samples <= at_once:
+        dosages = panel.dosages(index)
+        mean, length = _moments(dosages)
+        products = _add_products(_shifted(dosages, mean), None)
+    else:
+        step = max(GENOTYPE_BYTES // (4 * panel.samples), 1)
+        parts = [_moments(panel.dosages(index[first : first + step])) for first in range(0, len(index), step)]
+        mean, length = (np.concatenate(values) for values in zip(*parts, strict=True))
+        products = None
+        for first in range(0, panel.samples, at_once):
+            dosages = panel.dosages(index, slice(first, first + at_once))
+            products = _add_products(_shifted(dosages, mean), products)
+    del dosages
+    return _completed(products, panel.samples, mean, length, turned)
+
+
+def correlation(dosages: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Pearson correlation between variants; a missing dosage is taken as the variant's mean.
+
+    A variant without variance has correlation 0 with all others, and a warning.
+
+    Parameters
+    ----------
+    dosages
+        (n, p), NaN where missing; left as it is.
+
+    Returns
+    -------
+    float32 array (p, p): exactly symmetric, diagonal exactly 1, all within -1 to 1.
+    """
+    copies = np.array(dosages, dtype=np.float32, order="F")
+    mean, length = _moments(copies)
+    products = _add_products(_shifted(copies, mean), None)
+    return _completed(products, len(copies), mean, length, np.zeros(len(mean), bool))
+
+
+def ld_memory_mb(variants: int, people: int) -> float:
+    """Memory (MB) that LD of so many variants and people takes, and that fine-mapping it takes, whichever is more.
+
+    R is float32; on top of it come 30% for what LD and fit keep beside it, the genotypes that are in memory at one
+    time, and 200 MB for the program. `benchmarks/ld.py` and `benchmarks/susie.py` measure both.
+    """
+    genotypes = min(4 * people * variants, max(GENOTYPE_BYTES, 8 * variants))
+    return (1.3 * 4 * variants**2 + genotypes) / 2**20 + 200
+
+
+def variants_that_fit(memory_mb: float, people: int) -> int:
+    """The most variants whose `ld_memory_mb` is within a limit."""
+    low, high = 0, 1 << 20
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if ld_memory_mb(middle, people) <= memory_mb else (low, middle - 1)
+    return low
+
+
+def nearest_to_lead(variants: pd.DataFrame, count: int) -> NDArray[np.bool_]:
+    """Which variants to keep of a locus that is too large: the `count` nearest to its lead.
+
+    The lead has the largest |z|, the first of several. Of variants of the same distance the first are kept.
+
+    Parameters
+    ----------
+    variants
+        Columns pos and z: p rows.
+    """
+    lead = int(variants["z"].abs().to_numpy().argmax())
+    distance = (variants["pos"] - variants["pos"].iloc[lead]).abs().to_numpy().copy()
+    distance[lead] = -1
+    kept = np.zeros(len(variants), bool)
+    kept[np.argsort(distance, kind="stable")[:count]] = True
+    return kept
+
+
+def note_of(left_out: Mapping[str, str], variants: pd.DataFrame, source: str) -> str:
+    """What was left out of a locus, in words; empty when nothing was."""
+    words = {NO_LD: f"without LD in {source}", TRIMMED: "trimmed, the farthest from the lead, to fit ld.max_memory_mb"}
+    counts = {reason: list(left_out.values()).count(reason) for reason in words}
+    parts = [f"{count} variants {words[reason]}" for reason, count in counts.items() if count]
+    lead = variants["variant_id"].iloc[int(variants["z"].abs().to_numpy().argmax())]
+    if lead in left_out:
+        parts.append(f"among them the lead {lead}")
+    return ", ".join(parts)
+
+
+def machine_memory_mb() -> float:
+    """Memory (MB) of the machine, or of the control group that this process may use."""
+    limits = [float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))]
+    for path in _CGROUP_LIMITS:
+        with suppress(OSError, ValueError):
+            limits.append(float(Path(path).read_text()))
+    return min(limits) / 2**20
+
+
+def _turned(variants: pd.DataFrame, panel: Panel) -> NDArray[np.bool_]:
+    """Whether A1 of the panel is the reference allele, for each variant."""
+    known = panel.find(variants)
+    ref, alt = variants["ref"].to_numpy(), variants["alt"].to_numpy()
+    a1, a2 = known["a1"].to_numpy(), known["a2"].to_numpy()
+    turned: NDArray[np.bool_] = (a1 == ref) & (a2 == alt)
+    same = (known["pos"].to_numpy() == variants["pos"].to_numpy()) & (turned | ((a1 == alt) & (a2 == ref)))
+    if not same.all():
+        row = int(np.flatnonzero(~same)[0])
+        there = known.iloc[row]
+        raise InputError(
+            f"{panel.name}, variant {variants['panel_index'].iloc[row] + 1}: {there['chrom']}:{there['pos']} "
+            f"{there['a1']}/{there['a2']} is not {variants['variant_id'].iloc[row]}; was the panel changed after "
+            "harmonisation?"
+        )
+    return turned
+
+
+def _column_steps(dosages: NDArray[np.float32]) -> Iterator[slice]:
+    step = max(_VALUES_AT_ONCE // max(len(dosages), 1), 1)
+    return (slice(first, first + step) for first in range(0, dosages.shape[1], step))
+
+
+def _moments(dosages: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean (p,) of each variant over those who have it, and length (p,) of its deviations from it."""
+    mean, length = np.zeros((2, dosages.shape[1]))
+    gaps = 0
+    for columns in _column_steps(dosages):
+        part = dosages[:, columns]
+        total = part.sum(0, dtype=np.float64)
+        called = np.full(len(total), len(part))
+        if np.isnan(total).any():
+            missing = np.isnan(part)
+            gaps += int(missing.sum())
+            called -= missing.sum(0)
+            part = np.where(missing, 0, part)
+            total = part.sum(0, dtype=np.float64)
+        mean[columns] = total / np.maximum(called, 1)
+        squares = np.einsum("np,np->p", part, part, dtype=np.float64)
+        length[columns] = np.sqrt(np.maximum(squares - called * mean[columns] ** 2, 0))
+    if gaps:
+        logger.info("%d of %d genotypes are missing and taken as the mean of their variant", gaps, dosages.size)
+    return mean, length
+
+
+def _shifted(dosages: NDArray[np.float32], mean: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The dosages less a whole number near their mean, in place; missing ones are at the mean.
+
+    Products of whole numbers are exact in float32, and of a rare variant nearly all are 0. Those of deviations from
+    the mean would add up many small terms that are all rounded in one direction.
+    """
+    whole = np.rint(mean)
+    for columns in _column_steps(dosages):
+        part = dosages[:, columns]
+        part -= whole[columns].astype(np.float32)
+        if np.isnan(part.sum()):
+            rows, places = np.nonzero(np.isnan(part))
+            part[rows, places] = (mean - whole)[columns][places]
+    return dosages
+
+
+def _add_products(shifted: NDArray[np.float32], products: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """Products shifted' shifted below the diagonal, and somewhat above it, added to those of other people."""
+    count = shifted.shape[1]
+    new = products is None
+    total = np.empty((count, count), np.float32) if products is None else products
+    for first in range(0, count, _STRIP):
+        rows, columns = slice(first, first + _STRIP), slice(0, min(first + _STRIP, count))
+        if new:
+            np.matmul(shifted[:, rows].T, shifted[:, columns], out=total[rows, columns])
+        else:
+            total[rows, columns] += shifted[:, rows].T @ shifted[:, columns]
+    return total
+
+
+def _completed(
+    products: NDArray[np.float32] | None,
+    people: int,
+    mean: NDArray[np.float64],
+    length: NDArray[np.float64],
+    turned: NDArray[np.bool_],
+) -> NDArray[np.float32]:
+    """R from the products, tile by tile in double precision: what is written lies in the processor's cache.
+
+    It takes their place. Signs of variants that are `turned` change.
+    """
+    r = np.empty((0, 0), np.float32) if products is None else products
+    constant = length < _LEAST_LENGTH
+    if constant.any():
+        logger.warning(
+            "%d of %d variants do not vary in the panel; their LD is taken as 0", constant.sum(), len(constant)
+        )
+    scale = np.where(turned, -1, 1) / np.where(constant, np.inf, length)
+    shift = np.sqrt(people) * (mean - np.rint(mean))
+    for first in range(0, len(r), _TILE):
+        rows = slice(first, first + _TILE)
+        for start in range(0, min(first + _TILE, len(r)), _WIDE_TILE):
+            columns = slice(start, min(start + _WIDE_TILE, first + _TILE))
+            tile = r[rows, columns] - np.multiply.outer(shift[rows], shift[columns])
+            tile *= scale[rows, None]
+            tile *= scale[columns]
+            r[rows, columns] = np.clip(tile, -1, 1, out=tile)
+            if columns.stop <= first:
+                r[columns, rows] = r[rows, columns].T
+            else:
+                r[start:first, rows] = r[rows, start:first].T
+        corner = np.tril(r[rows, rows], -1)
+        r[rows, rows] = corner + corner.T
+    np.fill_diagonal(r, 1)
+    return r

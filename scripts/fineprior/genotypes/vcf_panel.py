@@ -1,0 +1,271 @@
+"""Genotypes of a reference panel in a VCF (plain or bgzip) or BCF file: the field DS, or GT where there is none.
+
+A1 is the alternative allele, A2 the reference; a record with several alternatives is one row for each. A haploid call
+counts twice, as PLINK counts it; a call of which one allele is missing is missing.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pysam
+from numpy.typing import NDArray
+
+from fineprior.foundation.errors import InputError
+from fineprior.genetics.genome import plain_name
+from fineprior.genotypes.genotypes import checked_index
+from fineprior.genotypes.people import kept_people
+from fineprior.genotypes.pgen_panel import mean_of_called
+
+_VALUES_AT_ONCE = 1 << 24
+_FIRST_PERSON = 9
+_Site = tuple[str, int, str, str, str]
+
+
+class VcfPanel:
+    """A reference panel; nothing but the header is read until it is asked for. Attributes as of `PlinkPanel`.
+
+    With an index (.tbi, .csi) `find` and then `dosages` read the part of the file that holds the variants. Without
+    one they read from its beginning; rows in increasing order are read in one pass.
+
+    Parameters
+    ----------
+    path
+        The file.
+    samples
+        File with one person on a line: the people to keep.
+
+    Raises
+    ------
+    InputError
+        If the file is absent, cannot be read or has no people.
+    """
+
+    def __init__(self, path: str | Path, samples: str | Path | None = None) -> None:
+        self.name = str(path)
+        with self._opened() as handle:
+            everybody = [("0", name) for name in handle.header.samples]
+            self.indexed = handle.index is not None
+            self._contigs = {plain_name(str(name)): str(name) for name in handle.header.contigs}
+        if not everybody:
+            raise InputError(f"{self.name}: no people in this file; LD needs their genotypes")
+        self._kept = kept_people(samples, everybody, self.name)
+        self.people = [everybody[row][1] for row in self._kept]
+        self._places: dict[int, _Site] = {}
+        self._pass: Iterator[tuple[int, Any]] | None = None
+        self._current: tuple[int, Any] = (0, None)
+        self._next = 0
+
+    @property
+    def samples(self) -> int:
+        """Number of people."""
+        return len(self._kept)
+
+    @cached_property
+    def variants(self) -> pd.DataFrame:
+        """Table of the records: chrom, pos (1-based), snp_id, a1 (alternative), a2 (reference), upper case."""
+        with self._opened(drop_samples=True) as handle:
+            sites = [site for record in self._records(handle) for site in _sites(record)]
+        if not sites:
+            raise InputError(f"{self.name}: no variants in this file")
+        return _table(sites)
+
+    @property
+    def count(self) -> int:
+        """Number of rows of `variants`."""
+        return len(self.variants)
+
+    def find(self, wanted: pd.DataFrame) -> pd.DataFrame:
+        """Rows of `variants` for a table with columns panel_index, chrom, pos, ref and alt.
+
+        With an index they are found by position and alleles, and nothing else is read.
+        """
+        index = wanted["panel_index"].to_numpy(np.int64)
+        if not self.indexed or "variants" in self.__dict__ or wanted.empty:
+            return self.variants.iloc[checked_index(index, self.count, self.name)]
+        self._places = {}
+        for chrom, rows in wanted.groupby("chrom", sort=False):
+            sites: dict[tuple[int, str, str], _Site] = {}
+            with self._opened(drop_samples=True) as handle:
+                for record in self._region(handle, str(chrom), int(rows["pos"].min()), int(rows["pos"].max())):
+                    sites |= {(site[1], site[4], site[3]): site for site in _sites(record)}
+            for row, pos, ref, alt in zip(rows["panel_index"], rows["pos"], rows["ref"], rows["alt"], strict=True):
+                site = sites.get((pos, ref, alt)) or sites.get((pos, alt, ref))
+                if site is None:
+                    raise InputError(
+                        f"{self.name}: no record of {chrom}:{pos}:{ref}:{alt}; was the panel changed after "
+                        "harmonisation?"
+                    )
+                self._places[int(row)] = site
+        return _table([self._places[row] for row in index.tolist()])
+
+    def dosages(self, index: NDArray[np.integer], people: slice = slice(None)) -> NDArray[np.float32]:
+        """Copies of A1 (whole, or dosages) of each person at the rows `index`; shape and order as of `PlinkPanel`."""
+        wanted = np.asarray(index, np.int64)
+        kept = self._kept[people]
+        found = np.empty((len(wanted), len(kept)), np.float32)
+        if len(wanted) and set(wanted.tolist()) <= self._places.keys():
+            self._read_places(wanted, kept, found)
+            return found.T
+        order = np.argsort(checked_index(wanted, self.count, self.name), kind="stable")
+        read, copies = -1, np.empty((0, 0), np.float32)
+        for place in order.tolist():
+            first, record = self._record(int(wanted[place]))
+            if first != read:
+                read, copies = first, _copies(record, self.name)
+            found[place] = copies[int(wanted[place]) - first][kept]
+        return found.T
+
+    def genotype_counts(self, index: NDArray[np.integer] | None = None) -> NDArray[np.int64]:
+        """People (p, 4) with two, one and no copies of A1 (dosages are rounded), and missing; all for None."""
+        parts = [
+            np.column_stack([*((np.rint(dosages) == copies).sum(0) for copies in (2, 1, 0)), np.isnan(dosages).sum(0)])
+            for dosages in self._parts(index)
+        ]
+        return np.concatenate(parts) if parts else np.empty((0, 4), np.int64)
+
+    def allele_frequencies(self, index: NDArray[np.integer] | None = None) -> NDArray[np.float64]:
+        """Frequency (p,) of A1 by the dosages; NaN where nobody has any; all variants when `index` is None."""
+        parts = [mean_of_called(dosages) / 2 for dosages in self._parts(index)]
+        return np.concatenate(parts) if parts else np.empty(0)
+
+    def _parts(self, index: NDArray[np.integer] | None) -> Iterator[NDArray[np.float32]]:
+        index = np.arange(self.count) if index is None else np.asarray(index, np.int64)
+        step = max(_VALUES_AT_ONCE // self.samples, 1)
+        return (self.dosages(index[first : first + step]) for first in range(0, len(index), step))
+
+    def _read_places(self, wanted: NDArray[np.int64], kept: NDArray[np.int64], found: NDArray[np.float32]) -> None:
+        """Fill rows of `found` from the parts of the file that hold them."""
+        rows_of: dict[_Site, list[int]] = {}
+        for row, number in enumerate(wanted.tolist()):
+            rows_of.setdefault(self._places[number], []).append(row)
+        for chrom in dict.fromkeys(site[0] for site in rows_of):
+            positions = [site[1] for site in rows_of if site[0] == chrom]
+            with self._opened() as handle:
+                for record in self._region(handle, chrom, min(positions), max(positions)):
+                    hits = [(k, rows_of[site]) for k, site in enumerate(_sites(record)) if site in rows_of]
+                    copies = _copies(record, self.name)[:, kept] if hits else None
+                    for k, rows in hits:
+                        found[rows] = copies[k]  # type: ignore[index]
+
+    def _record(self, row: int) -> tuple[int, Any]:
+        """First row and record that holds a row of the table; rows in increasing order are one pass of the file."""
+        first, record = self._current
+        if not first <= row < self._next:
+            if row < self._next or self._pass is None:
+                self._pass, self._next = self._whole_file(), 0
+            for first, record in self._pass:
+                self._current, self._next = (first, record), first + len(_sites(record))
+                if row < self._next:
+                    break
+            else:
+                raise InputError(f"{self.name}: the file ends before variant {row}; was it changed?")
+        return first, record
+
+    def _whole_file(self) -> Iterator[tuple[int, Any]]:
+        first = 0
+        with self._opened() as handle:
+            for record in self._records(handle):
+                yield first, record
+                first += len(_sites(record))
+
+    def _opened(self, drop_samples: bool = False) -> pysam.VariantFile:
+        quiet = pysam.set_verbosity(0)  # htslib writes to stderr that there is no index
+        try:
+            return pysam.VariantFile(self.name, drop_samples=drop_samples)
+        except FileNotFoundError:
+            raise InputError(f"{self.name}: no such file") from None
+        except (OSError, ValueError, NotImplementedError) as error:
+            said = str(error).splitlines()[0]
+            if "compressed by method" in said:
+                said = "packed by gzip: unpack it, and pack it with bgzip"
+            raise InputError(f"{self.name}: not a readable VCF or BCF file ({said})") from None
+        finally:
+            pysam.set_verbosity(quiet)
+
+    def _region(self, handle: pysam.VariantFile, chrom: str, first: int, last: int) -> Iterator[Any]:
+        """Records that begin between two positions (1-based, both within)."""
+        contig = self._contigs.get(plain_name(chrom))
+        if contig is None:
+            raise InputError(f"{self.name}: no contig '{chrom}' in its header")
+        yield from (one for one in self._records(handle, contig, first - 1, last) if one.pos >= first)
+
+    def _records(self, handle: pysam.VariantFile, *region: Any) -> Iterator[Any]:
+        quiet = pysam.set_verbosity(0)
+        last = None
+        try:
+            for last in handle.fetch(*region) if region else handle:
+                yield last
+        except (OSError, ValueError) as error:
+            where = f"after {_place(last)}" if last is not None else "at its first record"
+            raise InputError(f"{self.name}: damaged or cut off {where} ({str(error).splitlines()[0]})") from None
+        finally:
+            pysam.set_verbosity(quiet)
+
+
+def _sites(record: Any) -> list[_Site]:
+    """Chromosome, position, name, alternative and reference allele for each alternative of a record."""
+    ref = record.ref.upper()
+    return [(record.chrom, record.pos, record.id or ".", alt.upper(), ref) for alt in record.alts or ()]
+
+
+def _table(sites: list[_Site]) -> pd.DataFrame:
+    chrom, pos, snp_id, a1, a2 = zip(*sites, strict=True)
+    text = {"chrom": chrom, "snp_id": snp_id, "a1": a1, "a2": a2}
+    columns: dict[str, Any] = {name: pd.Series(values, dtype="str") for name, values in text.items()}
+    return pd.DataFrame(columns | {"pos": np.array(pos, np.int64)})[["chrom", "pos", "snp_id", "a1", "a2"]]
+
+
+def _copies(record: Any, where: str) -> NDArray[np.float32]:
+    """Copies (alternatives, everybody) of each alternative allele of a record, NaN where missing."""
+    # Text is several times faster than a Python object for each person.
+    columns = str(record).rstrip("\n").split("\t")
+    count, names = len(record.alts), columns[_FIRST_PERSON - 1].split(":")
+    people = columns[_FIRST_PERSON:]
+    copies = np.full((count, len(people)), np.nan, np.float32)
+    if "DS" in names:
+        _fill(copies, people, names.index("DS"), lambda text: _dosages(text, count, f"{where}, {_place(record)}"))
+    if "GT" in names and np.isnan(copies).any():
+        called = np.full_like(copies, np.nan)
+        _fill(called, people, names.index("GT"), lambda text: _calls(text, count))
+        copies = np.where(np.isnan(copies), called, copies)
+    elif "DS" not in names and "GT" not in names:
+        raise InputError(f"{where}, {_place(record)}: neither GT nor DS in its FORMAT ({':'.join(names)})")
+    return copies
+
+
+def _fill(copies: NDArray[np.float32], people: list[str], field: int, read: Any) -> None:
+    """Fill `copies` with what `read` makes of a field of each person; equal texts are read once."""
+    texts = [person.split(":", field + 1)[field] if person.count(":") >= field else "." for person in people]
+    known = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+    values = np.array([read(text) for text in known], np.float32)
+    copies[:] = values[[known[text] for text in texts]].T
+
+
+def _dosages(text: str, count: int, where: str) -> list[float]:
+    parts = text.split(",")
+    if text == "." or len(parts) != count:
+        return [np.nan] * count
+    try:
+        values = [np.nan if part == "." else float(part) for part in parts]
+    except ValueError:
+        raise InputError(f"{where}: DS '{text}' is not a number") from None
+    if any(not (np.isnan(value) or 0 <= value <= 2) for value in values):
+        raise InputError(f"{where}: DS '{text}' is not between 0 and 2")
+    return values
+
+
+def _calls(text: str, count: int) -> list[float]:
+    alleles = re.split(r"[/|]", text)
+    if "." in alleles:
+        return [np.nan] * count
+    ploidy = 2 / len(alleles)
+    return [ploidy * alleles.count(str(k)) for k in range(1, count + 1)]
+
+
+def _place(record: Any) -> str:
+    return f"{record.chrom}:{record.pos}"

@@ -1,0 +1,1 @@
+"""Summary statistics: reading every format, and harmonising them with genome and panel."""

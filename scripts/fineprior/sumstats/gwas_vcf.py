@@ -1,0 +1,142 @@
+"""GWAS-VCF: one trait's summary statistics in the FORMAT fields of a VCF or BCF (gwas2vcf; Lyon et al. 2021).
+
+ES effect of ALT, SE its standard error, LP -log10 p, AF frequency of ALT, SS sample size, NC cases, EZ z, SI imputation
+quality, ID the variant's name; https://github.com/MRCIEU/gwas-vcf-specification. A record with several ALT alleles is
+one row for each.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pysam
+
+from fineprior.foundation.errors import InputError
+from fineprior.sumstats.text_tables import Piece
+from fineprior.sumstats.values import effective_size
+
+_RECORDS_AT_ONCE = 100_000
+_FIELDS = {
+    "beta": "ES", "standard_error": "SE", "neg_log_10_p_value": "LP", "effect_allele_frequency": "AF", "n": "SS",
+    "n_cases": "NC", "z_score": "EZ", "info": "SI",
+}  # fmt: skip
+_TEXTS = ("chromosome", "base_pair_location", "effect_allele", "other_allele", "rsid")
+
+
+@dataclass(frozen=True)
+class VcfTable:
+    """A GWAS-VCF: which fields it has, as columns; the build and the sample size that its header tells."""
+
+    path: Path
+    columns: list[str]
+    genome_assembly: str | None
+    sample_size: float | None
+
+    def pieces(self, _places: Mapping[str, int]) -> Iterator[Piece]:
+        """All columns; rows are numbered by their record, from 1.
+
+        Raises
+        ------
+        InputError
+            The file is damaged.
+        """
+        fields = [key for key in _FIELDS if key in self.columns]
+        with _opened(self.path) as file:
+            first, rows = 1, _Rows(fields)
+            for record in file:
+                rows.add(record)
+                if rows.size >= _RECORDS_AT_ONCE:
+                    yield first, rows.columns()
+                    first, rows = first + rows.size, _Rows(fields)
+            if rows.size:
+                yield first, rows.columns()
+
+
+class _Rows:
+    """Rows that were read, as columns."""
+
+    def __init__(self, fields: list[str]) -> None:
+        self.size = 0
+        self._texts: dict[str, list[str | None]] = {key: [] for key in _TEXTS}
+        self._numbers: dict[str, list[float | None]] = {key: [] for key in fields}
+
+    def add(self, record: pysam.VariantRecord) -> None:
+        """Add one record: a row for each ALT."""
+        sample = record.samples[0]
+        found = {key: _as_list(sample.get(_FIELDS[key])) for key in self._numbers}
+        for i, alt in enumerate(record.alts or (None,)):
+            own = (record.chrom, str(record.pos), alt, record.ref, record.id)
+            for key, text in zip(_TEXTS, own, strict=True):
+                self._texts[key].append(text)
+            for key, numbers in found.items():
+                self._numbers[key].append(numbers[i] if i < len(numbers) else None)
+            self.size += 1
+
+    def columns(self) -> dict[str, pa.Array]:
+        """As arrays; controls are the sample size without the cases."""
+        arrays = {key: pa.array(texts, pa.string()) for key, texts in self._texts.items()}
+        arrays |= {key: pa.array(numbers, pa.float64()) for key, numbers in self._numbers.items()}
+        if "n" in arrays and "n_cases" in arrays:
+            arrays["n_controls"] = pa.compute.subtract(arrays["n"], arrays["n_cases"])
+        return arrays
+
+
+def _as_list(value: object) -> list[float | None]:
+    return list(value) if isinstance(value, tuple) else [value]  # type: ignore[list-item]
+
+
+def open_vcf(path: Path) -> VcfTable:
+    """Open a GWAS-VCF and read its header.
+
+    Raises
+    ------
+    InputError
+        The file is damaged, holds no trait or several, or has genotypes in place of effects.
+    """
+    with _opened(path) as file:
+        header = file.header
+        traits = list(header.samples)
+        fields = [key for key, name in _FIELDS.items() if name in header.formats]
+        if not {"beta", "z_score"} & set(fields):
+            raise InputError(f"{path}: a VCF without effects; a GWAS-VCF has them as ES (or EZ) of each record")
+        if len(traits) != 1:
+            shown = ", ".join(traits[:5]) or "none"
+            raise InputError(f"{path}: the VCF holds {len(traits)} traits ({shown}); give one (bcftools view -s TRAIT)")
+        records = [(record.key, dict(record.items())) for record in header.records]
+    sizes = [entry for key, entry in records if key == "SAMPLE"]
+    assemblies = [entry["assembly"] for key, entry in records if key == "contig" and "assembly" in entry]
+    columns = [*_TEXTS, *fields]
+    return VcfTable(path, columns, assemblies[0].strip('"').split("/")[-1] if assemblies else None, _header_size(sizes))
+
+
+def _header_size(entries: list[dict[str, str]]) -> float | None:
+    """Effective size of TotalCases and TotalControls of ##SAMPLE; TotalControls alone are the people of a study."""
+
+    def number(name: str) -> float | None:
+        try:
+            return float(entries[0].get(name, "").strip('"')) if entries else None
+        except ValueError:
+            return None
+
+    cases, controls = number("TotalCases"), number("TotalControls")
+    if cases and controls:
+        return float(effective_size(cases, controls))
+    return controls or None
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[pysam.VariantFile]:
+    before = pysam.set_verbosity(0)
+    try:
+        with pysam.VariantFile(str(path)) as file:
+            yield file
+    except NotImplementedError:  # pysam seeks, which htslib can do in bgzip only
+        raise InputError(f"{path}: compressed by gzip, not bgzip; unpack it, or compress it by bgzip") from None
+    except (OSError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: not a VCF that can be read, or cut off ({error})") from None
+    finally:
+        pysam.set_verbosity(before)

@@ -1,0 +1,62 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fineprior.foundation.errors import InputError
+from fineprior.genotypes.ld_store import LocusLd, read_ld, read_panel_size, write_ld
+
+
+def correlations(count):
+    numbers = np.random.default_rng(count).normal(size=(count, 30))
+    return np.atleast_2d(np.corrcoef(numbers)).astype(np.float32)
+
+
+def test_ld_files_read_back_and_are_the_same_bytes(tmp_path):
+    loci = [
+        LocusLd(f"chr1_{i}_{i + 5}", correlations(i), np.array([f"1:{k}:A:G" * i for k in range(i)])) for i in (1, 4, 7)
+    ]
+    loci[1] = replace(loci[1], left_out={"1:9:A:G": "trimmed", "1:8:A:G": "no_ld"}, note="said")
+    for name in ("a.npz", "b.npz"):
+        write_ld(tmp_path / name, iter(loci))
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    for one in loci:
+        stored = read_ld(tmp_path / "a.npz", one.locus)
+        assert stored.r.dtype == np.float32
+        assert np.array_equal(stored.r, one.r)
+        assert stored.variant_ids.tolist() == one.variant_ids.tolist()
+        assert (stored.left_out, stored.note) == (one.left_out, one.note)
+    write_ld(tmp_path / "empty.npz", [])
+    with np.load(tmp_path / "empty.npz") as stored:
+        assert stored.files == []
+    assert read_panel_size(tmp_path / "empty.npz") is None
+    write_ld(tmp_path / "panel.npz", loci, 30)
+    assert read_panel_size(tmp_path / "panel.npz") == 30
+    with np.load(tmp_path / "panel.npz", allow_pickle=False) as stored:
+        assert np.array_equal(stored["chr1_4_9/R"], loci[1].r)
+    write_ld(tmp_path / "none.npz", [LocusLd("a", np.empty((0, 0), np.float32), np.array([], np.str_))])
+    assert read_ld(tmp_path / "none.npz", "a").r.shape == (0, 0)
+
+
+def test_ld_files_that_cannot_be_read_are_named(tmp_path):
+    with pytest.raises(InputError, match=r"ld\.npz: no such file"):
+        read_ld(tmp_path / "ld.npz", "a")
+    (tmp_path / "ld.npz").write_bytes(b"rubbish")
+    with pytest.raises(InputError, match=r"ld\.npz: not a readable LD file"):
+        read_ld(tmp_path / "ld.npz", "a")
+    write_ld(tmp_path / "ld.npz", [LocusLd("a", np.eye(2, dtype=np.float32), np.array(["x", "y"]))])
+    with pytest.raises(InputError, match="no LD of locus 'b'"):
+        read_ld(tmp_path / "ld.npz", "b")
+    (tmp_path / "ld.npz").write_bytes((tmp_path / "ld.npz").read_bytes()[:150])
+    with pytest.raises(InputError, match="not a readable LD file"):
+        read_ld(tmp_path / "ld.npz", "a")
+
+
+def test_a_locus_that_fails_leaves_no_file(tmp_path):
+    def loci():
+        yield LocusLd("a", np.eye(1, dtype=np.float32), np.array(["x"]))
+        raise InputError("second locus")
+
+    with pytest.raises(InputError, match="second locus"):
+        write_ld(tmp_path / "ld.npz", loci())
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,170 @@
+import subprocess
+from pathlib import Path
+from shutil import which
+
+import numpy as np
+import pandas as pd
+import pysam
+import pytest
+
+from fineprior.foundation.errors import InputError
+from fineprior.genotypes import genotypes
+from fineprior.genotypes.genotypes import PlinkPanel, write_panel
+from fineprior.genotypes.ld import panel_ld
+from fineprior.genotypes.panels import open_panel
+from fineprior.genotypes.pgen_panel import PgenPanel
+from fineprior.genotypes.vcf_panel import VcfPanel
+
+needs_plink2 = pytest.mark.skipif(which("plink2") is None, reason="plink2 is not here")
+
+
+def write_chromosome(prefix, chrom, seed, people=5):
+    dosages = np.random.default_rng(seed).integers(0, 3, (people, 3)).astype(np.int8)
+    bim = pd.DataFrame({"chrom": chrom, "pos": [1, 2, 3], "snp_id": [f"{chrom}_{i}" for i in range(3)], "a1": "A",
+                        "a2": "C"})  # fmt: skip
+    write_panel(prefix, bim, [dosages])
+    return dosages
+
+
+@pytest.fixture
+def by_chromosome(tmp_path):
+    dosages = [write_chromosome(tmp_path / f"chr{name}.x", name, seed) for seed, name in enumerate(("2", "10", "X"))]
+    return str(tmp_path / "chr{chrom}.x"), np.hstack(dosages)
+
+
+def test_panels_by_chromosome_are_one(by_chromosome):
+    pattern, dosages = by_chromosome
+    panel = open_panel(pattern)
+    assert (panel.samples, panel.count) == (5, 9)
+    assert panel.variants["chrom"].to_list() == ["2"] * 3 + ["10"] * 3 + ["X"] * 3
+    for order in ([8, 0, 4, 3], [4, 3], list(range(9))):
+        index = np.array(order)
+        assert np.array_equal(panel.dosages(index), dosages[:, order])
+        assert np.array_equal(panel.dosages(index, slice(1, 4)), dosages[1:4, order])
+        wanted = panel.variants.iloc[order].assign(panel_index=order, ref="C", alt="A")
+        assert panel.find(wanted)["snp_id"].to_list() == panel.variants["snp_id"].iloc[order].to_list()
+        assert np.array_equal(panel.genotype_counts(index)[:, 0], (dosages[:, order] == 2).sum(0))
+        assert np.allclose(panel.allele_frequencies(index), dosages[:, order].mean(0) / 2)
+    assert len(panel.allele_frequencies()) == len(panel.genotype_counts()) == 9
+    with pytest.raises(InputError, match="variant 9 asked for, but there are 9"):
+        panel.dosages(np.array([9]))
+
+
+def test_only_the_chromosome_that_is_asked_for_is_read(by_chromosome, monkeypatch):
+    monkeypatch.setattr(genotypes, "_WHOLE_BIM", 0)
+    panel = open_panel(by_chromosome[0])
+    panel.find(pd.DataFrame({"chrom": ["10"], "pos": [2], "ref": ["C"], "alt": ["A"], "panel_index": [4]}))
+    panel.dosages(np.array([4]))
+    assert not any("variants" in vars(part) for part in panel.parts)
+
+
+def test_indexed_vcfs_by_chromosome_are_found_by_name(tmp_path):
+    for chrom, pos in (("1", 7), ("2", 9)):
+        with pysam.VariantFile(str(tmp_path / f"{chrom}.vcf.gz"), "w") as file:
+            file.header.contigs.add(chrom)
+            file.header.formats.add("GT", 1, "String", "Genotype")
+            file.header.add_samples("a", "b")
+            record = file.new_record(contig=chrom, start=pos - 1, alleles=("A", "G"))
+            record.samples["b"]["GT"] = (1, int(chrom) - 1)
+            record.samples["a"]["GT"] = (0, 0)
+            file.write(record)
+        pysam.tabix_index(str(tmp_path / f"{chrom}.vcf.gz"), preset="vcf")
+    panel = open_panel(str(tmp_path / "{chrom}.vcf.gz"))
+    wanted = pd.DataFrame({"chrom": ["2", "chr1"], "pos": [9, 7], "ref": "A", "alt": "G", "panel_index": [1, 0]})
+    assert panel.find(wanted)["chrom"].to_list() == ["2", "1"]
+    assert panel.dosages(np.array([1, 0])).tolist() == [[0, 0], [2, 1]]
+    assert not any("variants" in vars(part) for part in panel.parts)
+    with pytest.raises(InputError, match=r"\{chrom\}\.vcf\.gz: no file for chromosome '3'"):
+        panel.find(wanted.assign(chrom="3"))
+
+
+def test_other_people_in_one_of_the_files_are_named(by_chromosome, tmp_path):
+    write_chromosome(tmp_path / "chr3.x", "3", 9, people=4)
+    with pytest.raises(InputError, match=r"chr3\.x: 4 people, not the same as the 5 of .*chr2\.x"):
+        open_panel(by_chromosome[0])
+    (tmp_path / "keep").write_text("4\n1\n")
+    assert open_panel(by_chromosome[0], str(tmp_path / "keep")).people == ["1", "4"]
+
+
+def test_a_panel_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"neither \.bed nor \.pgen exists"):
+        open_panel(str(tmp_path / "none"))
+    with pytest.raises(InputError, match="no file fits the panel"):
+        open_panel(str(tmp_path / "none{chrom}"))
+
+
+def plink2(prefix, out, *options):
+    command = ["plink2", "--bfile", prefix, *options, "--out", out]
+    subprocess.run([str(word) for word in command], check=True, capture_output=True)
+
+
+@needs_plink2
+@pytest.mark.parametrize(("name", "count"), [("prostate_chr17", 441), ("panel_chr20", 7568)])
+def test_every_reader_gives_the_same_ld_of_real_people(shared_data, tmp_path, name, count):
+    prefix = shared_data / name / "panel"
+    bed = open_panel(str(prefix))
+    keep = tmp_path / "keep"
+    keep.write_text("\n".join(bed.people[1::2]) + "\n")
+    vcf = ("--export", "vcf", "id-paste=iid")
+    forms = {"pgen": ("--make-pgen",), "zst": ("--make-pgen", "vzs"), "vcf": (*vcf, "bgz"),
+             "bcf": ("--export", "bcf", "id-paste=iid"), "ds": (*vcf, "vcf-dosage=DS")}  # fmt: skip
+    for out, options in forms.items():
+        plink2(prefix, tmp_path / out, *options)
+    pysam.tabix_index(str(tmp_path / "vcf.vcf.gz"), preset="vcf")
+    known = bed.variants.assign(
+        panel_index=np.arange(count), variant_id="v", ref=lambda t: t["a2"], alt=lambda t: t["a1"]
+    )
+    table = known.iloc[:: max(count // 200, 1)]
+    assert bed.count == count
+    readers = {"pgen": PgenPanel, "zst": PgenPanel, "vcf.vcf.gz": VcfPanel, "bcf.bcf": VcfPanel, "ds.vcf": VcfPanel}
+    for samples in (None, str(keep)):
+        bed = open_panel(str(prefix), samples)
+        expected, frequencies = panel_ld(table, bed), bed.allele_frequencies(table["panel_index"])
+        for file, kind in readers.items():
+            panel = open_panel(str(tmp_path / file), samples)
+            assert isinstance(panel, kind)
+            assert panel.people == bed.people
+            assert np.array_equal(panel_ld(table, panel), expected), file
+            turned = panel.find(table)["a1"].to_numpy() != table["a1"].to_numpy()
+            found = panel.allele_frequencies(table["panel_index"])
+            assert np.allclose(np.where(turned, 1 - found, found), frequencies)
+
+
+def test_a_large_bim_is_not_kept(tmp_path, monkeypatch):
+    write_chromosome(tmp_path / "p", "1", 3)
+    whole = PlinkPanel(tmp_path / "p")
+    monkeypatch.setattr(genotypes, "_WHOLE_BIM", 0)
+    for block in (1, 5, 17, 1 << 20):
+        monkeypatch.setattr(genotypes, "_BYTES_AT_ONCE", block)
+        panel = PlinkPanel(tmp_path / "p")
+        for rows in ([2, 0, 0], [1], [], [2]):
+            found = panel.find(pd.DataFrame({"panel_index": np.array(rows, np.int64)}))
+            assert found.to_numpy().tolist() == whole.variants.iloc[rows].to_numpy().tolist()
+            if rows:
+                assert "variants" not in vars(panel)
+                assert np.array_equal(panel.dosages(rows), whole.dosages(rows))
+    text = (tmp_path / "p.bim").read_text()
+    (tmp_path / "p.bim").write_text("\n" + text.removesuffix("\n"))
+    assert len(PlinkPanel(tmp_path / "p").find(pd.DataFrame({"panel_index": [2]}))) == 1
+    (tmp_path / "p.bim").write_text(text + text)
+    with pytest.raises(InputError, match="but 6 variants"):
+        PlinkPanel(tmp_path / "p").dosages([0])
+
+
+def test_people_of_a_list_are_kept_in_a_bed(tmp_path):
+    dosages = write_chromosome(tmp_path / "p", "1", 3, people=11)
+    for rows in ([0, 10], [3, 4, 5], [2, 4, 9], list(range(11))):
+        (tmp_path / "keep").write_text("".join(f"{row + 1}\n" for row in reversed(rows)))
+        panel = PlinkPanel(tmp_path / "p", tmp_path / "keep")
+        assert panel.people == [str(row + 1) for row in rows]
+        assert np.array_equal(panel.dosages([2, 0]), dosages[rows][:, [2, 0]])
+        assert np.array_equal(panel.dosages([2, 0], slice(1, 3)), dosages[rows[1:3]][:, [2, 0]])
+        expected = np.stack([(dosages[rows] == copies).sum(0) for copies in (2, 1, 0, -1)], 1)
+        assert np.array_equal(panel.genotype_counts(), expected)
+
+
+def test_a_panel_may_be_named_with_its_suffix(tmp_path):
+    write_chromosome(tmp_path / "p", "1", 3)
+    assert open_panel(str(tmp_path / "p.bed")).count == 3
+    Path(tmp_path / "p.pgen").touch()
+    assert open_panel(str(tmp_path / "p.bed")).count == 3

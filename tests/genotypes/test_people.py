@@ -1,0 +1,64 @@
+import pytest
+
+from fineprior.foundation.errors import InputError
+from fineprior.genotypes.people import kept_people, read_fam, read_psam
+
+PEOPLE = [("f1", "a"), ("f2", "b"), ("f3", "b"), ("f4", "c")]
+
+
+@pytest.fixture
+def write(tmp_path):
+    def written(text):
+        (tmp_path / "list.txt").write_text(text)
+        return tmp_path / "list.txt"
+
+    return written
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("c\na\n", [0, 3]),
+        ("\ufefff1 a\r\nf4\tc\r\n", [0, 3]),
+        ("#IID\nc\na\na\n", [0, 3]),
+        ("f3 b extra\nf2 b\n", [1, 2]),
+        ("0 c\n0 a\n", [0, 3]),  # VCFs and .psam files without families
+    ],
+)
+def test_people_are_kept_in_the_order_of_the_panel(write, text, rows):
+    assert kept_people(write(text), PEOPLE, "panel").tolist() == rows
+
+
+def test_without_a_list_everybody_is_kept():
+    assert kept_people(None, PEOPLE, "panel").tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a\nx\ny\nz\nw\n", r"list\.txt: 4 people are not in panel: x, y, z, \.\.\."),
+        ("a\nb\n", r"line 2: 2 people of panel have the name 'b'"),
+        ("a\n", "1 people; LD needs two or more"),
+        ("", "0 people"),
+    ],
+)
+def test_lists_that_do_not_fit_are_named(write, text, message):
+    with pytest.raises(InputError, match=message):
+        kept_people(write(text), PEOPLE, "panel")
+
+
+def test_files_of_people(write, tmp_path):
+    assert read_fam(write("f i 0 0 0 -9\n\nf j 0 0 0 -9\n")) == [("f", "i"), ("f", "j")]
+    assert read_psam(write("##note\n#FID\tIID\tSEX\nf\ti\tNA\n")) == [("f", "i")]
+    assert read_psam(write("#IID\tSEX\ni\tNA\n")) == [("0", "i")]
+    assert read_psam(write("f\ti\n")) == [("f", "i")]
+    for read, text, message in [
+        (read_fam, "", "no people"),
+        (read_fam, "only\n", "line 1: one column"),
+        (read_psam, "#IID\n", "no people"),
+        (read_psam, "i\n", "line 1: no person"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            read(write(text))
+    with pytest.raises(InputError, match="no such file"):
+        read_fam(tmp_path / "absent")
