@@ -6,7 +6,7 @@
 from pathlib import Path
 from typing import Any
 
-from fineprior.foundation.project import SCHEMAS
+from fineprior.foundation.schemas import SCHEMAS
 from fineprior.foundation.table import Table
 from fineprior.foundation.tables import all_tables
 

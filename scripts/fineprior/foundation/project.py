@@ -1,12 +1,8 @@
 """The user's project: config.yaml and its two sheets, checked before any job starts."""
 
-import csv
 import glob
-import io
-import json
 import math
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +10,7 @@ from typing import Any
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.panel_files import CHROM, chromosomes_of, ld_files, panel_files
+from fineprior.foundation.schemas import check_extent, read_sheet, validate
 from fineprior.foundation.settings import (
     FEWEST_FOLDS,
     TUNING_MODES,
@@ -25,9 +22,6 @@ from fineprior.foundation.settings import (
 )
 from fineprior.foundation.studies import Study, check_columns, study_of
 
-_IN_REPOSITORY = Path(__file__).resolve().parents[3] / "workflow" / "schemas"
-SCHEMAS = _IN_REPOSITORY if _IN_REPOSITORY.is_dir() else Path(sys.prefix) / "share" / "fineprior" / "schemas"
-"""Of the repository, or where `pip install .` puts them."""
 GENERATED = "resources/embedded/"
 HUB_BACKBONES, FETCHED = "resources/backbones", "fetched.json"
 """Where backbones of the hub are fetched to, and the record of a finished download in a backbone's folder."""
@@ -39,11 +33,6 @@ RESERVED_NAMES = (
 )
 """Names that no annotation may have: of other priors, columns and folders of a study."""
 _FILE_COLUMNS = ("sumstats", "chain", "phenotype", "covariates", "samples", "loci", "truth")
-_MOST_VALUES = 10_000
-_KINDS = {
-    "object": "a block of keys and values", "array": "a list", "string": "text", "integer": "a whole number",
-    "number": "a number", "boolean": "true or false",
-}  # fmt: skip
 _PATH_OPTIONS = ("-d", "--directory", "-s", "--snakefile", "--configfile", "--configfiles", "--report", "--profile")
 
 
@@ -170,14 +159,14 @@ def load_project(config: dict[str, Any], root: str | Path = ".") -> Project:
         may be absent: the workflow makes them.
     """
     root = Path(root)
-    _check_extent(config)
-    _validate(config, "config.schema.yaml", "config")
+    check_extent(config)
+    validate(config, "config.schema.yaml", "config")
     settings: Settings = from_dict(Settings, config)
     studies = [
         study_of(row, f"{settings.studies}, line {line}")
-        for line, row in enumerate(_read_sheet(root, settings.studies, "studies.schema.yaml", Study), start=2)
+        for line, row in enumerate(read_sheet(root, settings.studies, "studies.schema.yaml", Study), start=2)
     ]
-    tracks = [Track(**row) for row in _read_sheet(root, settings.tracks, "tracks.schema.yaml", Track)]
+    tracks = [Track(**row) for row in read_sheet(root, settings.tracks, "tracks.schema.yaml", Track)]
     _unique([row.study for row in studies], settings.studies, "study")
     for row in studies:
         if row.study in RESERVED:
@@ -233,8 +222,8 @@ def settings_alone(config: dict[str, Any]) -> Settings:
     InputError
         An unknown key, or a value that is not allowed.
     """
-    _check_extent(config)
-    _validate(config, "config.schema.yaml", "config", complete=False)
+    check_extent(config)
+    validate(config, "config.schema.yaml", "config", complete=False)
     settings: Settings = from_dict(Settings, config)
     return settings
 
@@ -301,7 +290,7 @@ def hub_folder(name: str, revision: str) -> str:
 def _annotations(root: Path, settings: PriorSettings, labels: bool) -> list[Annotation]:
     """The rows of `priors.annotations`, and whether the files of the source of the prior are there."""
     sheet = settings.annotations
-    rows = _read_sheet(root, sheet, "annotations.schema.yaml", Annotation) if sheet else []
+    rows = read_sheet(root, sheet, "annotations.schema.yaml", Annotation) if sheet else []
     annotations = [Annotation(**row) for row in rows]
     _unique([row.name for row in annotations], sheet, "name")
     for line, row in enumerate(annotations, start=2):
@@ -383,86 +372,3 @@ def _unique(names: list[str], sheet: str, column: str) -> None:
     for position, name in enumerate(names):
         if name in names[:position]:
             raise InputError(f"{sheet}, line {position + 2}: {column} '{name}' stands twice")
-
-
-def _read_sheet(root: Path, path: str, schema: str, row_type: type) -> list[dict[str, str]]:
-    fields = list(row_type.__dataclass_fields__)  # type: ignore[attr-defined]
-    if not (root / path).is_file():
-        raise InputError(f"config: file '{path}' does not exist (looked in {root.resolve()})")
-    rows = []
-    try:
-        text = (root / path).read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text (byte {error.start}); save it as plain tab-separated text") from None
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter="\t")
-    header = list(reader.fieldnames or [])
-    for number, column in enumerate(header):
-        if column in header[:number]:
-            raise InputError(f"{path}: column '{column}' is there twice")
-    if len(header) == 1 and re.search("[,;]", header[0]):
-        raise InputError(f"{path}: one column, '{header[0][:40]}'; the columns of a sheet are separated by tabs")
-    for line, row in enumerate(reader, start=2):
-        where = f"{path}, line {line}"
-        if any("\n" in value for value in row.values() if value):
-            raise InputError(f"{where}: a quotation mark that is not closed in its line")
-        if None in row or None in row.values():
-            raise InputError(f"{where}: not as many fields as the header has (they are separated by tabs)")
-        kept = {key: value.strip() for key, value in row.items() if key != "note" and value.strip()}
-        _validate(kept, schema, where)
-        rows.append({key: kept[key] for key in fields if key in kept})
-    if not rows:
-        raise InputError(f"{path}: no row below the header; the columns are {', '.join(fields)}")
-    return rows
-
-
-def _check_extent(config: Any) -> None:
-    """Stop at a config that anchors of YAML make endless: it could be neither checked nor shown."""
-    waiting, seen = [config], 0
-    while waiting:
-        value = waiting.pop()
-        seen += 1
-        if seen > _MOST_VALUES:
-            raise InputError(
-                f"config: more than {_MOST_VALUES:,} values; do anchors (&) and aliases (*) repeat one another?"
-            )
-        if isinstance(value, dict | list):
-            waiting += value.values() if isinstance(value, dict) else value
-
-
-def _validate(values: dict[str, Any], schema: str, where: str, complete: bool = True) -> None:
-    import jsonschema
-    import yaml
-
-    rules = yaml.safe_load((SCHEMAS / schema).read_text())
-    found = jsonschema.Draft202012Validator(rules).iter_errors(values)
-    errors = sorted((e for e in found if complete or e.validator != "required"), key=lambda error: list(error.path))
-    if errors:
-        raise InputError(_sentence(errors[0], where))
-
-
-def _sentence(error: Any, where: str) -> str:
-    """One line for a schema violation, naming key, value and what is allowed."""
-    key = ".".join(str(part) for part in error.absolute_path)
-    place = f"{where}: {key}" if key else where
-    if error.validator == "additionalProperties":
-        allowed = list(error.schema["properties"])
-        unknown = sorted(set(error.instance) - set(allowed))
-        return f"{place}: unknown key '{unknown[0]}'; allowed: {', '.join(allowed)}"
-    if error.validator == "required":
-        missing = [name for name in error.validator_value if name not in error.instance]
-        return f"{place}: '{missing[0]}' is missing"
-    value = json.dumps(error.instance)
-    allowed_text = {
-        "type": f"must be {_KINDS.get(str(error.validator_value), error.validator_value)}",
-        "enum": f"must be one of {error.validator_value}",
-        "minimum": f"must be at least {error.validator_value}",
-        "maximum": f"must be at most {error.validator_value}",
-        "exclusiveMinimum": f"must be above {error.validator_value}",
-        "exclusiveMaximum": f"must be below {error.validator_value}",
-        "uniqueItems": "names something twice",
-        "pattern": f"must match {error.validator_value} (letters, digits, '.', '_' and '-')",
-    }.get(error.validator, error.message)
-    hint = ""
-    if error.validator == "type" and error.validator_value == "number" and isinstance(error.instance, str):
-        hint = " (YAML reads 5e-8 as text: write 5.0e-8)"
-    return f"{place} = {value} {allowed_text}{hint}"
