@@ -69,3 +69,7 @@ def test_inputs_of_the_last_run_are_found(tmp_path, output):
     (folder / name).write_text(json.dumps({"input": ["x", "y"]}))
     assert recorded_inputs(output, tmp_path) == ["x", "y"]
     assert recorded_inputs("other", tmp_path) is None
+
+
+def test_values_that_are_no_literals_are_a_cause_all_the_same():
+    assert read_reason(f"{PARAMS}before: inf now: 2.0") == ({"params": []}, [], [])

@@ -1,4 +1,6 @@
+import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -7,6 +9,7 @@ from fineprior.foundation.explain import MODULES, Change, changes, explanation
 from fineprior.foundation.provenance import PACKAGE_ROOT, module_digests
 from fineprior.foundation.settings import FinemapSettings, Settings, as_params
 
+RULES = "".join(path.read_text() for path in (Path(__file__).parents[2] / "workflow/rules").glob("*.smk"))
 FINEMAP = as_params(FinemapSettings())
 NOW = FINEMAP | {"coverage": 0.9}
 OLD_CODE, NEW_CODE = "0123456789ab", "ba9876543210"
@@ -79,16 +82,18 @@ def test_what_only_the_whole_project_tells_by_name_is_named_everywhere(tmp_path)
 
 
 def test_modules_that_changed_are_named_behind_the_rules_that_import_them(tmp_path):
-    known = {name: "0" for name in ("finemap/susie.py", "report/plots.py")}
+    known = {name: "0" for name in ("finemap/susie.py", "report/plots.py", "genetics/loci.py")}
     path = tmp_path / MODULES
     path.parent.mkdir(parents=True)
     digests = module_digests() | known
     path.write_text("module\tdigest\n" + "".join(f"{name}\t{digest}\n" for name, digest in digests.items()))
-    found = lines(tmp_path, *(job(rule, "", [OLD_CODE], [NEW_CODE]) for rule in ("finemap", "report", "compute_ld")))
-    assert found[3:6] == [
+    rules = ("finemap", "report", "compute_ld", "list_loci")
+    found = lines(tmp_path, *(job(rule, "", [OLD_CODE], [NEW_CODE]) for rule in rules))
+    assert found[3:7] == [
         "  finemap, 1 job: its code changed (finemap/susie.py)",
         "  report, 1 job: its code changed (report/plots.py)",
         "  compute_ld, 1 job: its code changed",
+        "  list_loci, 1 job: its code changed (genetics/loci.py)",
     ]
 
 
@@ -102,11 +107,19 @@ def test_modules_that_changed_are_named_behind_the_rules_that_import_them(tmp_pa
         ({"software": []}, "its software environment (conda, container) is another one"),
         ({"other_inputs": []}, "reads other files than before"),
         ({"forced": []}, "forced"),
+        ({"params": []}, "a setting changed, and which cannot be told"),
         ({}, "Snakemake gives no reason"),
     ],
 )
 def test_each_reason_has_its_words(tmp_path, causes, words):
     assert lines(tmp_path, job("finemap", **causes))[3] == f"  finemap, 1 job: {words}"
+
+
+def test_a_rule_made_of_another_has_the_script_of_that_one(tmp_path):
+    made = re.findall(r"^use rule (\w+) as (\w+)", RULES, flags=re.MULTILINE)
+    assert made
+    for rule, derived in made:
+        assert f"scripts/{rule}.py is newer" in lines(tmp_path, job(derived, script=[]))[3]
 
 
 def test_a_change_is_read_as_a_sentence():

@@ -199,6 +199,17 @@ def test_failed_locus_without_variants_shows_its_reason(bare):
     assert "No fine-mapped variant to plot." in article
 
 
+def test_a_locus_of_a_bed_file_without_variants_has_no_lead(bare):
+    loci = bare.loci.copy()
+    name = loci["locus"].iloc[2]
+    loci.loc[2, ["lead_variant", "lead_z", "lead_neg_log10_p", "variants"]] = [np.nan, np.nan, np.nan, 0]
+    variants = {prior: frame[frame["locus"] != name] for prior, frame in bare.variants.items()}
+    page = render_page(replace(bare, loci=loci, variants=variants), ReportSettings(max_locus_plots=0))
+    article = text_of(page[page.index('<article id="locus-3"') : page.index('<article id="locus-4"')])
+    assert "0 variants." in article
+    assert "lead" not in article
+
+
 def test_long_credible_sets_are_cut_with_a_count(bare):
     sets = bare.credible_sets["uniform"].copy()
     sets["variant_ids"] = ",".join(f"chr1:{i}:A:T" for i in range(1_500))

@@ -188,6 +188,14 @@ def test_tracks_may_enter_one_by_one(fitted, tmp_path):
     assert sums["dnase.l2"] > 0.5 > sums["rna.l2"]
 
 
+def test_the_reason_is_that_of_the_weight_where_a_fold_alone_has_too_few_loci(tmp_path):
+    found = fitted_prior(study(tmp_path / "study", effect=3.0, loci=12), tmp_path, replace(SETTINGS, rounds=0))
+    enrichment = ENRICHMENT.read(found["enrichment"])
+    assert enrichment["loci"].tolist() == [12, 9, 9, 9, 9]
+    assert (enrichment["weight"] > 0).all()
+    assert enrichment["reason"].isna().all()
+
+
 @pytest.mark.parametrize(("ramps_up_to", "used"), [(5, "shaped"), (0, "iterated")])
 def test_a_chromosome_never_informs_its_own_log_odds(fitted, tmp_path, monkeypatch, ramps_up_to, used):
     """All that is used on a chromosome was made without it, but for the study's one weight and one step."""
@@ -199,7 +207,7 @@ def test_a_chromosome_never_informs_its_own_log_odds(fitted, tmp_path, monkeypat
     fitted = fitted_prior(inputs_of(fitted), tmp_path / "before")
     planted = fitted_prior(study(tmp_path / "study", planted="chr2"), tmp_path)
     for name, table in (("enrichment", ENRICHMENT), ("coefficients", COEFFICIENTS)):
-        before, after = (table.read(files[name]).drop(columns=["held_out_gain", "weight"], errors="ignore")
+        before, after = (table.read(files[name]).drop(columns=["held_out_gain", "weight", "reason"], errors="ignore")
                          .set_index("left_out") for files in (fitted, planted))  # fmt: skip
         pd.testing.assert_frame_equal(before.loc[["chr2"]], after.loc[["chr2"]])
         assert not before.loc[["chr1"]].equals(after.loc[["chr1"]])

@@ -111,7 +111,9 @@ def read_reason(reason: str) -> tuple[dict[str, list[str]], list[Any], list[Any]
     """Causes with their files, and the values of params before and now, of the line `reason` of a job."""
     before: list[Any] = []
     now: list[Any] = []
+    causes: dict[str, list[str]] = {}
     if _PARAMS in reason:
+        causes["params"] = []
         reason, values = reason.split(_PARAMS, 1)
         for mark in re.finditer(" now: ", values):
             end = values.find("; Software environment", mark.end())
@@ -119,16 +121,13 @@ def read_reason(reason: str) -> tuple[dict[str, list[str]], list[Any], list[Any]
             try:
                 before, now = (_literals(part) for part in parts)
             except (ValueError, SyntaxError):
-                continue  # ` now: ` within a value
+                continue  # ` now: ` within a value, or a value that is no literal (inf)
             reason += values[end:] if end > 0 else ""
             break
-    causes = {}
     for part in reason.split("; "):
         for words, kind in _CAUSES.items():
             if part.startswith(words):
                 causes[kind] = part.removeprefix(words).split(", ") if words.endswith(": ") else []
-    if before or now:
-        causes["params"] = []
     return causes, before, now
 
 

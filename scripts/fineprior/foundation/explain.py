@@ -25,6 +25,8 @@ _BLOCKS = {
     for name, kind in get_type_hints(Settings).items()
     if dataclasses.is_dataclass(kind)
 }
+_DERIVED = {"list_loci": "define_loci"}
+"""Rules made with `use rule`: whose script and code they have."""
 _ABSENT = object()
 
 
@@ -139,12 +141,15 @@ def _because(own: str, jobs: list[PlannedJob], makers: dict[str, str]) -> str:
 
 def _own_reasons(job: PlannedJob, named: list[Change], code: dict[str, list[str]], folder: Path) -> str:
     """Why a job would run by itself, whatever runs before it."""
+    rule = _DERIVED.get(job.rule, job.rule)
     found = changes(job.before, job.now)
     words = [str(_with_name(change, named)) for change in found if change.where not in _STEPS]
     behind = [change.where for change in found if change.where in _STEPS]
     words += [f"the code of {_some(behind)} changed"] if behind else []
     if any(_is_digest(value) for value in job.now):
-        words.append(f"its code changed ({_some(code[job.rule])})" if code.get(job.rule) else "its code changed")
+        words.append(f"its code changed ({_some(code[rule])})" if code.get(rule) else "its code changed")
+    if "params" in job.causes and not words:
+        words.append("a setting changed, and which cannot be told")
     if "other_inputs" in job.causes:
         words.append(_other_inputs(job, folder))
     for kind, text in (
@@ -155,7 +160,7 @@ def _own_reasons(job: PlannedJob, named: list[Change], code: dict[str, list[str]
         if kind in job.causes:
             words.append(text.format(_some(sorted(job.causes[kind]))))
     if "script" in job.causes:
-        words.append(f"scripts/{job.rule}.py is newer than its results")
+        words.append(f"scripts/{rule}.py is newer than its results")
     if "software" in job.causes:
         words.append("its software environment (conda, container) is another one")
     if "forced" in job.causes:

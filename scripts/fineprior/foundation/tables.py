@@ -91,7 +91,7 @@ HERITABILITY = define(
 
 ENRICHMENT = define(
     "enrichment",
-    "What each prior is worth, leaving out one chromosome at a time; all is chosen from signals of the others.",
+    "What each prior is worth, leaving out one chromosome at a time; all but weight and reason is of the others.",
     """
     prior | text | functional, or the name of a control
     left_out | text | chromosome that the row is used for, and whose GWAS it has not seen; none: all chromosomes
@@ -102,7 +102,7 @@ ENRICHMENT = define(
     log_enrichment | number | log ratio of prior odds for one standard deviation of the log odds, on parts left out
     lower | number | lower end of its 95% bootstrap interval over loci
     upper | number | upper end
-    weight | number | share of the functional part in the prior, chosen on parts left out: 0 means uniform
+    weight | number | share of the functional part in the prior, one for the study: 0 means uniform
     reason | text | why the weight is 0; NA when it is not
     held_out_gain | number | log10 likelihood gained over uniform on the chromosome left out, as used; NA for none""",
 )
@@ -131,7 +131,7 @@ PRIOR_STEPS = define(
 ramps), iterated (fitted again)
     features | integer | scores and annotations in it
     signals | integer | signals that it was estimated on
-    weight | number | mean over chromosomes of the share of the functional part
+    weight | number | share of the functional part, one for the study
     held_out_gain | number | log10 likelihood gained over uniform, as used
     unmixed_gain | number | the same with weight 1 everywhere
     difference | number | held_out_gain less that of signals (annotations where there are any) or shaped, the larger one
@@ -147,7 +147,7 @@ VERDICT = define(
     log_enrichment | number | log ratio of prior odds for one SD of the log odds, on chromosomes left out
     lower | number | lower end of its 95% bootstrap interval over loci
     upper | number | upper end
-    weight | number | mean over chromosomes of the share of the functional part in the prior: 0 means uniform
+    weight | number | share of the functional part in the prior, one for the study: 0 means uniform
     held_out_gain | number | sum over chromosomes of the log10 likelihood gained when left out, with the prior as used
     unmixed_gain | number | the same with weight 1 everywhere
     shuffled_gain | number | as held_out_gain with the log odds shuffled within locus and bin of MAF and LD, mean of ten

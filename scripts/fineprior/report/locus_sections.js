@@ -11,7 +11,7 @@ async function unpacked(text) {
 
 const circle = (x, y, r) => `M${x - r},${y}a${r},${r} 0 1 0 ${2 * r},0a${r},${r} 0 1 0 ${-2 * r},0`;
 const diamond = (x, y, r) => `M${x},${y - r}l${r},${r}l${-r},${r}l${-r},${-r}z`;
-const escaped = (text) => text.replace(/[&<>]/g, (letter) => `&#${letter.charCodeAt(0)};`);
+const escaped = (text) => text.replace(/[&<>"]/g, (letter) => `&#${letter.charCodeAt(0)};`);
 const bp = (position) => Math.round(position).toLocaleString("en");
 const shown = (value) => (value === null ? "–" : String(value));
 
@@ -109,7 +109,7 @@ class Locus {
       mark(1 + filled, blue, diamond, i, "ratio", v.ratio[i], size);
     }
     const marks = [...layers].sort(([one], [other]) => one[0] - other[0]).map(([key, d]) => `<path ${key.slice(2)} d="${d}"/>`);
-    this.plot.innerHTML = `<svg width="${width}" height="${Locus.height}" role="img" aria-label="${this.figure.dataset.locus}">` +
+    this.plot.innerHTML = `<svg width="${width}" height="${Locus.height}" role="img" aria-label="${escaped(this.figure.dataset.locus)}">` +
       `${this.axes()}${marks.join("")}${this.names()}<line id="guide"/><rect id="chosen"/></svg>`;
   }
 

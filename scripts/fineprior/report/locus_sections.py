@@ -120,7 +120,7 @@ def locus_index(loci: list[dict[str, Any]]) -> PageTable:
     labels = {"locus": "locus", "lead_variant": "lead variant", "lead_neg_log10_p": "\N{MINUS SIGN}log10 p",
               "variants": "variants"}  # fmt: skip
     frame = pd.DataFrame([{name: locus[name] for name in labels} for locus in loci])
-    frame["lead_variant"] = frame["lead_variant"].map(shortened)
+    frame["lead_variant"] = frame["lead_variant"].map(shortened, na_action="ignore")  # none without variants
     for name, label in (("credible_sets", "sets"), ("max_pip", "largest PIP"), ("status", "status")):
         for prior in SHOWN_PRIORS:
             frame[f"{name}_{prior}"] = [locus["fits"][prior][name] for locus in loci]

@@ -121,6 +121,6 @@ def _enrichment_row(name: str, left_out: str, fold: Fold, worth: Worth) -> dict[
         "lower": support.lower,
         "upper": support.upper,
         "weight": worth.support.weight,
-        "reason": support.reason or None,
+        "reason": worth.support.reason or None,
         "held_out_gain": worth.gains.get(left_out, float("nan")),
     }
