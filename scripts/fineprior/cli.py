@@ -17,7 +17,7 @@ from fineprior.foundation.errors import InputError
 from fineprior.foundation.explain import DESCRIPTION as EXPLAIN
 from fineprior.foundation.explain import add_arguments, explain
 from fineprior.foundation.settings import FinemapSettings, Settings
-from fineprior.foundation.stages import COMMANDS, STAGES, summary
+from fineprior.foundation.stages import BEFORE, COMMANDS, STAGES, summary
 
 DESCRIPTION = """Fine-map one locus with SuSiE: which variants are likely to be causal, given association
 statistics, LD, and (if you have one) a prior probability of each variant.
@@ -262,7 +262,7 @@ def _stages_in_words() -> str:
     lines = [
         "the stages of the workflow, each on files (settings from --config and --set; `fineprior command --help`):"
     ]
-    for stage, steps in STAGES.items():
+    for stage, steps in (BEFORE | STAGES).items():
         lines += ["", f"  {stage}"]
         named = [(name, step) for name, step in COMMANDS.items() if step in steps]
         lines += [f"    {name:<23} {summary(step)}" for name, step in named]

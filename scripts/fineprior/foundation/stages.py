@@ -36,10 +36,15 @@ STAGES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Stage -> `<module of fineprior.steps>.<function>`, the function's name being that of the rule."""
 
+BEFORE: dict[str, tuple[str, ...]] = {"before the first run": ("regions.split_regions",)}
+"""Commands that make a project's files, and that no rule runs."""
+
 _OTHER_NAMES = {"finemap.finemap": "finemap-batch", "calibrate.calibrate": "calibrate-batch"}
 
 COMMANDS = {
-    _OTHER_NAMES.get(step, step.split(".")[1].replace("_", "-")): step for steps in STAGES.values() for step in steps
+    _OTHER_NAMES.get(step, step.split(".")[1].replace("_", "-")): step
+    for steps in (BEFORE | STAGES).values()
+    for step in steps
 }
 """Command -> step; `finemap` is the command for one locus from files, `calibrate` that for a whole study."""
 
