@@ -23,6 +23,7 @@ from fineprior.foundation.files import atomic_path
 from fineprior.foundation.logs import Progress
 from fineprior.foundation.settings import MaskedSettings
 from fineprior.genetics.genome import UNKNOWN
+from fineprior.model.backbone import device_for
 from fineprior.model.pretrain_run import save_backbone
 from fineprior.model.tower import use_pair_pools
 from fineprior.sequence.windows import one_hot
@@ -66,10 +67,12 @@ def masked_loss(
     model: Masked, codes: NDArray[np.uint8], settings: MaskedSettings, random: np.random.Generator
 ) -> Tensor:
     """Mean cross-entropy (nats) of hidden bases."""
+    device = next(model.parameters()).device
     seen, hidden = hide(codes, settings.mask_share, settings.mask_span, random)
-    logits = model(torch.from_numpy(one_hot(seen)))
-    chosen = torch.from_numpy(hidden)
-    return functional.cross_entropy(logits[chosen], torch.from_numpy(codes.astype(np.int64))[chosen])
+    logits = model(torch.from_numpy(one_hot(seen)).to(device))
+    return functional.cross_entropy(
+        logits[torch.from_numpy(hidden).to(device)], torch.from_numpy(codes[hidden].astype(np.int64)).to(device)
+    )
 
 
 def pretrain_masked(
@@ -106,7 +109,7 @@ def pretrain_masked(
         raise InputError("regions: pretraining needs training and validation regions")
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
-    model = Masked(settings).train()
+    model = Masked(settings).to(device_for(0)).train()
     optimiser = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=0.01)
     warmup = max(1, settings.steps // 20)
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -126,7 +129,8 @@ def pretrain_masked(
         schedule.step()
         progress.advance(1)
     progress.finish()
-    return model.encoder.eval(), _figures(model.eval(), codes, train, valid[:_VALID_REGIONS], settings, seed)
+    figures = _figures(model.eval(), codes, train, valid[:_VALID_REGIONS], settings, seed)
+    return model.encoder.cpu(), figures
 
 
 @torch.no_grad()

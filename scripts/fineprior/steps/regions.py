@@ -92,7 +92,7 @@ def _centred(path: str, length: int, genome: Genome) -> pd.DataFrame:
             continue
         first = min(max((start + end - length) // 2, 0), size - length)
         rows[chrom, first, first + length] = None
-    log.info("%d regions of %d bp about the middles of %d intervals; left out are %d on chromosomes that are shorter and "
-             "%d that are the same as another", len(rows), length, len(intervals), short,
+    log.info("%d regions of %d bp about the middles of %d intervals; left out are %d on chromosomes that are shorter "
+             "and %d that are the same as another", len(rows), length, len(intervals), short,
              len(intervals) - short - len(rows))  # fmt: skip
     return pd.DataFrame(list(rows), columns=["chrom", "start", "end"])
