@@ -11,8 +11,10 @@ with log_to(snakemake.log[0], "pretrain_masked"):
         fasta=snakemake.input.fasta,
         regions=snakemake.input.regions,
         folder=str(Path(snakemake.output.config).parent),
+        store=snakemake.resources.store,
         context_length=snakemake.params.context_length,
         settings=MaskedSettings(**snakemake.params.settings),
         seed=snakemake.params.seed,
         threads=snakemake.threads,
+        code=snakemake.params.code,
     )

@@ -6,6 +6,7 @@ import torch
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import BackboneSettings, MaskedSettings
+from fineprior.model import masked, training_loop
 from fineprior.model.backbone import load_backbone
 from fineprior.model.masked import hide, pretrain_masked, save_masked
 from fineprior.sequence.windows import one_hot
@@ -51,6 +52,30 @@ def test_same_input_same_bytes(pretrained, tmp_path):
         save_masked(*pretrain_masked(*windows(), LENGTH, quick, 1), LENGTH, tmp_path / name)
     for file in ("model.safetensors", "config.json", "metrics.json"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+def test_a_killed_run_ends_like_one_that_was_not(tmp_path, monkeypatch):
+    short = replace(SMALL, steps=6)
+    expected, figures = pretrain_masked(*windows(), LENGTH, short, 1)
+    monkeypatch.setattr(training_loop, "CHECKPOINT_SECONDS", 0.0)
+    real, seen = masked.masked_loss, []
+
+    def killed(*arguments):
+        seen.append(None)
+        if len(seen) == 4:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    with monkeypatch.context() as context:
+        context.setattr(masked, "masked_loss", killed)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain_masked(*windows(), LENGTH, short, 1, checkpoint=tmp_path / "a/last.pt")
+    again, same = pretrain_masked(*windows(), LENGTH, short, 1, checkpoint=tmp_path / "a/last.pt")
+    assert same == figures
+    assert all(torch.equal(value, again.state_dict()[name]) for name, value in expected.state_dict().items())
+    (tmp_path / "a/last.pt").write_bytes(b"no checkpoint")
+    with pytest.raises(InputError, match=r"last.pt: not a checkpoint of this pretraining .*; remove it"):
+        pretrain_masked(*windows(), LENGTH, short, 1, checkpoint=tmp_path / "a/last.pt")
 
 
 def test_hiding():

@@ -93,6 +93,7 @@ rule pretrain_masked:
     resources:
         mem_mb=growing(8000),
         runtime=growing(1440),
+        store=settings.store,
     params:
         settings=as_params(settings.masked),
         context_length=settings.backbone.context_length,

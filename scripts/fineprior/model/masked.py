@@ -8,6 +8,7 @@ takes the decoder's place.
 import json
 import logging
 import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from fineprior.foundation.files import atomic_path
 from fineprior.foundation.logs import Progress
 from fineprior.foundation.settings import MaskedSettings
 from fineprior.genetics.genome import UNKNOWN
+from fineprior.model import training_loop
 from fineprior.model.backbone import device_for
 from fineprior.model.pretrain_run import save_backbone
 from fineprior.model.tower import use_pair_pools
@@ -76,7 +78,13 @@ def masked_loss(
 
 
 def pretrain_masked(
-    codes: Any, split: NDArray[np.str_], context_length: int, settings: MaskedSettings, seed: int, threads: int = 1
+    codes: Any,
+    split: NDArray[np.str_],
+    context_length: int,
+    settings: MaskedSettings,
+    seed: int,
+    threads: int = 1,
+    checkpoint: Path | None = None,
 ) -> tuple[Enformer, dict[str, float]]:
     """Pretrain on the training regions' sequence.
 
@@ -86,6 +94,8 @@ def pretrain_masked(
         Indexed by row numbers: uint8 (rows, length), as in `training.Regions`.
     split
         (regions,) train, valid or test.
+    checkpoint
+        File that is written every ten minutes, and that pretraining goes on from if it is there.
 
     Returns
     -------
@@ -115,9 +125,13 @@ def pretrain_masked(
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: min(1, (step + 1) / warmup) * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
     )
-    progress = Progress(settings.steps, "steps")
-    for step in range(settings.steps):
+    parts: dict[str, Any] = {"model": model, "optimiser": optimiser, "schedule": schedule}
+    first = _resume(parts, checkpoint)
+    progress = Progress(settings.steps - first, "steps")
+    spoken = time.monotonic()
+    for step in range(first, settings.steps):
         random = np.random.default_rng([seed, step])
+        torch.manual_seed(int(random.integers(2**31)))  # of dropout: as in a run that was not killed
         rows = np.sort(random.choice(train, min(settings.batch_regions, len(train)), replace=False))
         loss = masked_loss(model, codes[rows], settings, random)
         if not torch.isfinite(loss):
@@ -128,9 +142,31 @@ def pretrain_masked(
         optimiser.step()
         schedule.step()
         progress.advance(1)
+        if checkpoint and time.monotonic() - spoken >= training_loop.CHECKPOINT_SECONDS:
+            spoken = time.monotonic()
+            with atomic_path(checkpoint) as temporary:
+                torch.save({"step": step + 1} | {name: part.state_dict() for name, part in parts.items()}, temporary)
     progress.finish()
     figures = _figures(model.eval(), codes, train, valid[:_VALID_REGIONS], settings, seed)
     return model.encoder.cpu(), figures
+
+
+def _resume(parts: dict[str, Any], checkpoint: Path | None) -> int:
+    """Bring model, optimiser and schedule to where the checkpoint is; the step that comes next."""
+    if checkpoint is None or not checkpoint.is_file():
+        return 0
+    try:
+        found = torch.load(checkpoint, weights_only=True, map_location="cpu")
+        for name, part in parts.items():
+            part.load_state_dict(found[name])
+        step = int(found["step"])
+    except Exception as error:  # torch's restricted unpickler has an error class of the standard pickle module
+        reason = str(error).split("\n")[0]
+        raise InputError(
+            f"{checkpoint}: not a checkpoint of this pretraining ({reason}); remove it to start anew"
+        ) from None
+    logger.info("going on from %s: step %d", checkpoint, step)
+    return step
 
 
 @torch.no_grad()

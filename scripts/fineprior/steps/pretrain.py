@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -145,11 +146,25 @@ def pretrain_backbone(motifs: str, dhs: str, folder: str, settings: PretrainSett
 
 
 def pretrain_masked(
-    *, fasta: str, regions: str, folder: str, context_length: int, settings: MaskedSettings, seed: int, threads: int
+    *,
+    fasta: str,
+    regions: str,
+    folder: str,
+    store: str,
+    context_length: int,
+    settings: MaskedSettings,
+    seed: int,
+    threads: int,
+    code: str = "",
 ) -> None:
-    """Pretrain a backbone on the sequence of the training regions: config.json, model.safetensors, metrics.json."""
+    """Pretrain a backbone on the sequence of the training regions: config.json, model.safetensors, metrics.json.
+
+    A run that was killed goes on from the last checkpoint in the `store`, unless settings, regions or `code`, the
+    digest of the code, are others.
+    """
     from fineprior.genetics.genome import Genome
     from fineprior.model import masked
+    from fineprior.model.training_loop import checkpoint_folder
     from fineprior.sequence.target_parts import GenomeCodes
     from fineprior.sequence.tracks import read_regions
 
@@ -157,5 +172,9 @@ def pretrain_masked(
     split = table["split"].to_numpy(dtype=str)
     with Genome(fasta) as genome:
         codes = GenomeCodes(genome, table)
-        encoder, figures = masked.pretrain_masked(codes, split, context_length, settings, seed, threads)
-    masked.save_masked(encoder, figures, context_length, Path(folder))
+        made_of = [asdict(settings), seed, context_length, table.to_csv(), fasta, code]
+        with checkpoint_folder(Path(store) / "pretraining", made_of) as checkpoint:
+            encoder, figures = masked.pretrain_masked(
+                codes, split, context_length, settings, seed, threads, checkpoint / "last.pt"
+            )
+            masked.save_masked(encoder, figures, context_length, Path(folder))
