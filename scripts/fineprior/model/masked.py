@@ -107,13 +107,7 @@ def pretrain_masked(
     InputError
         Windows that are not whole bins, an architecture that the library refuses, or no training or validation region.
     """
-    bin_size = 2**settings.num_downsamples
-    if context_length % bin_size:
-        raise InputError(
-            f"backbone.context_length: {context_length} is not a multiple of {bin_size} bp (masked.num_downsamples)"
-        )
-    if settings.dim % settings.heads or settings.dim // settings.heads % 6:
-        raise InputError(f"masked.dim: {settings.dim} / masked.heads {settings.heads} must be a multiple of 6")
+    _check(settings, context_length)
     train, valid = (np.flatnonzero(split == name) for name in ("train", "valid"))
     if not len(train) or not len(valid):
         raise InputError("regions: pretraining needs training and validation regions")
@@ -151,20 +145,26 @@ def pretrain_masked(
     return model.encoder.cpu(), figures
 
 
+def _check(settings: MaskedSettings, context_length: int) -> None:
+    """Refuse what the library would fail on."""
+    bin_size = 2**settings.num_downsamples
+    if context_length % bin_size:
+        raise InputError(
+            f"backbone.context_length: {context_length} is not a multiple of {bin_size} bp (masked.num_downsamples)"
+        )
+    if settings.dim % settings.heads or settings.dim // settings.heads % 6:
+        raise InputError(f"masked.dim: {settings.dim} / masked.heads {settings.heads} must be a multiple of 6")
+
+
 def _resume(parts: dict[str, Any], checkpoint: Path | None) -> int:
     """Bring model, optimiser and schedule to where the checkpoint is; the step that comes next."""
     if checkpoint is None or not checkpoint.is_file():
         return 0
-    try:
+    with training_loop.reading(checkpoint):
         found = torch.load(checkpoint, weights_only=True, map_location="cpu")
         for name, part in parts.items():
             part.load_state_dict(found[name])
         step = int(found["step"])
-    except Exception as error:  # torch's restricted unpickler has an error class of the standard pickle module
-        reason = str(error).split("\n")[0]
-        raise InputError(
-            f"{checkpoint}: not a checkpoint of this pretraining ({reason}); remove it to start anew"
-        ) from None
     logger.info("going on from %s: step %d", checkpoint, step)
     return step
 

@@ -104,6 +104,18 @@ def checkpoint_folder(root: Path, made_of: Any) -> Iterator[Path]:
     shutil.rmtree(root / name, ignore_errors=True)
 
 
+@contextmanager
+def reading(checkpoint: Path) -> Iterator[None]:
+    """Reading of a checkpoint: whatever goes wrong is an InputError that names the file and the remedy."""
+    try:
+        yield
+    except Exception as error:  # torch's restricted unpickler has an error class of the standard pickle module
+        reason = str(error).split("\n")[0]
+        raise InputError(
+            f"{checkpoint}: not a checkpoint of this training ({reason}); remove it to start anew"
+        ) from None
+
+
 def run(task: Task, plan: Plan, checkpoint: Path | None = None) -> tuple[list[Record], int]:
     """Train; the parameters end with the values of the epoch with the smallest validation loss.
 
@@ -220,7 +232,7 @@ def _save(task: Task, optimiser: Any, schedule: Any, state: _State, checkpoint: 
 def _resume(task: Task, optimiser: Any, schedule: Any, checkpoint: Path | None) -> _State:
     if checkpoint is None or not checkpoint.is_file():
         return _State()
-    try:
+    with reading(checkpoint):
         found = torch.load(checkpoint, weights_only=True, map_location="cpu")
         with torch.no_grad():
             for name, weight in task.parameters.items():
@@ -228,10 +240,5 @@ def _resume(task: Task, optimiser: Any, schedule: Any, checkpoint: Path | None) 
         optimiser.load_state_dict(found["optimiser"])
         schedule.load_state_dict(found["schedule"])
         state = _State(**{name: found[name] for name in vars(_State())})
-    except Exception as error:  # torch's restricted unpickler has an error class of the standard pickle module
-        reason = str(error).split("\n")[0]
-        raise InputError(
-            f"{checkpoint}: not a checkpoint of this training ({reason}); remove it to start anew"
-        ) from None
     logger.info("going on from %s: epoch %d, batch %d", checkpoint, state.epoch, state.batch)
     return state
