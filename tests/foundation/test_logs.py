@@ -7,6 +7,7 @@ import pytest
 from fineprior.foundation import logs
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.logs import Progress, log_to
+from fineprior.foundation.reading import reading
 
 
 def test_a_mistake_is_one_line_and_exit_code_1(tmp_path, capsys):
@@ -15,6 +16,13 @@ def test_a_mistake_is_one_line_and_exit_code_1(tmp_path, capsys):
     assert ended.value.code == 1
     assert capsys.readouterr().err == "[finemap trait] error: gwas.tsv: row 3: p = 1.2\n"
     assert (tmp_path / "logs/a.log").read_text().endswith("ERROR error: gwas.tsv: row 3: p = 1.2\n")
+
+
+def test_a_mistake_found_by_another_exception_leaves_the_traceback_in_the_log_only(tmp_path, capsys):
+    with pytest.raises(SystemExit), log_to(tmp_path / "a.log", "x"), reading("a.bw", "a bigWig file"):
+        raise OSError("cut")
+    assert capsys.readouterr().err == "[x] error: a.bw: not a bigWig file, or damaged (cut)\n"
+    assert "OSError: cut" in (tmp_path / "a.log").read_text()
 
 
 def test_our_own_error_leaves_its_traceback_in_the_log(tmp_path):

@@ -46,6 +46,8 @@ def log_to(path: str | Path, name: str) -> Iterator[None]:
             yield
         except InputError as error:
             logging.getLogger(name).error("error: %s", error)
+            if error.__cause__ is not None:  # for whoever looks into it; the terminal gets the sentence alone
+                traceback.print_exc(file=handle)
             sys.exit(1)
         except Exception:
             traceback.print_exc(file=handle)
