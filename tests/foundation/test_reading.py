@@ -17,7 +17,7 @@ def test_an_exception_without_words_is_named_by_its_kind():
 
 
 def test_a_sentence_that_is_there_already_passes():
-    with pytest.raises(InputError, match="^line 3$"), reading("a.bw", "a bigWig file"):
+    with pytest.raises(InputError, match=r"^line 3$"), reading("a.bw", "a bigWig file"):
         raise InputError("line 3")
 
 
