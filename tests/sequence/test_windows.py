@@ -256,6 +256,17 @@ def test_bins_that_are_read_follow_the_variant(site, centre_bins, first):
     assert bare(site).first_bin(np.array([0]), 8, 6, centre_bins)[0] == first
 
 
+@pytest.mark.parametrize("centre_bins", [1, 2, 3, 4])
+def test_bins_that_are_read_are_the_nearest_wherever_the_variant_is(centre_bins):
+    """No other run of target bins has its middle nearer to the variant's base, if that is not in the window's middle."""
+    bin_size, target_bins, crop = 8, 6, 1
+    middles = bin_size * (crop + np.arange(target_bins - centre_bins + 1) + centre_bins / 2)
+    for site in [*range(29), *range(36, 64)]:
+        first = int(bare(site).first_bin(np.array([0]), bin_size, target_bins, centre_bins)[0])
+        distance = np.abs(middles - (site + 0.5))
+        assert distance[first] == distance.min(), site
+
+
 def test_a_window_of_n_alone_is_not_scored(genome):
     sequences = locus_sequences(variants_at(genome, ("chr2", 301), ("chr1", 301)), genome, 64, SNV)
     assert list(sequences.status) == [ALL_N, SCORED]

@@ -77,12 +77,12 @@ def inputs_of(fitted):
     return {name: fitted[name] for name in ("variants", "scores", "annotations", "fits", "ld")}
 
 
-def fitted_prior(files, folder, settings=SETTINGS, kinds=None, **change):
+def fitted_prior(files, folder, settings=SETTINGS, kinds=None, seed=1, **change):
     folder.mkdir(exist_ok=True)
     outputs = {name: str(folder / f"{name}.tsv") for name in TABLES}
     files = {name: files[name] for name in ("variants", "scores", "annotations", "fits", "ld")}
     inputs = files | {"annotations": files["annotations"] if kinds else None} | change
-    fit_prior(**inputs, kinds=kinds or {}, settings=settings, finemap=FINEMAP, seed=1, **outputs)
+    fit_prior(**inputs, kinds=kinds or {}, settings=settings, finemap=FINEMAP, seed=seed, **outputs)
     return files | outputs
 
 
@@ -117,6 +117,27 @@ def test_the_tables_say_what_was_estimated(fitted):
     assert coefficients["kind"].tolist() == ["score", "ramp", "ramp", "ramp"] * 5
     assert (coefficients["log_enrichment"] >= 0).all()
     assert (coefficients["standard_error"] > 0).all()
+
+
+def test_refits_see_the_prior(fitted):
+    """Signals fitted again under a prior are not those of the uniform one, so neither is what they say of it."""
+    steps = PRIOR_STEPS.read(fitted["steps"]).set_index("step")
+    before, after = (steps.loc[name, "unmixed_gain"] for name in ("shaped", "iterated"))
+    assert 0 < abs(after - before) < 0.1 * before
+
+
+def test_each_shuffle_is_another_one(tmp_path, monkeypatch):
+    """The gain of shuffled scores is the mean of shuffles with a seed each."""
+    files = study(tmp_path / "study", effect=3.0, loci=12)
+
+    def shuffled_gain(shuffles, seed):
+        monkeypatch.setattr("fineprior.steps.prior_fit.SHUFFLES", shuffles)
+        found = fitted_prior(files, tmp_path / f"{shuffles}_{seed}", replace(SETTINGS, rounds=0), seed=seed)
+        return VERDICT.read(found["verdict"])["shuffled_gain"][0]
+
+    each = [shuffled_gain(1, seed) for seed in (1, 2, 3)]
+    assert len(set(each)) == 3
+    assert shuffled_gain(3, 1) == pytest.approx(np.mean(each), rel=1e-5)  # tables hold seven digits
 
 
 def test_one_feature_of_a_score_and_its_error(fitted, tmp_path, monkeypatch):
@@ -281,7 +302,7 @@ def given(fitted, folder, values, **settings):
         ANNOTATIONS.write(frame.assign(**values(scores)), files["annotations"][number])
     settings = replace(SETTINGS, **settings)
     outputs = {name: str(folder / f"{name}.tsv") for name in TABLES}
-    fit_prior(**files, kinds={}, settings=settings, finemap=FINEMAP, seed=1, **outputs)
+    fit_prior(**files, kinds={}, settings=settings, finemap=FINEMAP, seed=seed, **outputs)
     output = folder / "prior.tsv.gz"
     assign_prior(prior="functional", variants=files["variants"][0], annotations=files["annotations"][0], kinds={},
                  enrichment=outputs["enrichment"], coefficients=outputs["coefficients"], output=str(output),
