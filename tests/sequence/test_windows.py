@@ -258,7 +258,7 @@ def test_bins_that_are_read_follow_the_variant(site, centre_bins, first):
 
 @pytest.mark.parametrize("centre_bins", [1, 2, 3, 4])
 def test_bins_that_are_read_are_the_nearest_wherever_the_variant_is(centre_bins):
-    """No other run of target bins has its middle nearer to the variant's base, if that is not in the window's middle."""
+    """No other target bins have their middle nearer to the variant, if that is not in the middle of its window."""
     bin_size, target_bins, crop = 8, 6, 1
     middles = bin_size * (crop + np.arange(target_bins - centre_bins + 1) + centre_bins / 2)
     for site in [*range(29), *range(36, 64)]:

@@ -302,7 +302,7 @@ def given(fitted, folder, values, **settings):
         ANNOTATIONS.write(frame.assign(**values(scores)), files["annotations"][number])
     settings = replace(SETTINGS, **settings)
     outputs = {name: str(folder / f"{name}.tsv") for name in TABLES}
-    fit_prior(**files, kinds={}, settings=settings, finemap=FINEMAP, seed=seed, **outputs)
+    fit_prior(**files, kinds={}, settings=settings, finemap=FINEMAP, seed=1, **outputs)
     output = folder / "prior.tsv.gz"
     assign_prior(prior="functional", variants=files["variants"][0], annotations=files["annotations"][0], kinds={},
                  enrichment=outputs["enrichment"], coefficients=outputs["coefficients"], output=str(output),
