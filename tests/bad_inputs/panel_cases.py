@@ -227,7 +227,12 @@ CASES = [
     ),
     ("nobody to keep", text("keep", "\n"), "keep: 0 people; LD needs two or more", {"samples": "keep"}),
     ("one person to keep", text("keep", "1\n"), "keep: 1 people; LD needs two or more", {"samples": "keep"}),
-    ("a list of people that is binary", text("keep", b"\xff\xfe\x00"), "keep: not plain text", {"samples": "keep"}),
+    (
+        "a list of people that is binary",
+        text("keep", b"\xff\xfe\x00"),
+        "keep: not a list of people in UTF-8, or damaged ('utf-8' codec can't decode byte 0xff",
+        {"samples": "keep"},
+    ),
     (
         "panels of different people",
         lambda w: (
@@ -258,7 +263,7 @@ CASES = [
     (
         "phenotype in words",
         edited("trait.txt", "\n7 ", "\n7 tall"),
-        "trait.txt: height of person '7' is 'tall-0.245'; a number or NA is needed (write categories as",
+        "trait.txt, line 8: height of person '7' is 'tall-0.245'; a number or NA is needed (write categories as",
         OWN,
     ),
     (
@@ -285,23 +290,28 @@ CASES = [
         "trait.txt: one trait is needed beside FID and IID; there are 2: t, u",
         OWN,
     ),
-    ("a person with two phenotypes", edited("trait.txt", "\n8 ", "\n7 "), "trait.txt: person '7' is there twice", OWN),
+    (
+        "a person with two phenotypes",
+        edited("trait.txt", "\n8 ", "\n7 "),
+        "trait.txt, line 9: person '7' is there twice",
+        OWN,
+    ),
     (
         "phenotype with a short line",
         edited("trait.txt", "\n8 ", "\n8\n9 "),
-        "trait.txt: person 8 has 1 fields, the header has 2",
+        "trait.txt, line 9: 1 fields, the header has 2",
         OWN,
     ),
     (
         "phenotype in UTF-16",
         lambda w: w.write("trait.txt", w.text("trait.txt").encode("utf-16")),
-        "trait.txt: not a text file in UTF-8 (invalid start byte)",
+        "trait.txt: not a table of people in UTF-8, or damaged ('utf-8' codec can't decode byte 0xff in position 0",
         OWN,
     ),
     (
         "covariates in words",
         edited("age.txt", "\n8 0\n", "\n8 male\n"),
-        "age.txt: age of person '8' is 'male'; a number or NA is needed (write categories as columns of",
+        "age.txt, line 9: age of person '8' is 'male'; a number or NA is needed (write categories as columns of",
         OWN,
     ),
     (

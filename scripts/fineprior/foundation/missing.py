@@ -8,8 +8,8 @@
 | SAS and Stata | `.` |
 | spreadsheets, SQL, GWAS-SSF | an empty field, N/A, #N/A, NULL, #NA |
 
-Words are the same in capitals and small letters, with blanks or quotation marks around them. -9 is a number: -9.0, -9.00
-and -9e0 are the same. It is missing only where a negative number has no meaning of its own, or PLINK takes it so.
+Words are the same in capitals and small letters, with blanks or quotation marks around them. -9 is a number: -9.0,
+-9.00 and -9e0 are the same. It is missing only where a negative number has no meaning of its own, or PLINK takes it so.
 """
 
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ def is_missing(value: object, minus_nine: bool = False) -> bool:
     minus_nine
         The number -9 means missing, too.
     """
-    if value is None or value != value:  # nan differs from itself
+    if value is None:
         return True
     text = str(value).strip().strip("\"'").strip()
     return text.casefold() in WORDS or (minus_nine and is_minus_nine(text))
