@@ -188,13 +188,13 @@ CASES = [
     (
         "VCF panel with a broken line",
         vcf(line="1\tx\tx\tC\tT"),
-        "panel.vcf: damaged or cut off at its first record (truncated file)",
+        "panel.vcf, at its first record: not a whole VCF or BCF file, or damaged (truncated file)",
         VCF,
     ),
     (
         "VCF panel in gzip",
         vcf(name="panel.vcf.gz", pack=gzipped),
-        "panel.vcf.gz: not a readable VCF or BCF file (packed by gzip: unpack it, and pack it with bgzip)",
+        "panel.vcf.gz: packed by gzip: unpack it, and pack it with bgzip",
         {"panel": "panel.vcf.gz"},
     ),
     (
@@ -209,7 +209,7 @@ CASES = [
     (
         "VCF panel that is none",
         text("panel.vcf", "hello\n"),
-        "panel.vcf: not a readable VCF or BCF file (invalid file `b'panel.vcf'` (mode=`b'r'`) - is it",
+        "panel.vcf: not a VCF or BCF file, or damaged (invalid file `b'panel.vcf'` (mode=`b'r'`) - is it",
         VCF,
     ),
     (

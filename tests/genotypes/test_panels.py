@@ -4,15 +4,18 @@ from shutil import which
 
 import numpy as np
 import pandas as pd
+import pgenlib
 import pysam
 import pytest
 
 from fineprior.foundation.errors import InputError
 from fineprior.genotypes import genotypes
+from fineprior.genotypes.association import associate
 from fineprior.genotypes.genotypes import PlinkPanel, write_panel
 from fineprior.genotypes.ld import panel_ld
 from fineprior.genotypes.panels import open_panel
 from fineprior.genotypes.pgen_panel import PgenPanel
+from fineprior.genotypes.phenotypes import read_cohort
 from fineprior.genotypes.vcf_panel import VcfPanel
 
 needs_plink2 = pytest.mark.skipif(which("plink2") is None, reason="plink2 is not here")
@@ -168,3 +171,58 @@ def test_a_panel_may_be_named_with_its_suffix(tmp_path):
     assert open_panel(str(tmp_path / "p.bed")).count == 3
     Path(tmp_path / "p.pgen").touch()
     assert open_panel(str(tmp_path / "p.bed")).count == 3
+
+
+def x_panels(folder):
+    """The same women and men (every second one) on X, in each form of a panel; copies (variants, people)."""
+    rng = np.random.default_rng(4)
+    men = np.arange(40) % 2 == 1
+    copies = rng.binomial(2, 0.4, (6, 40))
+    copies[:, men] = 2 * (copies[:, men] > 0)
+    copies[2, 5] = -1
+    bim = pd.DataFrame({"chrom": "X", "pos": np.arange(1, 7) * 100, "snp_id": [f"rs{i}" for i in range(6)],
+                        "a1": "G", "a2": "A"})  # fmt: skip
+    write_panel(folder / "bed", bim, [copies.T.astype(np.int8)], [f"p{i}" for i in range(40)])
+    for name in ("gt", "ds"):
+        lines = []
+        for row, values in zip(bim.itertuples(), copies, strict=True):
+            calls = []
+            for value, man in zip(values.tolist(), men, strict=True):
+                half = value // 2
+                call = "./." if value < 0 else str(half) if man else f"{half}/{value - half}"
+                dosage = "." if value < 0 else f"{value / 2 if man else value}"
+                calls.append(call if name == "gt" else f"{call}:{dosage}")
+            form = "GT" if name == "gt" else "GT:DS"
+            lines.append("\t".join([row.chrom, str(row.pos), row.snp_id, "A", "G", ".", ".", ".", form, *calls]) + "\n")
+        head = (
+            '##fileformat=VCFv4.2\n##FORMAT=<ID=GT,Number=1,Type=String,Description="">\n##contig=<ID=X>\n'
+            '##FORMAT=<ID=DS,Number=A,Type=Float,Description="">\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t'
+        )
+        (folder / f"{name}.vcf").write_text(head + "\t".join(f"p{i}" for i in range(40)) + "\n" + "".join(lines))
+    (folder / "pgen.pvar").write_text("#CHROM\tPOS\tID\tREF\tALT\n" + "".join(
+        f"X\t{row.pos}\t{row.snp_id}\tA\tG\n" for row in bim.itertuples()))  # fmt: skip
+    (folder / "pgen.psam").write_text("#IID\tSEX\n" + "".join(f"p{i}\t{1 + (i + 1) % 2}\n" for i in range(40)))
+    with pgenlib.PgenWriter(str(folder / "pgen.pgen").encode(), 40, variant_ct=6, nonref_flags=False) as writer:
+        for values in copies:
+            writer.append_biallelic(np.where(values < 0, -9, values).astype(np.int8))
+    return np.where(copies < 0, np.nan, copies)
+
+
+def test_men_on_x_count_alike_in_every_form(tmp_path):
+    expected = x_panels(tmp_path)
+    called = ~np.isnan(expected)
+    frequency = np.where(called, expected, 0).sum(1) / (2 * called.sum(1))
+    (tmp_path / "t").write_text("IID t\n" + "".join(f"p{i} {(7 * i) % 11 + i / 9}\n" for i in range(40)))
+    effects = []
+    for name in ("bed", "pgen", "gt.vcf", "ds.vcf"):
+        panel = open_panel(str(tmp_path / name))
+        assert np.array_equal(panel.dosages(np.arange(6)).T, expected, equal_nan=True), name
+        assert panel.allele_frequencies() == pytest.approx(frequency), name
+        counts = [[(row == k).sum() for k in (2, 1, 0)] + [np.isnan(row).sum()] for row in expected]
+        assert panel.genotype_counts().tolist() == counts, name
+        effects.append(associate(panel, read_cohort(panel.people, tmp_path / "t"))["beta"].to_numpy())
+    for other in effects[1:]:
+        assert other == pytest.approx(effects[0])
+    rows = called[0]
+    slope = np.polyfit(expected[0][rows], [(7 * i) % 11 + i / 9 for i in range(40)], 1)[0]
+    assert effects[3][0] == pytest.approx(slope)
