@@ -120,7 +120,7 @@ CASES = [
     (
         "bim in UTF-16",
         lambda w: w.write("panel.bim", w.text("panel.bim").encode("utf-16")),
-        "panel.bim: not a .bim file ('utf-8' codec can't decode byte 0xff in position 0: invalid start",
+        "panel.bim: not a .bim file, or damaged ('utf-8' codec can't decode byte 0xff in position 0: invalid start",
     ),
     (
         "every variant twice in the panel",
@@ -140,31 +140,31 @@ CASES = [
     (
         "pgen cut off",
         lambda w: pgen(w, 300),
-        "p2.pgen: genotypes cannot be read; is it cut off? (read_range() error 4)",
+        "p2.pgen: not a whole .pgen file, or damaged (read_range() error 4)",
         PGEN,
     ),
     (
         "pgen that is none",
         lambda w: (pgen(w), w.write("p2.pgen", b"hello there, no genotypes")),
-        "p2.pgen: cannot be read with 120 variants (.pvar) and 80 people (.psam): p2.pgen is not a .pgen",
+        "p2.pgen: not a .pgen file of 120 variants (.pvar) and 80 people (.psam), or damaged (p2.pgen is not a .pgen",
         PGEN,
     ),
     (
         "pgen and psam disagree",
         lambda w: pgen(w, people=77),
-        "p2.pgen: cannot be read with 120 variants (.pvar) and 77 people (.psam): PgfiInitPhase1() was",
+        "p2.pgen: not a .pgen file of 120 variants (.pvar) and 77 people (.psam), or damaged (PgfiInitPhase1() was",
         PGEN,
     ),
     (
         "pvar without a header line",
         lambda w: pgen(w, header="chrom\tpos\n"),
-        "p2.pvar: not a readable .pvar file (No variants in p2.pvar.)",
+        "p2.pvar: not a .pvar file, or damaged (No variants in p2.pvar.)",
         PGEN,
     ),
     (
         "pvar cut off",
         lambda w: (pgen(w), cut("p2.pvar", 700)(w)),
-        "p2.pvar: not a readable .pvar file (Fewer tokens than expected on line 47 of p2.pvar.)",
+        "p2.pvar: not a .pvar file, or damaged (Fewer tokens than expected on line 47 of p2.pvar.)",
         PGEN,
     ),
     ("empty psam", lambda w: (pgen(w), w.write("p2.psam", "#IID\n")), "p2.psam: no people in this file", PGEN),

@@ -9,10 +9,13 @@ import pysam
 import pytest
 
 from fineprior.foundation.errors import InputError
+from fineprior.genetics.alleles import Alleles
+from fineprior.genetics.genome import Genome
 from fineprior.genotypes import genotypes
 from fineprior.genotypes.association import associate
 from fineprior.genotypes.genotypes import PlinkPanel, write_panel
 from fineprior.genotypes.ld import panel_ld
+from fineprior.genotypes.panel_match import match
 from fineprior.genotypes.panels import open_panel
 from fineprior.genotypes.pgen_panel import PgenPanel
 from fineprior.genotypes.phenotypes import read_cohort
@@ -226,3 +229,14 @@ def test_men_on_x_count_alike_in_every_form(tmp_path):
     rows = called[0]
     slope = np.polyfit(expected[0][rows], [(7 * i) % 11 + i / 9 for i in range(40)], 1)[0]
     assert effects[3][0] == pytest.approx(slope)
+
+
+def test_a_position_beyond_32_bits_is_not_another_one(tmp_path):
+    (tmp_path / "g.fa").write_text(">1\n" + "ACGT" * 50 + "\n")
+    variants = pd.DataFrame({"chrom": "1", "pos": [(1 << 32) + 100, 101], "a1": "G", "a2": "A"})
+    alleles = Alleles()
+    contig, wanted = np.zeros(2, np.int32), np.array([100, 101], np.int32)
+    effect, other = (alleles.plain(alleles.encode(pd.Series([base] * 2))) for base in "GA")
+    with Genome(tmp_path / "g.fa") as genome:
+        found = match(variants, genome, alleles, contig, wanted, effect, other)
+    assert found.panel_index.tolist() == [-1, 1]

@@ -1,5 +1,6 @@
 """The people of a panel, and which of them a list keeps."""
 
+import codecs
 import csv
 import re
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from fineprior.foundation.missing import is_missing
 from fineprior.foundation.reading import reading
 
 _NAMED = 3
+_LOOKED_AT = 1 << 16
 _WORD = re.compile(r'"([^"]*)"(?=\s|$)|(\S+)')
 """A field between blanks, without the quotation marks that R writes around text."""
 
@@ -149,6 +151,29 @@ def lines_of(path: str | Path, what: str, table: bool = False) -> list[tuple[int
         for number, line in lines
         if line.strip(mark + " \t")
     ]
+
+
+def check_text(path: Path) -> None:
+    """Stop at a text file that a library would refuse without its reason, or read in part.
+
+    Raises
+    ------
+    InputError
+        It begins with a byte-order mark, is in UTF-16, has line ends of CR alone, or an empty line near its beginning
+        or at its end.
+    """
+    with reading(path, "a text file"), path.open("rb") as handle:
+        start = handle.read(_LOOKED_AT)
+        handle.seek(max(path.stat().st_size - 4, 0))
+        end = handle.read()
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise InputError(f"{path}: text in UTF-16; save it as UTF-8")
+    if start.startswith(codecs.BOM_UTF8):
+        raise InputError(f"{path}: begins with a byte-order mark; save it as UTF-8 without one")
+    if start.startswith(b"#") and b"\r" in start and b"\n" not in start:
+        raise InputError(f"{path}: lines end with CR alone; write them with LF (tr '\\r' '\\n')")
+    if start.startswith(b"#") and (re.search(rb"\n\r?\n", start) or re.search(rb"\n\r?\n$", end)):
+        raise InputError(f"{path}: has an empty line; leave such lines out")
 
 
 def _words(line: str) -> list[str]:

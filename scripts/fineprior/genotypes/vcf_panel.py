@@ -6,6 +6,7 @@ a dosage count is in `genotypes.copies`.
 
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from fineprior.foundation.reading import reading
 from fineprior.genetics.genome import plain_name
 from fineprior.genotypes.copies import copies_in
 from fineprior.genotypes.genotypes import checked_index
-from fineprior.genotypes.people import kept_people
+from fineprior.genotypes.people import check_text, kept_people
 from fineprior.genotypes.pgen_panel import mean_of_called
 
 _VALUES_AT_ONCE = 1 << 24
@@ -53,7 +54,7 @@ class VcfPanel:
 
     def __init__(self, path: str | Path, samples: str | Path | None = None) -> None:
         self.name = str(path)
-        with self._opened() as handle:
+        with self._opened() as handle, reading(self.name, "a VCF or BCF file"):
             everybody = [("0", name) for name in handle.header.samples]
             self.indexed = handle.index is not None
             self._contigs = {plain_name(str(name)): str(name) for name in handle.header.contigs}
@@ -76,7 +77,7 @@ class VcfPanel:
     def variants(self) -> pd.DataFrame:
         """Table of the records: chrom, pos (1-based), snp_id, a1 (alternative), a2 (reference), upper case."""
         with self._opened(drop_samples=True) as handle:
-            sites = [site for record in self._records(handle) for site in _sites(record)]
+            sites = [site for record in self._records(handle) for site in self._sites(record)]
         if not sites:
             raise InputError(f"{self.name}: no variants in this file")
         return _table(sites)
@@ -99,7 +100,7 @@ class VcfPanel:
             sites: dict[tuple[int, str, str], _Site] = {}
             with self._opened(drop_samples=True) as handle:
                 for record in self._region(handle, str(chrom), int(rows["pos"].min()), int(rows["pos"].max())):
-                    sites |= {(site[1], site[4], site[3]): site for site in _sites(record)}
+                    sites |= {(site[1], site[4], site[3]): site for site in self._sites(record)}
             for row, pos, ref, alt in zip(rows["panel_index"], rows["pos"], rows["ref"], rows["alt"], strict=True):
                 site = sites.get((pos, ref, alt)) or sites.get((pos, alt, ref))
                 if site is None:
@@ -154,7 +155,7 @@ class VcfPanel:
             positions = [site[1] for site in rows_of if site[0] == chrom]
             with self._opened() as handle:
                 for record in self._region(handle, chrom, min(positions), max(positions)):
-                    hits = [(k, rows_of[site]) for k, site in enumerate(_sites(record)) if site in rows_of]
+                    hits = [(k, rows_of[site]) for k, site in enumerate(self._sites(record)) if site in rows_of]
                     copies = self._copies(record)[:, kept] if hits else None
                     for k, rows in hits:
                         found[rows] = copies[k]  # type: ignore[index]
@@ -166,7 +167,7 @@ class VcfPanel:
             if row < self._next or self._pass is None:
                 self._pass, self._next = self._whole_file(), 0
             for first, record in self._pass:
-                self._current, self._next = (first, record), first + len(_sites(record))
+                self._current, self._next = (first, record), first + len(self._sites(record))
                 if row < self._next:
                     break
             else:
@@ -178,29 +179,52 @@ class VcfPanel:
         with self._opened() as handle:
             for record in self._records(handle):
                 yield first, record
-                first += len(_sites(record))
+                first += len(self._sites(record))
 
-    def _opened(self, drop_samples: bool = False) -> pysam.VariantFile:
+    @contextmanager
+    def _opened(self, drop_samples: bool = False) -> Iterator[pysam.VariantFile]:
         _check_packing(Path(self.name))
         quiet = pysam.set_verbosity(0)  # htslib writes to stderr that there is no index
         try:
             with reading(self.name, "a VCF or BCF file"):
-                return pysam.VariantFile(self.name, drop_samples=drop_samples)
+                handle = pysam.VariantFile(self.name, drop_samples=drop_samples)
         finally:
             pysam.set_verbosity(quiet)
+        try:
+            yield handle
+        except BaseException:
+            with suppress(Exception):  # what went wrong first is said; a damaged file cannot be closed either
+                handle.close()
+            raise
+        with reading(self.name, "a whole VCF or BCF file"):
+            handle.close()
+
+    def _sites(self, record: Any) -> list[_Site]:
+        """Chromosome, position, name, alternative and reference allele for each alternative of a record."""
+        try:
+            ref = record.ref.upper()
+            return [(record.chrom, record.pos, record.id or ".", alt.upper(), ref) for alt in record.alts or ()]
+        except Exception:  # the guard itself would cost as much as the record
+            with reading(f"{self.name}, position {record.pos}", "a record of a VCF or BCF file"):
+                raise
 
     def _copies(self, record: Any) -> NDArray[np.float32]:
         """Copies (alternatives, everybody) of each alternative allele of a record, NaN where missing."""
-        place = f"{self.name}, {_place(record)}"
-        with reading(place, "a record of a VCF or BCF file"):
+        with reading(f"{self.name}, position {record.pos}", "a record of a VCF or BCF file"):
+            place = f"{self.name}, {record.chrom}:{record.pos}"
             # Text is several times faster than a Python object for each person.
             columns = str(record).rstrip("\n").split("\t")
             found = copies_in(columns[_FORMAT], columns[_FORMAT + 1 :], len(record.alts), record.chrom, place)
-        for count, what in ((found.half, "of their call one allele is missing"),
-                            (found.untold, "their dosage has no call that says whether it is haploid")):  # fmt: skip
+        for count, what in ((found.half, "one allele of their call is missing"),
+                            (found.untold, "no call says whether their dosage is haploid")):  # fmt: skip
             if count and what not in self._said:
                 self._said.add(what)
-                logger.warning("%s: %d people are missing, for %s; more such records are not named", place, count, what)
+                logger.warning(
+                    "%s: %d people are taken as missing: %s; further records of this kind are not named",
+                    place,
+                    count,
+                    what,
+                )
         return found.copies
 
     def _region(self, handle: pysam.VariantFile, chrom: str, first: int, last: int) -> Iterator[Any]:
@@ -217,7 +241,7 @@ class VcfPanel:
             for last in handle.fetch(*region) if region else handle:
                 yield last
         except Exception:
-            where = f"after {_place(last)}" if last is not None else "at its first record"
+            where = f"after position {last.pos}" if last is not None else "at its first record"
             with reading(f"{self.name}, {where}", "a whole VCF or BCF file"):
                 raise
         finally:
@@ -228,6 +252,7 @@ def _check_packing(path: Path) -> None:
     """Stop at a file that htslib would read a part of, or read slowly, without a word."""
     if not path.is_file():
         raise InputError(f"{path}: {'a folder, not a file' if path.is_dir() else 'no such file'}")
+    check_text(path)
     with reading(path, "a VCF or BCF file"), path.open("rb") as handle:
         start = handle.read(16)
         handle.seek(max(path.stat().st_size - len(_LAST_BLOCK), 0))
@@ -238,18 +263,8 @@ def _check_packing(path: Path) -> None:
         raise InputError(f"{path}: cut off: the last block of a file of bgzip is not there; copy it, or pack it, again")
 
 
-def _sites(record: Any) -> list[_Site]:
-    """Chromosome, position, name, alternative and reference allele for each alternative of a record."""
-    ref = record.ref.upper()
-    return [(record.chrom, record.pos, record.id or ".", alt.upper(), ref) for alt in record.alts or ()]
-
-
 def _table(sites: list[_Site]) -> pd.DataFrame:
     chrom, pos, snp_id, a1, a2 = zip(*sites, strict=True)
     text = {"chrom": chrom, "snp_id": snp_id, "a1": a1, "a2": a2}
     columns: dict[str, Any] = {name: pd.Series(values, dtype="str") for name, values in text.items()}
     return pd.DataFrame(columns | {"pos": np.array(pos, np.int64)})[["chrom", "pos", "snp_id", "a1", "a2"]]
-
-
-def _place(record: Any) -> str:
-    return f"{record.chrom}:{record.pos}"
