@@ -1,8 +1,11 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from fineprior.foundation.errors import InputError
-from fineprior.genotypes.copies import copies_in
+from fineprior.genotypes.copies import copies_in, say_heterozygous_men
+from fineprior.genotypes.genotypes import write_panel
+from fineprior.genotypes.panels import open_panel
 
 NAN = np.nan
 
@@ -73,3 +76,28 @@ def test_each_alternative_has_its_copies():
 def test_what_can_be_read_in_two_ways_or_in_none_is_refused(form, people, message):
     with pytest.raises(InputError, match=message):
         read(form, *people)
+
+
+@pytest.mark.parametrize(
+    ("chrom", "pos", "coded", "sex", "said"),
+    [
+        ("X", 300, 1, "1", "on X 8 of 8 genotypes of men that have an allele have one copy of it"),
+        ("23", 9_000_000, 1, "M", "on X 8 of 8 genotypes of men"),
+        ("X", 300, 2, "1", ""),
+        ("X", 300, 1, "2", ""),
+        ("X", 300, 1, "0", ""),
+        ("X", 2_000_000, 1, "1", ""),  # pseudo-autosomal
+        ("X", 155_800_000, 1, "1", ""),
+        ("XY", 300, 1, "1", ""),
+        ("7", 300, 1, "1", ""),
+    ],
+)
+@pytest.mark.parametrize("parts", [False, True])
+def test_men_with_half_of_their_allele_in_plink_files_are_said(tmp_path, caplog, chrom, pos, coded, sex, said, parts):
+    bim = pd.DataFrame({"chrom": chrom, "pos": [pos, pos + 1], "snp_id": ".", "a1": "A", "a2": "G"})
+    copies = np.array([[coded, coded]] * 4 + [[0, 0]] * 4 + [[1, 2]] * 4, np.int8)
+    write_panel(tmp_path / "chr1", bim, [copies])
+    fam = "".join(f"{i} {i} 0 0 {sex if i < 8 else 2} -9\n" for i in range(12))
+    (tmp_path / "chr1.fam").write_text(fam)
+    say_heterozygous_men(open_panel(str(tmp_path / ("chr{chrom}" if parts else "chr1"))))
+    assert said in caplog.text if said else not caplog.text

@@ -1,7 +1,7 @@
 import pytest
 
 from fineprior.foundation.errors import InputError
-from fineprior.genotypes.people import kept_people, read_fam, read_psam
+from fineprior.genotypes.people import kept_people, read_fam, read_men, read_psam
 
 PEOPLE = [("f1", "a"), ("f2", "b"), ("f3", "b"), ("f4", "c")]
 
@@ -71,3 +71,9 @@ def test_files_of_people(write, tmp_path):
             read(write(text))
     with pytest.raises(InputError, match="no such file"):
         read_fam(tmp_path / "absent")
+
+
+def test_who_is_a_man(write):
+    assert read_men(write("f a 0 0 1 -9\nf b 0 0 2 -9\nf c 0 0 0 -9\nf d\n")).tolist() == [True, False, False, False]
+    assert read_men(write("#IID\tSEX\na\tM\nb\tF\nc\t1\nd\tNA\n")).tolist() == [True, False, True, False]
+    assert read_men(write("#FID\tIID\nf\ta\n")).tolist() == [False]

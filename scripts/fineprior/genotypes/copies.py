@@ -9,9 +9,11 @@ of two or the only one, so it is missing where others of the record have haploid
 no calls at all. A call of which one allele is missing is missing, and its dosage with it.
 """
 
+import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +22,18 @@ from fineprior.foundation.errors import InputError
 from fineprior.genetics.genome import plain_name
 
 _HAPLOID, _DIPLOID, _HALF, _NOT_CALLED, _ONE_NOT_CALLED = 1, 2, 3, 4, 5
-_UNEVEN = {"X", "Y", "MT"}
-"""Chromosomes of which people have different numbers."""
 _PSEUDO_AUTOSOMAL = {"XY", "PAR1", "PAR2", "25"}
+_PAIRED_ON_X = ((10_001, 2_781_479), (154_931_044, 1 << 31))
+"""Where X may be pseudo-autosomal, in GRCh37 or GRCh38: 1-based, both within."""
+_LOOKED_AT = 500
+_MOST_HETEROZYGOUS = 0.02
+"""Share of men's genotypes with the allele that may have one copy of it: calls have errors."""
 _TOLERANCE = 0.01
 """By how much a dosage may be outside of its range: writers round."""
 _MOST_AT_ODDS = 0.1
 """Share of homozygous calls with a dosage below 1, from which on dosages are haploid and calls are not."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -77,7 +84,7 @@ def copies_in(form: str, people: Sequence[str], alternatives: int, chrom: str, w
     texts = _texts(people, names.index("DS"))
     dosages = _read(texts, lambda text: _dosages(text, alternatives, where))
     there = ~np.isnan(dosages).all(0)
-    uneven = plain_name(chrom, plink=True) in _UNEVEN and chrom.upper().removeprefix("CHR") not in _PSEUDO_AUTOSOMAL
+    uneven = _is_uneven(chrom)
     known = np.isin(kind, (_HAPLOID, _DIPLOID))
     if uneven and there.any() and not known.any():
         raise InputError(
@@ -100,6 +107,37 @@ def copies_in(form: str, people: Sequence[str], alternatives: int, chrom: str, w
         untold[:] = False
     copies = np.where(np.isnan(dosages), called, dosages).astype(np.float32)
     return Copies(copies, int(half.sum()), int(untold.sum()))
+
+
+def say_heterozygous_men(panel: Any) -> None:
+    """Warn where men have one copy of two on X in PLINK files: they may be coded 0 and 1, or their sex be wrong.
+
+    Parameters
+    ----------
+    panel
+        A `Panel`. Some 500 of its variants on X are looked at, outside of the pseudo-autosomal regions.
+    """
+    for part in getattr(panel, "parts", [panel]):
+        if not np.any(getattr(part, "men", False)):
+            continue
+        names = part.variants["chrom"].unique()
+        on_x = part.variants["chrom"].isin([name for name in names if _is_uneven(str(name), ("X",))])
+        for first, last in _PAIRED_ON_X:
+            on_x &= ~part.variants["pos"].between(first, last)
+        rows = np.flatnonzero(on_x)
+        rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), _LOOKED_AT)).astype(int))]
+        copies = part.dosages(rows)[part.men]
+        once, some = int((copies == 1).sum()), int((copies > 0).sum())
+        if once and once > _MOST_HETEROZYGOUS * some:
+            logger.warning(
+                "%s: on X %d of %d genotypes of men that have an allele have one copy of it, and count half: PLINK "
+                "files hold 0 or 2; are men coded 0 and 1, or is a sex wrong?", part.name, once, some,
+            )  # fmt: skip
+
+
+def _is_uneven(chrom: str, names: Collection[str] = ("X", "Y", "MT")) -> bool:
+    """Whether people have different numbers of this chromosome; XY, PAR1 and PAR2 are chromosomes of their own."""
+    return plain_name(chrom, plink=True) in names and chrom.upper().removeprefix("CHR") not in _PSEUDO_AUTOSOMAL
 
 
 def _check_agreement(dosages: NDArray[np.float32], twice: NDArray[np.bool_], texts: Sequence[str], where: str) -> None:

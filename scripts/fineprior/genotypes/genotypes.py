@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
 from fineprior.foundation.reading import reading
-from fineprior.genotypes.people import kept_people, read_fam
+from fineprior.genotypes.people import kept_people, read_fam, read_men
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _MAGIC = b"\x6c\x1b\x01"
@@ -72,6 +72,11 @@ class PlinkPanel:
     def samples(self) -> int:
         """Number of people."""
         return len(self._kept)
+
+    @cached_property
+    def men(self) -> NDArray[np.bool_]:
+        """(n,): whose sex is 1 in the .fam."""
+        return read_men(self.name + ".fam")[self._kept]
 
     @cached_property
     def variants(self) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from fineprior.foundation.missing import is_missing
 from fineprior.foundation.reading import reading
 
 _NAMED = 3
+_MAN = {"1", "1.0", "m", "male"}
 _LOOKED_AT = 1 << 16
 _WORD = re.compile(r'"([^"]*)"(?=\s|$)|(\S+)')
 """A field between blanks, without the quotation marks that R writes around text."""
@@ -62,6 +63,18 @@ def read_psam(path: str | Path) -> list[tuple[str, str]]:
     if not people:
         raise InputError(f"{path}: no people in this file")
     return people
+
+
+def read_men(path: str | Path) -> NDArray[np.bool_]:
+    """Who is a man (sex 1, M or male) of the people of a .fam or .psam file, in its order; an unknown sex is none."""
+    sexes: list[str] = []
+    header = ["FID", "IID", "PAT", "MAT", "SEX"]
+    for _, fields in lines_of(path, "a file of people"):
+        if fields[0] in {"#FID", "#IID"}:
+            header = [fields[0][1:], *fields[1:]]
+        elif not fields[0].startswith("#"):
+            sexes.append(dict(zip(header, fields, strict=False)).get("SEX", ""))
+    return np.array([sex.casefold() in _MAN for sex in sexes], bool)
 
 
 def kept_people(samples: str | Path | None, people: Sequence[tuple[str, str]], panel: str) -> NDArray[np.int64]:

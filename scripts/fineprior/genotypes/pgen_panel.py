@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.reading import reading
 from fineprior.genotypes.genotypes import checked_index
-from fineprior.genotypes.people import check_text, kept_people, read_psam
+from fineprior.genotypes.people import check_text, kept_people, read_men, read_psam
 
 _ROWS_AT_ONCE = 1 << 18
 _VALUES_AT_ONCE = 1 << 24
@@ -62,6 +62,11 @@ class PgenPanel:
     def samples(self) -> int:
         """Number of people."""
         return len(self._kept)
+
+    @cached_property
+    def men(self) -> NDArray[np.bool_]:
+        """(n,): whose sex is 1 in the .psam."""
+        return read_men(self.name + ".psam")[self._kept]
 
     @cached_property
     def _pvar(self) -> pgenlib.PvarReader:
