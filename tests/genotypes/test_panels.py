@@ -240,3 +240,57 @@ def test_a_position_beyond_32_bits_is_not_another_one(tmp_path):
     with Genome(tmp_path / "g.fa") as genome:
         found = match(variants, genome, alleles, contig, wanted, effect, other)
     assert found.panel_index.tolist() == [-1, 1]
+
+
+def all_of(panel):
+    """Everything that a panel gives, as bytes."""
+    found = panel.find(panel.variants.assign(panel_index=range(panel.count), ref=panel.variants["a2"],
+                                             alt=panel.variants["a1"]))  # fmt: skip
+    text = panel.variants.to_csv() + found.to_csv() + str(panel.people)
+    numbers = panel.dosages(np.arange(panel.count)), panel.genotype_counts(), panel.allele_frequencies()
+    return text.encode() + b"".join(one.tobytes() for one in numbers)
+
+
+def damaged(content, seed):
+    """A bit turned, a cut, or four bytes of something else."""
+    rng = np.random.default_rng(seed)
+    changed, place = bytearray(content), int(rng.integers(len(content)))
+    if seed % 3 == 0:
+        changed[place] ^= 1 << int(rng.integers(8))
+    elif seed % 3 == 1:
+        del changed[place:]
+    else:
+        changed[place : place + 4] = rng.bytes(4)
+    return bytes(changed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("panel", "file"),
+    [("bed", "bed.bed"), ("bed", "bed.bim"), ("bed", "bed.fam"), ("pgen", "pgen.pgen"), ("pgen", "pgen.pvar"),
+     ("pgen", "pgen.psam"), ("ds.vcf", "ds.vcf"), ("ds.vcf.gz", "ds.vcf.gz"), ("ds.bcf", "ds.bcf")],
+)  # fmt: skip
+def test_damaged_panels_are_one_line(tmp_path, panel, file):
+    x_panels(tmp_path)
+    for name in ("ds.vcf.gz", "ds.bcf"):
+        with pysam.VariantFile(str(tmp_path / "ds.vcf")) as source:
+            target = pysam.VariantFile(str(tmp_path / name), "w", header=source.header)
+            for record in source:
+                target.write(record)
+            target.close()
+    path, whole = tmp_path / file, all_of(open_panel(str(tmp_path / panel)))
+    content = path.read_bytes()
+    refused = 0
+    for seed in range(200):
+        path.write_bytes(damaged(content, seed))
+        try:
+            found = all_of(open_panel(str(tmp_path / panel)))
+        except InputError as error:
+            said = str(error)
+            refused += 1
+        else:
+            said = ""
+            # text, .bed and .pgen have no checksums
+            assert found == whole or file not in {"ds.vcf.gz", "ds.bcf"}, seed
+        assert "\n" not in said, seed
+    assert refused > 50
