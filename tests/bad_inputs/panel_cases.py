@@ -120,7 +120,7 @@ CASES = [
     (
         "bim in UTF-16",
         lambda w: w.write("panel.bim", w.text("panel.bim").encode("utf-16")),
-        "panel.bim: not a .bim file ('utf-8' codec can't decode byte 0xff in position 0: invalid start",
+        "panel.bim: not a .bim file, or damaged ('utf-8' codec can't decode byte 0xff in position 0: invalid start",
     ),
     (
         "every variant twice in the panel",
@@ -140,31 +140,31 @@ CASES = [
     (
         "pgen cut off",
         lambda w: pgen(w, 300),
-        "p2.pgen: genotypes cannot be read; is it cut off? (read_range() error 4)",
+        "p2.pgen: not a whole .pgen file, or damaged (read_range() error 4)",
         PGEN,
     ),
     (
         "pgen that is none",
         lambda w: (pgen(w), w.write("p2.pgen", b"hello there, no genotypes")),
-        "p2.pgen: cannot be read with 120 variants (.pvar) and 80 people (.psam): p2.pgen is not a .pgen",
+        "p2.pgen: not a .pgen file of 120 variants (.pvar) and 80 people (.psam), or damaged (p2.pgen is not a .pgen",
         PGEN,
     ),
     (
         "pgen and psam disagree",
         lambda w: pgen(w, people=77),
-        "p2.pgen: cannot be read with 120 variants (.pvar) and 77 people (.psam): PgfiInitPhase1() was",
+        "p2.pgen: not a .pgen file of 120 variants (.pvar) and 77 people (.psam), or damaged (PgfiInitPhase1() was",
         PGEN,
     ),
     (
         "pvar without a header line",
         lambda w: pgen(w, header="chrom\tpos\n"),
-        "p2.pvar: not a readable .pvar file (No variants in p2.pvar.)",
+        "p2.pvar: not a .pvar file, or damaged (No variants in p2.pvar.)",
         PGEN,
     ),
     (
         "pvar cut off",
         lambda w: (pgen(w), cut("p2.pvar", 700)(w)),
-        "p2.pvar: not a readable .pvar file (Fewer tokens than expected on line 47 of p2.pvar.)",
+        "p2.pvar: not a .pvar file, or damaged (Fewer tokens than expected on line 47 of p2.pvar.)",
         PGEN,
     ),
     ("empty psam", lambda w: (pgen(w), w.write("p2.psam", "#IID\n")), "p2.psam: no people in this file", PGEN),
@@ -188,13 +188,13 @@ CASES = [
     (
         "VCF panel with a broken line",
         vcf(line="1\tx\tx\tC\tT"),
-        "panel.vcf: damaged or cut off at its first record (truncated file)",
+        "panel.vcf, at its first record: not a whole VCF or BCF file, or damaged (truncated file)",
         VCF,
     ),
     (
         "VCF panel in gzip",
         vcf(name="panel.vcf.gz", pack=gzipped),
-        "panel.vcf.gz: not a readable VCF or BCF file (packed by gzip: unpack it, and pack it with bgzip)",
+        "panel.vcf.gz: packed by gzip: unpack it, and pack it with bgzip",
         {"panel": "panel.vcf.gz"},
     ),
     (
@@ -209,7 +209,7 @@ CASES = [
     (
         "VCF panel that is none",
         text("panel.vcf", "hello\n"),
-        "panel.vcf: not a readable VCF or BCF file (invalid file `b'panel.vcf'` (mode=`b'r'`) - is it",
+        "panel.vcf: not a VCF or BCF file, or damaged (invalid file `b'panel.vcf'` (mode=`b'r'`) - is it",
         VCF,
     ),
     (
@@ -227,7 +227,12 @@ CASES = [
     ),
     ("nobody to keep", text("keep", "\n"), "keep: 0 people; LD needs two or more", {"samples": "keep"}),
     ("one person to keep", text("keep", "1\n"), "keep: 1 people; LD needs two or more", {"samples": "keep"}),
-    ("a list of people that is binary", text("keep", b"\xff\xfe\x00"), "keep: not plain text", {"samples": "keep"}),
+    (
+        "a list of people that is binary",
+        text("keep", b"\xff\xfe\x00"),
+        "keep: not a list of people in UTF-8, or damaged ('utf-8' codec can't decode byte 0xff",
+        {"samples": "keep"},
+    ),
     (
         "panels of different people",
         lambda w: (
@@ -258,7 +263,7 @@ CASES = [
     (
         "phenotype in words",
         edited("trait.txt", "\n7 ", "\n7 tall"),
-        "trait.txt: height of person '7' is 'tall-0.245'; a number or NA is needed (write categories as",
+        "trait.txt, line 8: height of person '7' is 'tall-0.245'; a number or NA is needed (write categories as",
         OWN,
     ),
     (
@@ -285,23 +290,28 @@ CASES = [
         "trait.txt: one trait is needed beside FID and IID; there are 2: t, u",
         OWN,
     ),
-    ("a person with two phenotypes", edited("trait.txt", "\n8 ", "\n7 "), "trait.txt: person '7' is there twice", OWN),
+    (
+        "a person with two phenotypes",
+        edited("trait.txt", "\n8 ", "\n7 "),
+        "trait.txt, line 9: person '7' is there twice",
+        OWN,
+    ),
     (
         "phenotype with a short line",
         edited("trait.txt", "\n8 ", "\n8\n9 "),
-        "trait.txt: person 8 has 1 fields, the header has 2",
+        "trait.txt, line 9: 1 fields, the header has 2",
         OWN,
     ),
     (
         "phenotype in UTF-16",
         lambda w: w.write("trait.txt", w.text("trait.txt").encode("utf-16")),
-        "trait.txt: not a text file in UTF-8 (invalid start byte)",
+        "trait.txt: not a table of people in UTF-8, or damaged ('utf-8' codec can't decode byte 0xff in position 0",
         OWN,
     ),
     (
         "covariates in words",
         edited("age.txt", "\n8 0\n", "\n8 male\n"),
-        "age.txt: age of person '8' is 'male'; a number or NA is needed (write categories as columns of",
+        "age.txt, line 9: age of person '8' is 'male'; a number or NA is needed (write categories as columns of",
         OWN,
     ),
     (

@@ -37,6 +37,14 @@ def test_a_good_project(root):
     assert project.settings.finemap.coverage == 0.95
 
 
+@pytest.mark.parametrize("missing", ["", " ", "NA", "NaN", "#N/A", "."])
+def test_a_missing_cell_of_a_sheet_is_as_an_empty_one(root, missing):
+    header, row = STUDIES.splitlines()
+    (root / "config/studies.tsv").write_text(f"{header}\tchain\tn\n{row}\t{missing}\t{missing}\n")
+    study = load_project(CONFIG, root).study("trait")
+    assert (study.chain, study.n) == ("", 0)
+
+
 def test_a_row_of_the_sheet_may_differ_from_the_config(root):
     (root / "config/tracks.tsv").write_text(OWN)
     project = load_project(CONFIG | {"targets": {"scale": 3}}, root)

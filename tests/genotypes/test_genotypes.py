@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -133,3 +135,40 @@ def test_chunks_that_do_not_fit_leave_no_file(tmp_path, chunks, message):
     with pytest.raises(ValueError, match=message):
         write_panel(tmp_path / "new" / "p", bim(3), chunks)
     assert list((tmp_path / "new").iterdir()) == []
+
+
+BIM_SPELLINGS = {
+    "byte-order mark and CRLF": lambda text: ("\ufeff" + text).replace("\n", "\r\n"),
+    "CR alone": lambda text: text.replace("\n", "\r"),
+    "empty lines": lambda text: text.replace("\n", "\n\n"),
+    "quoted by R": lambda text: re.sub(r"(?m)^7\t(rs.)\t0\t(\d+)\tA\tC$", r'"7"\t"\1"\t0\t\2\t"A"\t"C"', text),
+    "all quoted": lambda text: "".join('"' + line.replace("\t", '"\t"') + '"\n' for line in text.splitlines()),
+    "exponents": lambda text: text.replace("\t200000\t", "\t2e+05\t"),
+    "trailing blanks": lambda text: text.replace("\n", " \t\n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("spelling", BIM_SPELLINGS)
+def test_a_bim_of_every_program_is_read(tmp_path, monkeypatch, spelling, large):
+    variants = bim(4).assign(chrom="7", pos=[200000, 200001, 200002, 300000], a2="C")
+    write_panel(tmp_path / "p", variants, [np.array([[0, 1, 2, 1], [2, 1, 0, 0]], np.int8)])
+    path = tmp_path / "p.bim"
+    path.write_bytes(BIM_SPELLINGS[spelling](path.read_text()).encode())
+    if large:
+        monkeypatch.setattr(genotypes, "_WHOLE_BIM", 0)
+    panel = PlinkPanel(tmp_path / "p")
+    order = [2, 0, 3]
+    found = panel.find(pd.DataFrame({"panel_index": order}))
+    assert found.to_numpy().tolist() == variants.iloc[order][["chrom", "pos", "snp_id", "a1", "a2"]].to_numpy().tolist()
+    assert panel.dosages(order).tolist() == [[2, 0, 1], [0, 2, 0]]
+
+
+@pytest.mark.parametrize("position", ["4294967396", r"1e\+300", "2.5", "-1", "NA", "0x10"])
+def test_positions_that_are_none_are_named(prefix, position):
+    path = prefix.with_suffix(".bim")
+    path.write_text(path.read_text().replace("\t2\t", f"\t{position}\t".replace("\\", "")))
+    with pytest.raises(
+        InputError, match=rf"p\.bim, line 2: position '{position}.*' is not a whole number from 0 to 2147483646"
+    ):
+        PlinkPanel(prefix).variants  # noqa: B018

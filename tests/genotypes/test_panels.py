@@ -4,15 +4,21 @@ from shutil import which
 
 import numpy as np
 import pandas as pd
+import pgenlib
 import pysam
 import pytest
 
 from fineprior.foundation.errors import InputError
+from fineprior.genetics.alleles import Alleles
+from fineprior.genetics.genome import Genome
 from fineprior.genotypes import genotypes
+from fineprior.genotypes.association import associate
 from fineprior.genotypes.genotypes import PlinkPanel, write_panel
 from fineprior.genotypes.ld import panel_ld
+from fineprior.genotypes.panel_match import match
 from fineprior.genotypes.panels import open_panel
 from fineprior.genotypes.pgen_panel import PgenPanel
+from fineprior.genotypes.phenotypes import read_cohort
 from fineprior.genotypes.vcf_panel import VcfPanel
 
 needs_plink2 = pytest.mark.skipif(which("plink2") is None, reason="plink2 is not here")
@@ -168,3 +174,123 @@ def test_a_panel_may_be_named_with_its_suffix(tmp_path):
     assert open_panel(str(tmp_path / "p.bed")).count == 3
     Path(tmp_path / "p.pgen").touch()
     assert open_panel(str(tmp_path / "p.bed")).count == 3
+
+
+def x_panels(folder):
+    """The same women and men (every second one) on X, in each form of a panel; copies (variants, people)."""
+    rng = np.random.default_rng(4)
+    men = np.arange(40) % 2 == 1
+    copies = rng.binomial(2, 0.4, (6, 40))
+    copies[:, men] = 2 * (copies[:, men] > 0)
+    copies[2, 5] = -1
+    bim = pd.DataFrame({"chrom": "X", "pos": np.arange(1, 7) * 100, "snp_id": [f"rs{i}" for i in range(6)],
+                        "a1": "G", "a2": "A"})  # fmt: skip
+    write_panel(folder / "bed", bim, [copies.T.astype(np.int8)], [f"p{i}" for i in range(40)])
+    for name in ("gt", "ds"):
+        lines = []
+        for row, values in zip(bim.itertuples(), copies, strict=True):
+            calls = []
+            for value, man in zip(values.tolist(), men, strict=True):
+                half = value // 2
+                call = "./." if value < 0 else str(half) if man else f"{half}/{value - half}"
+                dosage = "." if value < 0 else f"{value / 2 if man else value}"
+                calls.append(call if name == "gt" else f"{call}:{dosage}")
+            form = "GT" if name == "gt" else "GT:DS"
+            lines.append("\t".join([row.chrom, str(row.pos), row.snp_id, "A", "G", ".", ".", ".", form, *calls]) + "\n")
+        head = (
+            '##fileformat=VCFv4.2\n##FORMAT=<ID=GT,Number=1,Type=String,Description="">\n##contig=<ID=X>\n'
+            '##FORMAT=<ID=DS,Number=A,Type=Float,Description="">\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t'
+        )
+        (folder / f"{name}.vcf").write_text(head + "\t".join(f"p{i}" for i in range(40)) + "\n" + "".join(lines))
+    (folder / "pgen.pvar").write_text("#CHROM\tPOS\tID\tREF\tALT\n" + "".join(
+        f"X\t{row.pos}\t{row.snp_id}\tA\tG\n" for row in bim.itertuples()))  # fmt: skip
+    (folder / "pgen.psam").write_text("#IID\tSEX\n" + "".join(f"p{i}\t{1 + (i + 1) % 2}\n" for i in range(40)))
+    with pgenlib.PgenWriter(str(folder / "pgen.pgen").encode(), 40, variant_ct=6, nonref_flags=False) as writer:
+        for values in copies:
+            writer.append_biallelic(np.where(values < 0, -9, values).astype(np.int8))
+    return np.where(copies < 0, np.nan, copies)
+
+
+def test_men_on_x_count_alike_in_every_form(tmp_path):
+    expected = x_panels(tmp_path)
+    called = ~np.isnan(expected)
+    frequency = np.where(called, expected, 0).sum(1) / (2 * called.sum(1))
+    (tmp_path / "t").write_text("IID t\n" + "".join(f"p{i} {(7 * i) % 11 + i / 9}\n" for i in range(40)))
+    effects = []
+    for name in ("bed", "pgen", "gt.vcf", "ds.vcf"):
+        panel = open_panel(str(tmp_path / name))
+        assert np.array_equal(panel.dosages(np.arange(6)).T, expected, equal_nan=True), name
+        assert panel.allele_frequencies() == pytest.approx(frequency), name
+        counts = [[(row == k).sum() for k in (2, 1, 0)] + [np.isnan(row).sum()] for row in expected]
+        assert panel.genotype_counts().tolist() == counts, name
+        effects.append(associate(panel, read_cohort(panel.people, tmp_path / "t"))["beta"].to_numpy())
+    for other in effects[1:]:
+        assert other == pytest.approx(effects[0])
+    rows = called[0]
+    slope = np.polyfit(expected[0][rows], [(7 * i) % 11 + i / 9 for i in range(40)], 1)[0]
+    assert effects[3][0] == pytest.approx(slope)
+
+
+def test_a_position_beyond_32_bits_is_not_another_one(tmp_path):
+    (tmp_path / "g.fa").write_text(">1\n" + "ACGT" * 50 + "\n")
+    variants = pd.DataFrame({"chrom": "1", "pos": [(1 << 32) + 100, 101], "a1": "G", "a2": "A"})
+    alleles = Alleles()
+    contig, wanted = np.zeros(2, np.int32), np.array([100, 101], np.int32)
+    effect, other = (alleles.plain(alleles.encode(pd.Series([base] * 2))) for base in "GA")
+    with Genome(tmp_path / "g.fa") as genome:
+        found = match(variants, genome, alleles, contig, wanted, effect, other)
+    assert found.panel_index.tolist() == [-1, 1]
+
+
+def all_of(panel):
+    """Everything that a panel gives, as bytes."""
+    found = panel.find(panel.variants.assign(panel_index=range(panel.count), ref=panel.variants["a2"],
+                                             alt=panel.variants["a1"]))  # fmt: skip
+    text = panel.variants.to_csv() + found.to_csv() + str(panel.people)
+    numbers = panel.dosages(np.arange(panel.count)), panel.genotype_counts(), panel.allele_frequencies()
+    return text.encode() + b"".join(one.tobytes() for one in numbers)
+
+
+def damaged(content, seed):
+    """A bit turned, a cut, or four bytes of something else."""
+    rng = np.random.default_rng(seed)
+    changed, place = bytearray(content), int(rng.integers(len(content)))
+    if seed % 3 == 0:
+        changed[place] ^= 1 << int(rng.integers(8))
+    elif seed % 3 == 1:
+        del changed[place:]
+    else:
+        changed[place : place + 4] = rng.bytes(4)
+    return bytes(changed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("panel", "file"),
+    [("bed", "bed.bed"), ("bed", "bed.bim"), ("bed", "bed.fam"), ("pgen", "pgen.pgen"), ("pgen", "pgen.pvar"),
+     ("pgen", "pgen.psam"), ("ds.vcf", "ds.vcf"), ("ds.vcf.gz", "ds.vcf.gz"), ("ds.bcf", "ds.bcf")],
+)  # fmt: skip
+def test_damaged_panels_are_one_line(tmp_path, panel, file):
+    x_panels(tmp_path)
+    for name in ("ds.vcf.gz", "ds.bcf"):
+        with pysam.VariantFile(str(tmp_path / "ds.vcf")) as source:
+            target = pysam.VariantFile(str(tmp_path / name), "w", header=source.header)
+            for record in source:
+                target.write(record)
+            target.close()
+    path, whole = tmp_path / file, all_of(open_panel(str(tmp_path / panel)))
+    content = path.read_bytes()
+    refused = 0
+    for seed in range(200):
+        path.write_bytes(damaged(content, seed))
+        try:
+            found = all_of(open_panel(str(tmp_path / panel)))
+        except InputError as error:
+            said = str(error)
+            refused += 1
+        else:
+            said = ""
+            # text, .bed and .pgen have no checksums
+            assert found == whole or file not in {"ds.vcf.gz", "ds.bcf"}, seed
+        assert "\n" not in said, seed
+    assert refused > 50

@@ -1,5 +1,6 @@
 import numpy as np
 import pgenlib
+import pyarrow as pa
 import pytest
 
 from fineprior.foundation.errors import InputError
@@ -75,10 +76,17 @@ def test_dosages_are_read(tmp_path):
         (".pgen", None, r"p\.pgen: no such file"),
         (".psam", None, r"p\.psam: no such file"),
         (".pvar", None, r"p\.pvar: no such file, nor .*p\.pvar\.zst"),
-        (".pgen", b"rubbish", r"p\.pgen: cannot be read with 3 variants \(.pvar\) and 4 people"),
-        (".psam", b"#IID\na\nb\n", r"p\.pgen: cannot be read with .* 2 people"),
-        (".pvar", b"#CHROM\tPOS\tID\tREF\tALT\n1\t10\trs1\tA\tG\n", r"p\.pgen: cannot be read with 1 variants"),
-        (".pvar", b"\x00\x01rubbish", r"p\.pvar: not a readable \.pvar"),
+        (".pgen", b"rubbish", r"p\.pgen: not a \.pgen file of 3 variants \(.pvar\) and 4 people"),
+        (".psam", b"#IID\na\nb\n", r"p\.pgen: not a \.pgen file of .* 2 people"),
+        (".pvar", b"#CHROM\tPOS\tID\tREF\tALT\n1\t10\trs1\tA\tG\n", r"p\.pgen: not a \.pgen file of 1 variants"),
+        (
+            ".pvar",
+            b"\xef\xbb\xbf#CHROM\tPOS\tID\tREF\tALT\n1\t10\trs1\tA\tG\n",
+            r"p\.pvar: begins with a byte-order mark",
+        ),
+        (".pvar", b"#CHROM\tPOS\tID\tREF\tALT\r1\t10\trs1\tA\tG\r", r"p\.pvar: lines end with CR alone"),
+        (".pvar", "#CHROM\tPOS\n".encode("utf-16"), r"p\.pvar: text in UTF-16"),
+        (".pvar", b"\x00\x01rubbish", r"p\.pvar: not a \.pvar file, or damaged"),
     ],
 )
 def test_damaged_files_are_named(prefix, suffix, content, message):
@@ -91,3 +99,18 @@ def test_damaged_files_are_named(prefix, suffix, content, message):
 def test_a_variant_beyond_the_panel_is_named(prefix):
     with pytest.raises(InputError, match=r"p\.pvar: variant 4 asked for, but there are 4"):
         PgenPanel(prefix).dosages([4])
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("position", ["1e+05", "1.5e+04"])
+def test_positions_in_exponents_are_not_read_as_their_first_digit(prefix, position, packed):
+    write_text(prefix, [ROWS[0].replace("\t10\t", f"\t{position}\t"), *ROWS[1:]])
+    path = prefix.with_suffix(".pvar")
+    if packed:
+        with pa.CompressedOutputStream(f"{path}.zst", "zstd") as handle:
+            handle.write(path.read_bytes())
+        path.unlink()
+    with pytest.raises(
+        InputError, match=rf"p\.pvar(\.zst)?, line 3: position '{position.replace('+', '.')}' is not a whole"
+    ):
+        PgenPanel(prefix).variants  # noqa: B018

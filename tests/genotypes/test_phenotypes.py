@@ -70,9 +70,15 @@ def test_covariates_span_the_same_space_whatever_is_redundant(tmp_path, caplog):
         ("IID\np0\n", "one trait is needed beside FID and IID; there are 0: none"),
         ("IID a b\np0 1 2\n", "one trait is needed beside FID and IID; there are 2: a, b"),
         ("IID t\n", "trait.txt: nobody below the header"),
-        ("IID t\np0 1 2\n", "person 1 has 3 fields, the header has 2"),
-        ("IID t\np0 1\np0 2\n", "person 'p0' is there twice"),
-        ("IID t\np0 tall\n", "t of person 'p0' is 'tall'; a number or NA is needed"),
+        ("IID t\np0 1 2\n", "line 2: 3 fields, the header has 2; R writes names of rows unless row.names = FALSE"),
+        ("IID t\np0 1\np0 2\n", "line 3: person 'p0' is there twice"),
+        ("IID t\n\np0 tall\n", "line 3: t of person 'p0' is 'tall'; a number or NA is needed"),
+        ("IID t\np0 1,5\n", "t of person 'p0' is '1,5'"),
+        ("IID t\np0 case\np1 0\n", "line 2: t of person 'p0' is 'case'; a number or NA is needed"),
+        ("IID t u\t\np0 1 2\n", "there are 2: t, u"),
+        ("IID\tt\t\tu\np0\t1\t\t2\n", "column 3 has no name"),
+        ("IID\tt\np0\t1\n\t2\n", "line 3: no name of a person"),
+        ("IID t\np0 1\np1\n", "line 3: 1 fields, the header has 2$"),
         ("IID t\np0 inf\n", "t of person 'p0' is 'inf'; a number or NA is needed"),
         ("IID t\nx0 1\nx1 2\n", "nobody of it is in the genotypes; 'x0' is not, for example"),
         ("IID t\np0 1\np1 2\n", "2 people are left"),
@@ -98,6 +104,93 @@ def test_bad_covariates(tmp_path, text, message):
     (tmp_path / "c.txt").write_text(text)
     with pytest.raises(InputError, match=message):
         read_cohort(PEOPLE, trait(tmp_path, np.arange(8.0)), tmp_path / "c.txt")
+
+
+MISSING = ["-9", "-9.0", "-9.00", "-9e0", "NA", "nan", "NaN", "N/A", ".", "null"]
+
+
+@pytest.mark.parametrize("missing", MISSING)
+def test_a_disease_is_one_however_missing_values_are_written(tmp_path, missing, caplog):
+    values = ["1.0", "2.0", "1.0", "2.0", "2.0", "1.0", missing, missing]
+    cohort = read_cohort(PEOPLE, trait(tmp_path, values))
+    assert (cohort.binary, cohort.trait.tolist()) == (True, [0, 1, 0, 1, 1, 0])
+    assert cohort.left_out["no phenotype"] == 2
+    assert ("t is -9 of 2 people, taken as missing, as in PLINK" in caplog.text) == missing.startswith("-9")
+    assert "quantitative" not in caplog.text
+
+
+@pytest.mark.parametrize("missing", MISSING)
+def test_a_covariate_is_missing_as_a_phenotype_is(tmp_path, missing, caplog):
+    ages = ["41", "52", missing, "47", "39", "60", missing, "55"]
+    covariates = write(tmp_path / "c.txt", "FID IID age", [f"f p{i} {age}" for i, age in enumerate(ages)])
+    cohort = read_cohort(PEOPLE, trait(tmp_path, np.arange(8.0)), covariates)
+    assert cohort.rows.tolist() == [0, 1, 3, 4, 5, 7]
+    assert cohort.left_out["a covariate is missing"] == 2
+    assert ("age is -9 of 2 people, taken as missing" in caplog.text) == missing.startswith("-9")
+    assert "could be a number" not in caplog.text
+
+
+def test_minus_nine_among_values_of_both_signs_is_said(tmp_path, caplog):
+    values = ["-12.5", "3", "-9", "7", "11", "-2", "0.5", "4"]
+    covariates = write(tmp_path / "c.txt", "IID pc1", [f"p{i} {value}" for i, value in enumerate(values)])
+    cohort = read_cohort(PEOPLE, trait(tmp_path, np.arange(8.0)), covariates)
+    assert cohort.rows.tolist() == [0, 1, 3, 4, 5, 6, 7]
+    assert "pc1 is -9 of 1 people, taken as missing, as in PLINK; other values go from -12.5 to 11" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ("02020202", "2 different values, taken as a quantitative trait: 0 (4 people), 2 (4 people); a disease has"),
+        ("12312312", "3 different values, taken as a quantitative trait: 1 (3 people), 2 (3 people), 3 (2 people)"),
+        ("12345123", "5 different values"),
+        ("12345612", ""),
+        (["1", "2", "-1", "1", "2", "1", "2", "1"], "t is -1 of 1 people and from 1 to 2 of all others; it is taken"),
+        (["21", "25", "-999", "30", "28", "22", "26", "-999"], "t is -999 of 2 people and from 21 to 30 of all others"),
+        (["21", "25", "999", "30", "28", "22", "26", "27"], "t is 999 of 1 people and from 21 to 30 of all others"),
+        (["-2", "1.5", "-1", "0.3", "0.1", "0.9", "-0.4", "1.1"], ""),
+    ],
+)
+def test_a_trait_that_may_be_something_else_is_said(tmp_path, values, said, caplog):
+    assert not read_cohort(PEOPLE, trait(tmp_path, values)).binary
+    assert said in caplog.text if said else not caplog.text
+
+
+@pytest.mark.parametrize(
+    ("case", "control"),
+    [("case", "control"), ("True", "False"), ("TRUE", "FALSE"), ("yes", "no"), ('"Case"', "Control")],
+)
+def test_words_of_a_disease_are_read(tmp_path, case, control):
+    cohort = read_cohort(PEOPLE, trait(tmp_path, [case, control, "NA", control, case, control, "-9", control]))
+    assert (cohort.binary, cohort.trait.tolist()) == (True, [1, 0, 0, 1, 0, 0])
+
+
+def test_a_covariate_of_true_and_false_is_one_of_1_and_0(tmp_path):
+    rows = [f"p{i} {'TRUE' if i % 3 else 'FALSE'}" for i in range(8)]
+    cohort = read_cohort(PEOPLE, trait(tmp_path, np.arange(8.0)), write(tmp_path / "c.txt", "IID smoker", rows))
+    flag = np.array([0, 1, 1, 0, 1, 1, 0, 1.0])
+    assert cohort.covariates @ (cohort.covariates.T @ flag) == pytest.approx(flag, abs=1e-12)
+
+
+def test_unknown_sex_as_plink_codes_it_is_said(tmp_path, caplog):
+    rows = [f"p{i} {sex}" for i, sex in enumerate("12120122")]
+    read_cohort(PEOPLE, trait(tmp_path, np.arange(8.0)), write(tmp_path / "c.txt", "IID Sex", rows))
+    assert "Sex is 0 of 1 people, beside 1 and 2: 0 is unknown in PLINK's files, and taken as a number" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbfFID\tIID\tt\r\nf\tp0\t1.5\r\nf\tp1\t\r\nf\tp2\t2.5\r\nf\tp3\t4\r\nf\tp4\t-1\r\n",
+        b"FID,IID,t\nf,p0,1.5\nf,p1,\nf,p2,2.5\nf,p3,4\nf,p4,-1\n",
+        b'"FID" "IID" "t"\r"f" "p0" 1.5\r"f" "p1" NA\r"f" "p2" 2.5\r\r"f" "p3" 4e0\r"f" "p4" -1\r',
+        b'IID\tt\t\t\n"p0"\t1.5\t\t\np1\t.\t\t\np2\t2.5\t\t\np3\t"4"\t\t\np4\t-1\t\t\n\t\t\t\n',
+    ],
+)
+def test_tables_of_every_program_are_read(tmp_path, content):
+    (tmp_path / "t").write_bytes(content)
+    cohort = read_cohort(PEOPLE, tmp_path / "t")
+    assert (cohort.rows.tolist(), cohort.trait.tolist()) == ([0, 2, 3, 4], [1.5, 2.5, 4, -1])
 
 
 def test_people_of_one_name_are_named(tmp_path):

@@ -92,7 +92,19 @@ def test_people_of_a_list(path, tmp_path):
     ("text", "message"),
     [
         (None, "no such file"),
-        ("rubbish\n", "not a readable VCF or BCF file"),
+        ("\ufeff" + HEADER + RECORDS[0] + "\n", "begins with a byte-order mark"),
+        ((HEADER + RECORDS[0] + "\n").replace("\n", "\r"), "lines end with CR alone"),
+        (HEADER + RECORDS[0] + "\n\n", "has an empty line; leave such lines out"),
+        (
+            HEADER.replace("p0\tp1", "p\udce9\tp1") + RECORDS[0] + "\n",
+            r"p\.vcf: not a VCF or BCF file, or damaged \('utf-8'",
+        ),
+        (
+            HEADER + RECORDS[0].replace("rs1", "\udcff") + "\n",
+            r"p\.vcf, position 10: not a record of a VCF or BCF file",
+        ),
+        (HEADER + RECORDS[0].replace("\t10\t", "\t1e1\t") + "\n", "at its first record: not a whole VCF or BCF file"),
+        ("rubbish\n", "not a VCF or BCF file, or damaged"),
         (HEADER.replace("\tFORMAT\tp0\tp1\tp2\tp3", ""), "no people in this file"),
         (HEADER, "no variants in this file"),
         (HEADER + RECORDS[0].replace("\tGT\t", "\tXX\t") + "\n", "chr1:10: neither GT nor DS in its FORMAT"),
@@ -101,7 +113,7 @@ def test_people_of_a_list(path, tmp_path):
 )
 def test_damaged_files_are_named(tmp_path, text, message):
     if text is not None:
-        (tmp_path / "p.vcf").write_text(text)
+        (tmp_path / "p.vcf").write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(InputError, match=message):
         VcfPanel(tmp_path / "p.vcf").dosages([0])
 
@@ -117,5 +129,42 @@ def test_a_file_cut_short_is_named(tmp_path):
     with pysam.BGZFile(str(packed), "w") as handle:
         handle.write((HEADER + "\n".join(RECORDS * 3000) + "\n").encode())
     packed.write_bytes(packed.read_bytes()[:3000])
-    with pytest.raises(InputError, match="file may be truncated"):
-        VcfPanel(packed).genotype_counts()
+    with pytest.raises(InputError, match="cut off: the last block of a file of bgzip is not there"):
+        VcfPanel(packed)
+
+
+def outcome(path):
+    try:
+        return VcfPanel(path).dosages(np.arange(6)).T
+    except InputError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("kind", ["vcf.gz", "bcf"])
+def test_a_damaged_block_is_one_line(tmp_path, kind):
+    plain, packed = tmp_path / "p.vcf", tmp_path / f"p.{kind}"
+    plain.write_text(HEADER + "\n".join(RECORDS) + "\n")
+    with pysam.VariantFile(str(plain)) as source, pysam.VariantFile(str(packed), "w", header=source.header) as target:
+        for record in source:
+            target.write(record)
+    whole = packed.read_bytes()
+    refused = 0
+    for place in range(20, len(whole) - 28, 11):  # each block has a checksum
+        damaged = bytearray(whole)
+        damaged[place] ^= 4
+        packed.write_bytes(damaged)
+        found = outcome(packed)
+        if isinstance(found, str):
+            assert "\n" not in found
+            refused += 1
+        else:
+            assert np.array_equal(found, EXPECTED, equal_nan=True)
+    assert refused > 20
+
+
+def test_people_who_are_missing_by_half_a_call_are_said_once(tmp_path, caplog):
+    (tmp_path / "p.vcf").write_text(HEADER + RECORDS[2] + "\n" + RECORDS[2].replace("20", "21") + "\n")
+    VcfPanel(tmp_path / "p.vcf").allele_frequencies()
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 1
+    assert "p.vcf, chr1:20: 1 people are taken as missing: one allele of their call is missing" in said[0]

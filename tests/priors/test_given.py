@@ -55,6 +55,13 @@ def test_by_variant_id_with_missing_values(tmp_path):
     np.testing.assert_array_equal(read_values(VARIANTS, path, "probability"), [0.5, np.nan, np.nan, np.nan, 0.25])
 
 
+@pytest.mark.parametrize("missing", ["", "NA", "N/A", "nan", ".", "null", "None", "<NA>"])
+def test_missing_values_are_those_of_all_other_files(tmp_path, missing):
+    path = tmp_path / "mine.tsv"
+    path.write_text(f"variant_id\tscore\nchr1:10:A:C\t-9\n2:7:C:T\t{missing}\n")
+    assert read_values(VARIANTS, path, "score", signed=True)[[0, 4]] == pytest.approx([-9, np.nan], nan_ok=True)
+
+
 def sad(path, rows, effects):
     with h5py.File(path, "w") as stored:
         chrom, pos, ref, alt = zip(*rows, strict=True)

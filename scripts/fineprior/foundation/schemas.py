@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.missing import is_missing
 
 _IN_REPOSITORY = Path(__file__).resolve().parents[3] / "workflow" / "schemas"
 SCHEMAS = _IN_REPOSITORY if _IN_REPOSITORY.is_dir() else Path(sys.prefix) / "share" / "fineprior" / "schemas"
@@ -49,7 +50,7 @@ def read_sheet(root: Path, path: str, schema: str, row_type: type) -> list[dict[
             raise InputError(f"{where}: a quotation mark that is not closed in its line")
         if None in row or None in row.values():
             raise InputError(f"{where}: not as many fields as the header has (they are separated by tabs)")
-        kept = {key: value.strip() for key, value in row.items() if key != "note" and value.strip()}
+        kept = {key: value.strip() for key, value in row.items() if key != "note" and not is_missing(value)}
         validate(kept, schema, where)
         rows.append({key: kept[key] for key in fields if key in kept})
     if not rows:

@@ -16,12 +16,16 @@ from numpy.typing import NDArray
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
-from fineprior.genotypes.people import kept_people, read_fam
+from fineprior.foundation.reading import reading
+from fineprior.genotypes.people import kept_people, read_fam, read_men
 
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _MAGIC = b"\x6c\x1b\x01"
 _COLUMNS = ["chrom", "pos", "snp_id", "a1", "a2"]
 _BIM = ["chrom", "snp_id", "cm", "pos", "a1", "a2"]
 _BYTES_AT_ONCE = 1 << 24
+_LAST_POSITION = (1 << 31) - 2
+"""The largest that PLINK takes."""
 _WHOLE_BIM = 1 << 22
 """Bytes up to which a .bim is read whole."""
 _CODES = (np.arange(256)[:, None] >> np.array([0, 2, 4, 6])) & 3
@@ -70,6 +74,11 @@ class PlinkPanel:
         return len(self._kept)
 
     @cached_property
+    def men(self) -> NDArray[np.bool_]:
+        """(n,): whose sex is 1 in the .fam."""
+        return read_men(self.name + ".fam")[self._kept]
+
+    @cached_property
     def variants(self) -> pd.DataFrame:
         """Table of the .bim: chrom, pos (1-based), snp_id, a1, a2 (upper case), in the order of the file."""
         return _read_bim(Path(self.name + ".bim"))
@@ -78,7 +87,7 @@ class PlinkPanel:
     def count(self) -> int:
         """Number of variants; .bed, .bim and .fam must agree on it."""
         path, bim = Path(self.name + ".bed"), Path(self.name + ".bim")
-        with path.open("rb") as handle:
+        with reading(path, "a PLINK 1 .bed file"), path.open("rb") as handle:
             magic = handle.read(3)
         if magic[:2] != _MAGIC[:2]:
             raise InputError(f"{path}: not a PLINK 1 .bed file (it begins with 0x{magic.hex()}, not 0x6c1b01)")
@@ -98,7 +107,8 @@ class PlinkPanel:
     @cached_property
     def _bytes(self) -> NDArray[np.uint8]:
         shape = (self.count, self._width)
-        return np.memmap(Path(self.name + ".bed"), np.uint8, "r", offset=3, shape=shape)
+        with reading(self.name + ".bed", "a PLINK 1 .bed file"):
+            return np.memmap(Path(self.name + ".bed"), np.uint8, "r", offset=3, shape=shape)
 
     def find(self, wanted: pd.DataFrame) -> pd.DataFrame:
         """Rows of `variants` for a table with a column panel_index; of a large .bim no others are kept.
@@ -232,9 +242,9 @@ def _lines_at(path: Path, rows: NDArray[np.integer]) -> tuple[list[bytes], int]:
     wanted, place = np.unique(rows, return_inverse=True)
     lines: list[bytes] = []
     done, rest = 0, b""
-    with path.open("rb") as handle:
+    with reading(path, "a .bim file"), path.open("rb") as handle:
         while block := handle.read(_BYTES_AT_ONCE):
-            block = rest + block
+            block = rest + block if done or rest else block.removeprefix(_BYTE_ORDER_MARK)
             ends = np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n"))
             starts = np.concatenate([[0], ends + 1])
             here = wanted[np.searchsorted(wanted, done) : np.searchsorted(wanted, done + len(ends))] - done
@@ -252,21 +262,23 @@ def _read_bim(path: Path, lines: list[bytes] | None = None) -> pd.DataFrame:
     """Table of a .bim, or of some lines of it."""
     text = dict.fromkeys(["chrom", "snp_id", "a1", "a2"], "str")
     source = path if lines is None else io.BytesIO(b"\n".join(lines))
-    try:
+    with reading(path, "a .bim file"):
         frame = pd.read_csv(source, sep=r"\s+", names=_BIM, dtype=text, keep_default_na=False, quoting=3)
-    except (pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a .bim file ({str(error).strip()})") from None
     if frame.empty:
         raise InputError(f"{path}: no variants in this file")
     short = np.flatnonzero((frame["a2"] == "").to_numpy())
     if len(short) or not isinstance(frame.index, pd.RangeIndex):  # a longer first line becomes an index
         line = short[0] + 1 if len(short) else 1
         raise InputError(f"{path}, line {line}: not 6 columns; a .bim has {', '.join(_BIM)}")
+    if frame.iloc[0].astype("str").str.startswith('"').any():  # as R writes text
+        frame = frame.apply(lambda column: column if column.dtype.kind in "if" else column.astype("str").str.strip('"'))
     position = pd.to_numeric(frame["pos"], errors="coerce")
-    wrong = np.flatnonzero(~((position % 1 == 0) & (position >= 0)))
+    wrong = np.flatnonzero(~((position % 1 == 0) & (position >= 0) & (position <= _LAST_POSITION)))
     if len(wrong):
         shown = frame["pos"].iloc[wrong[0]]
-        raise InputError(f"{path}, line {wrong[0] + 1}: position '{shown}' is not a whole number")
+        raise InputError(
+            f"{path}, line {wrong[0] + 1}: position '{shown}' is not a whole number from 0 to {_LAST_POSITION}"
+        )
     frame["pos"] = position.astype("int64")
     for allele in ("a1", "a2"):
         frame[allele] = frame[allele].str.upper()

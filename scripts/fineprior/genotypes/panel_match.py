@@ -75,7 +75,7 @@ def _aligned(variants: pd.DataFrame, genome: Genome, alleles: Alleles) -> tuple[
     numbers = {name: number for number, name in enumerate(genome.contigs)}
     known = np.array([*(numbers.get(genome.find(str(name), plink=True) or "", -1) for name in found), -1], np.int32)
     contig: Numbers = known[codes]
-    pos = variants["pos"].to_numpy(np.int32, copy=True)
+    pos = np.clip(variants["pos"].to_numpy(np.int64), 0, np.iinfo(np.int32).max).astype(np.int32)  # a copy
     a1, a2 = alleles.plain(alleles.encode(variants["a1"])), alleles.plain(alleles.encode(variants["a2"]))
     sizes = np.array([*genome.contigs.values(), 0], np.int64)
     contig[(np.minimum(a1, a2) < 0) | (pos < 1) | (pos > sizes[contig])] = -1

@@ -1,5 +1,8 @@
 """The people of a panel, and which of them a list keeps."""
 
+import codecs
+import csv
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,8 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.missing import is_missing
+from fineprior.foundation.reading import reading
 
 _NAMED = 3
+_MAN = {"1", "1.0", "m", "male"}
+_LOOKED_AT = 1 << 16
+_WORD = re.compile(r'"([^"]*)"(?=\s|$)|(\S+)')
+"""A field between blanks, without the quotation marks that R writes around text."""
 
 
 def read_fam(path: str | Path) -> list[tuple[str, str]]:
@@ -17,12 +26,14 @@ def read_fam(path: str | Path) -> list[tuple[str, str]]:
     Raises
     ------
     InputError
-        The file names nobody, or a line has no second column.
+        The file names nobody, a line has no second column, or the first one is a header.
     """
-    people = []
-    for number, fields in _lines(path):
+    people: list[tuple[str, str]] = []
+    for number, fields in lines_of(path, "a .fam file"):
         if len(fields) < 2:
             raise InputError(f"{path}, line {number}: one column; a .fam begins with family and person")
+        if not people and fields[1].upper() == "IID":
+            raise InputError(f"{path}, line {number}: a header ({' '.join(fields)}); a .fam has none: delete this line")
         people.append((fields[0], fields[1]))
     if not people:
         raise InputError(f"{path}: no people in this file")
@@ -39,7 +50,7 @@ def read_psam(path: str | Path) -> list[tuple[str, str]]:
     """
     people: list[tuple[str, str]] = []
     header: list[str] | None = None
-    for number, fields in _lines(path):
+    for number, fields in lines_of(path, "a .psam file"):
         if fields[0] in {"#FID", "#IID"}:
             header = [fields[0][1:], *fields[1:]]
             continue
@@ -54,6 +65,18 @@ def read_psam(path: str | Path) -> list[tuple[str, str]]:
     return people
 
 
+def read_men(path: str | Path) -> NDArray[np.bool_]:
+    """Who is a man (sex 1, M or male) of the people of a .fam or .psam file, in its order; an unknown sex is none."""
+    sexes: list[str] = []
+    header = ["FID", "IID", "PAT", "MAT", "SEX"]
+    for _, fields in lines_of(path, "a file of people"):
+        if fields[0] in {"#FID", "#IID"}:
+            header = [fields[0][1:], *fields[1:]]
+        elif not fields[0].startswith("#"):
+            sexes.append(dict(zip(header, fields, strict=False)).get("SEX", ""))
+    return np.array([sex.casefold() in _MAN for sex in sexes], bool)
+
+
 def kept_people(samples: str | Path | None, people: Sequence[tuple[str, str]], panel: str) -> NDArray[np.int64]:
     """Rows of `people` that a list names, in the order of the panel; all without a list.
 
@@ -61,7 +84,8 @@ def kept_people(samples: str | Path | None, people: Sequence[tuple[str, str]], p
     ----------
     samples
         File with one person on a line: a name, or family and name as PLINK's --keep takes them; a first line that
-        begins with # is passed over. A person may stand there twice.
+        begins with #, or is a header (IID, FID and IID) and nobody's name, is passed over. A person may stand there
+        twice.
     people
         Family and name of everybody in the panel.
     panel
@@ -71,7 +95,7 @@ def kept_people(samples: str | Path | None, people: Sequence[tuple[str, str]], p
     ------
     InputError
         The list names people whom the panel has not (how many, and the first of them), a name that several people
-        have, or fewer than two people.
+        have, nobody (NA), or fewer than two people.
     """
     if not samples:
         return np.arange(len(people))
@@ -81,13 +105,17 @@ def kept_people(samples: str | Path | None, people: Sequence[tuple[str, str]], p
         rows.setdefault((family, name), []).append(row)
     found: set[int] = set()
     unknown: list[str] = []
-    for number, fields in _lines(samples):
-        if number == 1 and fields[0].startswith("#"):
+    for place, (number, fields) in enumerate(lines_of(samples, "a list of people")):
+        if not place and fields[0].startswith("#"):
             continue
         one = rows.get((fields[0], fields[1])) if len(fields) > 1 else None
         one = one or rows.get(fields[min(len(fields), 2) - 1], [])
+        if not place and not one and "IID" in (name.upper() for name in fields[:2]):
+            continue
         if len(one) > 1:
             raise InputError(f"{samples}, line {number}: {len(one)} people of {panel} have the name '{fields[-1]}'")
+        if not one and is_missing(fields[min(len(fields), 2) - 1]):
+            raise InputError(f"{samples}, line {number}: '{' '.join(fields[:2])}' names nobody; leave such lines out")
         found.update(one)
         if not one:
             unknown.append(" ".join(fields[:2]))
@@ -102,12 +130,64 @@ def kept_people(samples: str | Path | None, people: Sequence[tuple[str, str]], p
     return np.array(sorted(found), np.int64)
 
 
-def _lines(path: str | Path) -> list[tuple[int, list[str]]]:
-    """Number and fields of each line that is not empty."""
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not plain text") from None
-    return [(number, line.split()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+def lines_of(path: str | Path, what: str, table: bool = False) -> list[tuple[int, list[str]]]:
+    """Number and fields of each line that is not empty, of a text file whatever its line ends and quotation marks.
+
+    Parameters
+    ----------
+    path
+        The file, in UTF-8, with or without a byte-order mark.
+    what
+        What it should be, with its article, for messages.
+    table
+        A first line with tabs, else with commas, says what sets fields apart, so that they may be empty; without it,
+        and in a first line without either, it is blanks.
+
+    Raises
+    ------
+    InputError
+        The file is absent or no text in UTF-8.
+    """
+    if not Path(path).is_file():
+        raise InputError(f"{path}: {'a folder, not a file' if Path(path).is_dir() else 'no such file'}")
+    with reading(path, f"{what} in UTF-8", "save it as plain text in UTF-8"):
+        text = Path(path).read_bytes().decode("utf-8-sig")
+    if "\0" in text:
+        raise InputError(f"{path}: not {what} (bytes of 0); save it as plain text in UTF-8")
+    lines = [(number, line) for number, line in enumerate(re.split("\r\n|\r|\n", text), 1) if line.strip()]
+    first = lines[0][1] if lines else ""
+    mark = "\t" if "\t" in first.strip() else "," if re.match(r"[^\s,]+\s*,", first) else ""
+    if not table or not mark:
+        return [(number, _words(line)) for number, line in lines]
+    return [
+        (number, [cell.strip() for cell in next(csv.reader([line], delimiter=mark))] if mark in line else _words(line))
+        for number, line in lines
+        if line.strip(mark + " \t")
+    ]
+
+
+def check_text(path: Path) -> None:
+    """Stop at a text file that a library would refuse without its reason, or read in part.
+
+    Raises
+    ------
+    InputError
+        It begins with a byte-order mark, is in UTF-16, has line ends of CR alone, or an empty line near its beginning
+        or at its end.
+    """
+    with reading(path, "a text file"), path.open("rb") as handle:
+        start = handle.read(_LOOKED_AT)
+        handle.seek(max(path.stat().st_size - 4, 0))
+        end = handle.read()
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise InputError(f"{path}: text in UTF-16; save it as UTF-8")
+    if start.startswith(codecs.BOM_UTF8):
+        raise InputError(f"{path}: begins with a byte-order mark; save it as UTF-8 without one")
+    if start.startswith(b"#") and b"\r" in start and b"\n" not in start:
+        raise InputError(f"{path}: lines end with CR alone; write them with LF (tr '\\r' '\\n')")
+    if start.startswith(b"#") and (re.search(rb"\n\r?\n", start) or re.search(rb"\n\r?\n$", end)):
+        raise InputError(f"{path}: has an empty line; leave such lines out")
+
+
+def _words(line: str) -> list[str]:
+    return [quoted or word for quoted, word in _WORD.findall(line)]

@@ -4,20 +4,27 @@ Dosages are read where the file has them, hard calls otherwise. A1 is the altern
 variant with several alternatives is one row for each (https://www.cog-genomics.org/plink/2.0/formats#pgen).
 """
 
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pgenlib
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.reading import reading
 from fineprior.genotypes.genotypes import checked_index
-from fineprior.genotypes.people import kept_people, read_psam
+from fineprior.genotypes.people import check_text, kept_people, read_men, read_psam
 
 _ROWS_AT_ONCE = 1 << 18
 _VALUES_AT_ONCE = 1 << 24
+_FIRST_DIGIT = 10
+_MOST_COPIES = 2 + 1e-4
 _COLUMNS = ["chrom", "pos", "snp_id", "a1", "a2"]
 
 
@@ -57,11 +64,15 @@ class PgenPanel:
         return len(self._kept)
 
     @cached_property
+    def men(self) -> NDArray[np.bool_]:
+        """(n,): whose sex is 1 in the .psam."""
+        return read_men(self.name + ".psam")[self._kept]
+
+    @cached_property
     def _pvar(self) -> pgenlib.PvarReader:
-        try:
+        check_text(self._pvar_path)
+        with reading(self._pvar_path, "a .pvar file"), _said():
             return pgenlib.PvarReader(str(self._pvar_path).encode())
-        except RuntimeError as error:
-            raise InputError(f"{self._pvar_path}: not a readable .pvar file ({_said(error)})") from None
 
     @cached_property
     def _offsets(self) -> NDArray[np.int64]:
@@ -73,15 +84,10 @@ class PgenPanel:
     @cached_property
     def _pgen(self) -> pgenlib.PgenReader:
         subset = None if self.samples == self._everybody else self._kept.astype(np.uint32)
-        try:
-            return pgenlib.PgenReader(
-                (self.name + ".pgen").encode(), raw_sample_ct=self._everybody, sample_subset=subset, pvar=self._pvar
-            )
-        except RuntimeError as error:
-            raise InputError(
-                f"{self.name}.pgen: cannot be read with {self._pvar.get_variant_ct():,} variants (.pvar) and "
-                f"{self._everybody:,} people (.psam): {_said(error)}"
-            ) from None
+        pvar, path = self._pvar, self.name + ".pgen"
+        what = f"a .pgen file of {pvar.get_variant_ct():,} variants (.pvar) and {self._everybody:,} people (.psam)"
+        with reading(path, what), _said():
+            return pgenlib.PgenReader(path.encode(), raw_sample_ct=self._everybody, sample_subset=subset, pvar=pvar)
 
     @property
     def count(self) -> int:
@@ -102,6 +108,24 @@ class PgenPanel:
         return self._rows(self._checked(wanted["panel_index"].to_numpy(np.int64)))
 
     def _rows(self, index: NDArray[np.integer]) -> pd.DataFrame:
+        with reading(self._pvar_path, "a .pvar file"), _said():
+            table = self._table(index)
+        if (table["pos"] < _FIRST_DIGIT).any():
+            self._check_positions()
+        return table
+
+    def _check_positions(self) -> None:
+        """Stop at a position like 1e+05, of which pgenlib takes the first digit."""
+        compression = "zstd" if self._pvar_path.suffix == ".zst" else None
+        with reading(self._pvar_path, "a .pvar file"), pa.input_stream(str(self._pvar_path), compression) as packed:
+            for number, line in enumerate(io.BufferedReader(packed), 1):
+                position = b"0" if line.startswith(b"#") else line.split(None, 2)[1]
+                if not position.isdigit():
+                    raise InputError(
+                        f"{self._pvar_path}, line {number}: position '{position.decode()}' is not a whole number"
+                    )
+
+    def _table(self, index: NDArray[np.integer]) -> pd.DataFrame:
         pvar, (variants, alleles) = self._pvar, self._located(index)
         texts = [
             (pvar.get_variant_chrom(i), pvar.get_variant_pos(i), pvar.get_variant_id(i),
@@ -130,23 +154,24 @@ class PgenPanel:
         if people != slice(None):
             self._pgen.change_sample_subset(kept.astype(np.uint32))
         try:
-            for allele in np.unique(alleles):
-                rows = np.flatnonzero(alleles == allele)
-                step = max(_VALUES_AT_ONCE // len(kept), 1)
-                for part in np.array_split(rows, -(-len(rows) // step)):
-                    # in the order of the file; a run of all rows is read straight into its place
-                    values = found if len(part) == len(found) else np.empty((len(part), len(kept)), np.float32)
-                    self._pgen.read_dosages_list(variants[part].astype(np.uint32), values, allele_idx=int(allele))
-                    if values is not found:
-                        found[part] = values
-        except RuntimeError as error:
-            raise InputError(f"{self.name}.pgen: genotypes cannot be read; is it cut off? ({_said(error)})") from None
+            with reading(self.name + ".pgen", "a whole .pgen file"), _said():
+                for allele in np.unique(alleles):
+                    rows = np.flatnonzero(alleles == allele)
+                    step = max(_VALUES_AT_ONCE // len(kept), 1)
+                    for part in np.array_split(rows, -(-len(rows) // step)):
+                        # in the order of the file; a run of all rows is read straight into its place
+                        values = found if len(part) == len(found) else np.empty((len(part), len(kept)), np.float32)
+                        self._pgen.read_dosages_list(variants[part].astype(np.uint32), values, allele_idx=int(allele))
+                        if values is not found:
+                            found[part] = values
         finally:
             if people != slice(None):
                 self._pgen.change_sample_subset(self._kept.astype(np.uint32))
         for first in range(0, len(found), step):
             part_of_it = found[first : first + step]
             part_of_it[part_of_it < 0] = np.nan
+            if (part_of_it > _MOST_COPIES).any():
+                raise InputError(f"{self.name}.pgen: damaged: a dosage above 2")
         return found.T
 
     def genotype_counts(self, index: NDArray[np.integer] | None = None) -> NDArray[np.int64]:
@@ -156,13 +181,14 @@ class PgenPanel:
         counts = np.empty((len(index), 4), np.int64)
         counted, calls = np.empty(4, np.uint32), np.empty(self.samples, np.int8)
         several = np.diff(self._offsets)[variants] > 1
-        for row, (variant, allele) in enumerate(zip(variants.tolist(), alleles.tolist(), strict=True)):
-            if several[row]:  # pgenlib 0.95 counts other alleles than those it is asked for
-                self._pgen.read(variant, calls, allele_idx=allele)
-                counts[row] = [(calls == copies).sum() for copies in (2, 1, 0, -9)]
-            else:
-                self._pgen.count(variant, counted)
-                counts[row] = counted[[2, 1, 0, 3]]
+        with reading(self.name + ".pgen", "a whole .pgen file"), _said():
+            for row, (variant, allele) in enumerate(zip(variants.tolist(), alleles.tolist(), strict=True)):
+                if several[row]:  # pgenlib 0.95 counts other alleles than those it is asked for
+                    self._pgen.read(variant, calls, allele_idx=allele)
+                    counts[row] = [(calls == copies).sum() for copies in (2, 1, 0, -9)]
+                else:
+                    self._pgen.count(variant, counted)
+                    counts[row] = counted[[2, 1, 0, 3]]
         return counts
 
     def allele_frequencies(self, index: NDArray[np.integer] | None = None) -> NDArray[np.float64]:
@@ -185,7 +211,11 @@ def mean_of_called(dosages: NDArray[np.float32]) -> NDArray[np.float64]:
         return np.where(missing, 0, dosages).sum(0, dtype=np.float64) / (len(dosages) - missing.sum(0))
 
 
-def _said(error: BaseException) -> str:
-    """What pgenlib says, which may be bytes."""
-    text = error.args[0] if error.args else ""
-    return (text.decode(errors="replace") if isinstance(text, bytes) else str(text)).strip()
+@contextmanager
+def _said() -> Iterator[None]:
+    """Make text of what pgenlib says, which may be bytes."""
+    try:
+        yield
+    except RuntimeError as error:
+        text = error.args[0] if error.args else ""
+        raise RuntimeError(text.decode(errors="replace") if isinstance(text, bytes) else text) from error

@@ -1,7 +1,7 @@
 """A study's own people: who has a genotype, a phenotype and all covariates, and the numbers of them."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,9 +11,21 @@ from numpy.typing import NDArray
 from scipy.linalg import qr
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.missing import is_minus_nine, missing_among
+from fineprior.genotypes.people import lines_of
 
-_MISSING_COVARIATE = ("NA", "NaN", "nan", ".", "")
-_MISSING_PHENOTYPE = ("-9", *_MISSING_COVARIATE)
+_CASE_WORDS = {
+    "case": 1.0, "control": 0.0, "true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "affected": 1.0, "unaffected": 0.0,
+}  # fmt: skip
+"""Words of a disease, in small letters; a column has both of a pair, or one of it."""
+_FLAG_WORDS = {"true": 1.0, "false": 0.0}
+"""Words of a covariate that can be read in one way only."""
+_FEW_VALUES = 5
+"""Different values up to which a quantitative trait may be categories, or hold a code of missing values."""
+_CODES = (-99.0, -999.0, -9999.0, -99999.0, -1.0, 99.0, 999.0, 9999.0, 99999.0)
+"""Numbers that stand for missing values in some tables, but not in PLINK's."""
+_FAR = 3.0
+"""Times the range of the other values, from which on such a number is far from them."""
 _LEAST_PEOPLE = 3
 """Besides one for each covariate."""
 _INDEPENDENT = 1e-8
@@ -54,10 +66,12 @@ def read_cohort(people: Sequence[str], phenotype: str | Path, covariates: str | 
     people
         Names (IID) in the order of the genotypes.
     phenotype
-        Table with a header: IID, or FID and IID, then one trait. NA and -9 are missing. Values 1 and 2 (case), or 0
-        and 1 (case), make a disease, others a quantitative trait.
+        Table with a header: IID, or FID and IID, then one trait; set apart by blanks, tabs or commas. Values 1 and 2
+        (case), 0 and 1 (case), or words (control and case, FALSE and TRUE, ...) make a disease, others a quantitative
+        trait. -9 (as a number) and the words of `foundation.missing` are missing.
     covariates
-        Table with a header: IID, or FID and IID, then numbers; NA is missing.
+        Table with a header: IID, or FID and IID, then numbers, or TRUE and FALSE; missing as above, as in PLINK. How
+        many people that costs is said for each covariate.
 
     Raises
     ------
@@ -68,7 +82,7 @@ def read_cohort(people: Sequence[str], phenotype: str | Path, covariates: str | 
     if len(set(people)) < len(people):
         twice = pd.Index(people)
         raise InputError(f"genotypes: person '{twice[twice.duplicated()][0]}' is there twice; names must be unique")
-    table = _read_table(Path(phenotype), _MISSING_PHENOTYPE)
+    table = _read_table(Path(phenotype), _CASE_WORDS)
     if table.shape[1] != 1:
         names = ", ".join(table.columns) or "none"
         raise InputError(f"{phenotype}: one trait is needed beside FID and IID; there are {table.shape[1]}: {names}")
@@ -82,7 +96,7 @@ def read_cohort(people: Sequence[str], phenotype: str | Path, covariates: str | 
     left_out = {"no phenotype": int((~keep).sum()), "phenotype without genotypes": outside}
     further = pd.DataFrame(index=pd.Index(people))
     if covariates:
-        further = _read_table(Path(covariates), _MISSING_COVARIATE)
+        further = _read_table(Path(covariates), _FLAG_WORDS)
         if not further.index.isin(people).any():
             raise InputError(
                 f"{covariates}: nobody of it is in the genotypes; '{further.index[0]}' is not, for example"
@@ -110,6 +124,12 @@ def _coded(values: NDArray[np.float64], where: str) -> tuple[NDArray[np.float64]
         raise InputError(f"{where}: values 0, 1 and 2; write NA where 0 means missing, or other numbers for a quantity")
     if levels in ({0.0, 1.0}, {1.0, 2.0}):
         return values - min(levels), True
+    if len(levels) <= _FEW_VALUES:
+        counts = ", ".join(f"{level:g} ({int((values == level).sum())} people)" for level in sorted(levels))
+        logger.warning(
+            "%s: %d different values, taken as a quantitative trait: %s; a disease has 1 and 2 (case), or 0 and 1 "
+            "(case), and NA or -9 where it is missing", where, len(levels), counts,
+        )  # fmt: skip
     return values, False
 
 
@@ -134,41 +154,85 @@ def _basis(table: pd.DataFrame, where: str) -> NDArray[np.float64]:
     return basis
 
 
-def _read_table(path: Path, missing: Sequence[str]) -> pd.DataFrame:
-    """Numbers of people: index IID, one column for each further column of the file."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        lines = [line.split() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file in UTF-8 ({error.reason})") from None
-    header = [name.lstrip("#") for name in lines[0]] if lines else []
+def _read_table(path: Path, words: Mapping[str, float]) -> pd.DataFrame:
+    """Numbers of people: index IID, one column for each further column of the file; NaN where missing."""
+    lines = lines_of(path, "a table of people", table=True)
+    header = [name.lstrip("#") for name in lines[0][1]] if lines else []
+    while header and not header[-1]:  # columns that a spreadsheet adds
+        header.pop()
     place = next((number for number, name in enumerate(header[:2]) if name.upper() == "IID"), None)
     if place is None or (place == 1 and header[0].upper() != "FID"):
         raise InputError(f"{path}: the first line must be a header that begins with IID, or with FID and IID")
     names = header[place + 1 :]
+    if "" in names:
+        raise InputError(f"{path}: column {header.index('', place + 1) + 1} has no name")
     if len(set(names)) < len(names):
         raise InputError(f"{path}: a column is there twice; the header is {' '.join(header)}")
-    for number, fields in enumerate(lines[1:], start=2):
-        if len(fields) != len(header):
-            raise InputError(f"{path}: person {number - 1} has {len(fields)} fields, the header has {len(header)}")
     if len(lines) < 2:
         raise InputError(f"{path}: nobody below the header")
-    ids = pd.Index([fields[place] for fields in lines[1:]])
-    if ids.has_duplicates:
-        raise InputError(f"{path}: person '{ids[ids.duplicated()][0]}' is there twice")
-    table = pd.DataFrame([fields[place + 1 :] for fields in lines[1:]], index=ids, columns=names, dtype="str")
-    return pd.DataFrame({name: _numbers(table[name], missing, path) for name in names}, index=ids)
+    rows: dict[str, list[str]] = {}
+    for number, fields in lines[1:]:
+        while len(fields) > len(header) and not fields[-1]:
+            fields.pop()
+        if len(fields) != len(header):
+            hint = "; R writes names of rows unless row.names = FALSE" if len(fields) == len(header) + 1 else ""
+            raise InputError(f"{path}, line {number}: {len(fields)} fields, the header has {len(header)}{hint}")
+        if not fields[place]:
+            raise InputError(f"{path}, line {number}: no name of a person (IID)")
+        if fields[place] in rows:
+            raise InputError(f"{path}, line {number}: person '{fields[place]}' is there twice")
+        rows[fields[place]] = fields[place + 1 :]
+    table = pd.DataFrame(rows.values(), index=pd.Index(rows), columns=names, dtype="str")
+    numbers = [number for number, _ in lines[1:]]
+    return pd.DataFrame({name: _numbers(table[name], words, path, numbers) for name in names}, index=table.index)
 
 
-def _numbers(column: pd.Series, missing: Sequence[str], path: Path) -> NDArray[np.float64]:
-    absent = column.isin(missing).to_numpy(bool)
+def _numbers(column: pd.Series, words: Mapping[str, float], path: Path, lines: Sequence[int]) -> NDArray[np.float64]:
+    """A column as numbers, NaN where missing; what -9 costs, and what might be missing too, is said."""
+    texts = column.unique()
+    absent = column.isin(list(missing_among(texts, minus_nine=True))).to_numpy(bool)
+    known = column[~absent].str.strip().str.casefold()
+    if len(known) and known.isin(words).all():
+        numbers = column.str.strip().str.casefold().map(words).where(~absent).to_numpy(np.float64)
+        if known.nunique() > len(set(numbers[~absent])):
+            raise InputError(f"{path}: {column.name} mixes words: {', '.join(sorted(known.unique()))}")
+        shown = ", ".join(f"'{word}' is {words[word]:g}" for word in sorted(known.unique()))
+        logger.info("%s: %s: %s", path, column.name, shown)
+        return numbers
     numbers = pd.to_numeric(column.mask(absent), errors="coerce").to_numpy(np.float64)
     wrong = np.flatnonzero(~absent & ~np.isfinite(numbers))
     if len(wrong):
-        person, value = column.index[wrong[0]], column.iloc[wrong[0]]
         raise InputError(
-            f"{path}: {column.name} of person '{person}' is '{value}'; a number or NA is needed (write categories as "
-            "columns of 0 and 1)"
+            f"{path}, line {lines[wrong[0]]}: {column.name} of person '{column.index[wrong[0]]}' is "
+            f"'{column.iloc[wrong[0]]}'; a number or NA is needed (write categories as columns of 0 and 1)"
         )
+    nines = int(column.isin([text for text in texts if is_minus_nine(text)]).sum())
+    _say_missing(path, str(column.name), numbers[~absent], nines)
     return numbers
+
+
+def _say_missing(path: Path, name: str, known: NDArray[np.float64], nines: int) -> None:
+    """Say how many people -9 costs, and which number might be a further code of missing values."""
+    if nines and len(known) and known.min() < 0 < known.max():
+        logger.warning(
+            "%s: %s is -9 of %d people, taken as missing, as in PLINK; other values go from %g to %g, so that -9 could "
+            "be a number: if it is, write it otherwise (-9.0001)", path, name, nines, known.min(), known.max(),
+        )  # fmt: skip
+    elif nines:
+        logger.warning("%s: %s is -9 of %d people, taken as missing, as in PLINK", path, name, nines)
+    if name.casefold() in {"sex", "gender"} and set(known) == {0.0, 1.0, 2.0}:
+        logger.warning(
+            "%s: %s is 0 of %d people, beside 1 and 2: 0 is unknown in PLINK's files, and taken as a number; write "
+            "NA if it means missing", path, name, int((known == 0).sum()),
+        )  # fmt: skip
+    for code in _CODES:
+        others = known[known != code]
+        if len(others) == len(known) or len(np.unique(others)) < 2:
+            continue
+        low, high = others.min(), others.max()
+        far = code < low - _FAR * (high - low) or code > high + _FAR * (high - low)
+        if far or (code < 0 <= low):
+            logger.warning(
+                "%s: %s is %g of %d people and from %g to %g of all others; it is taken as a number: write NA if it "
+                "means missing", path, name, code, len(known) - len(others), low, high,
+            )  # fmt: skip

@@ -1,11 +1,12 @@
 """Genotypes of a reference panel in a VCF (plain or bgzip) or BCF file: the field DS, or GT where there is none.
 
-A1 is the alternative allele, A2 the reference; a record with several alternatives is one row for each. A haploid call
-counts twice, as PLINK counts it; a call of which one allele is missing is missing.
+A1 is the alternative allele, A2 the reference; a record with several alternatives is one row for each. What a call and
+a dosage count is in `genotypes.copies`.
 """
 
-import re
+import logging
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,20 @@ import pysam
 from numpy.typing import NDArray
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.reading import reading
 from fineprior.genetics.genome import plain_name
+from fineprior.genotypes.copies import copies_in
 from fineprior.genotypes.genotypes import checked_index
-from fineprior.genotypes.people import kept_people
+from fineprior.genotypes.people import check_text, kept_people
 from fineprior.genotypes.pgen_panel import mean_of_called
 
 _VALUES_AT_ONCE = 1 << 24
-_FIRST_PERSON = 9
+_FORMAT = 8
+_LAST_BLOCK = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+"""With which bgzip ends a file."""
 _Site = tuple[str, int, str, str, str]
+
+logger = logging.getLogger(__name__)
 
 
 class VcfPanel:
@@ -47,7 +54,7 @@ class VcfPanel:
 
     def __init__(self, path: str | Path, samples: str | Path | None = None) -> None:
         self.name = str(path)
-        with self._opened() as handle:
+        with self._opened() as handle, reading(self.name, "a VCF or BCF file"):
             everybody = [("0", name) for name in handle.header.samples]
             self.indexed = handle.index is not None
             self._contigs = {plain_name(str(name)): str(name) for name in handle.header.contigs}
@@ -55,6 +62,7 @@ class VcfPanel:
             raise InputError(f"{self.name}: no people in this file; LD needs their genotypes")
         self._kept = kept_people(samples, everybody, self.name)
         self.people = [everybody[row][1] for row in self._kept]
+        self._said: set[str] = set()
         self._places: dict[int, _Site] = {}
         self._pass: Iterator[tuple[int, Any]] | None = None
         self._current: tuple[int, Any] = (0, None)
@@ -69,7 +77,7 @@ class VcfPanel:
     def variants(self) -> pd.DataFrame:
         """Table of the records: chrom, pos (1-based), snp_id, a1 (alternative), a2 (reference), upper case."""
         with self._opened(drop_samples=True) as handle:
-            sites = [site for record in self._records(handle) for site in _sites(record)]
+            sites = [site for record in self._records(handle) for site in self._sites(record)]
         if not sites:
             raise InputError(f"{self.name}: no variants in this file")
         return _table(sites)
@@ -92,7 +100,7 @@ class VcfPanel:
             sites: dict[tuple[int, str, str], _Site] = {}
             with self._opened(drop_samples=True) as handle:
                 for record in self._region(handle, str(chrom), int(rows["pos"].min()), int(rows["pos"].max())):
-                    sites |= {(site[1], site[4], site[3]): site for site in _sites(record)}
+                    sites |= {(site[1], site[4], site[3]): site for site in self._sites(record)}
             for row, pos, ref, alt in zip(rows["panel_index"], rows["pos"], rows["ref"], rows["alt"], strict=True):
                 site = sites.get((pos, ref, alt)) or sites.get((pos, alt, ref))
                 if site is None:
@@ -116,7 +124,7 @@ class VcfPanel:
         for place in order.tolist():
             first, record = self._record(int(wanted[place]))
             if first != read:
-                read, copies = first, _copies(record, self.name)
+                read, copies = first, self._copies(record)
             found[place] = copies[int(wanted[place]) - first][kept]
         return found.T
 
@@ -147,8 +155,8 @@ class VcfPanel:
             positions = [site[1] for site in rows_of if site[0] == chrom]
             with self._opened() as handle:
                 for record in self._region(handle, chrom, min(positions), max(positions)):
-                    hits = [(k, rows_of[site]) for k, site in enumerate(_sites(record)) if site in rows_of]
-                    copies = _copies(record, self.name)[:, kept] if hits else None
+                    hits = [(k, rows_of[site]) for k, site in enumerate(self._sites(record)) if site in rows_of]
+                    copies = self._copies(record)[:, kept] if hits else None
                     for k, rows in hits:
                         found[rows] = copies[k]  # type: ignore[index]
 
@@ -159,7 +167,7 @@ class VcfPanel:
             if row < self._next or self._pass is None:
                 self._pass, self._next = self._whole_file(), 0
             for first, record in self._pass:
-                self._current, self._next = (first, record), first + len(_sites(record))
+                self._current, self._next = (first, record), first + len(self._sites(record))
                 if row < self._next:
                     break
             else:
@@ -171,21 +179,53 @@ class VcfPanel:
         with self._opened() as handle:
             for record in self._records(handle):
                 yield first, record
-                first += len(_sites(record))
+                first += len(self._sites(record))
 
-    def _opened(self, drop_samples: bool = False) -> pysam.VariantFile:
+    @contextmanager
+    def _opened(self, drop_samples: bool = False) -> Iterator[pysam.VariantFile]:
+        _check_packing(Path(self.name))
         quiet = pysam.set_verbosity(0)  # htslib writes to stderr that there is no index
         try:
-            return pysam.VariantFile(self.name, drop_samples=drop_samples)
-        except FileNotFoundError:
-            raise InputError(f"{self.name}: no such file") from None
-        except (OSError, ValueError, NotImplementedError) as error:
-            said = str(error).splitlines()[0]
-            if "compressed by method" in said:
-                said = "packed by gzip: unpack it, and pack it with bgzip"
-            raise InputError(f"{self.name}: not a readable VCF or BCF file ({said})") from None
+            with reading(self.name, "a VCF or BCF file"):
+                handle = pysam.VariantFile(self.name, drop_samples=drop_samples)
         finally:
             pysam.set_verbosity(quiet)
+        try:
+            yield handle
+        except BaseException:
+            with suppress(Exception):  # what went wrong first is said; a damaged file cannot be closed either
+                handle.close()
+            raise
+        with reading(self.name, "a whole VCF or BCF file"):
+            handle.close()
+
+    def _sites(self, record: Any) -> list[_Site]:
+        """Chromosome, position, name, alternative and reference allele for each alternative of a record."""
+        try:
+            ref = record.ref.upper()
+            return [(record.chrom, record.pos, record.id or ".", alt.upper(), ref) for alt in record.alts or ()]
+        except Exception:  # the guard itself would cost as much as the record
+            with reading(f"{self.name}, position {record.pos}", "a record of a VCF or BCF file"):
+                raise
+
+    def _copies(self, record: Any) -> NDArray[np.float32]:
+        """Copies (alternatives, everybody) of each alternative allele of a record, NaN where missing."""
+        with reading(f"{self.name}, position {record.pos}", "a record of a VCF or BCF file"):
+            place = f"{self.name}, {record.chrom}:{record.pos}"
+            # Text is several times faster than a Python object for each person.
+            columns = str(record).rstrip("\n").split("\t")
+            found = copies_in(columns[_FORMAT], columns[_FORMAT + 1 :], len(record.alts), record.chrom, place)
+        for count, what in ((found.half, "one allele of their call is missing"),
+                            (found.untold, "no call says whether their dosage is haploid")):  # fmt: skip
+            if count and what not in self._said:
+                self._said.add(what)
+                logger.warning(
+                    "%s: %d people are taken as missing: %s; further records of this kind are not named",
+                    place,
+                    count,
+                    what,
+                )
+        return found.copies
 
     def _region(self, handle: pysam.VariantFile, chrom: str, first: int, last: int) -> Iterator[Any]:
         """Records that begin between two positions (1-based, both within)."""
@@ -200,17 +240,27 @@ class VcfPanel:
         try:
             for last in handle.fetch(*region) if region else handle:
                 yield last
-        except (OSError, ValueError) as error:
-            where = f"after {_place(last)}" if last is not None else "at its first record"
-            raise InputError(f"{self.name}: damaged or cut off {where} ({str(error).splitlines()[0]})") from None
+        except Exception:
+            where = f"after position {last.pos}" if last is not None else "at its first record"
+            with reading(f"{self.name}, {where}", "a whole VCF or BCF file"):
+                raise
         finally:
             pysam.set_verbosity(quiet)
 
 
-def _sites(record: Any) -> list[_Site]:
-    """Chromosome, position, name, alternative and reference allele for each alternative of a record."""
-    ref = record.ref.upper()
-    return [(record.chrom, record.pos, record.id or ".", alt.upper(), ref) for alt in record.alts or ()]
+def _check_packing(path: Path) -> None:
+    """Stop at a file that htslib would read a part of, or read slowly, without a word."""
+    if not path.is_file():
+        raise InputError(f"{path}: {'a folder, not a file' if path.is_dir() else 'no such file'}")
+    check_text(path)
+    with reading(path, "a VCF or BCF file"), path.open("rb") as handle:
+        start = handle.read(16)
+        handle.seek(max(path.stat().st_size - len(_LAST_BLOCK), 0))
+        end = handle.read()
+    if start[:2] == b"\x1f\x8b" and start[12:14] != b"BC":
+        raise InputError(f"{path}: packed by gzip: unpack it, and pack it with bgzip")
+    if start[:2] == b"\x1f\x8b" and end != _LAST_BLOCK:
+        raise InputError(f"{path}: cut off: the last block of a file of bgzip is not there; copy it, or pack it, again")
 
 
 def _table(sites: list[_Site]) -> pd.DataFrame:
@@ -218,54 +268,3 @@ def _table(sites: list[_Site]) -> pd.DataFrame:
     text = {"chrom": chrom, "snp_id": snp_id, "a1": a1, "a2": a2}
     columns: dict[str, Any] = {name: pd.Series(values, dtype="str") for name, values in text.items()}
     return pd.DataFrame(columns | {"pos": np.array(pos, np.int64)})[["chrom", "pos", "snp_id", "a1", "a2"]]
-
-
-def _copies(record: Any, where: str) -> NDArray[np.float32]:
-    """Copies (alternatives, everybody) of each alternative allele of a record, NaN where missing."""
-    # Text is several times faster than a Python object for each person.
-    columns = str(record).rstrip("\n").split("\t")
-    count, names = len(record.alts), columns[_FIRST_PERSON - 1].split(":")
-    people = columns[_FIRST_PERSON:]
-    copies = np.full((count, len(people)), np.nan, np.float32)
-    if "DS" in names:
-        _fill(copies, people, names.index("DS"), lambda text: _dosages(text, count, f"{where}, {_place(record)}"))
-    if "GT" in names and np.isnan(copies).any():
-        called = np.full_like(copies, np.nan)
-        _fill(called, people, names.index("GT"), lambda text: _calls(text, count))
-        copies = np.where(np.isnan(copies), called, copies)
-    elif "DS" not in names and "GT" not in names:
-        raise InputError(f"{where}, {_place(record)}: neither GT nor DS in its FORMAT ({':'.join(names)})")
-    return copies
-
-
-def _fill(copies: NDArray[np.float32], people: list[str], field: int, read: Any) -> None:
-    """Fill `copies` with what `read` makes of a field of each person; equal texts are read once."""
-    texts = [person.split(":", field + 1)[field] if person.count(":") >= field else "." for person in people]
-    known = {text: number for number, text in enumerate(dict.fromkeys(texts))}
-    values = np.array([read(text) for text in known], np.float32)
-    copies[:] = values[[known[text] for text in texts]].T
-
-
-def _dosages(text: str, count: int, where: str) -> list[float]:
-    parts = text.split(",")
-    if text == "." or len(parts) != count:
-        return [np.nan] * count
-    try:
-        values = [np.nan if part == "." else float(part) for part in parts]
-    except ValueError:
-        raise InputError(f"{where}: DS '{text}' is not a number") from None
-    if any(not (np.isnan(value) or 0 <= value <= 2) for value in values):
-        raise InputError(f"{where}: DS '{text}' is not between 0 and 2")
-    return values
-
-
-def _calls(text: str, count: int) -> list[float]:
-    alleles = re.split(r"[/|]", text)
-    if "." in alleles:
-        return [np.nan] * count
-    ploidy = 2 / len(alleles)
-    return [ploidy * alleles.count(str(k)) for k in range(1, count + 1)]
-
-
-def _place(record: Any) -> str:
-    return f"{record.chrom}:{record.pos}"

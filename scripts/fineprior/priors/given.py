@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.missing import missing_among
 from fineprior.genetics.genome import plain_name
 from fineprior.priors.blocks import Floats
 
@@ -150,8 +151,8 @@ def _standard(frame: pd.DataFrame, column: str, path: str, before: int) -> pd.Da
     if chosen not in frame:
         raise InputError(f"{path}: {'no column ' + repr(column) if column else 'which column holds the value?'}; "
                          f"there are {', '.join(map(str, free))}")  # fmt: skip
-    missing = frame[chosen].isna() | frame[chosen].isin(["NA", "nan", "."])
     numbers = pd.to_numeric(frame[chosen], errors="coerce")
+    missing = frame[chosen].isna() | frame[chosen].isin(list(missing_among(frame[chosen][numbers.isna()].unique())))
     _refuse((numbers.isna() & ~missing) | np.isinf(numbers), frame[chosen], str(chosen), path, before)
     return placed.assign(pos=pos_numbers.astype(np.int64), value=numbers.astype(float))
 

@@ -5,6 +5,7 @@ import yaml
 from fineprior.foundation.files import atomic_path
 from fineprior.foundation.tables import ASSOCIATION
 from fineprior.genotypes import association
+from fineprior.genotypes.copies import say_heterozygous_men
 from fineprior.genotypes.panels import open_panel
 from fineprior.genotypes.phenotypes import Cohort, read_cohort
 
@@ -39,6 +40,7 @@ def associate(
         A file cannot be read, or files do not fit to one another.
     """
     panel = open_panel(genotypes, samples)
+    say_heterozygous_men(panel)
     cohort = read_cohort(panel.people, phenotype, covariates)
     found = association.associate(panel, cohort)
     ASSOCIATION.write(found, output)

@@ -24,6 +24,7 @@ from fineprior.genetics.excluded_regions import describe_excluded, excluded_regi
 from fineprior.genetics.genome import Genome
 from fineprior.genetics.liftover import Liftover
 from fineprior.genetics.loci import Interval, describe_loci, find_loci, read_bed, sorted_intervals
+from fineprior.genotypes.copies import say_heterozygous_men
 from fineprior.genotypes.ld import (
     ld_memory_mb,
     machine_memory_mb,
@@ -92,6 +93,8 @@ def harmonise_sumstats(
     opened = open_sumstats(sumstats, layout=layout, sizes=SampleSizes(**sizes))
     check_assembly(sumstats, opened.genome_assembly, build, source_build)
     variants = LdSource(ld) if ld else open_panel(panel, samples or None)
+    if not ld:
+        say_heterozygous_men(variants)
     with Genome(fasta) as genome:
         harmonised = harmonise(
             opened.chunks(), genome, variants, settings, sumstats,
