@@ -1,10 +1,10 @@
 """What an interval is: the one reader of BED files, without a genome or with the lengths of its contigs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from fineprior.foundation.contigs import Contigs, plain_name
+from fineprior.foundation.contigs import plain_name, shown
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.text_lines import text_lines
 
@@ -72,14 +72,16 @@ def whole_number(text: str) -> int | None:
 
 
 def placed_intervals(
-    path: str | Path, contigs: Contigs, lengths: Mapping[str, int]
+    path: str | Path, find: Callable[[str], str | None], lengths: Mapping[str, int], genome: str | Path
 ) -> dict[tuple[str, int, int], BedLine]:
     """Lines of a BED file by their chromosome as a genome names it, start (0-based) and end (exclusive), in its order.
 
     Parameters
     ----------
-    contigs, lengths
-        Names and lengths of the genome's contigs.
+    find, lengths
+        Which contig of the genome a name means (`Contigs.find`), and the lengths of its contigs.
+    genome
+        Its file, for messages.
 
     Raises
     ------
@@ -89,9 +91,9 @@ def placed_intervals(
     """
     found: dict[tuple[str, int, int], BedLine] = {}
     for line in bed_lines(path):
-        chrom = contigs.find(line.chrom)
+        chrom = find(line.chrom)
         if chrom is None:
-            raise InputError(f"{line.where}: {contigs.where} has no contig '{line.chrom}'; there are {contigs}")
+            raise InputError(f"{line.where}: {genome} has no contig '{line.chrom}'; there are {shown(lengths)}")
         if line.end > lengths[chrom]:
             raise InputError(
                 f"{line.where}: {line.start}-{line.end} must have start < end <= {lengths[chrom]} (length of {chrom})"

@@ -9,6 +9,7 @@ from fineprior.foundation.errors import InputError
 
 _SHOWN = 5
 _NAMED = {"23": "X", "24": "Y", "25": "MT", "26": "MT", "M": "MT", "XY": "X", "PAR1": "X", "PAR2": "X"}
+_PARTS_OF_X = {"XY", "PAR1", "PAR2", "25"}
 _NAMED_BY_PLINK = _NAMED | {"25": "X"}
 
 
@@ -21,6 +22,17 @@ def plain_name(chrom: str, plink: bool = False) -> str:
     name = re.sub(r"^chr", "", str(chrom).strip(), flags=re.IGNORECASE).upper()
     name = re.sub(r"^0+(?=\d)", "", name)
     return (_NAMED_BY_PLINK if plink else _NAMED).get(name, name)
+
+
+def is_part_of_x(chrom: str) -> bool:
+    """Whether this is a name that PLINK has for the pseudo-autosomal regions of X: XY, PAR1, PAR2, 25."""
+    return re.sub(r"^chr", "", chrom, flags=re.IGNORECASE).upper() in _PARTS_OF_X
+
+
+def shown(names: Iterable[str]) -> str:
+    """The first of some names, for messages."""
+    known = list(names)
+    return ", ".join(known[:_SHOWN]) + (", ..." if len(known) > _SHOWN else "")
 
 
 class Contigs:
@@ -96,7 +108,7 @@ class Contigs:
 
     def __str__(self) -> str:
         """The first names, for messages."""
-        return ", ".join(self.names[:_SHOWN]) + (", ..." if len(self.names) > _SHOWN else "")
+        return shown(self.names)
 
 
 def _listed(names: list[str]) -> str:

@@ -42,7 +42,7 @@ def text_lines(path: str | Path, what: str) -> Iterator[tuple[int, str]]:
     if not path.is_file():
         raise InputError(f"{path}: no such file; it should be {what}")
     with reading(path, what, "is the file whole?"), _opened(path) as packed:
-        start = packed.peek(4)[:4]
+        start = packed.peek(8)[:8]
         if start.startswith(_UTF16):
             raise InputError(f"{path}: not a text file in UTF-8, but in UTF-16; save it in UTF-8")
         _refuse_packed(path, start)

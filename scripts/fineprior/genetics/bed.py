@@ -14,4 +14,4 @@ def read_intervals(path: str | Path, genome: Genome) -> list[tuple[str, int, int
     InputError
         As `placed_intervals`.
     """
-    return list(placed_intervals(path, genome.names, genome.contigs))
+    return list(placed_intervals(path, genome.find, genome.contigs, genome.path))

@@ -19,6 +19,7 @@ from fineprior.foundation.fasta_index import IndexLine, index_of, read_index
 _LONGEST_HEADER = 1 << 14
 _BEHIND = 1 << 9
 _BLOCK = 1 << 16
+_LOOKED_AT = 64
 _GZIP = b"\x1f\x8b"
 _AGAIN = "delete that (it is then made again)"
 
@@ -53,7 +54,7 @@ def check_index(path: Path) -> None:
     size, read = _bytes_of(path)
     heads: dict[int, str] = {}
     for line in lines:
-        if (head := _head(line, read)) is None or line.end > size:
+        if line.end > size or not _lines_fit(line, read) or (head := _head(line, read)) is None:
             raise _wrong(index, line)
         heads[head] = line.name
     unknown = []
@@ -97,6 +98,19 @@ def _head(line: IndexLine, read: Callable[[int, int], bytes]) -> int | None:
     return begin + at if text[-1:] == b"\n" and named else None
 
 
+def _lines_fit(line: IndexLine, read: Callable[[int, int], bytes]) -> bool:
+    """Whether the first line of a sequence ends, and the last one begins and ends, where the index says."""
+    if not line.length:
+        return True
+    last = line.offset + (line.length - 1) // line.bases * line.width
+    begin, end = read(last - 1, 2), read(line.end - 1, 2)
+    fits = begin[:1].isspace() and not begin[1:].isspace() and not end[:1].isspace() and end[1:].strip() == b""
+    if line.length > line.bases:
+        around = read(line.offset + line.bases - 1, line.width - line.bases + 2)
+        fits &= not around[:1].isspace() and around[1:-1].isspace() and not around[-1:].isspace()
+    return fits
+
+
 def _next_head(place: int, read: Callable[[int, int], bytes]) -> tuple[int, str, int] | None:
     """Where the next header begins behind the end of a sequence, its name and where it ends; None at the end.
 
@@ -107,7 +121,7 @@ def _next_head(place: int, read: Callable[[int, int], bytes]) -> tuple[int, str,
     if not rest:
         return None
     at = place + len(text) - len(rest)
-    if not rest.startswith(b">") or (place and not text[:1].isspace()):
+    if not rest.startswith(b">"):
         return at, "", at
     header = read(at, _LONGEST_HEADER).split(b"\n", 1)[0]
     return at, (header[1:].split() or [b"?"])[0].decode("latin-1"), at + len(header) + 1
@@ -188,10 +202,16 @@ class _BgzipBytes:
         if places[-1, 0] >= packed or (steps[:, 0] <= 0).any() or (steps[:, 1] < 0).any() or (steps > _BLOCK).any():
             raise self._other()
         self._places: NDArray[np.int64] = places
+        for place in np.unique(np.linspace(0, len(places) - 1, _LOOKED_AT).astype(int)):
+            self._block(int(places[place, 0]))
         at, self.size = places[-1].tolist()
+        length, text = self._block(at)
+        at, self.size = at + length, self.size + len(text)
         while at < packed:
             length, text = self._block(at)
-            at, self.size = at + length, self.size + len(text)
+            if text:  # a block that the index has not
+                raise self._other()
+            at += length
 
     def read(self, first: int, count: int) -> bytes:
         """Bytes from `first`, fewer at the end."""

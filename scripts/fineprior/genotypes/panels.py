@@ -7,12 +7,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fineprior.foundation.contigs import Contigs, plain_name
+from fineprior.foundation.contigs import Contigs, is_part_of_x, plain_name
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.panel_files import CHROM, chromosomes_of, panel_files
 from fineprior.genotypes.genotypes import PlinkPanel, checked_index
-
-_WHOLE_X = {"x", "chrx", "23", "chr23"}
 
 
 class Panel(Protocol):
@@ -105,10 +103,8 @@ class ChromosomePanels:
     def __init__(self, pattern: str, samples: str | None = None) -> None:
         self.name = pattern
         names = chromosomes_of(pattern)
-        of_x = [name for name in names if plain_name(name, plink=True) == "X"]
-        self._several_of_x = len(of_x) > 1
-        parts_of_x = [name for name in of_x if name.lower() not in _WHOLE_X]
-        Contigs(pattern, [name for name in names if name not in parts_of_x], plink=True).by_plain_name()
+        Contigs(pattern, [name for name in names if not is_part_of_x(name)]).by_plain_name()
+        self._several_of_x = sum(plain_name(name, plink=True) == "X" for name in names) > 1
         self.parts = [open_panel(pattern.replace(CHROM, name), samples) for name in names]
         self.people = self.parts[0].people
         self._found: dict[int, int] = {}

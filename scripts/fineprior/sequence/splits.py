@@ -15,7 +15,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from fineprior.foundation.bed_lines import bed_lines
-from fineprior.foundation.contigs import Contigs
+from fineprior.foundation.contigs import Contigs, shown
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
 from fineprior.genetics.genome import UNKNOWN, Genome, reverse_complement
@@ -179,7 +179,11 @@ def warn_of_seen(regions: pd.DataFrame, path: str | Path) -> int:
         BED with a fourth column train, valid or test, as Enformer's sequences_hg38.bed.
     """
     test = regions[regions["split"] == "test"]
-    seen = _overlaps(test, _folds(path))
+    folds = _folds(path)
+    if not any(part.names.find(chrom) for part in folds.values() for chrom in regions["chrom"].unique()):
+        logger.warning("%s: none of its chromosomes (%s) is one of the regions'; whether the backbone was trained on "
+                       "them cannot be said", path, shown(folds["train"].spans))  # fmt: skip
+    seen = _overlaps(test, folds)
     trained = seen[:, SPLITS.index("train")]
     count = int(trained.sum())
     if count:

@@ -51,7 +51,8 @@ def check_intervals(project: Project, root: str | Path = ".") -> None:
     lengths = known_lengths(fasta)
     if lengths is None:
         return
+    contigs = Contigs(fasta, lengths)
     own = [study.loci for study in project.studies.values()]
     for path in dict.fromkeys([*own, settings.loci.blocks, settings.loci.exclude_bed]):
         if path and not is_generated(path):
-            placed_intervals(Path(root) / path, Contigs(fasta, lengths), lengths)
+            placed_intervals(Path(root) / path, contigs.find, lengths, fasta)
