@@ -41,14 +41,16 @@ def read_index(fasta: str | Path) -> list[IndexLine]:
     Raises
     ------
     InputError
-        The index cannot be read, is empty, a line has not five columns of which four are whole numbers, lines of a
-        sequence hold no base or more bases than bytes, a sequence stands twice, or two lie in one place.
+        The index cannot be read, is empty or cut off, a line has not five columns of which four are whole numbers,
+        lines of a sequence hold no base or more bases than bytes, a sequence stands twice, or two lie in one place.
     """
     path = index_of(fasta)
     try:
         text = path.read_bytes().decode("latin-1")
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    if text and not text.endswith("\n"):
+        raise InputError(f"{path}: cut off within its last line; {_REMEDY}")
     found: dict[str, IndexLine] = {}
     for number, line in enumerate(text.split("\n"), 1):
         if not line and number > 1:

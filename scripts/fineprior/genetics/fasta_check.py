@@ -77,8 +77,8 @@ def check_index(path: Path) -> None:
         _compare_with_new(path, lines)
     if unknown:
         log.warning("%s: sequence '%s'%s of the FASTA file is not in this index, and nothing of it is read; if that is "
-                    "not meant, %s", index, unknown[0], f" (and {len(unknown) - 1} further)" * (len(unknown) > 1),
-                    _AGAIN)  # fmt: skip
+                    "not meant, delete the index", index, unknown[0],
+                    f" (and {len(unknown) - 1} further)" * (len(unknown) > 1))  # fmt: skip
 
 
 def _wrong(index: Path, line: IndexLine) -> InputError:

@@ -13,6 +13,7 @@ from fineprior.foundation.contigs import plain_name as plain_name
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.fasta_index import index_of, read_index
 from fineprior.foundation.files import sha256
+from fineprior.foundation.reading import reading
 from fineprior.genetics.fasta_check import check_block_index, check_index
 
 BASES = "ACGT"
@@ -132,13 +133,20 @@ class Genome:
         Raises
         ------
         InputError
-            If the genome has no such contig.
+            If the genome has no such contig, or the file is damaged there.
         """
         contig = self.resolve(chrom)
         codes = np.full(max(end - start, 0), UNKNOWN, np.uint8)
         first, last = max(start, 0), min(end, self.contigs[contig])
         if first < last:
-            codes[first - start : last - start] = codes_of(self._file.fetch(contig, first, last))
+            with reading(self.path, "a FASTA file", "is the file whole?"):
+                bases = self._file.fetch(contig, first, last)
+            if len(bases) != last - first:
+                raise InputError(
+                    f"{self.path}: only {len(bases)} of {last - first} bases at {contig}:{first}-{last}; the file is "
+                    "damaged or was changed"
+                )
+            codes[first - start : last - start] = codes_of(bases)
         return codes
 
     @cached_property
