@@ -1,5 +1,7 @@
 """Panels, lists of people, own genotypes with phenotype and covariates, loci."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pgenlib
@@ -332,7 +334,7 @@ CASES = [
     (
         "a locus that ends before it starts",
         text("loci.bed", "1\t10\t20\n1\t900\t800\n"),
-        "loci.bed, line 2: 900-800 must have start < end <= 4000 (length of 1)",
+        "loci.bed, line 2: 900-800 must have start < end (the start lies behind the end",
         LOCI,
     ),
     (
@@ -374,8 +376,65 @@ CASES = [
     (
         "loci in UTF-16",
         lambda w: w.write("loci.bed", "1\t0\t500\n".encode("utf-16")),
-        "loci.bed: not a text file in UTF-8 (invalid start byte)",
+        "loci.bed: not a text file in UTF-8, but in UTF-16; save it in UTF-8",
         LOCI,
+    ),
+    (
+        "loci with a header",
+        text("loci.bed", "chrom\tstart\tend\n1\t0\t500\n"),
+        "as whole numbers; a BED file has no header: remove that line, or begin it with #",
+        LOCI,
+    ),
+    (
+        "a locus with an empty field",
+        text("loci.bed", "1\t\t0\t500\n"),
+        "loci.bed, line 1: '1  0 500' has an empty start",
+        LOCI,
+    ),
+    (
+        "a locus of no base",
+        text("loci.bed", "1\t500\t500\n"),
+        "loci.bed, line 1: 500-500 must have start < end (which holds no base",
+        LOCI,
+    ),
+    (
+        "loci by accession numbers",
+        text("loci.bed", "NC_000001.10\t0\t500\n"),
+        "loci.bed, line 1: genome.fa has no contig 'NC_000001.10'; there are 1, 2",
+        LOCI,
+    ),
+    (
+        "loci packed and cut off",
+        lambda w: w.write("loci.bed", gzipped("".join(f"1\t{i}\t{i + 9}\n" for i in range(900)))[:-20]),
+        "loci.bed: not a BED file, or damaged (Compressed file ended before the end-of-stream marker",
+        LOCI,
+    ),
+    (
+        "an empty BED file of excluded regions",
+        text("mask.bed", "track name=mask\n"),
+        "mask.bed: no interval in this BED file",
+        {"door": loci, "exclude_bed": "mask.bed"},
+    ),
+    (
+        "a panel with two names of a chromosome",
+        bim(lambda rows: [*rows[:60], *("chr" + row for row in rows[60:])]),
+        "panel: it has variants on '1' and on 'chr1', which are both 1 of the FASTA; rename or remove those",
+    ),
+    (
+        "a panel with a name that may mean two contigs",
+        lambda w: (
+            w.write("genome.fa", ">chr1\n" + w.text("genome.fa").split("\n")[1] + "\n>01\nACGT\n"),
+            (w / "genome.fa.fai").unlink(),
+        ),
+        "genome.fa: '1' may mean 'chr1' or '01', which are one chromosome by name; keep the right one",
+    ),
+    (
+        "panels by chromosome of which two are of one",
+        lambda w: [
+            shutil.copy(w / f"panel.{e}", w / f"{name}.{e}") for name in ("p1", "pchr1") for e in ("bed", "bim", "fam")
+        ],
+        "p{chrom}: 1 and chr1 are one chromosome by name; keep one of them",
+        {"panel": "p{chrom}"},
     ),
     (
         "LD blocks that overlap",

@@ -200,6 +200,16 @@ CASES = [
         "config/studies.tsv, line 2 (study 'trait'): no file fits the panel 'kg_{chrom}'",
     ),
     (
+        "a locus beyond its chromosome, before the run",
+        lambda w: (w.write("loci.bed", "1\t3000\t5000\n"), w.studies(loci="loci.bed")),
+        "loci.bed, line 1: 3000-5000 must have start < end <= 4000 (length of 1)",
+    ),
+    (
+        "excluded regions on an unknown chromosome, before the run",
+        lambda w: (w.write("mask.bed", "7\t0\t9\n"), w.config(loci={"exclude_bed": "mask.bed"})),
+        "mask.bed, line 1: genome.fa has no contig '7'; there are 1, 2",
+    ),
+    (
         "panel and LD",
         row(ld="ld/ld.tsv"),
         "config/studies.tsv, line 2 (study 'trait'): panel and ld are both given; a study with sumstats",

@@ -559,7 +559,28 @@ CASES = [
     (
         "FASTA with an index that is none",
         lambda w: w.write("genome.fa.fai", "hello\n"),
-        "genome.fa: its index genome.fa.fai is not one; delete that (it is then made again); allowed:",
+        "genome.fa.fai, line 1: 'hello' is no name, length, offset, bases and bytes of a line; delete this file",
+    ),
+    (
+        "FASTA with an index of lines without bases",
+        lambda w: w.write("genome.fa.fai", "1\t4000\t3\t0\t1\n"),
+        "genome.fa.fai, line 1: lines of 0 bases in 1 bytes cannot be; delete this file (it is then made again)",
+    ),
+    (
+        "FASTA with an index that claims more than it holds",
+        lambda w: w.write("genome.fa.fai", "1\t4000000000\t3\t4000000000\t4000000001\n"),
+        "genome.fa.fai: sequence '1' is not where this index says; it is that of another FASTA file or",
+    ),
+    (
+        "rows on two contigs of one plain name",
+        lambda w: (
+            w.write(
+                "genome.fa", w.text("genome.fa") + w.text("genome.fa").split("\n>2")[0].replace(">1", ">chr1") + "\n"
+            ),
+            (w / "genome.fa.fai").unlink(),
+            w.gwas(chromosome=lambda t: np.where(t.index < 60, "1", "chr1")),
+        ),
+        "genome.fa: 1 and chr1 are one chromosome by name; keep one of them",
     ),
     (
         "no chain file",

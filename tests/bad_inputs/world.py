@@ -23,7 +23,7 @@ from fineprior.foundation.tables import LOCUS_VARIANTS
 from fineprior.genotypes.genotypes import PlinkPanel, write_panel
 from fineprior.genotypes.ld import correlation
 from fineprior.steps.associate import associate
-from fineprior.steps.check import check_formats
+from fineprior.steps.check import check_formats, check_intervals
 from fineprior.steps.study import compute_ld, define_loci, harmonise_sumstats
 from fineprior.sumstats.sumstats import neg_log10_p_of
 
@@ -121,6 +121,7 @@ def project(world):
 
     found = load_project(load_configfile(world.at("config/config.yaml")), world.folder)
     check_formats(found)
+    check_intervals(found, world.folder)
     return found
 
 

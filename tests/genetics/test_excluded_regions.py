@@ -86,6 +86,13 @@ def test_a_bed_and_the_x_chromosome(tmp_path):
     assert regions[0].reason.startswith("loci.exclude_bed: ")
 
 
+def test_each_x_of_the_fasta_is_left_out():
+    genome = Contigs(lengths={"1": 10})
+    genome.contigs |= {"chrX": 20, "X": 30, "chrXY_random": 5}
+    regions = excluded_regions(genome, "GRCh37", LociSettings(exclude="none", x="drop"), KNOWN)
+    assert places(regions) == [("chrX", 0, 20), ("X", 0, 30)]
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

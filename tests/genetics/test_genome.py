@@ -1,10 +1,12 @@
 import gzip
+import os
 
 import numpy as np
 import pysam
 import pytest
 
 from fineprior.foundation.errors import InputError
+from fineprior.genetics import fasta_check
 from fineprior.genetics.genome import Genome, codes_of, plain_name, reverse_complement
 
 
@@ -68,6 +70,24 @@ def test_bgzip_reads_as_plain(fasta, tmp_path):
     with Genome(fasta) as plain, Genome(compressed) as bgzip:
         assert plain.codes("1", -1, 12).tolist() == bgzip.codes("1", -1, 12).tolist()
         assert plain.digest != bgzip.digest
+
+
+def test_a_damaged_block_is_named_when_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(fasta_check, "_LOOKED_AT", 2)
+    rng = np.random.default_rng(1)
+    (tmp_path / "g.fa").write_text(f">chr1\n{''.join(rng.choice(list('ACGT'), 300_000))}\n")
+    path = tmp_path / "g.fa.gz"
+    pysam.tabix_compress(str(tmp_path / "g.fa"), str(path))
+    with Genome(path) as genome:
+        assert genome.codes("1", 0, 300_000).max() < 4
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2 : len(raw) // 2 + 40] = bytes(40)
+    path.write_bytes(raw)
+    os.utime(path, ns=(0, 0))
+    with Genome(path) as genome:
+        assert np.array_equal(genome.codes("1", 0, 60_000)[:10], Genome(tmp_path / "g.fa").codes("1", 0, 10))
+        with pytest.raises(InputError, match=r"g.fa.gz: .*damaged"):
+            genome.codes("1", 0, 300_000)
 
 
 def test_digest_follows_the_bytes(fasta, tmp_path):

@@ -43,6 +43,17 @@ def test_blocks_gaps_strands_and_several_places(chain):
     assert not liftover.places("7", pos).places.any()
 
 
+def test_the_very_name_goes_before_the_plain_one(tmp_path):
+    chains = "chain 9 {0} 100 + 0 50 chr1 200 + {1} {2} 1\n50\n\n"
+    (tmp_path / "a.chain").write_text(chains.format("chrX", 100, 150) + chains.format("X", 20, 70))
+    liftover = Liftover(tmp_path / "a.chain")
+    pos = np.array([1], np.int32)
+    assert [liftover.places(name, pos).pos.tolist() for name in ("chrX", "X")] == [[101], [21]]
+    assert liftover.places("chrX", pos).places.tolist() == [1]
+    with pytest.raises(InputError, match=r"a.chain: '23' may mean 'chrX' or 'X'"):
+        liftover.places("23", pos)
+
+
 def test_gzip_is_read_as_plain(chain, tmp_path):
     packed = tmp_path / "a.chain.gz"
     packed.write_bytes(gzip.compress(chain.read_bytes()))

@@ -75,6 +75,12 @@ def test_the_window_that_holds_a_locus_most_centrally_is_taken(folder, first, la
     assert LdSource(folder).window_of(table).start == start - 1
 
 
+def test_windows_that_spell_a_chromosome_in_two_ways_hold_each_variant_once(folder):
+    for path in list(folder.glob("chr1_1000001_*")):
+        path.rename(path.with_name(path.name.removeprefix("chr")))
+    assert sorted(LdSource(folder).variants["pos"]) == list(range(50_001, 5_000_000, 100_000))
+
+
 def test_variants_beyond_the_windows_are_listed(folder):
     source = LdSource(folder)
     assert sorted(source.variants["pos"]) == list(range(50_001, 5_000_000, 100_000))

@@ -56,6 +56,28 @@ def test_panels_by_chromosome_are_one(by_chromosome):
         panel.dosages(np.array([9]))
 
 
+@pytest.mark.parametrize("names", [("1", "chr1"), ("1", "01"), ("X", "23"), ("MT", "26")])
+def test_two_panels_of_one_chromosome_are_an_error(tmp_path, names):
+    for name in names:
+        write_chromosome(tmp_path / f"p{name}.x", name, 1)
+    with pytest.raises(InputError, match="are one chromosome by name; keep one of them"):
+        open_panel(str(tmp_path / "p{chrom}.x"))
+
+
+def test_the_parts_of_x_may_be_panels_of_their_own(tmp_path):
+    """As PLINK parts them; each variant is found in the one that holds it, in indexed files too."""
+    header = "##fileformat=VCFv4.2\n##contig=<ID=X>\n##FORMAT=<ID=GT,Number=1,Type=String,Description=x>\n"
+    header += "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ta\tb\n"
+    for name, pos in (("X", 5000), ("XY", 100)):
+        (tmp_path / f"p{name}.vcf").write_text(header + f"X\t{pos}\trs{name}\tA\tG\t.\t.\t.\tGT\t0/1\t1/1\n")
+        pysam.tabix_index(str(tmp_path / f"p{name}.vcf"), preset="vcf", force=True)
+    panel = open_panel(str(tmp_path / "p{chrom}.vcf.gz"))
+    wanted = panel.variants.assign(panel_index=[0, 1], ref="A", alt="G")
+    assert panel.find(wanted)["snp_id"].tolist() == ["rsX", "rsXY"]
+    assert panel.find(wanted.iloc[[1]])["snp_id"].tolist() == ["rsXY"]
+    assert panel.dosages(np.array([1])).tolist() == [[1], [2]]
+
+
 def test_only_the_chromosome_that_is_asked_for_is_read(by_chromosome, monkeypatch):
     monkeypatch.setattr(genotypes, "_WHOLE_BIM", 0)
     panel = open_panel(by_chromosome[0])

@@ -54,6 +54,19 @@ def path(request, tmp_path):
     return packed
 
 
+def test_the_very_name_of_a_contig_goes_before_the_plain_one(tmp_path):
+    plain = tmp_path / "p.vcf"
+    two = HEADER.replace("##contig=<ID=chr2", "##contig=<ID=1,length=1000>\n##contig=<ID=chr2")
+    plain.write_text(two + RECORDS[0] + "\n" + RECORDS[0].replace("chr1", "1").replace("rs1", "fly") + "\n")
+    pysam.tabix_index(str(plain), preset="vcf", force=True)
+    panel = VcfPanel(tmp_path / "p.vcf.gz")
+    one = pd.DataFrame({"panel_index": [0], "chrom": ["1"], "pos": [10], "ref": ["A"], "alt": ["G"]})
+    assert panel.find(one)["snp_id"].tolist() == ["fly"]
+    assert panel.find(one.assign(chrom="chr1"))["snp_id"].tolist() == ["rs1"]
+    with pytest.raises(InputError, match=r"p.vcf.gz: '01' may mean 'chr1' or '1'"):
+        panel.find(one.assign(chrom="01"))
+
+
 def test_each_alternative_is_a_row(path):
     panel = VcfPanel(path)
     assert (panel.samples, panel.people, panel.count) == (4, ["p0", "p1", "p2", "p3"], 6)

@@ -13,12 +13,13 @@ from fineprior.priors.annotation import distance_to_tss, interval_overlap, track
 VARIANTS = pd.DataFrame({
     "chrom": ["chr1"] * 4 + ["chr2"], "pos": [10, 11, 20, 31, 5], "ref": ["A", "A", "ACGT", "A", "A"], "alt": "C",
 })  # fmt: skip
+GTF = "chr1\tx\ttranscript\t{start}\t{end}\t.\t+\t.\tid\n"
 
 
 def test_overlap_counts_positions_from_one_and_intervals_from_zero(tmp_path):
     # pos 10 is base 9; [10, 11) holds pos 11; the deletion at 20-23 reaches [22, 25); [0, 40) of chr3 is no matter
     path = tmp_path / "peaks.bed"
-    path.write_text("# peaks\ntrack name=x\n1\t22\t25\nchr1\t10\t11\tname\nchr3\t0\t40\n")
+    path.write_text("# peaks\ntrack name=x\n1\t22\t25\n1 10 11 name\nchr3\t0\t40\n")
     np.testing.assert_array_equal(interval_overlap(VARIANTS, path), [0, 1, 1, 0, 0])
 
 
@@ -45,6 +46,28 @@ def test_distance_to_the_nearest_start_with_its_strand(tmp_path):
     np.testing.assert_array_equal(distance_to_tss(VARIANTS, gtf), distance_to_tss(VARIANTS, bed))
 
 
+@pytest.mark.parametrize("name", ["genes.gtf", "genes.gtf.gz", "genes.gff3"])
+def test_a_gtf_of_any_make_is_the_same(tmp_path, name):
+    lines = ["#!genome-build x", "", GTF.format(start=1, end=13).rstrip(), GTF.format(start=30, end=30).rstrip()]
+    (tmp_path / "plain.gtf").write_text("\n".join(lines))
+    expected = distance_to_tss(VARIANTS, tmp_path / "plain.gtf")
+    np.testing.assert_array_equal(expected, [9, 10, 10, 1, np.nan])
+    for text in ("\ufeff" + "\r\n".join(lines), "\r".join(lines), "\n".join([*lines, "##FASTA", ">chr1", "ACGT"])):
+        for pack in (bytes, gzip.compress):
+            (tmp_path / name).write_bytes(pack(text.encode()))
+            np.testing.assert_array_equal(distance_to_tss(VARIANTS, tmp_path / name), expected)
+
+
+def test_the_very_name_of_a_contig_goes_before_the_plain_one_in_a_track(tmp_path):
+    path = str(tmp_path / "track.bw")
+    with pyBigWig.open(path, "w") as track:
+        track.addHeader([("1", 100), ("chr1", 100)])
+        track.addEntries(["1", "chr1"], [0, 0], ends=[100, 100], values=[50.0, 5.0])
+    assert track_signal(VARIANTS, path)[:4].tolist() == [5] * 4
+    with pytest.raises(InputError, match=r"track.bw: '01' may mean '1' or 'chr1'"):
+        track_signal(VARIANTS.assign(chrom="01"), path)
+
+
 def test_signal_of_a_track(tmp_path):
     path = str(tmp_path / "track.bw")
     with pyBigWig.open(path, "w") as track:
@@ -58,11 +81,24 @@ def test_signal_of_a_track(tmp_path):
     ("read", "name", "text", "match"),
     [
         (interval_overlap, "a.bed", None, "a.bed: no such file"),
-        (interval_overlap, "a.bed", "chr1 5 9\n", "a.bed, line 1: chrom, start, end are needed"),
-        (interval_overlap, "a.bed", "chr1\t9\t9\n", "a.bed, line 1: .* start below end"),
+        (interval_overlap, "a.bed", "chr1 5\n", "a.bed, line 1: .* is not chromosome, start"),
+        (interval_overlap, "a.bed", "chr1\t9\t9\n", "a.bed, line 1: 9-9 must have start < end"),
+        (interval_overlap, "a.bed", "chr1\t\u00b2\t9\n", "a.bed, line 1: .* is not chromosome, start"),
+        (interval_overlap, "a.bed", "track\n", "a.bed: no interval in this BED file"),
+        (interval_overlap, "a.bed", "chr1\t5\t9\n1\t7\t9\n", "a.bed: 'chr1' may mean 'chr1' or '1'"),
+        (distance_to_tss, "a.bed", "chr1\t5\t9\tn\t0\tplus\n", "a.bed, line 1: strand 'plus' .* must be"),
         (interval_overlap, "a.bed", "chr9\t5\t9\n", "a.bed: nothing on chromosome chr1 or any other"),
-        (interval_overlap, "a.bed.gz", "not gzip", "a.bed.gz: not readable text"),
+        (interval_overlap, "a.bed.gz", "not gzip", "a.bed.gz, line 1: 'not gzip' is not chromosome, start"),
         (distance_to_tss, "a.gtf", "chr1\tx\ttranscript\n", "a.gtf, line 1: not a line of GTF"),
+        (distance_to_tss, "a.gtf", GTF.format(start=0, end=9), "a.gtf, line 1: 0-9 must be .* 1 <= start <= end"),
+        (distance_to_tss, "a.gtf", GTF.format(start=9, end=8), "a.gtf, line 1: 9-8 must be .* 1 <= start <= end"),
+        (distance_to_tss, "a.gff3", GTF.format(start="\u00b2", end=8), "a.gff3, line 1: .* must be whole numbers"),
+        (
+            distance_to_tss,
+            "a.gtf",
+            GTF.replace("transcript", "mRNA").format(start=1, end=8),
+            r"a.gtf: no line of the type transcript .*; there are mRNA",
+        ),
         (track_signal, "a.bw", "text", "a.bw: not a readable bigWig file"),
     ],
 )
@@ -76,4 +112,4 @@ def test_files_that_cannot_be_used(tmp_path, read, name, text, match):
 def test_chromosomes_without_anything_are_named(tmp_path, caplog):
     (tmp_path / "a.bed").write_text("chr1\t5\t9\n")
     interval_overlap(VARIANTS, tmp_path / "a.bed")
-    assert "nothing on chromosomes 2" in caplog.text
+    assert "nothing on chromosomes chr2" in caplog.text

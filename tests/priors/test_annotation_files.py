@@ -34,6 +34,12 @@ def test_rows_and_values(tmp_path, suffix):
     np.testing.assert_array_equal(values, [[0, 1], [1, 1], [0, 1], [0.5, 1]])
 
 
+def test_two_files_of_one_chromosome_are_an_error(tmp_path):
+    write(tmp_path, TABLE, "1")
+    with pytest.raises(InputError, match=r"annot.parquet: 1 and chr1 are one chromosome by name; keep one of them"):
+        AnnotationFiles(write(tmp_path, TABLE, "chr1"))
+
+
 def test_parts_make_the_whole(tmp_path, monkeypatch):
     monkeypatch.setattr("fineprior.priors.annotation_files._AT_ONCE", 3)
     for suffix in (".annot.parquet", ".annot.gz"):

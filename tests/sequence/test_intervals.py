@@ -3,6 +3,7 @@ import gzip
 import numpy as np
 import pytest
 
+from fineprior.foundation.contigs import Contigs
 from fineprior.foundation.errors import InputError
 from fineprior.sequence.intervals import Intervals
 
@@ -20,7 +21,7 @@ def test_covered_bases_are_those_of_a_mask_of_bases():
     assert covered.tolist() == [int(mask[start : start + 50].sum()) for start in begin]
     assert np.array_equal(found.inside("chr1", 100, 800), mask[100:800])
     assert not found.covered(np.full(3, "chr2"), begin[:3], 50).any()
-    starts, ends = found.spans["1"]
+    starts, ends = found.spans["chr1"]
     assert (starts[1:] > ends[:-1]).all()
 
 
@@ -31,22 +32,51 @@ def test_widened_ones_may_join():
 
 @pytest.mark.parametrize("name", ["peaks.narrowPeak", "peaks.bed.gz"])
 def test_reading(tmp_path, name):
-    text = "track name=x\n# comment\nchr2\t5\t9\tpeak\t1000\nchr1 3 4\nchr1\t7\t7\n"
+    text = "track name=x\n# comment\nchr2\t5\t9\tpeak\t1000\nchr1 3 4\n"
     (tmp_path / name).write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
     spans = Intervals.read(tmp_path / name).spans
     assert {chrom: [part.tolist() for part in span] for chrom, span in spans.items()} == {
-        "2": [[5], [9]],
-        "1": [[3], [4]],
+        "chr2": [[5], [9]],
+        "chr1": [[3], [4]],
     }
 
 
 def test_wrong_files(tmp_path):
-    with pytest.raises(InputError, match=r"none\.bed: no such BED file"):
+    with pytest.raises(InputError, match=r"none\.bed: no such file"):
         Intervals.read(tmp_path / "none.bed")
     (tmp_path / "a.bed").write_text("chr1\t0\t5\nchr1\tx\t5\n")
-    with pytest.raises(InputError, match=r"a\.bed, line 2: .* must begin with chrom, start, end"):
+    with pytest.raises(InputError, match=r"a\.bed, line 2: .* is not chromosome, start"):
         Intervals.read(tmp_path / "a.bed")
+    (tmp_path / "a.bed").write_text("chr1\t0\t5\nchr1\t7\t6\n")
+    with pytest.raises(InputError, match=r"a\.bed, line 2: 7-6 must have start < end"):
+        Intervals.read(tmp_path / "a.bed")
+    (tmp_path / "a.bed").write_text("# nothing\n")
+    with pytest.raises(InputError, match=r"a\.bed: no interval"):
+        Intervals.read(tmp_path / "a.bed")
+
+
+def test_what_the_name_says_of_compression_is_no_matter(tmp_path):
     for name, raw in (("b.bed", gzip.compress(b"chr1\t0\t5\n")), ("c.bed.gz", b"chr1\t0\t5\n")):
         (tmp_path / name).write_bytes(raw)
-        with pytest.raises(InputError, match=f"{name}: not a BED file .*gzip if and only if its name ends in .gz"):
-            Intervals.read(tmp_path / name)
+        assert Intervals.read(tmp_path / name).covered(np.array(["1"]), np.array([2]), 9).tolist() == [3]
+
+
+def test_chromosomes_of_two_species_are_not_joined():
+    found = Intervals.of([("chrX", 10, 20), ("X", 40, 50), ("chr1", 5, 6)], "peaks.bed")
+    assert found.covered(np.array(["1"]), np.array([0]), 10).tolist() == [1]
+    for name in ("chrX", "X", "23"):
+        with pytest.raises(InputError, match=f"peaks.bed: '{name}' may mean 'chrX' or 'X'"):
+            found.covered(np.array([name]), np.array([0]), 100)
+
+
+def test_a_mask_is_held_against_the_genome(caplog):
+    lengths = {"chr1": 100, "chr2": 50}
+    genome = Contigs("g.fa", lengths)
+    Intervals.of([("1", 10, 100), ("7", 0, 900)], "mask.bed").check(genome, lengths)
+    assert not caplog.text
+    Intervals.of([("1", 10, 20), ("1", 90, 101), ("2", 60, 70)], "mask.bed").check(genome, lengths)
+    assert "mask.bed: 2 intervals reach beyond the end of their chromosome in g.fa, first on 1" in caplog.text
+    with pytest.raises(
+        InputError, match=r"mask.bed: none of its chromosomes \(NC_1.1\) is in g.fa, which has chr1, chr2"
+    ):
+        Intervals.of([("NC_1.1", 10, 20)], "mask.bed").check(genome, lengths)

@@ -50,8 +50,15 @@ def test_whole_chromosomes(genome, tmp_path):
     assert read_regions(tmp_path / "regions.bed", WIDTH).equals(regions)
     with pytest.raises(InputError, match="no region is on '9'"):
         by_chromosome(regions, ["9"], ["chr3"])
-    with pytest.raises(InputError, match="'3' is in both"):
+    with pytest.raises(InputError, match="'chr3' is in both"):
         by_chromosome(regions, ["3"], ["chr3"])
+
+
+def test_whole_chromosomes_of_two_species():
+    regions = pd.DataFrame({"chrom": ["chrX", "X", "chr1", "chr2"], "start": 0, "end": 5})
+    assert by_chromosome(regions, ["X"], ["2"])["split"].tolist() == ["train", "valid", "train", "test"]
+    with pytest.raises(InputError, match=r"chromosomes of the regions: '23' may mean 'chrX' or 'X'"):
+        by_chromosome(regions, ["23"], ["2"])
 
 
 def test_copies_are_in_one_group_on_either_strand(genome):
@@ -116,6 +123,13 @@ def test_a_test_region_that_the_backbone_was_trained_on_is_warned_of(tmp_path, c
     caplog.clear()
     assert warn_of_seen(regions.iloc[1:], folds(tmp_path)) == 0
     assert not caplog.text
+
+
+def test_folds_by_other_names_are_warned_of(tmp_path, caplog):
+    (tmp_path / "seen.bed").write_text("NC_000001.11\t0\t5000\ttrain\n")
+    regions = pd.DataFrame({"chrom": ["1"], "start": [0], "end": [1000], "split": ["test"]})
+    assert warn_of_seen(regions, tmp_path / "seen.bed") == 0
+    assert "none of its chromosomes (NC_000001.11) is one of the regions'" in caplog.text
 
 
 def test_wrong_folds(tmp_path):

@@ -5,7 +5,8 @@ import pytest
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import TrackSettings
-from fineprior.sequence.tracks import bin_starts, check_splits, read_regions, read_targets, usable_bins
+from fineprior.genetics.genome import Genome
+from fineprior.sequence.tracks import bin_starts, check_intervals, check_splits, read_regions, read_targets, usable_bins
 
 LENGTH, BIN = 10_000, 128
 START = np.arange(0, LENGTH - BIN, BIN)
@@ -114,7 +115,9 @@ def test_regions_and_their_bins(tmp_path):
         ("chr1\t0\t2048\tholdout", "line 2: split 'holdout' is not allowed; allowed: train, valid, test"),
         ("chr1\t0\t2000\ttrain", "line 2: chr1:0-2000 is 2000 bp long.*context_length, 2048"),
         ("chr1\t0\t2048", "line 2: .* must be chrom, start, end, split"),
-        ("chr1\tzero\t2048\ttrain", "line 2: .* must be chrom, start, end, split"),
+        ("chr1\t0\t2048\t\ttrain", "line 2: .* must be chrom, start, end, split"),
+        ("chr1\tzero\t2048\ttrain", "line 2: .* is not chromosome, start"),
+        ("chr1\t2048\t0\ttrain", "line 2: 2048-0 must have start < end"),
     ],
 )
 def test_wrong_regions(tmp_path, line, message):
@@ -129,7 +132,7 @@ def test_no_regions(tmp_path, text):
     path = tmp_path / "regions.bed"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(InputError, match=r"no such file|no region"):
+    with pytest.raises(InputError, match=r"no such file|no interval"):
         read_regions(path, 2048)
 
 
@@ -205,6 +208,74 @@ def test_blacklisted_signal_is_cut_to_the_baseline(bigwig, signal, tmp_path):
     filled = np.nan_to_num(filled)
     filled[4000:5000] = np.minimum(filled[4000:5000], baseline)
     assert np.allclose(found, filled.reshape(-1, BIN).mean(1), rtol=1e-4)
+
+
+def test_regions_lie_within_the_genome(tmp_path):
+    (tmp_path / "g.fa").write_text(f">chr1\n{'ACGT' * 1000}\n")
+    path = tmp_path / "regions.bed"
+    with Genome(tmp_path / "g.fa") as genome:
+        path.write_text("\ufefftrack name=x\r\n1\t1952\t4000\ttrain\r\n")
+        assert read_regions(path, 2048, genome).to_numpy().tolist() == [["1", 1952, 4000, "train"]]
+        path.write_text("chr1\t1953\t4001\ttrain\n")
+        with pytest.raises(
+            InputError, match=r"line 1: chr1:1953-4001 reaches beyond the end of chr1, which has 4000 bp"
+        ):
+            read_regions(path, 2048, genome)
+        path.write_text("chr2\t0\t2048\ttrain\n")
+        with pytest.raises(InputError, match=r"g.fa: no contig 'chr2'; there are chr1"):
+            read_regions(path, 2048, genome)
+
+
+def spiked(path, contigs):
+    """A bigWig with a contig of 1000 bases for each name and value."""
+    with pyBigWig.open(str(path), "w") as track:
+        track.addHeader([(name, 1000) for name in contigs])
+        for name, value in contigs.items():
+            track.addEntries([name], [0], ends=[1000], values=[float(value)])
+    return str(path)
+
+
+@pytest.mark.parametrize("names", [("chrX", "X"), ("X", "chrX")])
+def test_the_very_name_of_a_contig_goes_before_the_plain_one(tmp_path, names):
+    path = spiked(tmp_path / "a.bw", {name: {"chrX": 5, "X": 50}[name] for name in names})
+    settings = TrackSettings(clip=1e9)
+    for name, value in (("chrX", 5), ("X", 50)):
+        found = read_targets([path], np.full(3, name), BIN * np.arange(3), BIN, settings)
+        assert found.ravel().tolist() == [value] * 3
+    with pytest.raises(InputError, match=f"a.bw: '23' may mean '{names[0]}' or '{names[1]}'"):
+        read_targets([path], np.full(3, "23"), BIN * np.arange(3), BIN, settings)
+
+
+@pytest.mark.parametrize("kind", ["bigWig", "peaks"])
+def test_a_chromosome_without_signal_is_0_and_named_once(tmp_path, caplog, kind):
+    path = spiked(tmp_path / "a.bw", {"chr1": 5})
+    if kind == "peaks":
+        path = str(tmp_path / "a.bed")
+        (tmp_path / "a.bed").write_text("chr1\t0\t1000\n")
+    chrom, start, told = np.array(["1", "Y", "Y"]), np.array([0, 0, 128]), set()
+    for rows in (slice(0, 3), slice(1, 3)):
+        settings = TrackSettings(clip=1e9, missing="baseline")
+        found = read_targets([path], chrom[rows], start[rows], BIN, settings, 0, ["1", "Y"], told)
+        assert (found[:, 0] > 0).tolist() == (chrom[rows] == "1").tolist()
+    assert caplog.text.count("no chromosome 'Y'; its signal is 0 there") == 1
+    with pytest.raises(InputError, match=r"no chromosome 'Y'; this .* has chr1, none of the 1 that regions lie on"):
+        read_targets([path], chrom[1:], start[1:], BIN, TrackSettings())
+
+
+def test_peaks_and_masks_are_held_against_the_genome(tmp_path):
+    (tmp_path / "g.fa").write_text(f">chr1\n{'ACGT' * 1000}\n")
+    (tmp_path / "black.bed").write_text("NC_000001.11\t0\t9\n")
+    (tmp_path / "fine.bed").write_text("1\t0\t9\n")
+    fine, black = str(tmp_path / "fine.bed"), str(tmp_path / "black.bed")
+    with Genome(tmp_path / "g.fa") as genome:
+        check_intervals(["a.bw", fine], [TrackSettings(blacklist=fine, unmappable=fine)], genome)
+        for files, settings in (
+            ([black], TrackSettings()),
+            (["a.bw"], TrackSettings(blacklist=black)),
+            (["a.bw"], TrackSettings(unmappable=black)),
+        ):
+            with pytest.raises(InputError, match=r"black.bed: none of its chromosomes \(NC_000001.11\) is in .*g.fa"):
+                check_intervals(files, [settings], genome)
 
 
 def test_peaks_are_tracks_of_0_and_1(tmp_path):

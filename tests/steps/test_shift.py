@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from fineprior.foundation.tables import LOCUS_VARIANTS, SCORES, SHIFT
-from fineprior.model.embeddings import RegionEmbeddings, VariantEmbeddings, write_embeddings
+from fineprior.model.embeddings import RegionEmbeddings, VariantEmbeddings, read_region_embeddings, write_embeddings
 from fineprior.model.head import Head, write_head
 from fineprior.model.variant_head import VariantHead, write_variant_head
 from fineprior.steps.shift import assess_shift
@@ -88,6 +88,15 @@ def test_variants_in_training_bins_are_counted(study):
     share = shift_of(folder).loc["variants in training bins", "scored"]
     assert share == pytest.approx(inside.sum() / (LOCI * SIZE), abs=1e-6)
     assert share > 0
+
+
+def test_regions_that_spell_a_chromosome_in_two_ways_are_all_counted(study):
+    folder, _ = study
+    expected = shift_of(folder).loc["variants in training bins", "scored"]
+    cached = read_region_embeddings(folder / "regions.npz")
+    chrom = np.where((cached.chrom == "chr1") & (cached.start > 2 * LENGTH), "1", cached.chrom)
+    write_embeddings(dataclasses.replace(cached, chrom=chrom), folder / "regions.npz")
+    assert shift_of(folder).loc["variants in training bins", "scored"] == expected
 
 
 def test_windows_of_another_kind_are_seen(study):

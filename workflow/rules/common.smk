@@ -23,7 +23,7 @@ from fineprior.foundation.project import (
 from fineprior.foundation.provenance import code_digest, software_versions
 from fineprior.foundation.settings import TUNING_MODES, FinemapSettings, as_params
 from fineprior.foundation.stages import STAGES
-from fineprior.steps.check import check_formats
+from fineprior.steps.check import check_formats, check_intervals
 from fineprior.steps.inputs import EXPORTED_PRIOR, EXPORTS, all_priors
 
 
@@ -53,6 +53,7 @@ def or_stop(function, *arguments):
 project = or_stop(load_project, config)
 settings = project.settings
 or_stop(check_formats, project)
+or_stop(check_intervals, project)
 # Snakemake would only say that no rule makes the file; its targets can be seen nowhere else at this point.
 or_stop(project.check_targets, sys.argv[1:])
 BATCHES = [str(batch) for batch in range(settings.loci.batches)]

@@ -62,9 +62,9 @@ def excluded_regions(genome: Genome, build: str, settings: LociSettings, known: 
         reason = f"loci.exclude_bed: {settings.exclude_bed}"
         for chrom, start, end in read_intervals(settings.exclude_bed, genome):
             regions.append(Region(chrom, start, end, f"chr{plain_name(chrom)}_{start}_{end}", reason))
-    chrom_x = genome.find("X") or genome.find("23")
-    if settings.x == "drop" and chrom_x:
-        regions.append(Region(chrom_x, 0, genome.contigs[chrom_x], "X chromosome", "loci.x: drop"))
+    for chrom in genome.contigs if settings.x == "drop" else ():
+        if plain_name(chrom) == "X":
+            regions.append(Region(chrom, 0, genome.contigs[chrom], "X chromosome", "loci.x: drop"))
     order = {chrom: number for number, chrom in enumerate(genome.contigs)}
     return sorted(regions, key=lambda region: (order[region.chrom], region.start, region.end))
 

@@ -8,12 +8,15 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from fineprior.foundation.contigs import Contigs
+from fineprior.foundation.contigs import plain_name as plain_name
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.fasta_index import index_of, read_index
 from fineprior.foundation.files import sha256
-from fineprior.foundation.locus_names import plain_name as plain_name
+from fineprior.foundation.reading import reading
+from fineprior.genetics.fasta_check import check_block_index, check_index
 
 BASES = "ACGT"
-_LONGEST_HEADER = 1 << 14
 UNKNOWN = 4
 """Code of everything that is not A, C, G or T, and of positions outside of a contig."""
 
@@ -49,29 +52,6 @@ def _why_unreadable(path: Path) -> str:
     return f"no {index.name} can be made (its folder cannot be written, or a sequence has lines of different lengths)"
 
 
-def _check_index(path: Path) -> None:
-    """Stop if the index of a plain FASTA file is that of another; bases would be read from wrong places."""
-    with path.open("rb") as handle:
-        if handle.read(1) != b">":
-            return
-        for line in Path(f"{path}.fai").read_bytes().splitlines():
-            name, *numbers = line.split(b"\t")
-            length, offset, bases, width = map(int, numbers[:4])
-            if not length:
-                continue
-            begin = max(offset - _LONGEST_HEADER, 0)
-            handle.seek(begin)
-            header = handle.read(offset - begin)
-            handle.seek(offset + (length - 1) // bases * width + (length - 1) % bases + 1)
-            after = handle.read(width - bases + 1).strip()
-            last = header[:-1].rpartition(b"\n")[2].split()
-            if header[-1:] != b"\n" or last[:1] != [b">" + name] or after[:1] not in (b"", b">"):
-                raise InputError(
-                    f"{path}.fai: sequence '{name.decode(errors='replace')}' is not where this index says; it is that "
-                    "of another FASTA file or of an earlier state: delete it (it is then made again)"
-                )
-
-
 class Genome:
     """A reference genome in a FASTA file, plain or bgzip; an index (.fai) is made beside it when there is none.
 
@@ -80,7 +60,8 @@ class Genome:
     Raises
     ------
     InputError
-        If the file is absent, not FASTA, compressed with gzip instead of bgzip, or cannot be indexed.
+        If the file is absent, not FASTA, compressed with gzip instead of bgzip, or cannot be indexed; or an index that
+        is there is malformed, or not that of this file as it is now.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -89,6 +70,9 @@ class Genome:
 
         if not self.path.is_file():
             raise InputError(f"{path}: no such file; genome.fasta must be a FASTA file, plain or bgzip")
+        if index_of(path).is_file():
+            read_index(path)
+        check_block_index(self.path)
         quiet = pysam.set_verbosity(0)
         try:
             self._file = pysam.FastaFile(str(path))
@@ -99,14 +83,13 @@ class Genome:
             ) from None
         finally:
             pysam.set_verbosity(quiet)
-        _check_index(self.path)
+        check_index(self.path)
         self.contigs: dict[str, int] = dict(zip(self._file.references, self._file.lengths, strict=True))
         """Length (bp) of each contig, in the order of the file."""
         if not self.contigs:
             raise InputError(f"{path}: no sequence in this FASTA file")
-        self._plain: dict[str, str] = {}
-        for contig in self.contigs:
-            self._plain.setdefault(plain_name(contig), contig)
+        self.names = Contigs(path, self.contigs)
+        """Which contig a name means."""
 
     def __enter__(self) -> Self:
         return self
@@ -117,11 +100,14 @@ class Genome:
         self._file.close()
 
     def find(self, chrom: str, plink: bool = False) -> str | None:
-        """Name of the contig that `chrom` means, with or without `chr`, X as 23 and so on; None when absent.
+        """Name of the contig that `chrom` means, or None when absent (see `Contigs.find`).
 
-        `plink`: 25 is the pseudo-autosomal region of X, as in PLINK; else MT, as in GWAS-SSF.
+        Raises
+        ------
+        InputError
+            No contig has this very name, and several have the same plain name.
         """
-        return chrom if chrom in self.contigs else self._plain.get(plain_name(chrom, plink))
+        return self.names.find(chrom, plink)
 
     def resolve(self, chrom: str) -> str:
         """As `find`, for a contig that must be there.
@@ -133,9 +119,7 @@ class Genome:
         """
         contig = self.find(chrom)
         if contig is None:
-            names = list(self.contigs)
-            shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-            raise InputError(f"{self.path}: no contig '{chrom}'; there are {shown}")
+            raise InputError(f"{self.path}: no contig '{chrom}'; there are {self.names}")
         return contig
 
     def codes(self, chrom: str, start: int, end: int) -> NDArray[np.uint8]:
@@ -149,13 +133,20 @@ class Genome:
         Raises
         ------
         InputError
-            If the genome has no such contig.
+            If the genome has no such contig, or the file is damaged there.
         """
         contig = self.resolve(chrom)
         codes = np.full(max(end - start, 0), UNKNOWN, np.uint8)
         first, last = max(start, 0), min(end, self.contigs[contig])
         if first < last:
-            codes[first - start : last - start] = codes_of(self._file.fetch(contig, first, last))
+            with reading(self.path, "a FASTA file", "is the file whole?"):
+                bases = self._file.fetch(contig, first, last)
+            if len(bases) != last - first:
+                raise InputError(
+                    f"{self.path}: only {len(bases)} of {last - first} bases at {contig}:{first}-{last}; the file is "
+                    "damaged or was changed"
+                )
+            codes[first - start : last - start] = codes_of(bases)
         return codes
 
     @cached_property

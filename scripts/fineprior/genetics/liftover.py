@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fineprior.foundation.contigs import Contigs
 from fineprior.foundation.errors import InputError
-from fineprior.genetics.genome import plain_name
 
 _HEADER = 12
 
@@ -50,20 +50,28 @@ class Liftover:
         blocks: dict[str, list[tuple[int, ...]]] = {}
         for source, target, rows in self._chains():
             number = numbers.setdefault(target, len(numbers))
-            blocks.setdefault(plain_name(source), []).extend((*row, number) for row in rows)
+            blocks.setdefault(source, []).extend((*row, number) for row in rows)
         if not blocks:
             raise InputError(f"{path}: no chain in this file; a UCSC chain file (.over.chain, plain or gzip) is needed")
         self.contigs = list(numbers)
+        self._sources = Contigs(path, blocks)
         self._layers = {source: _layers(np.array(rows, np.int64)) for source, rows in blocks.items()}
 
-    def places(self, chrom: str, pos: NDArray[np.int32]) -> Places:
-        """Look up positions (1-based) of one chromosome of the old build."""
+    def places(self, chrom: str, pos: NDArray[np.int32], plink: bool = False) -> Places:
+        """Look up positions (1-based) of one chromosome of the old build; `plink`: see `Contigs.find`.
+
+        Raises
+        ------
+        InputError
+            The chromosome may be any of several in the chain file.
+        """
+        source = self._sources.find(chrom, plink)
         found = Places(
             np.full(len(pos), -1, np.int32), np.zeros(len(pos), np.int32), np.zeros(len(pos), bool),
             np.zeros(len(pos), np.int32),
         )  # fmt: skip
         best = np.full(len(pos), -1, np.int64)
-        for start, end, target, step, score, contig in self._layers.get(plain_name(chrom), []):
+        for start, end, target, step, score, contig in self._layers.get(source or "", []):
             offset = pos.astype(np.int64) - 1
             block = np.maximum(np.searchsorted(start, offset, side="right") - 1, 0)
             hit = (offset >= start[block]) & (offset < end[block])

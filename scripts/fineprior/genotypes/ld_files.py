@@ -68,11 +68,12 @@ class LdSource:
         """All variants, as a panel's: chrom, pos, snp_id, a1 (counted), a2; each place of overlapping windows once."""
         parts, ends = [], dict[str, int]()
         for window in sorted(self.windows, key=lambda one: (plain_name(one.chrom), one.start, -one.end)):
-            done = ends.get(window.chrom, 0)
+            chrom = plain_name(window.chrom)
+            done = ends.get(chrom, 0)
             if window.end > done:
                 table = read_variants(window.variants)
                 parts.append(table[table["pos"] > done])
-                ends[window.chrom] = window.end
+                ends[chrom] = window.end
         return pd.concat(parts, ignore_index=True)
 
     def window_of(self, variants: pd.DataFrame) -> Window | None:

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fineprior.foundation.contigs import is_part_of_x
+from fineprior.foundation.errors import InputError
 from fineprior.genetics.alleles import Alleles, Numbers, compare
 from fineprior.genetics.genome import Genome
 
@@ -73,7 +75,9 @@ def _aligned(variants: pd.DataFrame, genome: Genome, alleles: Alleles) -> tuple[
     """Contig (-1 where the genome has no such place, or an allele is none), position and alleles of the panel."""
     codes, found = pd.factorize(variants["chrom"])
     numbers = {name: number for number, name in enumerate(genome.contigs)}
-    known = np.array([*(numbers.get(genome.find(str(name), plink=True) or "", -1) for name in found), -1], np.int32)
+    contig_of = {str(name): genome.find(str(name), plink=True) or "" for name in found}
+    _check_names(contig_of)
+    known = np.array([*(numbers.get(name, -1) for name in contig_of.values()), -1], np.int32)
     contig: Numbers = known[codes]
     pos = np.clip(variants["pos"].to_numpy(np.int64), 0, np.iinfo(np.int32).max).astype(np.int32)  # a copy
     a1, a2 = alleles.plain(alleles.encode(variants["a1"])), alleles.plain(alleles.encode(variants["a2"]))
@@ -86,6 +90,20 @@ def _aligned(variants: pd.DataFrame, genome: Genome, alleles: Alleles) -> tuple[
         compared = compare(genome, contig[rows], pos[rows], a1[rows], a2[rows], alleles)
         pos[rows], a1[rows], a2[rows] = compared.pos, compared.first, compared.second
     return contig, pos, a1, a2
+
+
+def _check_names(contig_of: dict[str, str]) -> None:
+    """Stop if a panel has two names of one contig, of which nobody can say whether they are of one species.
+
+    PLINK's names of the parts of X are no such names.
+    """
+    seen: dict[str, str] = {}
+    for name, contig in contig_of.items():
+        if contig and not is_part_of_x(name) and seen.setdefault(contig, name) != name:
+            raise InputError(
+                f"panel: it has variants on '{seen[contig]}' and on '{name}', which are both {contig} of the FASTA; "
+                "rename or remove those of one of them"
+            )
 
 
 def _pair_numbers(*sets: tuple[Numbers, Numbers]) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fineprior.foundation.contigs import Contigs, is_part_of_x, plain_name
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.panel_files import CHROM, chromosomes_of, panel_files
-from fineprior.genetics.genome import plain_name
 from fineprior.genotypes.genotypes import PlinkPanel, checked_index
 
 
@@ -96,12 +96,16 @@ class ChromosomePanels:
     Raises
     ------
     InputError
-        The panels do not have the same people in the same order.
+        The panels do not have the same people in the same order, or two of them are of one chromosome. X may have
+        several: PLINK keeps its pseudo-autosomal regions apart.
     """
 
     def __init__(self, pattern: str, samples: str | None = None) -> None:
         self.name = pattern
-        self.parts = [open_panel(pattern.replace(CHROM, name), samples) for name in chromosomes_of(pattern)]
+        names = chromosomes_of(pattern)
+        Contigs(pattern, [name for name in names if not is_part_of_x(name)]).by_plain_name()
+        self._several_of_x = sum(plain_name(name, plink=True) == "X" for name in names) > 1
+        self.parts = [open_panel(pattern.replace(CHROM, name), samples) for name in names]
         self.people = self.parts[0].people
         self._found: dict[int, int] = {}
         for part in self.parts[1:]:
@@ -134,7 +138,7 @@ class ChromosomePanels:
         """Rows of `variants`; only the parts that hold them are read."""
         if wanted.empty:
             return self.variants.iloc[:0]
-        if all(getattr(part, "indexed", False) for part in self.parts):
+        if all(getattr(part, "indexed", False) for part in self.parts) and not self._several_of_x:
             return self._find_by_name(wanted)
         index = self._checked(wanted["panel_index"].to_numpy(np.int64))
         found = [
@@ -145,12 +149,13 @@ class ChromosomePanels:
 
     def _find_by_name(self, wanted: pd.DataFrame) -> pd.DataFrame:
         """As `find`, by the chromosomes in the names of the files: nothing has to be counted in the others."""
-        numbers = {plain_name(name): number for number, name in enumerate(chromosomes_of(self.name))}
+        names = Contigs(self.name, chromosomes_of(self.name), plink=True)
         found = []
         for chrom, rows in wanted.reset_index(drop=True).groupby("chrom", sort=False):
-            number = numbers.get(plain_name(str(chrom)))
-            if number is None:
+            name = names.find(str(chrom))
+            if name is None:
                 raise InputError(f"{self.name}: no file for chromosome '{chrom}'")
+            number = names.names.index(name)
             found.append(self.parts[number].find(rows).set_axis(rows.index))
             self._found |= dict.fromkeys(rows["panel_index"].tolist(), number)
         return pd.concat(found).loc[np.arange(len(wanted))]

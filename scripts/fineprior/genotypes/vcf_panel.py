@@ -16,9 +16,9 @@ import pandas as pd
 import pysam
 from numpy.typing import NDArray
 
+from fineprior.foundation.contigs import Contigs
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.reading import reading
-from fineprior.genetics.genome import plain_name
 from fineprior.genotypes.copies import copies_in
 from fineprior.genotypes.genotypes import checked_index
 from fineprior.genotypes.people import check_text, kept_people
@@ -57,7 +57,7 @@ class VcfPanel:
         with self._opened() as handle, reading(self.name, "a VCF or BCF file"):
             everybody = [("0", name) for name in handle.header.samples]
             self.indexed = handle.index is not None
-            self._contigs = {plain_name(str(name)): str(name) for name in handle.header.contigs}
+            self._contigs = Contigs(self.name, map(str, handle.header.contigs))
         if not everybody:
             raise InputError(f"{self.name}: no people in this file; LD needs their genotypes")
         self._kept = kept_people(samples, everybody, self.name)
@@ -229,7 +229,7 @@ class VcfPanel:
 
     def _region(self, handle: pysam.VariantFile, chrom: str, first: int, last: int) -> Iterator[Any]:
         """Records that begin between two positions (1-based, both within)."""
-        contig = self._contigs.get(plain_name(chrom))
+        contig = self._contigs.find(chrom)
         if contig is None:
             raise InputError(f"{self.name}: no contig '{chrom}' in its header")
         yield from (one for one in self._records(handle, contig, first - 1, last) if one.pos >= first)

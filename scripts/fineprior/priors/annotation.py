@@ -1,36 +1,41 @@
 """Annotations of variants from files: overlap with intervals, distance to transcription starts, signal of a track."""
 
-import gzip
 import logging
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from fineprior.foundation.bed_lines import LARGEST_POSITION, BedLine, bed_lines, whole_number
+from fineprior.foundation.contigs import Contigs
 from fineprior.foundation.errors import InputError
-from fineprior.genetics.genome import plain_name
+from fineprior.foundation.text_lines import text_lines
 from fineprior.priors.blocks import Floats
 
 log = logging.getLogger(__name__)
 
-Places = dict[str, npt.NDArray[np.int64]]
+Integers = npt.NDArray[np.int64]
+_STRANDS = {"+", "-", ".", "?", ""}
+_GTF = (".gtf", ".gff", ".gff3")
+_GTF_COLUMNS = 8
 
 
 def interval_overlap(variants: pd.DataFrame, path: str | Path) -> Floats:
-    """1 where a base of the reference allele lies in an interval of a BED file (plain or gzip), else 0; (n,).
+    """1 where a base of the reference allele lies in an interval of a BED file, else 0; (n,).
 
     Raises
     ------
     InputError
-        The file cannot be read, a line is not one of BED, or no interval is on a chromosome of the variants.
+        The file cannot be read, a line is not one of BED (`bed_lines`), no interval is on a chromosome of the
+        variants, or a chromosome may mean several in the file.
     """
-    rows = [(chrom, start, end) for chrom, start, end, _ in _bed_rows(path)]
-    by_chromosome = _by_chromosome(pd.DataFrame(rows, columns=["chrom", "start", "end"]))
+    by_chromosome = _by_chromosome((line.chrom, line.start, line.end) for line in bed_lines(path))
     found = np.zeros(len(variants))
-    for chrom, here in _chromosomes(variants, by_chromosome, path):
-        starts, ends = by_chromosome[chrom]["start"].to_numpy(), by_chromosome[chrom]["end"].to_numpy()
+    for chrom, here in _chromosomes(variants, Contigs(path, by_chromosome, of_rows=True)):
+        starts, ends = by_chromosome[chrom]
         order = np.argsort(starts, kind="stable")
         furthest = np.maximum.accumulate(ends[order])
         first, last = _span(variants, here)
@@ -50,13 +55,13 @@ def distance_to_tss(variants: pd.DataFrame, path: str | Path) -> Floats:
     InputError
         As `interval_overlap`.
     """
-    name = Path(path).name.removesuffix(".gz")
-    rows = _gtf_rows(path) if name.endswith((".gtf", ".gff")) else _bed_rows(path)
-    places = [(chrom, end - 1 if strand == "-" else start) for chrom, start, end, strand in rows]
-    by_chromosome = _by_chromosome(pd.DataFrame(places, columns=["chrom", "start"]))
+    name = Path(path).name.lower().removesuffix(".gz").removesuffix(".bgz")
+    rows = _transcripts(path) if name.endswith(_GTF) else (_stranded(line) for line in bed_lines(path))
+    places = ((chrom, end - 1 if strand == "-" else start, end) for chrom, start, end, strand in rows)
+    by_chromosome = _by_chromosome(places)
     found = np.full(len(variants), np.nan)
-    for chrom, here in _chromosomes(variants, by_chromosome, path):
-        starts = np.sort(by_chromosome[chrom]["start"].to_numpy())
+    for chrom, here in _chromosomes(variants, Contigs(path, by_chromosome, of_rows=True)):
+        starts = np.sort(by_chromosome[chrom][0])
         pos = variants["pos"].to_numpy(np.int64)[here] - 1
         after = np.searchsorted(starts, pos)
         left = np.abs(pos - starts[np.maximum(after - 1, 0)])
@@ -71,7 +76,7 @@ def track_signal(variants: pd.DataFrame, path: str | Path) -> Floats:
     Raises
     ------
     InputError
-        The file cannot be read, or has none of the variants' chromosomes.
+        The file cannot be read, has none of the variants' chromosomes, or several that one of these may mean.
     """
     import pyBigWig
 
@@ -83,67 +88,83 @@ def track_signal(variants: pd.DataFrame, path: str | Path) -> Floats:
         raise InputError(f"{path}: not a readable bigWig file")
     found = np.full(len(variants), np.nan)
     with track:
-        names = {plain_name(name): (name, length) for name, length in track.chroms().items()}
-        for chrom, here in _chromosomes(variants, names, path):
-            name, length = names[chrom]
+        lengths = dict(track.chroms())
+        for chrom, here in _chromosomes(variants, Contigs(path, lengths)):
             first, last = _span(variants, here)
-            for row, start, end in zip(here, first, np.minimum(last, length), strict=True):
-                values = np.asarray(track.values(name, int(start), int(end))) if start < end else np.full(1, np.nan)
+            for row, start, end in zip(here, first, np.minimum(last, lengths[chrom]), strict=True):
+                values = np.asarray(track.values(chrom, int(start), int(end))) if start < end else np.full(1, np.nan)
                 if np.isfinite(values).any():
                     found[row] = np.nanmean(values)
     return found
 
 
-def _chromosomes(
-    variants: pd.DataFrame, there: dict[str, object] | dict[str, pd.DataFrame] | dict[str, tuple[str, int]],
-    path: str | Path,
-) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:  # fmt: skip
-    """Chromosomes (plain names) of the variants that the file has, and the rows of the variants on them."""
-    names = variants["chrom"].map({name: plain_name(name) for name in variants["chrom"].unique()}).to_numpy()
-    known = [name for name in dict.fromkeys(names) if name in there]
-    if len(names) and not known:
-        raise InputError(f"{path}: nothing on chromosome {variants['chrom'].iloc[0]} or any other of the variants")
-    if absent := [name for name in dict.fromkeys(names) if name not in there]:
-        log.warning("%s: nothing on chromosomes %s", path, ", ".join(absent))
-    for name in known:
-        yield name, np.flatnonzero(names == name)
+def _chromosomes(variants: pd.DataFrame, there: Contigs) -> Iterator[tuple[str, Integers]]:
+    """Chromosomes of the file that the variants lie on, and the rows of the variants on them."""
+    of_variants = variants["chrom"].to_numpy(object)
+    known = {name: there.find(str(name)) for name in dict.fromkeys(of_variants)}
+    absent = [str(name) for name, contig in known.items() if contig is None]
+    if absent and len(absent) == len(known):
+        raise InputError(
+            f"{there.where}: nothing on chromosome {absent[0]} or any other of the variants; it has {there}"
+        )
+    if absent:
+        log.warning("%s: nothing on chromosomes %s", there.where, ", ".join(absent))
+    for name, contig in known.items():
+        if contig is not None:
+            yield contig, np.flatnonzero(of_variants == name)
 
 
-def _span(variants: pd.DataFrame, rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _span(variants: pd.DataFrame, rows: Integers) -> tuple[Integers, Integers]:
     """First base (0-based) and end of the reference alleles."""
     first = variants["pos"].to_numpy(np.int64)[rows] - 1
     return first, first + variants["ref"].str.len().to_numpy(np.int64)[rows]
 
 
-def _by_chromosome(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    return {str(name): rows for name, rows in frame.groupby("chrom", sort=False)}
+def _by_chromosome(rows: Iterable[tuple[str, int, int]]) -> dict[str, tuple[Integers, Integers]]:
+    """Starts and ends by chromosome, as the file names it: 16 bytes for an interval, whatever the file's size."""
+    found: dict[str, tuple[array[int], array[int]]] = {}
+    for chrom, start, end in rows:
+        starts, ends = found.setdefault(chrom, (array("q"), array("q")))
+        starts.append(start)
+        ends.append(end)
+    return {
+        chrom: (np.frombuffer(starts, np.int64), np.frombuffer(ends, np.int64))
+        for chrom, (starts, ends) in found.items()
+    }
 
 
-def _bed_rows(path: str | Path) -> Iterator[tuple[str, int, int, str]]:
-    for number, fields in _lines(path):
-        if fields[0].split()[0] in {"track", "browser"}:
+def _stranded(line: BedLine) -> tuple[str, int, int, str]:
+    """Chromosome, start, end and strand (column 6, else plus) of a line of BED."""
+    strand = line.more[2] if len(line.more) > 2 else "+"
+    if strand not in _STRANDS:
+        raise InputError(f"{line.where}: strand '{strand}' (column 6) must be +, - or .")
+    return line.chrom, line.start, line.end, strand
+
+
+def _transcripts(path: str | Path) -> Iterator[tuple[str, int, int, str]]:
+    """Chromosome, start (0-based), end and strand of the transcripts of a GTF or GFF file."""
+    others: dict[str, None] = {}
+    found = False
+    for number, line in text_lines(path, "a GTF file"):
+        if line.startswith("##FASTA"):
+            break
+        if not line.strip() or line.startswith("#"):
             continue
-        if len(fields) < 3 or not (fields[1].isdigit() and fields[2].isdigit()) or int(fields[1]) >= int(fields[2]):
-            raise InputError(f"{path}, line {number}: chrom, start, end are needed, separated by tabs, start below end")
-        yield plain_name(fields[0]), int(fields[1]), int(fields[2]), fields[5] if len(fields) > 5 else "+"
-
-
-def _gtf_rows(path: str | Path) -> Iterator[tuple[str, int, int, str]]:
-    for number, fields in _lines(path):
-        if len(fields) < 8 or not (fields[3].isdigit() and fields[4].isdigit()):
-            raise InputError(f"{path}, line {number}: not a line of GTF (nine columns, separated by tabs)")
-        if fields[2] == "transcript":
-            yield plain_name(fields[0]), int(fields[3]) - 1, int(fields[4]), fields[6]
-
-
-def _lines(path: str | Path) -> Iterator[tuple[int, list[str]]]:
-    path = Path(path)
-    try:
-        with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as handle:
-            for number, line in enumerate(handle, 1):
-                if line.strip() and not line.startswith("#"):
-                    yield number, line.rstrip("\r\n").split("\t")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not readable text ({error})") from None
+        fields = [field.strip(" ") for field in line.split("\t")]
+        where = f"{path}, line {number}"
+        if len(fields) < _GTF_COLUMNS or not fields[0]:
+            raise InputError(f"{where}: not a line of GTF (nine columns, separated by tabs)")
+        start, end = whole_number(fields[3]), whole_number(fields[4])
+        if start is None or end is None or not 1 <= start <= end <= LARGEST_POSITION:
+            raise InputError(f"{where}: {fields[3]}-{fields[4]} must be whole numbers, 1 <= start <= end (GTF counts "
+                             "from 1, with the end)")  # fmt: skip
+        if fields[2] != "transcript":
+            others[fields[2]] = None
+            continue
+        if fields[6] not in _STRANDS:
+            raise InputError(f"{where}: strand '{fields[6]}' (column 7) must be +, - or .")
+        found = True
+        yield fields[0], start - 1, end, fields[6]
+    if not found:
+        there = ", ".join(list(others)[:8]) or "nothing"
+        raise InputError(f"{path}: no line of the type transcript in this GTF file (column 3); there are {there}")

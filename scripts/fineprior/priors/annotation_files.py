@@ -16,9 +16,9 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow.parquet as pq
 
+from fineprior.foundation.contigs import Contigs, plain_name
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.panel_files import CHROM, chromosomes_of
-from fineprior.genetics.genome import plain_name
 
 log = logging.getLogger(__name__)
 
@@ -45,15 +45,14 @@ class AnnotationFiles:
     Raises
     ------
     InputError
-        No file fits, one cannot be read, or the files have different columns.
+        No file fits, two are of one chromosome, one cannot be read, or the files have different columns.
     """
 
     def __init__(self, pattern: str) -> None:
         self.pattern = pattern
         """As the user gave it."""
-        self.paths = {
-            plain_name(name): pattern.replace(CHROM, name) for name in chromosomes_of(pattern, suffixes=("",))
-        }
+        names = Contigs(pattern, chromosomes_of(pattern, suffixes=("",))).by_plain_name()
+        self.paths = {plain: pattern.replace(CHROM, name) for plain, name in names.items()}
         """File of each chromosome, by its name without chr."""
         if not self.paths:
             raise InputError(f"no file fits '{pattern}' (looked in {Path.cwd()}); {CHROM} stands for the chromosome")

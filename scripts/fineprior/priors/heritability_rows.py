@@ -10,8 +10,8 @@ import pandas as pd
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from fineprior.foundation.contigs import Contigs
 from fineprior.foundation.errors import InputError
-from fineprior.genetics.genome import plain_name
 from fineprior.priors.annotation_files import AnnotationFiles, Match, check_matches, variant_keys
 from fineprior.priors.heritability import Floats, RegressionRows
 
@@ -44,9 +44,9 @@ class StudyVariants:
         self.path = path
         column = pq.read_table(path, columns=["chrom"])["chrom"]
         counts = {row["values"]: row["counts"] for row in pc.value_counts(column).to_pylist()}
-        self.names = {plain_name(name): name for name in counts}
+        self.names = Contigs(path, counts).by_plain_name()
         """Name of each chromosome, by its name without chr."""
-        self.sizes = {plain_name(name): int(number) for name, number in counts.items()}
+        self.sizes = {plain: int(counts[name]) for plain, name in self.names.items()}
         """Variants of each chromosome."""
 
     def read(self, chrom: str) -> StudyChromosome:

@@ -1,90 +1,95 @@
 """Stretches of a genome from BED files: what a mask or a file of peaks covers."""
 
-import gzip
-import zlib
-from dataclasses import dataclass
+import logging
+from array import array
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fineprior.foundation.bed_lines import bed_lines
+from fineprior.foundation.contigs import Contigs
 from fineprior.foundation.errors import InputError
-from fineprior.genetics.genome import plain_name
 
 Ints = NDArray[np.int64]
 
-
-def bed_text(path: str | Path) -> str:
-    """Text of a BED file, gzip if its name ends in .gz.
-
-    Raises
-    ------
-    InputError
-        The file is absent, or something else than its name says.
-    """
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such BED file")
-    raw = Path(path).read_bytes()
-    try:
-        return (gzip.decompress(raw) if str(path).endswith(".gz") else raw).decode("utf-8-sig")
-    except (UnicodeDecodeError, EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(
-            f"{path}: not a BED file ({error}); it must be text, and gzip if and only if its name ends in .gz"
-        ) from None
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Intervals:
-    """Disjoint stretches in order: starts (0-based) and ends (exclusive), by the chromosome's plain name."""
+    """Disjoint stretches in order: starts (0-based) and ends (exclusive), by the chromosome's name in the file.
+
+    A chromosome is found with or without `chr` (`Contigs.find`); where a file has both chrX and X it is an error to
+    ask for one, for these may be two species or two spellings. `where` names the file in messages.
+    """
 
     spans: dict[str, tuple[Ints, Ints]]
+    where: str = field(default="intervals", compare=False)
 
     @classmethod
-    def of(cls, rows: list[tuple[str, int, int]]) -> "Intervals":
+    def of(cls, rows: Iterable[tuple[str, int, int]], where: str = "intervals") -> "Intervals":
         """Stretches that may overlap, joined where they do."""
-        by_name: dict[str, list[tuple[int, int]]] = {}
+        by_name: dict[str, tuple[array[int], array[int]]] = {}
         for chrom, start, end in rows:
-            by_name.setdefault(plain_name(chrom), []).append((start, end))
-        spans = {}
-        for name, found in by_name.items():
-            start, end = np.array(sorted(found), np.int64).T
-            reach = np.maximum.accumulate(end)
-            first = np.concatenate([[True], start[1:] > reach[:-1]])
-            spans[name] = (start[first], reach[np.concatenate([np.flatnonzero(first)[1:] - 1, [len(start) - 1]])])
-        return cls(spans)
+            starts, ends = by_name.setdefault(chrom, (array("q"), array("q")))
+            starts.append(start)
+            ends.append(end)
+        return cls({name: _joined(*map(_numbers, found)) for name, found in by_name.items()}, where)
 
     @classmethod
     def read(cls, path: str | Path) -> "Intervals":
-        """Read the first three columns of a BED file (narrowPeak, broadPeak), plain or gzip.
+        """Read the first three columns of a BED file (narrowPeak, broadPeak).
 
         Raises
         ------
         InputError
-            The file is absent or no text, or a line has no chromosome, start and end; the message names the line.
+            As `bed_lines`; the message names the line.
         """
-        rows = []
-        for number, line in enumerate(bed_text(path).splitlines(), 1):
-            if not line.strip() or line.startswith(("#", "track", "browser")):
-                continue
-            fields = line.split()
-            if len(fields) < 3 or not (fields[1].isdecimal() and fields[2].isdecimal()):
-                raise InputError(f"{path}, line {number}: '{line.strip()}' must begin with chrom, start, end")
-            if int(fields[1]) < int(fields[2]):
-                rows.append((fields[0], int(fields[1]), int(fields[2])))
-        return cls.of(rows)
+        return cls.of(((line.chrom, line.start, line.end) for line in bed_lines(path)), str(path))
+
+    @cached_property
+    def names(self) -> Contigs:
+        """Which chromosome of the file a name means."""
+        return Contigs(self.where, self.spans, of_rows=True)
+
+    def check(self, genome: Contigs, lengths: Mapping[str, int]) -> None:
+        """Hold the file against a genome; intervals that reach beyond a chromosome's end are warned of, and no harm.
+
+        Raises
+        ------
+        InputError
+            The genome has none of its chromosomes.
+        """
+        known = {name: contig for name in self.spans if (contig := genome.find(name)) is not None}
+        if not known:
+            raise InputError(f"{self.where}: none of its chromosomes ({self.names}) is in {genome.where}, which has "
+                             f"{genome}")  # fmt: skip
+        beyond = {name: int((self.spans[name][1] > lengths[contig]).sum()) for name, contig in known.items()}
+        if count := sum(beyond.values()):
+            first = next(name for name, number in beyond.items() if number)
+            log.warning("%s: %d intervals reach beyond the end of their chromosome in %s, first on %s; is it of the "
+                        "same genome build? What lies beyond is of no effect", self.where, count, genome.where,
+                        first)  # fmt: skip
 
     def widened(self, flank: int) -> "Intervals":
         """The same with so many bases more to both sides."""
-        return self.of(
-            [
-                (chrom, max(0, start - flank), end + flank)
-                for chrom, (starts, ends) in self.spans.items()
-                for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
-            ]
-        )
+        spans = {
+            name: _joined(np.maximum(starts - flank, 0), ends + flank) for name, (starts, ends) in self.spans.items()
+        }
+        return Intervals(spans, self.where)
 
     def covered(self, chrom: NDArray[np.str_], start: Ints, width: int) -> Ints:
-        """Bases (n,) of stretches of `width` bases from `start` (n,) that are covered."""
+        """Bases (n,) of stretches of `width` bases from `start` (n,) that are covered.
+
+        Raises
+        ------
+        InputError
+            A chromosome may be any of several in the file.
+        """
         found = np.zeros(len(start), np.int64)
         for name in np.unique(chrom):
             rows = chrom == name
@@ -98,10 +103,23 @@ class Intervals:
 
     def _before(self, chrom: str, positions: Ints) -> Ints:
         """Covered bases (n,) before each position."""
-        starts, ends = self.spans.get(plain_name(chrom), (np.zeros(0, np.int64), np.zeros(0, np.int64)))
-        if not len(starts):
+        name = self.names.find(chrom)
+        if name is None:
             return np.zeros(len(positions), np.int64)
+        starts, ends = self.spans[name]
         lengths = np.concatenate([[0], np.cumsum(ends - starts)])
         index = np.searchsorted(starts, positions, "right")
         beyond = np.maximum(ends[np.maximum(index - 1, 0)] - positions, 0)
         return np.where(index > 0, lengths[index] - beyond, 0)
+
+
+def _numbers(values: "array[int]") -> Ints:
+    return np.frombuffer(values, np.int64)
+
+
+def _joined(starts: Ints, ends: Ints) -> tuple[Ints, Ints]:
+    """Stretches in order, those joined that overlap or touch."""
+    order = np.argsort(starts, kind="stable")
+    start, reach = starts[order], np.maximum.accumulate(ends[order])
+    first = np.concatenate([[True], start[1:] > reach[:-1]])
+    return start[first], reach[np.concatenate([np.flatnonzero(first)[1:] - 1, [len(start) - 1]])]

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from fineprior.foundation.bed_lines import bed_lines
+from fineprior.foundation.contigs import Contigs, shown
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
-from fineprior.genetics.genome import UNKNOWN, Genome, plain_name, reverse_complement
-from fineprior.sequence.intervals import Intervals, bed_text
+from fineprior.genetics.genome import UNKNOWN, Genome, reverse_complement
+from fineprior.sequence.intervals import Intervals
 from fineprior.sequence.tracks import SPLITS
 
 KMER, KEPT_ONE_IN, COMMON = 24, 64, 50
@@ -49,17 +51,20 @@ def by_chromosome(regions: pd.DataFrame, valid: Sequence[str], test: Sequence[st
     Raises
     ------
     InputError
-        A chromosome that no region is on, or one in both lists.
+        A chromosome that no region is on, one that may mean several, or one in both lists.
     """
-    plain = regions["chrom"].map(plain_name)
-    names = {split: {plain_name(chrom) for chrom in chroms} for split, chroms in (("valid", valid), ("test", test))}
-    for name, wanted in names.items():
-        if missing := sorted(wanted - set(plain)):
-            raise InputError(f"{name} chromosomes: no region is on '{missing[0]}'")
+    known = Contigs("chromosomes of the regions", regions["chrom"].unique())
+    names: dict[str, set[str]] = {"valid": set(), "test": set()}
+    for split, chroms in (("valid", valid), ("test", test)):
+        for chrom in chroms:
+            if (found := known.find(chrom.strip())) is None:
+                raise InputError(f"{split} chromosomes: no region is on '{chrom.strip()}'; there are {known}")
+            names[split].add(found)
     if both := sorted(names["valid"] & names["test"]):
         raise InputError(f"chromosome '{both[0]}' is in both validation and test")
-    split = np.select([plain.isin(names["valid"]), plain.isin(names["test"])], ["valid", "test"], "train")
-    return regions.assign(split=split)
+    held_out = [regions["chrom"].isin(names[split]) for split in ("valid", "test")]
+    split_of = np.select(held_out, ["valid", "test"], "train")
+    return regions.assign(split=split_of)
 
 
 def by_backbone(regions: pd.DataFrame, path: str | Path) -> pd.DataFrame:
@@ -174,7 +179,11 @@ def warn_of_seen(regions: pd.DataFrame, path: str | Path) -> int:
         BED with a fourth column train, valid or test, as Enformer's sequences_hg38.bed.
     """
     test = regions[regions["split"] == "test"]
-    seen = _overlaps(test, _folds(path))
+    folds = _folds(path)
+    if not any(part.names.find(chrom) for part in folds.values() for chrom in regions["chrom"].unique()):
+        logger.warning("%s: none of its chromosomes (%s) is one of the regions'; whether the backbone was trained on "
+                       "them cannot be said", path, shown(folds["train"].spans))  # fmt: skip
+    seen = _overlaps(test, folds)
     trained = seen[:, SPLITS.index("train")]
     count = int(trained.sum())
     if count:
@@ -189,14 +198,13 @@ def warn_of_seen(regions: pd.DataFrame, path: str | Path) -> int:
 def _folds(path: str | Path) -> dict[str, Intervals]:
     """Stretches of each split of a BED with a fourth column train, valid or test."""
     rows: dict[str, list[tuple[str, int, int]]] = {split: [] for split in SPLITS}
-    for number, line in enumerate(bed_text(path).splitlines(), 1):
-        fields = line.split()
-        if not fields or line.startswith("#"):
-            continue
-        if len(fields) < 4 or fields[3] not in rows or not (fields[1].isdecimal() and fields[2].isdecimal()):
-            raise InputError(f"{path}, line {number}: '{line}' must be chrom, start, end and train, valid or test")
-        rows[fields[3]].append((fields[0], int(fields[1]), int(fields[2])))
-    return {split: Intervals.of(found) for split, found in rows.items()}
+    for line in bed_lines(path, "a BED file with chrom, start, end and train, valid or test"):
+        split = line.more[0] if line.more else ""
+        if split not in rows:
+            raise InputError(f"{line.where}: '{split}' is no split; a line must be chrom, start, end and train, valid "
+                             "or test")  # fmt: skip
+        rows[split].append((line.chrom, line.start, line.end))
+    return {split: Intervals.of(found, str(path)) for split, found in rows.items()}
 
 
 def _overlaps(regions: pd.DataFrame, folds: dict[str, Intervals]) -> NDArray[np.bool_]:

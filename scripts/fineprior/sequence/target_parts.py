@@ -19,7 +19,7 @@ from fineprior.foundation.files import atomic_path
 from fineprior.foundation.logs import Progress
 from fineprior.foundation.settings import TrackSettings
 from fineprior.genetics.genome import Genome
-from fineprior.sequence.tracks import bin_starts, read_targets, usable_bins
+from fineprior.sequence.tracks import bin_starts, check_intervals, read_targets, usable_bins
 
 PART_BYTES = 1 << 26
 
@@ -93,15 +93,19 @@ def region_files(
     starts = bin_starts(regions, bin_size, target_bins)
     chrom = regions["chrom"].to_numpy(dtype=np.str_)
     folder = folder / _identity(genome, regions, files, settings, starts)
+    chroms = list(dict.fromkeys(chrom.tolist()))
     size = max(1, PART_BYTES // (4 * target_bins * len(files)))
     paths = [folder / f"part-{number:05d}.npy" for number in range(-(-len(regions) // size))]
     missing = [number for number, path in enumerate(paths) if not path.is_file()]
     logger.info("%d of %d parts of the targets are in %s", len(paths) - len(missing), len(paths), folder)
     progress = Progress(len(missing), "parts of the targets")
+    told: set[tuple[str, str]] = set()
+    if missing:
+        check_intervals(files, settings, genome)
     for number in missing:
         part = slice(number * size, min((number + 1) * size, len(regions)))
         flat_chrom, flat_start = np.repeat(chrom[part], target_bins), starts[part].ravel()
-        signal = read_targets(files, flat_chrom, flat_start, bin_size, settings, target_bins)
+        signal = read_targets(files, flat_chrom, flat_start, bin_size, settings, target_bins, chroms, told)
         signal[~usable_bins(flat_chrom, flat_start, bin_size, settings[0], genome)] = np.nan
         with atomic_path(paths[number]) as temporary:
             np.save(temporary, signal.reshape(-1, target_bins, len(files)), allow_pickle=False)

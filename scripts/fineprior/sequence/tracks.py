@@ -1,7 +1,7 @@
 """Training regions, and the signal of tracks (bigWig) over their bins."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fineprior.foundation.bed_lines import bed_lines
+from fineprior.foundation.contigs import Contigs
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import TrackSettings
 from fineprior.genetics.genome import UNKNOWN, Genome, plain_name
-from fineprior.sequence.intervals import Intervals, bed_text
+from fineprior.sequence.intervals import Intervals
 
 logger = logging.getLogger(__name__)
 
@@ -30,10 +32,15 @@ _BLACK_FLANK = 20
 _BASES_AT_ONCE = 1 << 20
 
 
-def read_regions(path: str | Path, context_length: int) -> pd.DataFrame:
+def read_regions(path: str | Path, context_length: int, genome: Genome | None = None) -> pd.DataFrame:
     """Read training regions: BED with columns chrom, start, end, split (train, valid or test), without header.
 
     Each region is a whole window of the backbone; the targets are the bins at its centre.
+
+    Parameters
+    ----------
+    genome
+        Where it is given, regions must lie on its contigs.
 
     Returns
     -------
@@ -43,31 +50,26 @@ def read_regions(path: str | Path, context_length: int) -> pd.DataFrame:
     Raises
     ------
     InputError
-        The file is absent, no text, empty or has fewer columns; a coordinate is not a number; a region is not
-        `context_length` long; a split is unknown. The message names the line.
+        As `bed_lines`; a line has no split or an unknown one; a region is not `context_length` long, or not within a
+        contig of the genome. The message names the line.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; `regions` must be a BED file with chrom, start, end, split")
     rows = []
-    for number, line in enumerate(bed_text(path).splitlines(), 1):
-        fields = line.split("\t")
-        if not line.strip() or line.startswith("#"):
-            continue
-        where = f"{path}, line {number}"
-        if len(fields) < 4 or not (fields[1].isdecimal() and fields[2].isdecimal()):
-            raise InputError(f"{where}: '{line}' must be chrom, start, end, split, separated by tabs")
-        chrom, start, end, split = fields[0], int(fields[1]), int(fields[2]), fields[3].strip()
+    for line in bed_lines(path, "a BED file with chrom, start, end, split (`regions`)"):
+        split = line.more[0] if line.more else ""
+        where = f"{line.chrom}:{line.start}-{line.end}"
+        if not split:
+            raise InputError(f"{line.where}: {where} must be chrom, start, end, split; split is {' or '.join(SPLITS)}")
         if split not in SPLITS:
-            raise InputError(f"{where}: split '{split}' is not allowed; allowed: {', '.join(SPLITS)}")
-        if end - start != context_length:
+            raise InputError(f"{line.where}: split '{split}' is not allowed; allowed: {', '.join(SPLITS)}")
+        if line.end - line.start != context_length:
             raise InputError(
-                f"{where}: {chrom}:{start}-{end} is {end - start} bp long; a region must be as long as "
+                f"{line.where}: {where} is {line.end - line.start} bp long; a region must be as long as "
                 f"backbone.context_length, {context_length}"
             )
-        rows.append((chrom, start, end, split))
-    if not rows:
-        raise InputError(f"{path}: no region in this file")
+        if genome is not None and line.end > (length := genome.contigs[genome.resolve(line.chrom)]):
+            raise InputError(f"{line.where}: {where} reaches beyond the end of {line.chrom}, which has {length} bp in "
+                             f"{genome.path}; move the region or remove it")  # fmt: skip
+        rows.append((line.chrom, line.start, line.end, split))
     return pd.DataFrame(rows, columns=["chrom", "start", "end", "split"])
 
 
@@ -116,8 +118,12 @@ def read_targets(
     bin_size: int,
     settings: TrackSettings | Sequence[TrackSettings],
     region_bins: int = 0,
+    chroms: Sequence[str] = (),
+    told: set[tuple[str, str]] | None = None,
 ) -> NDArray[np.float32]:
     """Signal of tracks over bins, as training targets.
+
+    On a chromosome that a track has not its signal is 0, with a warning.
 
     Bases without a value count as 0, or as the median of their region (`missing: baseline`); so do blacklisted ones
     that are further from 0. Signal is pooled over the bin (mean, sum, max, or sqrt(1 + x) - 1 of sum or mean), above
@@ -136,6 +142,10 @@ def read_targets(
         Of all tracks, or of each.
     region_bins
         Bins of a region, whose median is the baseline; with 0 it is a stretch of contiguous bins.
+    chroms
+        Chromosomes of all bins, where these are a part of them: a track must have one of them.
+    told
+        Tracks and chromosomes that were warned of already; new ones are added.
 
     Returns
     -------
@@ -145,19 +155,37 @@ def read_targets(
     Raises
     ------
     InputError
-        A file that is absent or not bigWig, a chromosome that it has not or that is shorter than a bin
-        asks for, an unknown pooling, or negative signal, for which there is no Poisson likelihood.
+        A file that is absent or not bigWig, that has none of the chromosomes, several that one of these may mean, or
+        one that is shorter than a bin asks for; an unknown pooling; or negative signal, for which there is no Poisson
+        likelihood.
     """
     each = [settings] * len(files) if isinstance(settings, TrackSettings) else list(settings)
     targets = np.empty((len(start), len(files)), np.float32)
+    wanted = list(dict.fromkeys([*chroms, *np.unique(chrom).tolist()]))
+    told = set() if told is None else told
     for column, (path, own) in enumerate(zip(files, each, strict=True)):
         if own.pooling not in POOLED:
             raise InputError(f"targets.pooling: '{own.pooling}' is not allowed; allowed: {', '.join(POOLED)}")
         if is_peaks(path):
-            targets[:, column] = Intervals.read(path).covered(chrom, start, bin_size) > 0
+            peaks = Intervals.read(path)
+            _tell_of_absent(peaks.names, wanted, told)
+            targets[:, column] = peaks.covered(chrom, start, bin_size) > 0
         else:
-            targets[:, column] = _read_track(Path(path), chrom, start, bin_size, own, region_bins)
+            targets[:, column] = _read_track(Path(path), chrom, start, bin_size, own, region_bins, wanted, told)
     return targets
+
+
+def check_intervals(files: Iterable[str], settings: Iterable[TrackSettings], genome: Genome) -> None:
+    """Hold the tracks that are peaks, and the masks of all tracks, against the genome.
+
+    Raises
+    ------
+    InputError
+        One cannot be read, or the genome has none of its chromosomes.
+    """
+    masks = [path for own in settings for path in (own.blacklist, own.unmappable) if path]
+    for path in dict.fromkeys([*(path for path in files if is_peaks(path)), *masks]):
+        Intervals.read(path).check(genome.names, genome.contigs)
 
 
 def is_peaks(path: str | Path) -> bool:
@@ -206,6 +234,8 @@ def _read_track(
     bin_size: int,
     settings: TrackSettings,
     region_bins: int,
+    wanted: Sequence[str],
+    told: set[tuple[str, str]],
 ) -> NDArray[np.float64]:
     import pyBigWig
 
@@ -220,10 +250,12 @@ def _read_track(
         if not track.isBigWig():
             raise InputError(f"{path}: a bigBed file; a track must be bigWig, or peaks named .bed or .narrowPeak")
         pooled = np.empty(len(start))
-        names = {plain_name(name): (name, length) for name, length in track.chroms().items()}
+        lengths = dict(track.chroms())
+        names = Contigs(path, lengths)
+        _tell_of_absent(names, wanted, told)
         for rows in _contiguous(chrom, start, bin_size, region_bins):
             first, last = int(start[rows.start]), int(start[rows.stop - 1]) + bin_size
-            values = _signal(track, path, names, str(chrom[rows.start]), first, last)
+            values = _signal(track, names, lengths, str(chrom[rows.start]), first, last)
             inside = black.inside(str(chrom[rows.start]), first, last) if black else None
             values = _repaired(values, inside, settings.missing)
             pooled[rows] = POOLED[settings.pooling](values.reshape(-1, bin_size))
@@ -263,17 +295,31 @@ def _contiguous(
         yield from (slice(row, min(row + step, int(end))) for row in range(int(begin), int(end), step))
 
 
-def _signal(
-    track: Any, path: Path, names: dict[str, tuple[str, int]], chrom: str, first: int, last: int
-) -> NDArray[np.float64]:
-    if plain_name(chrom) not in names:
-        shown = ", ".join(name for name, _ in list(names.values())[:5])
-        raise InputError(f"{path}: no chromosome '{chrom}'; this bigWig has {shown}")
-    name, length = names[plain_name(chrom)]
-    if first < 0 or last > length:
+def _tell_of_absent(names: Contigs, wanted: Sequence[str], told: set[tuple[str, str]]) -> None:
+    """Stop if a track has none of the chromosomes, and warn once of each that it has not."""
+    absent = [chrom for chrom in wanted if names.find(chrom) is None]
+    if absent and len(absent) == len(wanted):
         raise InputError(
-            f"{path}: {chrom}:{first}-{last} lies beyond the chromosome, which has {length} bp in this bigWig; "
-            "is it of the same genome build as the regions?"
+            f"{names.where}: no chromosome '{absent[0]}'; this {'file' if is_peaks(names.where) else 'bigWig'} has "
+            f"{names}, none of the {len(wanted)} that regions lie on"
+        )
+    for chrom in absent:
+        if (str(names.where), chrom) not in told:
+            told.add((str(names.where), chrom))
+            logger.warning("%s: no chromosome '%s'; its signal is 0 there", names.where, chrom)
+
+
+def _signal(
+    track: Any, names: Contigs, lengths: dict[str, int], chrom: str, first: int, last: int
+) -> NDArray[np.float64]:
+    """Signal (bases,) of a stretch, NaN where there is none."""
+    name = names.find(chrom)
+    if name is None:
+        return np.full(last - first, np.nan)
+    if first < 0 or last > lengths[name]:
+        raise InputError(
+            f"{names.where}: {chrom}:{first}-{last} lies beyond the chromosome, which has {lengths[name]} bp in this "
+            "bigWig; is it of the same genome build as the regions?"
         )
     values: NDArray[np.float64] = track.values(name, first, last, numpy=True).astype(np.float64)
     return values

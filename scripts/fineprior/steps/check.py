@@ -1,7 +1,12 @@
 """Checks of a project that need to know more than its sheets, before any job starts."""
 
+from pathlib import Path
+
+from fineprior.foundation.bed_lines import placed_intervals
+from fineprior.foundation.contigs import Contigs
 from fineprior.foundation.errors import InputError
-from fineprior.foundation.project import Project
+from fineprior.foundation.fasta_index import known_lengths
+from fineprior.foundation.project import Project, is_generated
 from fineprior.sumstats.formats import FORMAT_NAMES, NUMBERS, TEXTS
 
 
@@ -29,3 +34,25 @@ def check_formats(project: Project) -> None:
                 f"{project.settings.studies} (study '{study.study}'): format '{study.format}' is not known; allowed: "
                 f"{allowed}, or a name under `columns` of the config"
             )
+
+
+def check_intervals(project: Project, root: str | Path = ".") -> None:
+    """Check the BED files of loci, of LD blocks and of excluded regions against the genome, where it has an index.
+
+    Without one, or with one that is older than the FASTA file, the rules that read them say the same.
+
+    Raises
+    ------
+    InputError
+        A file is not one of BED, or an interval is not within a contig of the genome.
+    """
+    settings = project.settings
+    fasta = Path(root) / settings.genome.fasta
+    lengths = known_lengths(fasta)
+    if lengths is None:
+        return
+    contigs = Contigs(fasta, lengths)
+    own = [study.loci for study in project.studies.values()]
+    for path in dict.fromkeys([*own, settings.loci.blocks, settings.loci.exclude_bed]):
+        if path and not is_generated(path):
+            placed_intervals(Path(root) / path, contigs.find, lengths, fasta)

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from fineprior.foundation.contigs import Contigs, plain_name
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
 from fineprior.foundation.panel_files import CHROM, chromosomes_of
 from fineprior.foundation.tables import HERITABILITY, HERITABILITY_COEFFICIENTS, LOCUS_VARIANTS
-from fineprior.genetics.genome import plain_name
 from fineprior.genotypes.ld_scores import ld_scores as scores_of
 from fineprior.genotypes.panels import Panel, open_panel
 from fineprior.priors.annotation_files import AnnotationFiles, Match, check_matches, read_sizes, variant_keys
@@ -342,7 +342,7 @@ def _bin_rows(tau: Mapping[str, Floats], bin_of: Mapping[str, Integers]) -> list
 def _chromosome_of_panel(path: str, samples: str | None, chrom: str) -> tuple[Panel, pd.DataFrame]:
     """The panel and its variants of a chromosome, with `row`; of a panel of many files only that one is opened."""
     if CHROM in path:
-        own = next((name for name in chromosomes_of(path) if plain_name(name) == chrom), None)
+        own = Contigs(path, chromosomes_of(path), plink=True).find(chrom)
         if own is None:
             raise InputError(f"{path}: no file for chromosome '{chrom}'")
         path = path.replace(CHROM, own)

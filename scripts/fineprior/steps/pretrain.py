@@ -168,9 +168,9 @@ def pretrain_masked(
     from fineprior.sequence.target_parts import GenomeCodes
     from fineprior.sequence.tracks import read_regions
 
-    table = read_regions(regions, context_length)
-    split = table["split"].to_numpy(dtype=str)
     with Genome(fasta) as genome:
+        table = read_regions(regions, context_length, genome)
+        split = table["split"].to_numpy(dtype=str)
         codes = GenomeCodes(genome, table)
         made_of = [asdict(settings), seed, context_length, table.to_csv(), fasta, code]
         with checkpoint_folder(Path(store) / "pretraining", made_of) as checkpoint:

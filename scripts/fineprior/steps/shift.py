@@ -136,7 +136,7 @@ def _inside(variants: pd.DataFrame, cached: RegionEmbeddings) -> float:
         here = plain == plain_name(str(name))
         if len(starts):
             nearest = starts[np.maximum(np.searchsorted(starts, position[here], "right") - 1, 0)]
-            inside[here] = (position[here] >= nearest) & (position[here] < nearest + cached.bin_size)
+            inside[here] |= (position[here] >= nearest) & (position[here] < nearest + cached.bin_size)
     return float(inside.mean()) if len(inside) else float("nan")
 
 

@@ -47,7 +47,8 @@ def embed_regions(
     from fineprior.model.training_loop import checkpoint_folder
 
     model = load_backbone(backbone)
-    table = read_regions(regions, backbone.context_length)
+    with Genome(fasta) as genome:
+        table = read_regions(regions, backbone.context_length, genome)
     check_splits(table, bin_starts(table, model.bin_size, model.target_bins), model.bin_size, regions)
     if backbone.training_regions:
         warn_of_seen(table, backbone.training_regions)

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fineprior.foundation.contigs import Contigs, plain_name
 from fineprior.foundation.tables import LIFTOVER
-from fineprior.genetics.genome import Genome, plain_name
+from fineprior.genetics.genome import Genome
 from fineprior.genetics.liftover import Liftover
 from fineprior.sumstats import outcomes
 from fineprior.sumstats.standing import Standing
@@ -30,6 +31,11 @@ def locate(standing: Standing, genome: Genome, liftover: Liftover | None, plink:
     Returns
     -------
     Table LIFTOVER: positions without a place of their own, and those on a stretch that changed its strand.
+
+    Raises
+    ------
+    InputError
+        A chromosome may be any of several contigs of the FASTA, or rows lie on two contigs of one plain name.
     """
     numbers = {name: number for number, name in enumerate(genome.contigs)}
     names = standing.rows.chroms
@@ -41,7 +47,10 @@ def locate(standing: Standing, genome: Genome, liftover: Liftover | None, plink:
     if liftover is None:
         standing["contig"] = standing["source_contig"]
     else:
-        lifted = _lift(standing, genome, liftover, [plain_name(name, plink) for name in names])
+        lifted = _lift(standing, genome, liftover, plink)
+    used = np.unique(standing["contig"])
+    # Loci, exports and files of priors know a chromosome by its plain name, so that two contigs would be taken for one.
+    Contigs(genome.path, [list(genome.contigs)[number] for number in used[used >= 0]]).by_plain_name()
     standing.drop(standing["contig"] < 0, outcomes.CONTIG_MISSING)
     sizes = np.array(list(genome.contigs.values()), np.int64)
     standing.drop(standing["pos"] > sizes[standing["contig"]], outcomes.POSITION_OUTSIDE)
@@ -51,7 +60,8 @@ def locate(standing: Standing, genome: Genome, liftover: Liftover | None, plink:
     return lifted
 
 
-def _lift(standing: Standing, genome: Genome, liftover: Liftover, names: list[str]) -> pd.DataFrame:
+def _lift(standing: Standing, genome: Genome, liftover: Liftover, plink: bool) -> pd.DataFrame:
+    names = standing.rows.chroms
     numbers = {name: number for number, name in enumerate(genome.contigs)}
     found = [genome.find(name) or "" for name in liftover.contigs]
     contigs = np.array([*(numbers.get(name, -1) for name in found), -1], np.int32)
@@ -60,10 +70,10 @@ def _lift(standing: Standing, genome: Genome, liftover: Liftover, names: list[st
     reverse, places = np.zeros(count, bool), np.zeros(count, np.int32)
     for chrom in np.unique(standing["chrom"]):
         rows = np.flatnonzero(standing["chrom"] == chrom)
-        there = liftover.places(names[chrom], standing["pos"][rows])
+        there = liftover.places(names[chrom], standing["pos"][rows], plink)
         contig[rows], pos[rows] = there.contig, there.pos
         reverse[rows], places[rows] = there.reverse, there.places
-    together = (places == 1) & _shared(standing, names, contig, pos)
+    together = (places == 1) & _shared(standing, [plain_name(name, plink) for name in names], contig, pos)
     longer = np.maximum(standing["effect"], standing["other"]) >= _BASES
     conditions = {
         outcomes.NOT_LIFTED: places == 0, outcomes.LIFTED_TWICE: places > 1, outcomes.LIFTED_TOGETHER: together,
