@@ -4,12 +4,12 @@
 
 The faults are cosmic-ray's (`pip install cosmic-ray`): another operator, comparison, number or constant, a loop that
 does nothing. Of each room a sample is tried, in a copy of the repository. A fault is killed by the tests of its module,
-else by those of its room, of the steps and of the catalogue of bad inputs; the slow ones and Snakemake's are not run. What
-survives is printed with its line. A survivor is to be looked at: often a test is missing, sometimes both lines mean the
-same.
+else by those of its room, of the steps and of the catalogue of bad inputs. Slow tests and Snakemake's are not run. What
+survives is printed with its line. Look at each survivor: often a test is missing, sometimes both lines mean the same.
 """
 
 import argparse
+import importlib
 import os
 import random
 import re
@@ -24,7 +24,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 COPIED = ("scripts", "tests", "workflow", "resources", "config", "docs", "envs", "pyproject.toml", "Snakefile")
-ALIKE = ({"Add", "Sub"}, {"Mul", "Div"}, {"Lt", "LtE"}, {"Gt", "GtE"}, {"Lt", "Gt"}, {"Eq", "NotEq"}, {"BitAnd", "BitOr"})
+ALIKE = ({"Add", "Sub"}, {"Mul", "Div"}, {"Lt", "LtE"}, {"Gt", "GtE"}, {"Lt", "Gt"}, {"Eq", "NotEq"},
+         {"BitAnd", "BitOr"})  # fmt: skip
 OTHERS = {"ReplaceUnaryOperator_Delete_USub", "ReplaceUnaryOperator_Delete_Invert", "ReplaceUnaryOperator_Delete_Not",
           "AddNot", "ReplaceTrueWithFalse", "ReplaceFalseWithTrue", "ReplaceAndWithOr", "ReplaceOrWithAnd",
           "ReplaceBreakWithContinue", "ReplaceContinueWithBreak", "NumberReplacer", "ZeroIterationForLoop"}  # fmt: skip
@@ -71,8 +72,8 @@ def mutations_of(path: Path) -> list[Mutation]:
 
 def changed_line(code: str, mutated: str) -> str:
     """The line that a fault changes, before and after."""
-    pairs = zip(code.splitlines(), mutated.splitlines(), strict=False)
-    return next((f"{number}: {one.strip()}  ->  {two.strip()}" for number, (one, two) in enumerate(pairs, 1) if one != two), "")
+    pairs = enumerate(zip(code.splitlines(), mutated.splitlines(), strict=False), 1)
+    return next((f"{number}: {one.strip()}  ->  {two.strip()}" for number, (one, two) in pairs if one != two), "")
 
 
 def passes(folder: Path, tests: list[str], deselected: str, seconds: float) -> bool:
@@ -122,7 +123,18 @@ def main() -> None:
     from cosmic_ray.mutating import mutate_code
     from cosmic_ray.plugins import get_operator
 
-    import h5py, matplotlib, msprime, pandas, pyarrow, pyBigWig, pysam, pytest, scipy.stats, torch  # noqa: E401, F401, I001 (for the children)
+    for library in (
+        "h5py",
+        "matplotlib",
+        "msprime",
+        "pandas",
+        "pyarrow.compute",
+        "pysam",
+        "pytest",
+        "scipy.stats",
+        "torch",
+    ):
+        importlib.import_module(library)  # once, for all children
 
     counts: Counter[tuple[str, bool]] = Counter()
     lines = ["room\tmodule\tline\toutcome\n"]
@@ -133,7 +145,8 @@ def main() -> None:
         for name in COPIED:
             (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, folder / name)
         for room in options.rooms:
-            every = [one for path in sorted((folder / "scripts/fineprior" / room).glob("*.py")) for one in mutations_of(path)]
+            modules = sorted((folder / "scripts/fineprior" / room).glob("*.py"))
+            every = [one for path in modules for one in mutations_of(path)]
             chosen = random.Random(options.seed).sample(every, min(options.sample, len(every)))
             for mutation in chosen:
                 code = mutation.path.read_text(encoding="utf-8")
