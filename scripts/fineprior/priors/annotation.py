@@ -12,6 +12,7 @@ import pandas as pd
 from fineprior.foundation.errors import InputError
 from fineprior.genetics.genome import plain_name
 from fineprior.priors.blocks import Floats
+from fineprior.sequence.bigwig import BigWig
 
 log = logging.getLogger(__name__)
 
@@ -73,22 +74,14 @@ def track_signal(variants: pd.DataFrame, path: str | Path) -> Floats:
     InputError
         The file cannot be read, or has none of the variants' chromosomes.
     """
-    import pyBigWig
-
-    try:
-        track = pyBigWig.open(str(path))
-    except RuntimeError:
-        track = None
-    if track is None or not track.isBigWig():
-        raise InputError(f"{path}: not a readable bigWig file")
     found = np.full(len(variants), np.nan)
-    with track:
+    with BigWig(path) as track:
         names = {plain_name(name): (name, length) for name, length in track.chroms().items()}
         for chrom, here in _chromosomes(variants, names, path):
             name, length = names[chrom]
             first, last = _span(variants, here)
             for row, start, end in zip(here, first, np.minimum(last, length), strict=True):
-                values = np.asarray(track.values(name, int(start), int(end))) if start < end else np.full(1, np.nan)
+                values = track.values(name, int(start), int(end)) if start < end else np.full(1, np.nan)
                 if np.isfinite(values).any():
                     found[row] = np.nanmean(values)
     return found

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import TrackSettings
 from fineprior.genetics.genome import UNKNOWN, Genome, plain_name
+from fineprior.sequence.bigwig import BigWig
 from fineprior.sequence.intervals import Intervals, bed_text
 
 logger = logging.getLogger(__name__)
@@ -207,18 +207,8 @@ def _read_track(
     settings: TrackSettings,
     region_bins: int,
 ) -> NDArray[np.float64]:
-    import pyBigWig
-
-    if not path.is_file():
-        raise InputError(f"{path}: no such bigWig file")
-    try:
-        track = pyBigWig.open(str(path))
-    except RuntimeError:
-        raise InputError(f"{path}: not a bigWig file") from None
     black = Intervals.read(settings.blacklist).widened(_BLACK_FLANK) if settings.blacklist else None
-    with track:
-        if not track.isBigWig():
-            raise InputError(f"{path}: a bigBed file; a track must be bigWig, or peaks named .bed or .narrowPeak")
+    with BigWig(path) as track:
         pooled = np.empty(len(start))
         names = {plain_name(name): (name, length) for name, length in track.chroms().items()}
         for rows in _contiguous(chrom, start, bin_size, region_bins):
@@ -264,7 +254,7 @@ def _contiguous(
 
 
 def _signal(
-    track: Any, path: Path, names: dict[str, tuple[str, int]], chrom: str, first: int, last: int
+    track: BigWig, path: Path, names: dict[str, tuple[str, int]], chrom: str, first: int, last: int
 ) -> NDArray[np.float64]:
     if plain_name(chrom) not in names:
         shown = ", ".join(name for name, _ in list(names.values())[:5])
@@ -275,5 +265,4 @@ def _signal(
             f"{path}: {chrom}:{first}-{last} lies beyond the chromosome, which has {length} bp in this bigWig; "
             "is it of the same genome build as the regions?"
         )
-    values: NDArray[np.float64] = track.values(name, first, last, numpy=True).astype(np.float64)
-    return values
+    return track.values(name, first, last)
