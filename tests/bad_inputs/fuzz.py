@@ -197,7 +197,7 @@ def run(reader, folder, seeds=range(SEEDS)):
 
 def serve():
     """Names of readers in, their outcomes out, a line each."""
-    from fuzz_readers import READERS
+    from bad_inputs.fuzz_readers import READERS
 
     out = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
@@ -215,8 +215,8 @@ class Server:
     """A process of its own, which has no threads when it forks."""
 
     def __init__(self):
-        here = Path(__file__).parent
-        path = os.pathsep.join(map(str, [here, here.parent, here.parents[1] / "scripts"]))
+        tests = Path(__file__).parents[1]
+        path = os.pathsep.join(map(str, [tests, tests.parent / "scripts"]))
         environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         self._process = subprocess.Popen([sys.executable, __file__, "--serve"], stdin=subprocess.PIPE,
                                          stdout=subprocess.PIPE, text=True, bufsize=1, env=environment)  # fmt: skip
@@ -236,7 +236,7 @@ class Server:
 
 def main(names):
     """Print the outcomes of readers."""
-    from fuzz_readers import READERS
+    from bad_inputs.fuzz_readers import READERS
 
     server = Server()
     for name in names or READERS:
@@ -263,5 +263,5 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["--serve"]:
         serve()
     else:
-        sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+        sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "scripts")]
         main(sys.argv[1:])

@@ -21,7 +21,6 @@ import yaml
 from bad_inputs import world as small
 from fineprior.finemap.fits import load_fits, save_fits
 from fineprior.finemap.susie import susie_rss
-from fineprior.foundation.project import load_project
 from fineprior.foundation.settings import BackboneSettings, TrackSettings
 from fineprior.genetics.bed import read_intervals
 from fineprior.genetics.genome import Genome
@@ -159,12 +158,12 @@ def through_htslib(text, name, index=False):
     def build(folder):
         plain = folder / "plain.vcf"
         plain.write_text(text())
-        with pysam.VariantFile(str(plain)) as source:
-            with pysam.VariantFile(
-                str(folder / name), "wb" if name.endswith("bcf") else "wz", header=source.header
-            ) as to:
-                for record in source:
-                    to.write(record)
+        with (
+            pysam.VariantFile(str(plain)) as source,
+            pysam.VariantFile(str(folder / name), "wb" if name.endswith("bcf") else "wz", header=source.header) as to,
+        ):
+            for record in source:
+                to.write(record)
         plain.unlink()
         if index:
             pysam.tabix_index(str(folder / name), preset="vcf", force=True)
@@ -229,9 +228,8 @@ def vcf_panel(name):
     def read(folder):
         panel = VcfPanel(folder / name)
         wanted = variants().assign(panel_index=np.arange(ROWS))
-        if panel.indexed:
-            return [panel.find(wanted), panel.dosages(np.arange(ROWS))]
-        return read_panel(panel)
+        found = [panel.find(wanted).reset_index(drop=True), panel.dosages(np.arange(ROWS))]
+        return found if name == "p.vcf.gz" else [*found, *read_panel(panel)]
 
     return read
 
@@ -280,7 +278,7 @@ for _kind, _write in LD.items():
         lambda folder, file=_file: read_matrix(folder / file, np.arange(0, ROWS, 2), ROWS, 500)
     )  # fmt: skip
     if _kind in {"npy", "npz", "npz compressed", "txt", "txt.gz"}:
-        reader(f"fineprior finemap, LD: {_kind}", [_file], lambda folder, file=_file, write=_write: write(folder / file),
+        reader(f"finemap, LD: {_kind}", [_file], lambda folder, file=_file, write=_write: write(folder / file),
                "" if "npz" in _kind or "gz" in _kind else "binary without checksum, plain text")(
             lambda folder, file=_file: list(read_correlations(folder / file, variants()["variant_id"]))
         )  # fmt: skip
@@ -309,7 +307,7 @@ def _(folder):
 # Files of one locus.
 
 
-@reader("fineprior finemap, z and prior", ["z.tsv", "prior.tsv"], lambda folder: (
+@reader("finemap, z and prior", ["z.tsv", "prior.tsv"], lambda folder: (
     variants().assign(z=np.linspace(-4, 4, ROWS), n=1000).to_csv(folder / "z.tsv", sep="\t", index=False),
     variants()[["variant_id"]].assign(prior=0.1).to_csv(folder / "prior.tsv", sep="\t", index=False)), PLAIN)  # fmt: skip
 def _(folder):
@@ -580,15 +578,3 @@ def _(folder):
         return read_project(folder / "config.yaml")
     finally:
         os.chdir(before)
-
-
-@reader("config as Snakemake reads it", ["config.yaml"], project, PLAIN)
-def _(folder):
-    from snakemake.common.configfile import load_configfile
-
-    for name in ("config", "backbone"):
-        (folder / name).mkdir(exist_ok=True)
-    (folder / "backbone/config.json").write_text(json.dumps({}))
-    for name in ("studies.tsv", "tracks.tsv"):
-        shutil.copy(folder / name, folder / "config" / name)
-    return load_project(load_configfile(str(folder / "config.yaml")), folder)

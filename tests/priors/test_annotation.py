@@ -63,7 +63,7 @@ def test_signal_of_a_track(tmp_path):
         (interval_overlap, "a.bed", "chr9\t5\t9\n", "a.bed: nothing on chromosome chr1 or any other"),
         (interval_overlap, "a.bed.gz", "not gzip", "a.bed.gz: not readable text"),
         (distance_to_tss, "a.gtf", "chr1\tx\ttranscript\n", "a.gtf, line 1: not a line of GTF"),
-        (track_signal, "a.bw", "text", "a.bw: not a readable bigWig file"),
+        (track_signal, "a.bw", "text", "a.bw: not a bigWig file"),
     ],
 )
 def test_files_that_cannot_be_used(tmp_path, read, name, text, match):

@@ -146,7 +146,8 @@ def _check(header: _Header, found: int, where: object) -> None:
     claimed = math.prod(shape) * kind.itemsize
     if claimed != found:
         raise InputError(
-            f"{where}: shape {shape} of {kind} makes {claimed:,} bytes, but it holds {found:,}; is it damaged or cut off?"
+            f"{where}: shape {shape} of {kind} makes {claimed:,} bytes, but it holds {found:,}; is it damaged or cut "
+            "off?"
         )
 
 

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -46,17 +47,16 @@ def read_scores(path: str | Path, column: str, positions: NDArray[np.int64]) -> 
     Raises
     ------
     InputError
-        The file is absent or damaged, lacks a dataset, says that it holds more than it can, or a score is infinite or no
-        number.
+        The file is absent or damaged, lacks a dataset, says that it holds more than it can, or a score is infinite or
+        no number.
     """
     global _server
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file")
     if importlib.util.find_spec("h5py") is None:
         raise InputError(f"{path}: reading HDF5 needs the package h5py")
-    if _server is None or _server.owner != os.getpid():
-        _server = _Server()
-    server, whole = _server, False
+    server, whole = _server if _server is not None and _server.is_there() else _Server(), False
+    _server = None  # a file that is opened meanwhile gets another one
     try:
         with reading(path, _WHAT):
             server.ask(str(Path(path).resolve()), column, positions)
@@ -72,27 +72,38 @@ def read_scores(path: str | Path, column: str, positions: NDArray[np.int64]) -> 
             with np.load(io.BytesIO(content), allow_pickle=False) as part:
                 yield dict(part)
     finally:
-        if not whole:
+        if whole:
+            _server = server
+        else:
             server.close()
-            _server = None
 
 
 class _Server:
     """The process that reads."""
 
     def __init__(self) -> None:
-        self.owner = os.getpid()
+        self._owner = os.getpid()
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 (as long as the process)
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1"}
-        self._process = subprocess.Popen([sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                         stderr=self._said, env=environment)  # fmt: skip
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "fineprior.priors.hdf5_scores"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._said,
+            env=environment,
+        )
+
+    def is_there(self) -> bool:
+        """Whether it is alive, and serves this process and not one from which this was forked."""
+        return self._owner == os.getpid() and self._process.poll() is None
 
     def ask(self, path: str, column: str, positions: NDArray[np.int64]) -> None:
         """Send what is wanted."""
         assert self._process.stdin is not None
         head = json.dumps({"path": path, "column": column, "positions": len(positions)}).encode()
-        self._process.stdin.write(struct.pack("<Q", len(head)) + head + positions.astype("<i8").tobytes())
-        self._process.stdin.flush()
+        with suppress(BrokenPipeError):  # `answer` says why it ended
+            self._process.stdin.write(struct.pack("<Q", len(head)) + head + positions.astype("<i8").tobytes())
+            self._process.stdin.flush()
 
     def answer(self) -> tuple[bytes, bytes]:
         """The next that it sends: its kind and its content."""
