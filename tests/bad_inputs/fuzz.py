@@ -143,6 +143,25 @@ def _in_child(reader, folder, seeds, out):
             (folder / each).write_bytes(sound[each] if each in sound else reader.made[each])
 
 
+def _followed(child, receive, found):
+    """Take up what a child says until it ends; what it was at, and whether it hung there."""
+    begun, text = {}, ""
+    with os.fdopen(receive, "rb", buffering=0) as lines:
+        while True:
+            if not select.select([lines], [], [], SECONDS)[0]:
+                os.kill(child, signal.SIGKILL)
+                return begun, True
+            data = lines.read(1 << 16)
+            if not data:
+                return begun, False
+            text += data.decode()
+            *whole, text = text.split("\n")
+            for line in map(json.loads, whole):
+                if "outcome" in line:
+                    found.append(begun | line)
+                begun = {} if "outcome" in line else line
+
+
 def run(reader, folder, seeds=range(SEEDS)):
     """Outcomes of a reader: rows of seed, file, outcome and what was said."""
     reader.build(folder)
@@ -166,24 +185,7 @@ def run(reader, folder, seeds=range(SEEDS)):
             finally:
                 os._exit(code)
         os.close(send)
-        begun, text, hang = {}, "", False
-        with os.fdopen(receive, "rb", buffering=0) as lines:
-            while True:
-                ready = select.select([lines], [], [], SECONDS)[0]
-                data = lines.read(1 << 16) if ready else b""
-                if not ready:
-                    hang = True
-                    os.kill(child, signal.SIGKILL)
-                if not data:
-                    break
-                text += data.decode()
-                *whole, text = text.split("\n")
-                for line in map(json.loads, whole):
-                    if "file" in line:
-                        begun = line
-                    else:
-                        found.append(begun | line)
-                        begun = {}
+        begun, hang = _followed(child, receive, found)
         status = os.waitpid(child, 0)[1]
         if begun:
             why = "fault: hang" if hang else f"fault: signal {os.WTERMSIG(status)}"

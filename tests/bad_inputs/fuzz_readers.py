@@ -309,7 +309,8 @@ def _(folder):
 
 @reader("finemap, z and prior", ["z.tsv", "prior.tsv"], lambda folder: (
     variants().assign(z=np.linspace(-4, 4, ROWS), n=1000).to_csv(folder / "z.tsv", sep="\t", index=False),
-    variants()[["variant_id"]].assign(prior=0.1).to_csv(folder / "prior.tsv", sep="\t", index=False)), PLAIN)  # fmt: skip
+    variants()[["variant_id"]].assign(prior=0.1).to_csv(folder / "prior.tsv", sep="\t", index=False),
+), PLAIN)  # fmt: skip
 def _(folder):
     return [read_z(folder / "z.tsv", None), read_prior(folder / "prior.tsv", variants()["variant_id"])]
 

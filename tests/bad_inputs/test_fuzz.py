@@ -1,6 +1,7 @@
 """No reader of a user's file ends in a traceback, a signal or a hang, nor in another value where a checksum can tell.
 
-Each reader gets 200 spoiled inputs (`FUZZ_SEEDS` for more). `python tests/bad_inputs/fuzz.py READER` shows the outcomes.
+Each reader gets 200 spoiled inputs (`FUZZ_SEEDS` for more). `python tests/bad_inputs/fuzz.py READER` shows what became
+of them.
 """
 
 from collections import Counter

@@ -52,12 +52,7 @@ def by_hand(path, packed=False, items=((10, 15, 1.5), (20, 30, 2.5)), leaf=None,
     block = struct.pack("<IIIIIBBH", 0, 10, 30, 0, 0, 1, 0, len(items))
     block += b"".join(struct.pack("<IIf", *item) for item in items)
     stored = zlib.compress(block) if packed else block
-    chroms = (
-        struct.pack("<IIIIQQ", 0x78CA8C91, 1, 1, 8, 1, 0)
-        + struct.pack("<BBH", 1, 0, 1)
-        + b"c"
-        + struct.pack("<II", 0, 100)
-    )
+    chroms = struct.pack("<IIIIQQBBH", 0x78CA8C91, 1, 1, 8, 1, 0, 1, 0, 1) + b"c" + struct.pack("<II", 0, 100)
     data = 64 + len(chroms)
     index = data + 4 + len(stored)
     head = {"magic": 0x888FFC26, "version": 4, "zooms": 0, "chroms": 64, "data": data, "index": index} | (claims or {})

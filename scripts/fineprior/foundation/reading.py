@@ -87,7 +87,7 @@ def unpacked(path: str | Path) -> io.BufferedReader:
         The file is compressed in another way or in UTF-16; while it is read: it unpacks to more than 256 MB and to
         more than 200 times its size.
     """
-    handle = Path(path).open("rb")
+    handle = Path(path).open("rb")  # noqa: SIM115 (the caller closes it)
     start = handle.peek(8)
     for mark, what in _OTHER.items():
         if start.startswith(mark):

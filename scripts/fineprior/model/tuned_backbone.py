@@ -14,10 +14,9 @@ import numpy as np
 import torch
 from enformer_pytorch import Enformer
 from numpy.typing import NDArray
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from fineprior.foundation.errors import InputError
-from fineprior.foundation.reading import reading
 from fineprior.foundation.settings import BackboneSettings
 from fineprior.model.backbone import Backbone, EnformerBackbone, device_for, load_backbone
 from fineprior.model.loading import load_enformer
@@ -57,11 +56,14 @@ def read_change(path: str | Path) -> Change:
     """
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file")
-    with reading(path, "a head written by fineprior"), safe_open(path, framework="numpy") as file:
-        metadata = json.loads((file.metadata() or {})[METADATA])
-        names = [name for name in file.keys() if name.startswith(TRUNK)]  # noqa: SIM118 (no mapping)
-        trunk = {name.removeprefix(TRUNK): file.get_tensor(name) for name in names}
-        return Change(metadata["backbone"], metadata.get("base", ""), trunk)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = json.loads((file.metadata() or {})[METADATA])
+            names = [name for name in file.keys() if name.startswith(TRUNK)]  # noqa: SIM118 (no mapping)
+            trunk = {name.removeprefix(TRUNK): file.get_tensor(name) for name in names}
+            return Change(metadata["backbone"], metadata.get("base", ""), trunk)
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise InputError(f"{path}: not a head written by fineprior ({error})") from None
 
 
 @torch.no_grad()

@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fineprior.foundation.errors import InputError
-from fineprior.foundation.reading import reading
 from fineprior.genetics.genome import plain_name
 from fineprior.priors.annotation_files import AnnotationFiles, Match, check_matches, variant_keys
 from fineprior.priors.heritability import Floats, RegressionRows
@@ -20,7 +19,6 @@ log = logging.getLogger(__name__)
 
 WEIGHT = "L2"
 """Column of weights: LD scores of an annotation that is 1 everywhere."""
-_WHAT = "a readable sumstats table"
 _ONES = (WEIGHT, "base", "baseL2")
 
 
@@ -44,9 +42,8 @@ class StudyVariants:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        with reading(path, _WHAT):
-            column = pq.read_table(path, columns=["chrom"])["chrom"]
-            counts = {row["values"]: row["counts"] for row in pc.value_counts(column).to_pylist()}
+        column = pq.read_table(path, columns=["chrom"])["chrom"]
+        counts = {row["values"]: row["counts"] for row in pc.value_counts(column).to_pylist()}
         self.names = {plain_name(name): name for name in counts}
         """Name of each chromosome, by its name without chr."""
         self.sizes = {plain_name(name): int(number) for name, number in counts.items()}
@@ -55,8 +52,7 @@ class StudyVariants:
     def read(self, chrom: str) -> StudyChromosome:
         """Variants of a chromosome (its name without chr)."""
         columns = ["variant_id", "rsid", "pos", "ref", "alt", "z", "n"]
-        with reading(self.path, _WHAT):
-            frame = pq.read_table(self.path, columns=columns, filters=[("chrom", "=", self.names[chrom])]).to_pandas()
+        frame = pq.read_table(self.path, columns=columns, filters=[("chrom", "=", self.names[chrom])]).to_pandas()
         return StudyChromosome(
             frame["variant_id"].to_numpy(object),
             variant_keys(frame["pos"], frame["ref"], frame["alt"]),

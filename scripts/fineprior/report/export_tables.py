@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 import yaml
 
 from fineprior.foundation.errors import InputError
-from fineprior.foundation.reading import reading
 from fineprior.foundation.table import opened
 from fineprior.genetics.genome import plain_name
 
@@ -67,9 +66,12 @@ def of_variants(sumstats: str | Path, variants: Sequence[str], columns: Sequence
 
 
 def _pieces(sumstats: str | Path, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
-    with reading(sumstats, "a readable sumstats table"), pq.ParquetFile(sumstats) as opened_file:
-        for batch in opened_file.iter_batches(ROWS_AT_ONCE, columns=list(columns)):
-            yield batch.to_pandas()
+    try:
+        with pq.ParquetFile(sumstats) as opened_file:
+            for batch in opened_file.iter_batches(ROWS_AT_ONCE, columns=list(columns)):
+                yield batch.to_pandas()
+    except (OSError, ValueError) as error:
+        raise InputError(f"{sumstats}: not a readable sumstats table ({str(error).splitlines()[0]})") from None
 
 
 def write_bed(path: Path, variants: pd.DataFrame, credible_sets: pd.DataFrame) -> None:

@@ -8,7 +8,6 @@ import pandas as pd
 from fineprior.finemap.batch import fit_loci
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.project import Project, load_project
-from fineprior.foundation.reading import text_of
 from fineprior.foundation.settings import CalibrateSettings, FinemapSettings, PriorSettings, as_params
 from fineprior.simulate.scenarios import scenario_of
 from fineprior.steps.calibrate import calibrate
@@ -38,10 +37,12 @@ def read_project(path: str | Path) -> Project:
     """
     import yaml
 
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such file (run it in the folder of the project, or give --config)")
-    with text_of(path, "readable YAML") as text:
-        config = yaml.safe_load(text)
+    try:
+        config = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file (run it in the folder of the project, or give --config)") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: not readable YAML ({str(error).splitlines()[0]})") from None
     return load_project(config)
 
 
