@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pgenlib
+import pyarrow as pa
 import pyBigWig
 import pysam
 import scipy.sparse
@@ -209,6 +210,19 @@ def pgen(folder):
 
 
 @reader("panel: PLINK 2", ["p.pgen", "p.pgen", "p.pvar", "p.psam"], pgen, "PLINK 2 binary, plain text")
+def _(folder):
+    return read_panel(PgenPanel(folder / "p"))
+
+
+def pgen_packed(folder):
+    pgen(folder)
+    plain = folder / "p.pvar"
+    with pa.output_stream(str(folder / "p.pvar.zst"), compression="zstd") as packed:
+        packed.write(plain.read_bytes())
+    plain.unlink()
+
+
+@reader("panel: PLINK 2, .pvar.zst", ["p.pvar.zst"], pgen_packed, "zstd without a checksum")
 def _(folder):
     return read_panel(PgenPanel(folder / "p"))
 

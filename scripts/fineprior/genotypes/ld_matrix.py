@@ -240,9 +240,9 @@ def _numbers(line: str, where: str) -> NDArray[np.float32]:
             warnings.simplefilter("error", DeprecationWarning)
             separator = "," if "," in line else " "
             return np.fromstring(line, np.float32, sep=separator)
-    except (DeprecationWarning, ValueError):
+    except Exception as error:
         shown = line.strip()[:30]
-        raise InputError(f"{where}: '{shown}' are not numbers only; a matrix has neither header nor names") from None
+        raise InputError(f"{where}: '{shown}' are not numbers only; a matrix has neither header nor names") from error
 
 
 def _chosen(matrix: NDArray[Any], rows: NDArray[np.integer], count: int, path: Path) -> NDArray[np.float32]:
