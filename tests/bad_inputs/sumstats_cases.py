@@ -603,7 +603,7 @@ CASES = [
     (
         "chain file cut off",
         lambda w: w.write("chain.over.gz", gzipped(w.text("chain.over") * 500)[:60]),
-        "chain.over.gz: the compressed file is damaged or cut off (Compressed file ended before the",
+        "chain.over.gz: not a chain file, or damaged (Compressed file ended before the",
         {"chain": "chain.over.gz", "source_build": "GRCh38"},
     ),
     (

@@ -45,6 +45,9 @@ WRITERS = {
     "spaces.txt": lambda path: path.write_text("\n" + lines(R, "  ").replace("\n", "\r\n")),
     "commas.csv": lambda path: path.write_text(lines(R, ",")),
     "square.ld.gz": lambda path: path.write_bytes(gzip.compress(lines(R).encode())),
+    "only.named.gz": lambda path: path.write_text("\ufeff" + lines(R).replace("\n", "\r")),
+    "bsr.npz": lambda path: scipy.sparse.save_npz(path, scipy.sparse.bsr_matrix(R, blocksize=(4, 4))),
+    "dia.npz": lambda path: scipy.sparse.save_npz(path, scipy.sparse.dia_matrix(np.triu(R))),
     "triangle.ld": lambda path: path.write_text(lines(R, triangle=True)),
     "square0.ld": lambda path: path.write_text(lines(np.tril(R))),
     "square.ld.bin": lambda path: R.astype("<f8").tofile(path),
@@ -88,7 +91,6 @@ def test_every_form_is_read(tmp_path, name, monkeypatch):
         ("a.ld", lambda path: path.write_text("rs1\trs2\n" + lines(R)), "line 1: 'rs1\trs2' are not numbers only"),
         ("a.ld", lambda path: path.write_text(""), "0 lines for 40 variants"),
         ("a.ld.gz", lambda path: path.write_bytes(gzip.compress(lines(R).encode())[:900]), "not a readable LD matrix"),
-        ("a.ld.gz", lambda path: path.write_text(lines(R)), "not a readable LD matrix"),
         ("a.ld.bin", lambda path: path.write_bytes(b"12345"), r"5 bytes, but a matrix of 40 variants has 12,800"),
     ],
 )
@@ -98,6 +100,63 @@ def test_files_that_are_no_matrix_are_named(tmp_path, name, write, message):
         read_matrix(tmp_path / name, np.arange(COUNT), COUNT, 1000)
     assert str(error.value).startswith(str(tmp_path / name))
     assert "\n" not in str(error.value)
+
+
+def spoilt(form, **change):
+    """Write a sparse matrix of which arrays are others."""
+
+    def write(path):
+        scipy.sparse.save_npz(path, getattr(scipy.sparse, f"{form}_matrix")(np.triu(R)))
+        arrays = dict(np.load(path))
+        np.savez(path, **arrays | {name: new(arrays[name]) for name, new in change.items()})
+
+    return write
+
+
+SPOILT = {
+    "columns outside": spoilt("csr", indices=lambda a: a * 0 + 2**30),
+    "columns before the first": spoilt("csr", indices=lambda a: a - 1),
+    "rows outside of columns": spoilt("csc", indices=lambda a: a + 1),
+    "starts that go back": spoilt("csr", indptr=lambda a: a[::-1]),
+    "starts behind the end": spoilt("csr", indptr=lambda a: a * 1000),
+    "too few starts": spoilt("csr", indptr=lambda a: a[:3]),
+    "too few values": spoilt("csr", data=lambda a: a[:-1]),
+    "starts of another kind": spoilt("csr", indptr=lambda a: a.astype(float)),
+    "places in two dimensions": spoilt("csr", indices=lambda a: a[None]),
+    "pairs outside": spoilt("coo", row=lambda a: a + 2**20),
+    "pairs before the first": spoilt("coo", col=lambda a: a - 5),
+    "fewer pairs than values": spoilt("coo", col=lambda a: a[:-1]),
+    "diagonals outside": spoilt("dia", offsets=lambda a: a + COUNT),
+    "more diagonals than values": spoilt("dia", data=lambda a: a[:-1]),
+}
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_places_outside_of_a_sparse_matrix_are_named(tmp_path, name):
+    SPOILT[name](tmp_path / "a.npz")
+    with pytest.raises(InputError, match=r"a\.npz: places of values lie outside of the matrix"):
+        read_matrix(tmp_path / "a.npz", np.arange(COUNT), COUNT, 1000)
+
+
+@pytest.mark.parametrize(
+    ("write", "words"),
+    [
+        (spoilt("csr", format=lambda a: np.array("lil")), "a sparse matrix of the form 'lil'"),
+        (spoilt("csr", data=lambda a: a.astype(str)), "holds <U32, not numbers"),
+        (spoilt("csr", shape=lambda a: a * 10**8), r"4,000,000,000 variants, but its list of variants has 40"),
+        (spoilt("csr", shape=lambda a: a[:1]), "a square matrix is needed"),
+    ],
+)
+def test_sparse_matrices_of_another_kind_are_named(tmp_path, write, words):
+    write(tmp_path / "a.npz")
+    with pytest.raises(InputError, match=words):
+        read_matrix(tmp_path / "a.npz", np.arange(COUNT), COUNT, 1000)
+
+
+def test_a_text_of_more_variants_than_fit_into_memory_is_not_begun(tmp_path):
+    (tmp_path / "a.ld").write_text("1\n")
+    with pytest.raises(InputError, match=r"4,000,000 MB have to be read|3,814,697 MB have to be read"):
+        read_matrix(tmp_path / "a.ld", np.arange(2), 10**6, 1000)
 
 
 def test_what_does_not_fit_into_memory_is_not_read(tmp_path):

@@ -99,7 +99,7 @@ def test_signal_of_a_track(tmp_path):
             GTF.replace("transcript", "mRNA").format(start=1, end=8),
             r"a.gtf: no line of the type transcript .*; there are mRNA",
         ),
-        (track_signal, "a.bw", "text", "a.bw: not a readable bigWig file"),
+        (track_signal, "a.bw", "text", "a.bw: not a bigWig file"),
     ],
 )
 def test_files_that_cannot_be_used(tmp_path, read, name, text, match):

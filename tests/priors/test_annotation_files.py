@@ -82,9 +82,9 @@ def test_another_build_is_an_error():
     ("change", "message"),
     [
         ({"coding": [0, np.nan, 1, 1]}, "row 2: coding is missing"),
-        ({"coding": ["x", "0", "1", "2"]}, "no number"),
+        ({"coding": ["x", "0", "1", "2"]}, "not numbers only, .*'x'"),
         ({"CHR": 2}, "has variants of chromosome 2, not only of 1"),
-        ({"BP": ["10", "x", "30", "40"]}, "position 'x' is not a number"),
+        ({"BP": ["10", "x", "30", "40"]}, "position 'x' is not a whole number"),
     ],
 )
 def test_what_is_wrong_in_a_file(tmp_path, change, message):

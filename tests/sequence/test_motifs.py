@@ -159,7 +159,7 @@ letter-probability matrix: alength= 4 w= 2
         ("MOTIF M1 one\n", "", "before the first MOTIF"),
         ("MOTIF M1 one", "MOTIF", "MOTIF without an id"),
         ("w= 2", "w= 3", "w=3 rows of four numbers"),
-        ("w= 2", "width", "needs w="),
+        ("w= 2", "width", "not a matrix with w="),
         ("0.7 0.1 0.1 0.1\n", "0.7 0.1 0.2\n", "rows of four numbers"),
         ("0.7 0.1 0.1 0.1\n", "0.8 0.1 0.1 0.0\n", "must be above 0"),
         ("0.7 0.1 0.1 0.1\n", "0.7 0.1 0.1 nan\n", "must be above 0"),

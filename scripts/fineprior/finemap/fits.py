@@ -1,6 +1,5 @@
 """Fits of a batch of loci in one npz file: the same fits, the same bytes."""
 
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +10,10 @@ import numpy.typing as npt
 
 from fineprior.finemap.credible_sets import CredibleSet, CredibleSets, Purity
 from fineprior.finemap.susie import SusieFit
+from fineprior.foundation.arrays import Archive
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
+from fineprior.foundation.reading import reading
 
 ARRAYS = ("alpha", "mu", "mu2", "lbf", "lbf_variable", "V", "KL", "elbo", "pi", "pip", "z")
 Arrays = dict[str, npt.NDArray[Any]]
@@ -51,8 +52,8 @@ def load_fits(path: str | Path) -> dict[str, SusieFit]:
     """
     loci: dict[str, Arrays] = {}
     with _readable(path) as stored:
-        keys = [key for key in stored.files if "/" in key]
-        for key in keys or stored.files:
+        keys = [key for key in stored if "/" in key]
+        for key in keys or stored:
             locus, _, name = key.rpartition("/")
             loci.setdefault(locus, {})[name] = stored[key]
         return {locus: _fit_of(arrays) for locus, arrays in loci.items()}
@@ -73,7 +74,7 @@ class FitFiles(Mapping[str, tuple[SusieFit, tuple[str, ...]]]):
         self.files: dict[str, str | Path] = {}
         for path in paths:
             with _readable(path) as stored:
-                loci = [key.removesuffix("/variant_id") for key in stored.files if key.endswith("/variant_id")]
+                loci = [key.removesuffix("/variant_id") for key in stored if key.endswith("/variant_id")]
             for locus in loci:
                 if locus in self.files:
                     raise InputError(f"{path}: locus '{locus}' is in {self.files[locus]} too")
@@ -89,19 +90,15 @@ class FitFiles(Mapping[str, tuple[SusieFit, tuple[str, ...]]]):
 
     def __getitem__(self, locus: str) -> tuple[SusieFit, tuple[str, ...]]:
         with _readable(self.files[locus]) as stored:
-            arrays = {key.rpartition("/")[2]: stored[key] for key in stored.files if key.rpartition("/")[0] == locus}
+            arrays = {key.rpartition("/")[2]: stored[key] for key in stored if key.rpartition("/")[0] == locus}
             return _fit_of(arrays), tuple(map(str, arrays["variant_id"]))
 
 
 @contextmanager
-def _readable(path: str | Path) -> Iterator[Any]:
+def _readable(path: str | Path) -> Iterator[Archive]:
     """The arrays of a file, or an InputError where it is not one of fits."""
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            stored.files  # noqa: B018  (a .npy file has none)
-            yield stored
-    except (OSError, EOFError, zipfile.BadZipFile, KeyError, ValueError, AttributeError) as error:
-        raise InputError(f"{path}: not a file of fits ({error})") from error
+    with reading(path, "a file of fits"), Archive(path) as stored:
+        yield stored
 
 
 def _fit_arrays(fit: SusieFit) -> Arrays:

@@ -4,8 +4,6 @@ The format: https://genome.ucsc.edu/goldenPath/help/chain.html. pyliftover answe
 100,000 a second; here the aligned blocks of a chromosome are arrays, and all of its positions are looked up at once.
 """
 
-import gzip
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +13,13 @@ from numpy.typing import NDArray
 
 from fineprior.foundation.contigs import Contigs
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.reading import text_of
 
 _HEADER = 12
+_NUMBERS = (1, 3, 5, 6, 8, 10, 11)
+_WHAT = "a chain file"
+_FARTHEST = 1 << 31
+"""No chromosome is as long."""
 
 
 @dataclass(frozen=True)
@@ -90,27 +93,23 @@ class Liftover:
         for number, fields in lines:
             if fields[0] != "chain":
                 raise InputError(f"{self.path}, line {number}: a chain begins with 'chain', not '{fields[0][:40]}'")
-            try:
-                score, source, target, size = int(fields[1]), fields[2], fields[7], int(fields[8])
-                at, there, ends = int(fields[5]), int(fields[10]), (int(fields[6]), int(fields[11]))
-                if len(fields) < _HEADER or fields[4] != "+" or fields[9] not in {"+", "-"}:
-                    raise ValueError
-            except (ValueError, IndexError):
+            numbers = [_number(fields[place]) for place in _NUMBERS] if len(fields) >= _HEADER else [None]
+            if None in numbers or fields[4] != "+" or fields[9] not in {"+", "-"}:
                 raise InputError(
                     f"{self.path}, line {number}: not the header of a chain (score, then name, size, strand, start "
                     "and end in the old and in the new build)"
-                ) from None
+                )
+            score, old_size, at, end, size, there, other_end = (found or 0 for found in numbers)
+            source, target, ends = fields[2], fields[7], (end, other_end)
+            if end > old_size or other_end > size or max(old_size, size) > _FARTHEST or score > _FARTHEST**2:
+                raise InputError(f"{self.path}, line {number}: the chain ends behind the end of a sequence")
             step = 1 if fields[9] == "+" else -1
             rows: list[tuple[int, ...]] = []
             for line, words in lines:
-                try:
-                    width, *gaps = map(int, words)
-                    if len(gaps) not in {0, 2} or min(width, *gaps, 0) < 0:
-                        raise ValueError
-                except ValueError:
-                    raise InputError(
-                        f"{self.path}, line {line}: '{' '.join(words)[:40]}' is not a block of a chain"
-                    ) from None
+                found = [_number(word) for word in words[:4]]
+                if len(found) not in {1, 3} or None in found:
+                    raise InputError(f"{self.path}, line {line}: '{' '.join(words)[:40]}' is not a block of a chain")
+                width, *gaps = (each or 0 for each in found)
                 rows.append((at, at + width, there if step > 0 else size - 1 - there, step, score))
                 at, there = at + width, there + width
                 if not gaps:
@@ -124,18 +123,16 @@ class Liftover:
         """Numbered lines with something in them."""
         if not self.path.is_file():
             raise InputError(f"{self.path}: no such file; a chain file is needed to lift positions over")
-        with self.path.open("rb") as handle:
-            opened = gzip.open if handle.read(2) == b"\x1f\x8b" else open
-        try:
-            with opened(self.path, "rt", encoding="ascii") as text:
-                for number, line in enumerate(text, start=1):
-                    fields = line.split()
-                    if fields and not line.startswith("#"):
-                        yield number, fields
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise InputError(f"{self.path}: the compressed file is damaged or cut off ({error})") from None
-        except UnicodeDecodeError as error:
-            raise InputError(f"{self.path}: not a chain file ({error.reason})") from None
+        with text_of(self.path, _WHAT) as text:
+            for number, line in enumerate(text, start=1):
+                fields = line.split()
+                if fields and not line.startswith("#"):
+                    yield number, fields
+
+
+def _number(text: str) -> int | None:
+    """A number of a chain file, or None: digits only, and no more of them than one can have."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def _layers(blocks: NDArray[np.int64]) -> list[tuple[NDArray[np.int64], ...]]:

@@ -1,15 +1,13 @@
 """Linkage disequilibrium: correlations of alternative-allele dosages, and the memory that they take."""
 
 import logging
-import os
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fineprior.foundation.arrays import machine_memory_mb as machine_memory_mb
 from fineprior.foundation.errors import InputError
 from fineprior.genotypes.ld_store import NO_LD, TRIMMED
 from fineprior.genotypes.panels import Panel
@@ -19,7 +17,6 @@ _VALUES_AT_ONCE = 1 << 20
 GENOTYPE_BYTES = 1 << 30
 """Genotypes that are held at once; more people are gone through in parts."""
 _LEAST_LENGTH = 1e-3
-_CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 logger = logging.getLogger(__name__)
 
@@ -131,15 +128,6 @@ def note_of(left_out: Mapping[str, str], variants: pd.DataFrame, source: str) ->
     if lead in left_out:
         parts.append(f"among them the lead {lead}")
     return ", ".join(parts)
-
-
-def machine_memory_mb() -> float:
-    """Memory (MB) of the machine, or of the control group that this process may use."""
-    limits = [float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))]
-    for path in _CGROUP_LIMITS:
-        with suppress(OSError, ValueError):
-            limits.append(float(Path(path).read_text()))
-    return min(limits) / 2**20
 
 
 def _turned(variants: pd.DataFrame, panel: Panel) -> NDArray[np.bool_]:

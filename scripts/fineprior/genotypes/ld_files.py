@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.reading import reading, text_of
 from fineprior.genetics.genome import plain_name
 from fineprior.genotypes.ld import nearest_to_lead, note_of, variants_that_fit
 from fineprior.genotypes.ld_matrix import checked_matrix, read_matrix, without_gaps
@@ -181,12 +182,8 @@ def read_variants(path: str) -> pd.DataFrame:
     InputError
         The file is absent, or is none of these.
     """
-    try:
-        frame = pd.read_csv(path, sep=r"\s+", header=None, dtype="str", keep_default_na=False, quoting=3)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, OSError, EOFError) as error:
-        raise InputError(f"{path}: not a readable list of variants ({str(error).strip()})") from None
+    with text_of(path, "a readable list of variants") as text:
+        frame = pd.read_csv(text, sep=r"\s+", header=None, dtype="str", keep_default_na=False, quoting=3)
     head = [value.lower() for value in frame.iloc[0]]
     columns = {name: head.index(found[0]) for name, aliases in _ALIASES.items()
                if (found := [alias for alias in aliases if alias in head])}  # fmt: skip
@@ -209,7 +206,8 @@ def read_variants(path: str) -> pd.DataFrame:
 
 def _checked_variants(table: pd.DataFrame, path: str, first_line: int) -> pd.DataFrame:
     position = pd.to_numeric(table["pos"], errors="coerce")
-    wrong = np.flatnonzero(~(position >= 0) | table["a1"].isna())
+    whole = (position >= 0) & (position < 2**31) & (position % 1 == 0)
+    wrong = np.flatnonzero(~whole | table["a1"].isin(["", np.nan]) | table["a2"].isin(["", np.nan]))
     if len(wrong):
         raise InputError(f"{path}, line {wrong[0] + first_line}: no position and alleles of a variant")
     text: dict[str, Any] = {name: table[name].str.upper() for name in ("a1", "a2")}
@@ -235,12 +233,10 @@ def _windows_of_folder(folder: Path) -> list[Window]:
 def _windows_of_table(path: Path) -> list[Window]:
     if not path.is_file():
         raise InputError(f"{path}: no such file or folder")
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not a tab-separated table; columns {', '.join(_COLUMNS)}") from None
+    with text_of(path, "a tab-separated table", f"columns {', '.join(_COLUMNS)}") as text:
+        rows = list(csv.DictReader(text, delimiter="\t"))
     windows = []
-    for number, row in enumerate(csv.DictReader(lines, delimiter="\t"), start=2):
+    for number, row in enumerate(rows, start=2):
         where = f"{path}, line {number}"
         missing = [name for name in _COLUMNS if not row.get(name)]
         if missing:
@@ -249,8 +245,9 @@ def _windows_of_table(path: Path) -> list[Window]:
             raise InputError(f"{where}: {row['start']}-{row['end']} are not a start (0-based) and an end behind it")
         files = [str(path.parent / row[name]) for name in ("matrix", "variants")]
         for file in files:
-            if not Path(file).is_file():
-                raise InputError(f"{where}: file '{file}' does not exist")
+            with reading(where, f"the name of a file: '{file[:100]}'"):
+                if not Path(file).is_file():
+                    raise InputError(f"{where}: file '{file}' does not exist")
         windows.append(Window(row["chrom"], int(row["start"]), int(row["end"]), *files))
     if not windows:
         raise InputError(f"{path}: no row below the header; the columns are {', '.join(_COLUMNS)}")

@@ -4,18 +4,17 @@ Known are .npy; .npz of a dense matrix or of scipy.sparse (PolyFun's UK Biobank 
 diagonal); PLINK's binary (.bin, float64 or float32) and text, square or triangular, plain or gz; and other text.
 """
 
-import gzip
 import logging
 import warnings
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fineprior.foundation.arrays import Archive, is_archive, mapped_array
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.reading import reading, text_of
 
 _TOLERANCE = 1e-3
 """Rounding of matrices that were written as text."""
@@ -23,7 +22,11 @@ _STRIP = 512
 _SMALL_R = 0.1
 _ENOUGH_SMALL = 100
 _NAMES = ("R", "r", "ld", "LD")
-_DAMAGED = (OSError, EOFError, ValueError, KeyError, zlib.error, zipfile.BadZipFile)
+_WHAT, _FORMS = "a readable LD matrix", "read are .npy, .npz, PLINK's .bin, and text, plain or .gz"
+_PLACES = {  # of a scipy.sparse matrix, beside its values
+    "coo": ("row", "col"), "dia": ("offsets",),
+    "csr": ("indices", "indptr"), "csc": ("indices", "indptr"), "bsr": ("indices", "indptr"),
+}  # fmt: skip
 
 logger = logging.getLogger(__name__)
 
@@ -50,27 +53,17 @@ def read_matrix(path: str | Path, rows: NDArray[np.integer], count: int, memory_
     ------
     InputError
         The file is absent or damaged, holds pickled objects, is not square, is of another number of variants, or is
-        too large.
+        too large, by what it holds or by what it claims.
     """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    _check_memory(path, memory_mb)
     order = np.argsort(rows, kind="stable")
     numpys, binary = path.name.endswith((".npy", ".npz")), path.name.endswith((".bin", ".bin4"))
     read = _from_numpy if numpys else _from_binary if binary else _from_text
-    try:
+    with reading(path, _WHAT, _FORMS):
+        _check_memory(path, count, memory_mb)
         part = read(path, rows[order], count)
-    except _DAMAGED as error:
-        if "Object arrays" in str(error) or "Python objects" in str(error):
-            raise InputError(
-                f"{path}: holds pickled objects, which could run any code when they are read; write it again with "
-                "numpy.save or scipy.sparse.save_npz from plain numbers"
-            ) from None
-        raise InputError(
-            f"{path}: not a readable LD matrix, or cut off ({str(error).strip() or type(error).__name__}); read are "
-            ".npy, .npz, PLINK's .bin, and text, plain or .gz"
-        ) from None
     below, above = _largest_of_halves(part)
     if min(below, above) == 0 < max(below, above):
         _mirror(part, from_lower=below > 0)
@@ -130,24 +123,66 @@ def without_gaps(r: NDArray[np.float32]) -> NDArray[np.bool_]:
 def _from_numpy(path: Path, rows: NDArray[np.integer], count: int) -> NDArray[np.float32]:
     with path.open("rb") as handle:
         magic = handle.read(6)
-    if magic not in (b"\x93NUMPY", b"PK\x03\x04" + magic[4:]):
+    if magic != b"\x93NUMPY" and not is_archive(path):
         raise InputError(f"{path}: neither .npy nor .npz by its content (Python's pickles are not read)")
-    if path.name.endswith(".npy"):
-        return _chosen(np.load(path, mmap_mode="r", allow_pickle=False), rows, count, path)
-    with np.load(path, allow_pickle=False) as stored:
-        if isinstance(stored, np.ndarray):
-            raise InputError(f"{path}: holds one array, as a .npy does; name it so")
-        names = list(stored.files)
-        if "format" not in names or "shape" not in names:
-            found = [name for name in _NAMES if name in names] or (names if len(names) == 1 else [])
-            if not found:
-                raise InputError(f"{path}: has {', '.join(names) or 'no arrays'}; the matrix must be named R or ld")
-            return _chosen(stored[found[0]], rows, count, path)
+    if not is_archive(path):
+        return _chosen(mapped_array(path), rows, count, path)
+    with Archive(path) as stored:
+        names = list(stored)
+        if "format" in names and "shape" in names:
+            return _from_sparse(stored, rows, count, path)
+        found = [name for name in _NAMES if name in names] or (names if len(names) == 1 else [])
+        if not found:
+            raise InputError(f"{path}: has {', '.join(names) or 'no arrays'}; the matrix must be named R or ld")
+        _check_shape(stored.shape(found[0]), count, path)
+        return _chosen(stored[found[0]], rows, count, path)
+
+
+def _from_sparse(stored: Archive, rows: NDArray[np.integer], count: int, path: Path) -> NDArray[np.float32]:
+    """As scipy.sparse.save_npz writes it; scipy takes places outside of the matrix as they are, and writes there."""
     import scipy.sparse
 
-    matrix = scipy.sparse.load_npz(path)
-    _check_shape(matrix.shape, count, path)
+    word = stored["format"].item()
+    form = word.decode("latin-1") if isinstance(word, bytes) else str(word)
+    if form not in _PLACES:
+        raise InputError(f"{path}: a sparse matrix of the form '{form[:20]}'; read are {', '.join(_PLACES)}")
+    _check_shape(tuple(stored["shape"].tolist()), count, path)
+    values, places = stored["data"], [stored[name] for name in _PLACES[form]]
+    if values.dtype.kind not in "fiu":
+        raise InputError(f"{path}: holds {values.dtype}, not numbers")
+    if not all(one.ndim == 1 and one.dtype.kind in "iu" for one in places) or not _fit(form, values, places, count):
+        raise InputError(
+            f"{path}: places of values lie outside of the matrix, or are not as many as these; is it damaged?"
+        )
+    if form == "dia":
+        matrix = scipy.sparse.dia_matrix((values, places[0]), shape=(count, count))
+    elif form == "coo":
+        matrix = scipy.sparse.coo_matrix((values, tuple(places)), shape=(count, count))
+    else:
+        matrix = getattr(scipy.sparse, f"{form}_matrix")((values, *places), shape=(count, count))
     return matrix.tocsr()[rows][:, rows].toarray().astype(np.float32)
+
+
+def _fit(form: str, values: NDArray[Any], places: list[NDArray[Any]], count: int) -> bool:
+    """Whether the places of the values of a sparse matrix are within it, and as many as they must be."""
+
+    def within(numbers: NDArray[Any], most: int) -> bool:
+        return not len(numbers) or (int(numbers.min()) >= 0 and int(numbers.max()) < most)
+
+    if form == "coo":
+        row, col = places
+        return values.shape == row.shape == col.shape and within(row, count) and within(col, count)
+    if form == "dia":
+        far = not len(places[0]) or max(int(places[0].max()), -int(places[0].min())) < count
+        return values.ndim == 2 and len(values) == len(places[0]) and values.shape[1] <= count and far
+    indices, starts = places
+    if values.ndim != (3 if form == "bsr" else 1) or len(values) != len(indices) or not len(starts):
+        return False
+    size = values.shape[1] if form == "bsr" else 1
+    if (form == "bsr" and values.shape[2] != size) or size < 1 or count % size or len(starts) != count // size + 1:
+        return False
+    in_order = int(starts[0]) == 0 and int(starts[-1]) == len(indices) and bool((starts[1:] >= starts[:-1]).all())
+    return in_order and within(indices, count // size)
 
 
 def _from_binary(path: Path, rows: NDArray[np.integer], count: int) -> NDArray[np.float32]:
@@ -178,7 +213,7 @@ def _from_text(path: Path, rows: NDArray[np.integer], count: int) -> NDArray[np.
     matrix = np.zeros((count, count), np.float32)
     triangle = False
     number = 0
-    with gzip.open(path, "rt") if path.name.endswith(".gz") else path.open() as handle:
+    with text_of(path, _WHAT, _FORMS) as handle:
         for line in handle:
             if not line.strip():
                 continue
@@ -205,9 +240,9 @@ def _numbers(line: str, where: str) -> NDArray[np.float32]:
             warnings.simplefilter("error", DeprecationWarning)
             separator = "," if "," in line else " "
             return np.fromstring(line, np.float32, sep=separator)
-    except (DeprecationWarning, ValueError):
+    except Exception as error:
         shown = line.strip()[:30]
-        raise InputError(f"{where}: '{shown}' are not numbers only; a matrix has neither header nor names") from None
+        raise InputError(f"{where}: '{shown}' are not numbers only; a matrix has neither header nor names") from error
 
 
 def _chosen(matrix: NDArray[Any], rows: NDArray[np.integer], count: int, path: Path) -> NDArray[np.float32]:
@@ -224,13 +259,14 @@ def _check_shape(shape: tuple[int, ...], count: int, path: Path) -> None:
         raise InputError(f"{path}: {shape[0]:,} variants, but its list of variants has {count:,}")
 
 
-def _check_memory(path: Path, memory_mb: float) -> None:
-    size = path.stat().st_size
-    if path.suffix == ".npz" and zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            size = 2 * sum(entry.file_size for entry in archive.infolist())  # unpacked, and once more in order
-    elif path.suffix == ".npz" or path.name.endswith((".npy", ".bin", ".bin4")):
+def _check_memory(path: Path, count: int, memory_mb: float) -> None:
+    if path.name.endswith((".npy", ".npz")) and is_archive(path):
+        with Archive(path) as archive:
+            size = 2 * archive.unpacked_size  # unpacked, and once more in order
+    elif path.name.endswith((".npy", ".npz", ".bin", ".bin4")):
         return  # read through a map of the file, or not readable
+    else:
+        size = 4 * count**2
     needed = size / 2**20
     if needed > memory_mb:
         raise InputError(

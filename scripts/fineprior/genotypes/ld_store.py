@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fineprior.foundation.arrays import Archive
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
+from fineprior.foundation.reading import reading
 
 NO_LD, TRIMMED = "no_ld", "trimmed"
 """Why a variant is left out: the LD does not have it, or the locus would take too much memory."""
-_DAMAGED = (OSError, EOFError, ValueError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True)
@@ -107,10 +108,5 @@ def read_panel_size(path: str | Path) -> float | None:
 @contextmanager
 def _readable(path: str | Path) -> Iterator[Mapping[str, NDArray[Any]]]:
     """The arrays of an LD file; an InputError where it is absent or damaged."""
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            yield stored
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except _DAMAGED as error:
-        raise InputError(f"{path}: not a readable LD file ({error})") from None
+    with reading(path, "a readable LD file"), Archive(path) as stored:
+        yield stored

@@ -9,6 +9,7 @@ move them to the share among the variants of a locus.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,8 +17,10 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression, minimize
 from scipy.special import expit
 
+from fineprior.foundation.arrays import Archive
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
+from fineprior.foundation.reading import reading, text_of
 from fineprior.foundation.tables import VARIANT_HEAD_METRICS
 from fineprior.genetics.genome import plain_name
 from fineprior.model.embeddings import VariantEmbeddings
@@ -296,14 +299,14 @@ def read_labels(path: str | Path) -> pd.DataFrame:
         raise InputError("config: labels.variants is missing; it must name a table of labelled variants")
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file")
-    try:
-        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a tab-separated table ({error})") from None
+    with text_of(path, "a tab-separated table") as text:
+        table = pd.read_csv(text, sep="\t", dtype=str, keep_default_na=False, index_col=False)
     for column in ("variant_id", "label"):
         if column not in table:
             raise InputError(f"{path}: no column '{column}'; it has {', '.join(table.columns)}")
-    parts = table["variant_id"].str.extract(r"^(?P<chrom>[^:]+):(?P<pos>[1-9]\d*):(?P<ref>[ACGT]+):(?P<alt>[ACGT]+)$")
+    parts = table["variant_id"].str.extract(
+        r"^(?P<chrom>[^:]+):(?P<pos>[1-9][0-9]{0,9}):(?P<ref>[ACGT]+):(?P<alt>[ACGT]+)$"
+    )
     for wrong, what in (
         (parts["chrom"].isna(), "variant_id '{variant_id}' must be chrom:pos:ref:alt"),
         (~table["label"].isin(["0", "1"]), "label '{label}' must be 1 (causal) or 0 (control)"),
@@ -333,6 +336,6 @@ def write_variant_head(head: VariantHead, path: str | Path) -> None:
 
 def load_variant_head(path: str | Path) -> VariantHead:
     """Read what `write_variant_head` wrote."""
-    with np.load(path, allow_pickle=False) as arrays:
-        fields = {name: arrays[name] for name in arrays.files}
-    return VariantHead(**fields | {"base_rate": float(fields["base_rate"]), "backbone": str(fields["backbone"])})
+    with reading(path, "a head of variants written by fineprior"), Archive(path) as arrays:
+        fields: dict[str, Any] = dict(arrays)
+        return VariantHead(**fields | {"base_rate": float(fields["base_rate"]), "backbone": str(fields["backbone"])})

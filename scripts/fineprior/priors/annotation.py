@@ -14,6 +14,7 @@ from fineprior.foundation.contigs import Contigs
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.text_lines import text_lines
 from fineprior.priors.blocks import Floats
+from fineprior.sequence.bigwig import BigWig
 
 log = logging.getLogger(__name__)
 
@@ -78,21 +79,13 @@ def track_signal(variants: pd.DataFrame, path: str | Path) -> Floats:
     InputError
         The file cannot be read, has none of the variants' chromosomes, or several that one of these may mean.
     """
-    import pyBigWig
-
-    try:
-        track = pyBigWig.open(str(path))
-    except RuntimeError:
-        track = None
-    if track is None or not track.isBigWig():
-        raise InputError(f"{path}: not a readable bigWig file")
     found = np.full(len(variants), np.nan)
-    with track:
-        lengths = dict(track.chroms())
+    with BigWig(path) as track:
+        lengths = track.chroms()
         for chrom, here in _chromosomes(variants, Contigs(path, lengths)):
             first, last = _span(variants, here)
             for row, start, end in zip(here, first, np.minimum(last, lengths[chrom]), strict=True):
-                values = np.asarray(track.values(chrom, int(start), int(end))) if start < end else np.full(1, np.nan)
+                values = track.values(chrom, int(start), int(end)) if start < end else np.full(1, np.nan)
                 if np.isfinite(values).any():
                     found[row] = np.nanmean(values)
     return found

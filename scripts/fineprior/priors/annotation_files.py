@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from fineprior.foundation.contigs import Contigs, plain_name
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.panel_files import CHROM, chromosomes_of
+from fineprior.foundation.reading import reading, text_of
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,8 @@ Values = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 
 _AT_ONCE = 50_000
+_WHAT = "a readable table"
+_LONGEST = 1 << 24
 _SHIFT = 32
 _NUMBERS: dict[str, int] = {}
 """Numbers of pairs of alleles met so far."""
@@ -93,11 +96,8 @@ class AnnotationFiles:
         """
         first = 0
         for frame in _parts(self.paths[chrom], list(dict.fromkeys(columns))):
-            try:
+            with reading(f"{self.paths[chrom]}, rows {first + 1} to {first + len(frame)}", "numbers only"):
                 values = frame[list(columns)].to_numpy(np.float32)
-            except (ValueError, TypeError):
-                raise InputError(f"{self.paths[chrom]}: rows {first + 1} to {first + len(frame)} have a value that is "
-                                 "no number") from None  # fmt: skip
             wrong = ~np.isfinite(values)
             if wrong.any():
                 row, column = (int(number) for number in np.argwhere(wrong)[0])
@@ -116,8 +116,9 @@ class AnnotationFiles:
                 yield frame["SNP"].astype("str").to_numpy(object)
                 continue
             pos = pd.to_numeric(frame["BP"], errors="coerce")
-            if pos.isna().any():
-                raise InputError(f"{path}: position '{frame['BP'][pos.isna()].iloc[0]}' is not a number")
+            whole = (pos >= 0) & (pos < 1 << _SHIFT - 1) & (pos % 1 == 0)
+            if not whole.all():
+                raise InputError(f"{path}: position '{frame['BP'][~whole].iloc[0]}' is not a whole number")
             yield variant_keys(pos, frame["A1"], frame["A2"]).to_numpy()
 
 
@@ -206,34 +207,30 @@ def read_sizes(pattern: str, chromosomes: Sequence[str], columns: int) -> npt.ND
         path = Path(files[chrom].rsplit(".l2.ldscore", 1)[0] + ".l2.M")
         if not path.is_file():
             return None
-        try:
-            numbers = np.array(path.read_text().split(), float)
-        except ValueError:
-            numbers = np.zeros(0)
-        if len(numbers) != columns:
+        with text_of(path, "a list of numbers") as text:
+            numbers = np.array(text.read(_LONGEST).split(), float)
+        if len(numbers) != columns or not np.isfinite(numbers).all():
             raise InputError(f"{path}: {columns} numbers are needed, one for each annotation of the LD scores")
         total += numbers
     return total
 
 
 def _header(path: str) -> list[str]:
-    try:
-        if path.endswith(".parquet"):
-            return [str(name) for name in pq.ParquetFile(path).schema_arrow.names]
-        return [str(name) for name in pd.read_csv(path, sep=r"\s+", nrows=0).columns]
-    except (OSError, EOFError, UnicodeDecodeError, ValueError) as error:
-        raise InputError(f"{path}: not a readable table ({str(error).splitlines()[0]})") from None
+    if path.endswith(".parquet"):
+        with reading(path, _WHAT), pq.ParquetFile(path) as file:
+            return [str(name) for name in file.schema_arrow.names]
+    with text_of(path, _WHAT) as text:
+        return [str(name) for name in pd.read_csv(text, sep=r"\s+", nrows=0).columns]
 
 
 def _parts(path: str, columns: list[str]) -> Iterator[pd.DataFrame]:
     """The columns of a table, some rows at a time."""
-    try:
-        if path.endswith(".parquet"):
-            for batch in pq.ParquetFile(path).iter_batches(_AT_ONCE, columns=columns):
+    if path.endswith(".parquet"):
+        with reading(path, _WHAT), pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(_AT_ONCE, columns=columns):
                 yield batch.to_pandas()
-            return
-        texts = dict.fromkeys({"SNP", "CHR", *_ALLELES} & set(columns), "str")
-        yield from pd.read_csv(path, sep=r"\s+", usecols=columns, dtype=texts, chunksize=_AT_ONCE,
+        return
+    texts = dict.fromkeys({"SNP", "CHR", *_ALLELES} & set(columns), "str")
+    with text_of(path, _WHAT) as text:
+        yield from pd.read_csv(text, sep=r"\s+", usecols=columns, dtype=texts, chunksize=_AT_ONCE,
                                keep_default_na=False, na_values=["NA", "nan", "NaN"])  # fmt: skip
-    except (OSError, EOFError, UnicodeDecodeError, ValueError) as error:
-        raise InputError(f"{path}: not a readable table ({str(error).splitlines()[0]})") from None

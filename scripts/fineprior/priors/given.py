@@ -5,7 +5,7 @@ of Enformer's scores of 1000 Genomes variants (chr, pos, ref, alt, SAD).
 """
 
 import glob
-import importlib
+import io
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +14,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow.parquet as pq
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.missing import missing_among
+from fineprior.foundation.reading import reading, text_of
 from fineprior.genetics.genome import plain_name
 from fineprior.priors.blocks import Floats
+from fineprior.priors.hdf5_scores import read_scores
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +29,10 @@ log = logging.getLogger(__name__)
 _CHROM = ("chrom", "chr", "#chrom", "chromosome")
 _POS = ("pos", "bp", "position", "base_pair_location")
 _ALLELES = (("alt", "ref"), ("a1", "a2"), ("effect_allele", "other_allele"))
+_HDF5 = {"chrom": "chr", "counted": "alt", "other": "ref"}
 _CHUNK = 1_000_000
+_LONGEST_LINE = 1 << 20
+_FARTHEST = 1 << 31
 
 
 def read_values(variants: pd.DataFrame, path: str | Path, column: str = "", *, signed: bool = False) -> Floats:
@@ -108,21 +114,32 @@ def _chunks(pattern: str | Path, column: str, positions: set[int]) -> Iterator[t
 
 def _table_rows(path: str, column: str) -> Iterator[pd.DataFrame]:
     """Rows of a text or parquet table as chrom, pos, counted, other, value."""
-    try:
-        if path.endswith(".parquet"):
-            frames: Iterator[pd.DataFrame] = iter([pd.read_parquet(path)])
-        else:
-            frames = pd.read_csv(path, sep=_separator(path), chunksize=_CHUNK, comment=None, dtype="str")
-        for number, frame in enumerate(frames):
-            yield _standard(frame, column, path, number * _CHUNK)
-    except (OSError, EOFError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise InputError(f"{path}: not a readable table ({str(error).splitlines()[0]})") from None
+    before = 0
+    for frame in _frames(path):
+        with reading(path, "a readable table"):
+            part = _standard(frame, column, path, before)
+        yield part
+        before += len(frame)
 
 
-def _separator(path: str) -> str:
-    with pd.io.common.get_handle(path, "r", compression="infer") as handle:
-        header = str(handle.handle.readline())
-    return "\t" if "\t" in header else "," if "," in header else r"\s+"
+def _frames(path: str) -> Iterator[pd.DataFrame]:
+    """The table, some rows at a time; of text each value as text."""
+    if path.endswith(".parquet"):
+        with reading(path, "a readable table"), pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(_CHUNK):
+                yield batch.to_pandas()
+        return
+    with text_of(path, "a readable table") as text:
+        header = text.readline(_LONGEST_LINE)
+        if len(header) == _LONGEST_LINE:
+            raise InputError(f"{path}, line 1: megabytes long; is it a table with one variant a line?")
+        separator = "\t" if "\t" in header else "," if "," in header else r"\s+"
+        names = pd.read_csv(io.StringIO(header), sep=separator, dtype="str", nrows=0).columns
+        rows = pd.read_csv(text, sep=separator, chunksize=_CHUNK, dtype="str", header=None, index_col=False)
+        for frame in rows:
+            if frame.shape[1] != len(names):
+                raise InputError(f"{path}: {frame.shape[1]} columns, but the header has {len(names)}")
+            yield frame.set_axis(names, axis=1)
 
 
 def _standard(frame: pd.DataFrame, column: str, path: str, before: int) -> pd.DataFrame:
@@ -145,7 +162,8 @@ def _standard(frame: pd.DataFrame, column: str, path: str, before: int) -> pd.Da
         )
         used = {chrom, pos, counted, other, names.get("snp"), names.get("rsid")}
     pos_numbers = pd.to_numeric(placed["pos"], errors="coerce")
-    _refuse(pos_numbers.isna(), placed["pos"], "position", path, before)
+    whole = (pos_numbers >= 0) & (pos_numbers < _FARTHEST) & (pos_numbers % 1 == 0)
+    _refuse(~whole, placed["pos"], "position", path, before, "whole")
     free = [name for name in frame.columns if name not in used]
     chosen = column or (free[0] if len(free) == 1 else "")
     if chosen not in frame:
@@ -157,43 +175,18 @@ def _standard(frame: pd.DataFrame, column: str, path: str, before: int) -> pd.Da
     return placed.assign(pos=pos_numbers.astype(np.int64), value=numbers.astype(float))
 
 
-def _refuse(wrong: "pd.Series[bool]", values: pd.Series, name: str, path: str, before: int) -> None:
+def _refuse(
+    wrong: "pd.Series[bool]", values: pd.Series, name: str, path: str, before: int, kind: str = "finite"
+) -> None:
     if wrong.any():
         row = int(np.flatnonzero(wrong.to_numpy())[0])
-        raise InputError(f"{path}, line {before + row + 2}: {name} '{values.iloc[row]}' is not a finite number")
+        raise InputError(f"{path}, line {before + row + 2}: {name} '{values.iloc[row]}' is not a {kind} number")
 
 
 def _hdf5_rows(path: str, column: str, positions: set[int]) -> Iterator[pd.DataFrame]:
     """Rows of an HDF5 file of variant scores (chr, pos, ref, alt and SAD (variants, targets); alt is counted)."""
-    try:
-        h5py = importlib.import_module("h5py")
-    except ImportError:
-        raise InputError(f"{path}: reading HDF5 needs the package h5py") from None
-    try:
-        with h5py.File(path, "r") as stored:
-            scores = stored["SAD"]
-            targets = _targets(column, scores.shape[1], path)
-            table = pd.DataFrame({name: _texts(stored[name][:]) for name in ("chr", "ref", "alt")})
-            table["pos"] = np.asarray(stored["pos"][:], dtype=np.int64)
-            rows = np.flatnonzero(table["pos"].isin(positions).to_numpy())
-            for first in range(0, len(rows), 4096):
-                chosen = rows[first : first + 4096]
-                values = np.asarray(scores[chosen, :], dtype=float)[:, targets]
-                size = values[:, 0] if len(targets) == 1 else np.sqrt(np.square(values).sum(axis=1))
-                part = table.iloc[chosen].rename(columns={"chr": "chrom", "alt": "counted", "ref": "other"})
-                yield part.assign(value=size)
-    except (OSError, KeyError, IndexError) as error:
-        raise InputError(f"{path}: not an HDF5 file with chr, pos, ref, alt and SAD ({error})") from None
-
-
-def _targets(column: str, count: int, path: str) -> list[int]:
-    if not column:
-        return list(range(count))
-    numbers = [part.strip() for part in column.split(",")]
-    if not all(part.isdigit() and int(part) < count for part in numbers):
-        raise InputError(f"{path}: column '{column}' must be numbers of targets from 0 to {count - 1}, and commas")
-    return [int(part) for part in numbers]
-
-
-def _texts(values: npt.NDArray[Any]) -> list[str]:
-    return [value.decode() if isinstance(value, bytes) else str(value) for value in values]
+    for part in read_scores(path, column, np.array(sorted(positions), np.int64)):
+        values = part["SAD"]
+        size = values[:, 0] if values.shape[1] == 1 else np.sqrt(np.square(values).sum(axis=1))
+        texts = {name: pd.Series(part[key], dtype="str") for name, key in _HDF5.items()}
+        yield pd.DataFrame({**texts, "pos": part["pos"], "value": size})

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
+from fineprior.foundation.reading import reading, text_of
 
 UNKNOWN = 4
 """Code of N; A, C, G, T are 0, 1, 2, 3."""
@@ -81,7 +82,8 @@ def read_motifs(path: str | Path) -> list[Motif]:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: there is no such motif file")
-    lines = path.read_text().splitlines()
+    with text_of(path, "a MEME motif file") as text:
+        lines = text.read().splitlines()
     if not any(line.startswith("MEME version") for line in lines):
         raise InputError(f"{path}: not a MEME motif file, it has no line 'MEME version'")
     motifs: list[Motif] = []
@@ -109,11 +111,9 @@ def _read_matrix(path: Path, lines: Sequence[str], number: int, motif_id: str) -
     """Rows of probabilities after line `number`, the matrix header, whose w= says how many."""
     where = f"{path}, line {number}: motif {motif_id}"
     words = lines[number - 1].replace("=", "= ").split()
-    try:
+    with reading(where, "a matrix with w= and rows of four numbers"):
         width = int(words[words.index("w=") + 1])
         rows = [[float(word) for word in line.split()] for line in lines[number : number + width]]
-    except ValueError as error:
-        raise InputError(f"{where}: the matrix needs w= and rows of four numbers ({error})") from None
     if width < 1 or len(rows) != width or any(len(row) != 4 for row in rows):
         raise InputError(f"{where}: the matrix needs w={width} rows of four numbers")
     matrix = np.array(rows)

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,7 @@ from fineprior.foundation.contigs import Contigs
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import TrackSettings
 from fineprior.genetics.genome import UNKNOWN, Genome, plain_name
+from fineprior.sequence.bigwig import BigWig
 from fineprior.sequence.intervals import Intervals
 
 logger = logging.getLogger(__name__)
@@ -237,20 +237,10 @@ def _read_track(
     wanted: Sequence[str],
     told: set[tuple[str, str]],
 ) -> NDArray[np.float64]:
-    import pyBigWig
-
-    if not path.is_file():
-        raise InputError(f"{path}: no such bigWig file")
-    try:
-        track = pyBigWig.open(str(path))
-    except RuntimeError:
-        raise InputError(f"{path}: not a bigWig file") from None
     black = Intervals.read(settings.blacklist).widened(_BLACK_FLANK) if settings.blacklist else None
-    with track:
-        if not track.isBigWig():
-            raise InputError(f"{path}: a bigBed file; a track must be bigWig, or peaks named .bed or .narrowPeak")
+    with BigWig(path) as track:
         pooled = np.empty(len(start))
-        lengths = dict(track.chroms())
+        lengths = track.chroms()
         names = Contigs(path, lengths)
         _tell_of_absent(names, wanted, told)
         for rows in _contiguous(chrom, start, bin_size, region_bins):
@@ -310,7 +300,7 @@ def _tell_of_absent(names: Contigs, wanted: Sequence[str], told: set[tuple[str, 
 
 
 def _signal(
-    track: Any, names: Contigs, lengths: dict[str, int], chrom: str, first: int, last: int
+    track: BigWig, names: Contigs, lengths: dict[str, int], chrom: str, first: int, last: int
 ) -> NDArray[np.float64]:
     """Signal (bases,) of a stretch, NaN where there is none."""
     name = names.find(chrom)
@@ -321,5 +311,4 @@ def _signal(
             f"{names.where}: {chrom}:{first}-{last} lies beyond the chromosome, which has {lengths[name]} bp in this "
             "bigWig; is it of the same genome build as the regions?"
         )
-    values: NDArray[np.float64] = track.values(name, first, last, numpy=True).astype(np.float64)
-    return values
+    return track.values(name, first, last)

@@ -3,7 +3,6 @@
 import csv
 import logging
 import warnings
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,9 @@ from fineprior.finemap.fits import save_fits
 from fineprior.finemap.locus import LocusFit, fit_locus
 from fineprior.finemap.locus_tables import set_rows, status_row, variant_rows
 from fineprior.finemap.rds import write_rds
+from fineprior.foundation.arrays import Archive, is_archive, machine_memory_mb, mapped_array
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.reading import reading, text_of
 from fineprior.foundation.settings import FinemapSettings
 from fineprior.foundation.tables import CREDIBLE_SETS, FINEMAP_VARIANTS, LOCI_STATUS
 
@@ -175,40 +176,38 @@ def read_correlations(
 
 def _read_arrays(path: str | Path, locus: str) -> dict[str, Matrix]:
     """`R`, and `variant_id` and `panel_size` where the file has them."""
-    try:
-        if Path(path).suffix not in {".npy", ".npz"}:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", UserWarning)  # of an empty file
-                return {"R": np.loadtxt(path, ndmin=2)}
-        stored = np.load(path, allow_pickle=False)
-        if isinstance(stored, np.ndarray):
-            return {"R": stored}
-        with stored:
-            folder = f"{locus}/" if f"{locus}/R" in stored else ""
-            if f"{folder}R" not in stored:
-                raise InputError(f"{path}: no array R or {locus}/R; it has {', '.join(stored.files) or 'none'}")
-            keys = {"R": f"{folder}R", "variant_id": f"{folder}variant_id", "panel_size": "panel_size"}
-            return {name: stored[key] for name, key in keys.items() if key in stored}
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, EOFError, ValueError, UserWarning, zipfile.BadZipFile) as error:
-        reason = str(error).splitlines()[0] if str(error) else "empty"
-        raise InputError(f"{path}: not a readable matrix ({reason}); .npy, .npz or plain numbers as text") from None
+    with reading(path, "a readable matrix", ".npy, .npz or plain numbers as text"):
+        if is_archive(path):
+            with Archive(path) as stored:
+                folder = f"{locus}/" if f"{locus}/R" in stored else ""
+                if f"{folder}R" not in stored:
+                    raise InputError(f"{path}: no array R or {locus}/R; it has {', '.join(stored) or 'none'}")
+                keys = {"R": f"{folder}R", "variant_id": f"{folder}variant_id", "panel_size": "panel_size"}
+                return {name: stored[key] for name, key in keys.items() if key in stored}
+        if Path(path).suffix in {".npy", ".npz"}:
+            return {"R": _in_memory(mapped_array(path), path)}
+        with text_of(path, "a readable matrix") as text, warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # of an empty file
+            return {"R": np.loadtxt(text, ndmin=2)}
+
+
+def _in_memory(matrix: Matrix, path: str | Path) -> Matrix:
+    if matrix.nbytes > machine_memory_mb() * 2**20:
+        raise InputError(f"{path}: {matrix.nbytes >> 20:,} MB, more than this machine's memory")
+    return np.array(matrix)
 
 
 def _read_table(path: str | Path, needed: list[str]) -> pd.DataFrame:
     """A tab-separated table as text, with these columns and each variant once."""
-    try:
-        with warnings.catch_warnings():
-            # A row that is longer than the header would otherwise lose its last values.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            table = pd.read_csv(
-                path, sep="\t", dtype="str", keep_default_na=False, index_col=False, quoting=csv.QUOTE_NONE
-            )
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, EOFError, ValueError, pd.errors.ParserError, pd.errors.ParserWarning) as error:
-        raise InputError(f"{path}: not a readable table ({str(error).splitlines()[0]})") from None
+    with text_of(path, "a readable table") as text, warnings.catch_warnings():
+        # A row that is longer than the header would otherwise lose its last values.
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        table = pd.read_csv(
+            text, sep="\t", dtype="str", keep_default_na=False, index_col=False, quoting=csv.QUOTE_NONE
+        ).fillna("")
+    filled = np.flatnonzero((table != "").any(axis=1))
+    table = table.iloc[: filled[-1] + 1 if len(filled) else 0]  # Excel leaves rows of tabs behind
+    table = table.apply(_unquoted).rename(columns=lambda name: _unquoted(pd.Series([name])).iloc[0])
     missing = [name for name in needed if name not in table]
     if missing:
         raise InputError(f"{path}: no column {missing[0]}; it has {', '.join(table)} (tabs between columns?)")
@@ -240,11 +239,14 @@ def _numbers(
     return values
 
 
+def _unquoted(values: pd.Series) -> pd.Series:
+    """Values without the quotation marks that some programs set about each."""
+    return values.str.replace(r'^"([^"]*)"$', r"\1", regex=True)
+
+
 def _lines(path: str | Path) -> list[str]:
-    try:
-        return Path(path).read_text(encoding="utf-8").split()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a readable list of names ({error})") from None
+    with text_of(path, "a readable list of names") as text:
+        return _unquoted(pd.Series(text.read().split(), dtype="str")).tolist()
 
 
 def _named(ids: pd.Series) -> str:
