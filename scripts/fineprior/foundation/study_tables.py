@@ -112,6 +112,18 @@ EXCLUDED_REGIONS = define(
     lead_neg_log10_p | number | its -log10 p""",
 )
 
+LOST = define(
+    "lost",
+    "Rows of the summary statistics in the loci of one batch that harmonising left out, by locus and position.",
+    """
+    locus | text | name of the locus
+    row | integer | line of the source file, the header being line 1
+    variant | text | chrom:pos:other:effect allele, as in the source; the place is that in the FASTA
+    pos | integer | position, 1-based, in the build of the FASTA
+    neg_log10_p | number | as in dropped
+    reason | text | as in dropped""",
+)
+
 LOCUS_VARIANTS = define(
     "locus_variants",
     "The variants of one batch of loci, sorted by locus (order of loci.tsv) and position.",

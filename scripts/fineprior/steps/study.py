@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -17,6 +18,7 @@ from fineprior.foundation.tables import (
     LIFTOVER,
     LOCI,
     LOCUS_VARIANTS,
+    LOST,
     SUMSTATS,
     SUMSTATS_QC,
 )
@@ -24,6 +26,7 @@ from fineprior.genetics.excluded_regions import describe_excluded, excluded_regi
 from fineprior.genetics.genome import Genome
 from fineprior.genetics.liftover import Liftover
 from fineprior.genetics.loci import Interval, describe_loci, find_loci, read_bed, sorted_intervals
+from fineprior.genetics.lost_rows import lost_beside, lost_in_loci
 from fineprior.genotypes.ld import (
     ld_memory_mb,
     machine_memory_mb,
@@ -117,6 +120,9 @@ def define_loci(
     bed: str | None = None,
     build: str = "",
     known_regions: str | None = None,
+    dropped: str | None = None,
+    lost: Sequence[str] = (),
+    chain: str | None = None,
 ) -> None:
     """Find a study's loci, or take them from a BED file; write them, what was left out, and each batch's variants.
 
@@ -134,6 +140,11 @@ def define_loci(
         Settings of the stage, and the name of the genome's build.
     known_regions
         Table of the regions that `settings.exclude` names; not read when it is none.
+    dropped, chain
+        Table DROPPED of `harmonise_sumstats`, and the chain file that it was given.
+    lost
+        With `dropped` and `batches`: tables LOST to write, one for each batch; by default each lies beside the
+        variants of its batch (`lost_beside`), where `finemap` looks for it.
     """
     table = SUMSTATS.read(sumstats)
     with Genome(fasta) as genome:
@@ -143,15 +154,44 @@ def define_loci(
             logger.warning("%s: no variant with p <= %g, so there is no locus", sumstats, settings.p_threshold)
         loci, parts = describe_loci(intervals, table, settings.batches)
         left_out = describe_excluded([] if bed else regions, loci, table, genome, settings.p_threshold)
+        gone = _lost(dropped, intervals, genome, chain) if batches else None
     logger.info("%s: %d loci with %d variants", sumstats, len(loci), loci["variants"].sum())
     LOCI.write(loci, output)
     EXCLUDED_REGIONS.write(left_out, excluded)
     if batches:
-        for part, path in zip(parts, batches, strict=True):
+        beside = lost or [str(lost_beside(path)) for path in batches]
+        for batch, (part, path, other) in enumerate(zip(parts, batches, beside, strict=True)):
             LOCUS_VARIANTS.write(part, path)
+            _write_lost(gone, set(loci.loc[loci["batch"] == batch, "locus"]), other)
 
 
-def collect_variants(*, sumstats: str, fasta: str, loci: Sequence[str], output: str) -> None:
+def _lost(
+    dropped: str | None, intervals: Sequence[Interval], genome: Genome, chain: str | None
+) -> pd.DataFrame | None:
+    """Table LOST of all loci; None when it is not known what was dropped."""
+    if dropped is None:
+        return None
+    return lost_in_loci(DROPPED.read(dropped), intervals, genome, Liftover(chain) if chain else None)
+
+
+def _write_lost(rows: pd.DataFrame | None, loci: set[str], path: str) -> None:
+    """Write the rows of some loci; where nothing is known of such rows, what an earlier run knew goes."""
+    if rows is None:
+        Path(path).unlink(missing_ok=True)
+    else:
+        LOST.write(rows[rows["locus"].isin(loci)], path)
+
+
+def collect_variants(
+    *,
+    sumstats: str,
+    fasta: str,
+    loci: Sequence[str],
+    output: str,
+    dropped: str | None = None,
+    lost: str | None = None,
+    chain: str | None = None,
+) -> None:
     """Write the variants of a batch whose loci are known by name, with their statistics.
 
     Parameters
@@ -163,6 +203,9 @@ def collect_variants(*, sumstats: str, fasta: str, loci: Sequence[str], output: 
     output
         Table LOCUS_VARIANTS to write: the same as `define_loci` makes of a BED file with these loci.
 
+    dropped, lost, chain
+        As of `define_loci`, for this batch.
+
     Raises
     ------
     InputError
@@ -171,9 +214,11 @@ def collect_variants(*, sumstats: str, fasta: str, loci: Sequence[str], output: 
     with Genome(fasta) as genome:
         places = [place_of(locus) for locus in loci]
         intervals = sorted_intervals([Interval(genome.resolve(c), start, end) for c, start, end in places], genome)
+        gone = _lost(dropped, intervals, genome, chain)
     table = read_places(SUMSTATS, sumstats, [(one.chrom, one.start, one.end) for one in intervals])
     logger.info("%s: %d variants in %d loci", sumstats, len(table), len(intervals))
     LOCUS_VARIANTS.write(describe_loci(intervals, table, 1)[1][0], output)
+    _write_lost(gone, set(loci), lost or str(lost_beside(output)))
 
 
 def compute_ld(

@@ -1,0 +1,90 @@
+"""Rows of the summary statistics that harmonising left out, by the locus in whose window they lie."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fineprior.foundation.tables import LOST
+from fineprior.genetics.genome import Genome
+from fineprior.genetics.liftover import Liftover
+from fineprior.genetics.loci import Interval
+
+_LARGEST = np.iinfo(np.int32).max
+
+log = logging.getLogger(__name__)
+
+
+def lost_beside(variants: str | Path) -> Path:
+    """Where LOST of a batch is, by the place of its LOCUS_VARIANTS: `0.lost.tsv.gz` beside `0.tsv.gz`."""
+    variants = Path(variants)
+    start, dot, suffixes = variants.name.partition(".tsv")
+    return variants.with_name(f"{start}.lost{dot}{suffixes}")
+
+
+def lost_in_loci(
+    dropped: pd.DataFrame, intervals: Sequence[Interval], genome: Genome, liftover: Liftover | None = None
+) -> pd.DataFrame:
+    """Table LOST: the rows that lie in loci, by locus (in the order given) and position.
+
+    Parameters
+    ----------
+    dropped
+        Table DROPPED. A row without a place (no whole number as its position, no such chromosome, or no single place
+        in the build of the FASTA) is in no locus.
+    intervals
+        Loci; a row is listed with each that holds it.
+    genome
+        The reference genome.
+    liftover
+        From the build of the rows to that of the FASTA, when they differ.
+
+    Returns
+    -------
+    A frame of LOST.
+    """
+    contig, pos = _places(dropped, genome, liftover)
+    rows = dropped.assign(contig=contig, pos=pos)
+    placed = rows[rows["contig"] != ""].sort_values(["pos", "row"], kind="stable")
+    by_contig = {str(name): own for name, own in placed.groupby("contig", sort=False)}
+    found = [LOST.empty()]
+    for interval in intervals:
+        own = by_contig.get(interval.chrom, placed.iloc[:0])
+        first, last = own["pos"].searchsorted([interval.start + 1, interval.end + 1])
+        if first < last:
+            found.append(_as_lost(own.iloc[first:last], interval))
+    if unplaced := len(rows) - len(placed):
+        log.info("%d of %d rows that harmonising left out have no place in this genome", unplaced, len(rows))
+    return pd.concat(found[1:], ignore_index=True) if len(found) > 1 else found[0]
+
+
+def _as_lost(rows: pd.DataFrame, interval: Interval) -> pd.DataFrame:
+    place = rows["contig"] + ":" + rows["pos"].astype("str")
+    alleles = ":" + rows["other_allele"] + ":" + rows["effect_allele"]
+    columns = rows[["row", "pos", "neg_log10_p", "reason"]]
+    return columns.assign(locus=interval.name, variant=place + alleles.fillna(""))[LOST.names]
+
+
+def _places(
+    dropped: pd.DataFrame, genome: Genome, liftover: Liftover | None
+) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
+    """Contig of each row, empty where it has no place, and position."""
+    number = pd.to_numeric(dropped["pos"], errors="coerce").to_numpy(np.float64)
+    whole = (number >= 1) & (number <= _LARGEST) & (number == np.floor(number))
+    pos = np.where(whole, number, 0).astype(np.int64)
+    contig = np.full(len(dropped), "", object)
+    chroms = dropped["chrom"].to_numpy(object)
+    for name in dropped["chrom"].dropna().unique():
+        rows = np.flatnonzero(whole & (chroms == name))
+        if liftover is None:
+            contig[rows] = genome.find(str(name)) or ""
+            continue
+        there = liftover.places(str(name), pos[rows].astype(np.int32))
+        single = there.places == 1
+        names = np.array([*(genome.find(target) or "" for target in liftover.contigs), ""], object)
+        contig[rows] = np.where(single, names[there.contig], "")
+        pos[rows] = there.pos
+    return contig, pos
