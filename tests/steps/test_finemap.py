@@ -83,7 +83,7 @@ def run(folder, name="out", workers=1):
 def test_signal_null_and_single_variant(batch):
     paths = run(batch)
     status = tables.LOCI_STATUS.read(paths["status.tsv"]).set_index("locus")
-    assert status["status"].tolist() == ["ok", "no_signal", "ok"]
+    assert status["status"].tolist() == ["ok", "no_signal", "incomplete"]
     assert status.loc["chr1_5000_7000", "reason"]
     sets = tables.CREDIBLE_SETS.read(paths["sets.tsv"])
     assert sets["requested_coverage"].tolist() == [0.95, 0.99] * 2
@@ -122,7 +122,7 @@ def test_a_locus_without_z_is_a_status(batch):
     tables.LOCUS_VARIANTS.write(table, batch / "variants.tsv.gz")
     paths = run(batch)
     status = tables.LOCI_STATUS.read(paths["status.tsv"]).set_index("locus")
-    assert status["status"].tolist() == ["failed", "no_signal", "ok"]
+    assert status["status"].tolist() == ["failed", "no_signal", "incomplete"]
     variants = tables.FINEMAP_VARIANTS.read(paths["variants.tsv.gz"])
     assert len(variants) == 25
     assert variants.loc[variants["locus"] == "chr1_0_2000", "pip"].isna().all()
@@ -135,7 +135,7 @@ def test_a_locus_without_ld_has_one_effect(batch):
     np.savez(batch / "ld.npz", **broken)
     paths = run(batch)
     status = tables.LOCI_STATUS.read(paths["status.tsv"])
-    assert status["status"].tolist() == ["single_effect", "no_signal", "ok"]
+    assert status["status"].tolist() == ["single_effect", "no_signal", "incomplete"]
     assert status["reason"].iloc[0].startswith("R: row 0")
     sets = tables.CREDIBLE_SETS.read(paths["sets.tsv"])
     assert sets["lead_variant"].iloc[0] == "1:201:A:C"

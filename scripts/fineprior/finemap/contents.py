@@ -22,6 +22,8 @@ INCOMPLETE = "incomplete"
 # An end or a gap is empty when it is so many times as wide as variants are apart on average.
 WIDE = 10
 BASES_PER_KB = 1000
+_ALONE = "a variant alone has no rival"
+_FEW = "so few variants have few rivals"
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,12 @@ class Contents:
 
 
 def contents_of(
-    locus: str, table: pd.DataFrame, reasons: Mapping[str, str], lost: pd.DataFrame | None = None, *, fitted: bool = True
+    locus: str,
+    table: pd.DataFrame,
+    reasons: Mapping[str, str],
+    lost: pd.DataFrame | None = None,
+    *,
+    fitted: bool = True,
 ) -> Contents:
     """What a locus holds and what it does not.
 
@@ -165,8 +172,9 @@ def _window(locus: str) -> tuple[int, int] | None:
 
 def switched(fit: LocusFit) -> dict[str, str]:
     """Variants that a fit left out for their alleles, with that as the reason."""
-    left_out = [] if fit.ladder is None else fit.ladder.left_out
-    return {fit.variant_ids[int(row)]: SWITCHED for row in left_out}
+    if fit.ladder is None:
+        return {}
+    return {fit.variant_ids[row]: SWITCHED for row in fit.ladder.left_out.tolist()}
 
 
 def with_contents(fit: LocusFit, contents: Contents, settings: FinemapSettings) -> LocusFit:
@@ -178,14 +186,15 @@ def with_contents(fit: LocusFit, contents: Contents, settings: FinemapSettings) 
     """
     if fit.fit is None:
         return fit
-    decisive, remarks = [], []
+    decisive: list[str] = []
+    remarks: list[str] = []
     if contents.lost_lead and contents.lost_neg_log10_p > contents.lead_neg_log10_p:
         # Another row of a variant that is there is no loss of it.
         where = remarks if contents.lost_reason == DUPLICATE else decisive
         where.append(_stronger(contents))
     thin = contents.share < settings.min_fitted
     if contents.fitted < settings.min_variants:
-        text = f"{_fitted(contents)}: they are compared with one another alone, which makes PIPs large"
+        text = f"{_fitted(contents)}, which makes PIPs large: {_ALONE if contents.fitted == 1 else _FEW}"
         (decisive if contents.fitted == 1 or thin else remarks).append(text)
     elif thin:
         remarks.append(f"{_fitted(contents)}, the others were left out of the fit ({contents.reasons})")
@@ -229,7 +238,8 @@ def _thin_places(contents: Contents, settings: FinemapSettings) -> list[str]:
     least = max(settings.max_empty * contents.width, WIDE * apart) if settings.max_empty else np.inf
     for name, size in (("first", contents.empty_start), ("last", contents.empty_end)):
         if size > least:
-            remarks.append(f"no variant in the {name} {size:,.0f} of {contents.width:,} bp of the window: do the data end?")
+            where = f"the {name} {size:,.0f} of {contents.width:,} bp of the window"
+            remarks.append(f"no variant in {where}: do the data end there?")
     if contents.largest_gap > least:
         remarks.append(f"no variant in {contents.largest_gap:,.0f} of {contents.width:,} bp between two neighbours")
     return remarks

@@ -112,15 +112,14 @@ def _fit(
     if sizes.ndim and sizes.shape != scores.shape:
         raise InputError(f"n: shape {sizes.shape} for {len(scores)} z-scores, one number or one per variant is needed")
     weights = None if prior_weights is None else numbers("prior_weights", prior_weights)
-    ladder = climb_down(scores, R, float(np.median(sizes)), weights, _panel_size(panel_size, settings), settings)
+    people, size = _panel_size(panel_size, settings), float(np.median(sizes))
+    ladder = climb_down(scores, R, size, weights, people, settings)
     status, reason = _status(ids, ladder)
     remarks = _remarks(ids, ladder, sizes, R)
     excluded = np.setdiff1d(np.flatnonzero(ladder.fit.pi == 0), ladder.left_out)
     if weights is not None and len(excluded):
         # A fit again, for this alone: zeros are rare, and nothing else tells what they took away.
-        uniform = climb_down(
-            scores, R, float(np.median(sizes)), None, _panel_size(panel_size, settings), replace(settings, fallback=True)
-        )
+        uniform = climb_down(scores, R, size, None, people, replace(settings, fallback=True))
         remarks = (_excluded(ids, excluded, scores, uniform.fit), *remarks)
     return LocusFit(ids, status, reason, ladder.fit, ladder, remarks)
 
@@ -128,7 +127,7 @@ def _fit(
 def _excluded(ids: tuple[str, ...], excluded: npt.NDArray[np.intp], z: Floats, uniform: SusieFit) -> str:
     """What a prior of 0 took away: the strongest variant, and those in a credible set under a uniform prior."""
     several = len(excluded) > 1
-    text = f"the prior of {len(excluded)} variant{'s is' if several else ' is'} 0, and so is their PIP"
+    text = f"{len(excluded)} variant{'s have' if several else ' has'} a prior of 0 and therefore a PIP of 0"
     lead = int(np.abs(z).argmax())
     in_sets = {int(variable) for found in uniform.sets.sets for variable in found.variables}
     missed = [row for row in excluded.tolist() if row in in_sets and row != lead]
@@ -136,7 +135,7 @@ def _excluded(ids: tuple[str, ...], excluded: npt.NDArray[np.intp], z: Floats, u
     if missed:
         more = f" and {len(missed) - NAMED} more" if len(missed) > NAMED else ""
         told.append(f"of credible sets under a uniform prior {', '.join(ids[row] for row in missed[:NAMED])}{more}")
-    return f"{text}; among them {' and '.join(told)}" if told else text
+    return f"{text}, among them {', and '.join(told)}" if told else text
 
 
 def _sample_sizes(n: float | npt.ArrayLike | None) -> Floats:

@@ -1,5 +1,7 @@
 """Tables of a study's data: association, summary statistics, loci and their variants."""
 
+from pathlib import Path
+
 from fineprior.foundation.table import define
 
 VARIANT = """
@@ -123,6 +125,14 @@ LOST = define(
     neg_log10_p | number | as in dropped
     reason | text | as in dropped""",
 )
+
+
+def lost_beside(variants: str | Path) -> Path:
+    """Where LOST of a batch is, by the place of its LOCUS_VARIANTS: `0.lost.tsv.gz` beside `0.tsv.gz`."""
+    variants = Path(variants)
+    start, dot, suffixes = variants.name.partition(".tsv")
+    return variants.with_name(f"{start}.lost{dot}{suffixes}")
+
 
 LOCUS_VARIANTS = define(
     "locus_variants",

@@ -218,7 +218,8 @@ LOCI_STATUS = define(
     "How fine-mapping went, locus by locus.",
     """
     locus | text | name of the locus
-    status | text | ok, corrected (for the LD), single_effect (one effect, without LD), incomplete (what was lost decides the result), no_signal (no set), failed
+    status | text | ok, corrected (for the LD), single_effect (one effect, without LD), incomplete (what was lost \
+decides the result), no_signal (no set), failed
     reason | text | what was done and why, why there is no set, or what failed; NA when ok
     remarks | text | what else is to be known of z, LD, prior and what the locus does not hold; NA when nothing
     variants | integer | variants of the locus

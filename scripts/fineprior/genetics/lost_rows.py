@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,13 +15,6 @@ from fineprior.genetics.loci import Interval
 _LARGEST = np.iinfo(np.int32).max
 
 log = logging.getLogger(__name__)
-
-
-def lost_beside(variants: str | Path) -> Path:
-    """Where LOST of a batch is, by the place of its LOCUS_VARIANTS: `0.lost.tsv.gz` beside `0.tsv.gz`."""
-    variants = Path(variants)
-    start, dot, suffixes = variants.name.partition(".tsv")
-    return variants.with_name(f"{start}.lost{dot}{suffixes}")
 
 
 def lost_in_loci(

@@ -17,7 +17,6 @@ from fineprior.foundation import tables
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import FinemapSettings
 from fineprior.foundation.table import Table
-from fineprior.genetics.lost_rows import lost_beside
 from fineprior.genotypes.ld_store import LocusLd, read_ld, read_panel_size
 
 log = logging.getLogger(__name__)
@@ -177,9 +176,9 @@ def _noted(status: pd.DataFrame, left_out: pd.Series, ld: LocusLd) -> pd.DataFra
 
 def _lost_by_locus(lost: str | Path | None, variants: str | Path) -> dict[str, pd.DataFrame]:
     """Rows of LOST by locus; none where there is no such table."""
-    if lost is None and not lost_beside(variants).is_file():
+    if lost is None and not tables.lost_beside(variants).is_file():
         return {}
-    rows = tables.LOST.read(lost or lost_beside(variants))
+    rows = tables.LOST.read(lost or tables.lost_beside(variants))
     return {str(locus): own for locus, own in rows.groupby("locus", sort=False)}
 
 

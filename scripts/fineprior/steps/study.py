@@ -21,12 +21,13 @@ from fineprior.foundation.tables import (
     LOST,
     SUMSTATS,
     SUMSTATS_QC,
+    lost_beside,
 )
 from fineprior.genetics.excluded_regions import describe_excluded, excluded_regions
 from fineprior.genetics.genome import Genome
 from fineprior.genetics.liftover import Liftover
 from fineprior.genetics.loci import Interval, describe_loci, find_loci, read_bed, sorted_intervals
-from fineprior.genetics.lost_rows import lost_beside, lost_in_loci
+from fineprior.genetics.lost_rows import lost_in_loci
 from fineprior.genotypes.ld import (
     ld_memory_mb,
     machine_memory_mb,
@@ -165,9 +166,7 @@ def define_loci(
             _write_lost(gone, set(loci.loc[loci["batch"] == batch, "locus"]), other)
 
 
-def _lost(
-    dropped: str | None, intervals: Sequence[Interval], genome: Genome, chain: str | None
-) -> pd.DataFrame | None:
+def _lost(dropped: str | None, intervals: Sequence[Interval], genome: Genome, chain: str | None) -> pd.DataFrame | None:
     """Table LOST of all loci; None when it is not known what was dropped."""
     if dropped is None:
         return None
