@@ -106,8 +106,6 @@ use rule define_loci as list_loci with:
         ],
         known_regions=LONG_RANGE_LD if settings.loci.exclude != "none" else [],
         fasta=settings.genome.fasta,
-        dropped="<results>/{study}/dropped.tsv.gz",
-        chain=of_study("chain"),
     output:
         loci="<results>/{study}/loci.tsv",
         excluded="<results>/{study}/excluded_regions.tsv",

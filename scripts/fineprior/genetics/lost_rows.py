@@ -1,13 +1,14 @@
 """Rows of the summary statistics that harmonising left out, by the locus in whose window they lie."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fineprior.foundation.tables import LOST
+from fineprior.foundation.tables import DROPPED, LOST
 from fineprior.genetics.genome import Genome
 from fineprior.genetics.liftover import Liftover
 from fineprior.genetics.loci import Interval
@@ -15,6 +16,36 @@ from fineprior.genetics.loci import Interval
 _LARGEST = np.iinfo(np.int32).max
 
 log = logging.getLogger(__name__)
+
+
+def read_lost(
+    dropped: str | None, intervals: Sequence[Interval], genome: Genome, chain: str | None = None
+) -> pd.DataFrame | None:
+    """Table LOST of loci; None when it is not known what was dropped.
+
+    Parameters
+    ----------
+    dropped, chain
+        File of DROPPED, and the chain file where its positions are of another build.
+    intervals, genome
+        As of `lost_in_loci`.
+
+    Raises
+    ------
+    InputError
+        A file is absent, or not of its kind.
+    """
+    if dropped is None:
+        return None
+    return lost_in_loci(DROPPED.read(dropped), intervals, genome, Liftover(chain) if chain else None)
+
+
+def write_lost(rows: pd.DataFrame | None, loci: Iterable[str], path: str | Path) -> None:
+    """Write the rows of some loci; where nothing is known of such rows, what an earlier run knew goes."""
+    if rows is None:
+        Path(path).unlink(missing_ok=True)
+    else:
+        LOST.write(rows[rows["locus"].isin(list(loci))], path)
 
 
 def lost_in_loci(

@@ -142,8 +142,9 @@ def read_prior(path: str | Path, variant_ids: pd.Series) -> npt.NDArray[np.float
     found = weights[rows]
     if not found.any():
         raise InputError(f"{path}: the prior is 0 for all variants")
-    # Weights of any size: their sum is finite.
-    return found if np.isfinite(found.sum()) else found / found.max()
+    with np.errstate(over="ignore"):
+        total = found.sum()
+    return found if np.isfinite(total) else found / found.max()
 
 
 def read_correlations(

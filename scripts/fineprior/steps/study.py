@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -18,7 +17,6 @@ from fineprior.foundation.tables import (
     LIFTOVER,
     LOCI,
     LOCUS_VARIANTS,
-    LOST,
     SUMSTATS,
     SUMSTATS_QC,
     lost_beside,
@@ -27,7 +25,7 @@ from fineprior.genetics.excluded_regions import describe_excluded, excluded_regi
 from fineprior.genetics.genome import Genome
 from fineprior.genetics.liftover import Liftover
 from fineprior.genetics.loci import Interval, describe_loci, find_loci, read_bed, sorted_intervals
-from fineprior.genetics.lost_rows import lost_in_loci
+from fineprior.genetics.lost_rows import read_lost, write_lost
 from fineprior.genotypes.ld import (
     ld_memory_mb,
     machine_memory_mb,
@@ -155,7 +153,7 @@ def define_loci(
             logger.warning("%s: no variant with p <= %g, so there is no locus", sumstats, settings.p_threshold)
         loci, parts = describe_loci(intervals, table, settings.batches)
         left_out = describe_excluded([] if bed else regions, loci, table, genome, settings.p_threshold)
-        gone = _lost(dropped, intervals, genome, chain) if batches else None
+        gone = read_lost(dropped, intervals, genome, chain) if batches else None
     logger.info("%s: %d loci with %d variants", sumstats, len(loci), loci["variants"].sum())
     LOCI.write(loci, output)
     EXCLUDED_REGIONS.write(left_out, excluded)
@@ -163,22 +161,7 @@ def define_loci(
         beside = lost or [str(lost_beside(path)) for path in batches]
         for batch, (part, path, other) in enumerate(zip(parts, batches, beside, strict=True)):
             LOCUS_VARIANTS.write(part, path)
-            _write_lost(gone, set(loci.loc[loci["batch"] == batch, "locus"]), other)
-
-
-def _lost(dropped: str | None, intervals: Sequence[Interval], genome: Genome, chain: str | None) -> pd.DataFrame | None:
-    """Table LOST of all loci; None when it is not known what was dropped."""
-    if dropped is None:
-        return None
-    return lost_in_loci(DROPPED.read(dropped), intervals, genome, Liftover(chain) if chain else None)
-
-
-def _write_lost(rows: pd.DataFrame | None, loci: set[str], path: str) -> None:
-    """Write the rows of some loci; where nothing is known of such rows, what an earlier run knew goes."""
-    if rows is None:
-        Path(path).unlink(missing_ok=True)
-    else:
-        LOST.write(rows[rows["locus"].isin(loci)], path)
+            write_lost(gone, set(loci.loc[loci["batch"] == batch, "locus"]), other)
 
 
 def collect_variants(
@@ -213,11 +196,11 @@ def collect_variants(
     with Genome(fasta) as genome:
         places = [place_of(locus) for locus in loci]
         intervals = sorted_intervals([Interval(genome.resolve(c), start, end) for c, start, end in places], genome)
-        gone = _lost(dropped, intervals, genome, chain)
+        gone = read_lost(dropped, intervals, genome, chain)
     table = read_places(SUMSTATS, sumstats, [(one.chrom, one.start, one.end) for one in intervals])
     logger.info("%s: %d variants in %d loci", sumstats, len(table), len(intervals))
     LOCUS_VARIANTS.write(describe_loci(intervals, table, 1)[1][0], output)
-    _write_lost(gone, set(loci), lost or str(lost_beside(output)))
+    write_lost(gone, set(loci), lost or str(lost_beside(output)))
 
 
 def compute_ld(
