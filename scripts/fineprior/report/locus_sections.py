@@ -207,10 +207,11 @@ def _holds(status: pd.DataFrame, locus: str) -> str:
         )
     if np.isfinite(row["variants_per_kb"]):
         text += f". {number(row['variants_per_kb'])} variants per kb"
-    spaces = {"before the first": row["empty_start"], "after the last": row["empty_end"],
-              "at most between two": row["largest_gap"]}  # fmt: skip
-    known = [f"{size:,.0f} bp {where}" for where, size in spaces.items() if np.isfinite(size)]
-    return f"{text}{'; ' if known else ''}{', '.join(known)}."
+    if np.isfinite(row["empty_start"]):
+        text += f"; none in the first {row['empty_start']:,.0f} and the last {row['empty_end']:,.0f} bp of the window"
+    if np.isfinite(row["largest_gap"]):
+        text += f"; neighbours are at most {row['largest_gap']:,.0f} bp apart"
+    return f"{text}."
 
 
 def _share_of(fits: Mapping[str, dict[str, Any]]) -> float:
