@@ -51,7 +51,7 @@ def write_lost(rows: pd.DataFrame | None, loci: Iterable[str], path: str | Path)
 def lost_in_loci(
     dropped: pd.DataFrame, intervals: Sequence[Interval], genome: Genome, liftover: Liftover | None = None
 ) -> pd.DataFrame:
-    """Table LOST: the rows that lie in loci, by locus (in the order given) and position.
+    """Table LOST: the rows that lie in loci, by locus (chromosome by chromosome, in the order given) and position.
 
     Parameters
     ----------
@@ -70,25 +70,25 @@ def lost_in_loci(
     A frame of LOST.
     """
     contig, pos = _places(dropped, genome, liftover)
-    rows = dropped.assign(contig=contig, pos=pos)
-    placed = rows[rows["contig"] != ""].sort_values(["pos", "row"], kind="stable")
-    by_contig = {str(name): own for name, own in placed.groupby("contig", sort=False)}
-    found = [LOST.empty()]
-    for interval in intervals:
-        own = by_contig.get(interval.chrom, placed.iloc[:0])
-        first, last = own["pos"].searchsorted([interval.start + 1, interval.end + 1])
-        if first < last:
-            found.append(_as_lost(own.iloc[first:last], interval))
-    if unplaced := len(rows) - len(placed):
-        log.info("%d of %d rows that harmonising left out have no place in this genome", unplaced, len(rows))
-    return pd.concat(found[1:], ignore_index=True) if len(found) > 1 else found[0]
-
-
-def _as_lost(rows: pd.DataFrame, interval: Interval) -> pd.DataFrame:
-    place = rows["contig"] + ":" + rows["pos"].astype("str")
+    inside, holders = [np.empty(0, np.intp)], []
+    for chrom in dict.fromkeys(interval.chrom for interval in intervals):
+        own = np.flatnonzero(contig == chrom)
+        own = own[np.argsort(pos[own], kind="stable")]
+        there = pos[own]
+        for interval in (one for one in intervals if one.chrom == chrom):
+            first, last = np.searchsorted(there, [interval.start + 1, interval.end + 1])
+            inside.append(own[first:last])
+            holders += [interval] * int(last - first)
+    if unplaced := int((contig == "").sum()):
+        log.info("%d of %d rows that harmonising left out have no place in this genome", unplaced, len(dropped))
+    index = np.concatenate(inside)
+    rows = dropped.iloc[index].reset_index(drop=True)
+    place = pd.Series(
+        [f"{interval.chrom}:{here}" for interval, here in zip(holders, pos[index], strict=True)], dtype="str"
+    )
     alleles = ":" + rows["other_allele"] + ":" + rows["effect_allele"]
-    columns = rows[["row", "pos", "neg_log10_p", "reason"]]
-    return columns.assign(locus=interval.name, variant=place + alleles.fillna(""))[LOST.names]
+    names = pd.Series([interval.name for interval in holders], dtype="str")
+    return rows.assign(locus=names, pos=pos[index], variant=place + alleles.fillna(""))[LOST.names]
 
 
 def _places(
@@ -99,9 +99,9 @@ def _places(
     whole = (number >= 1) & (number <= _LARGEST) & (number == np.floor(number))
     pos = np.where(whole, number, 0).astype(np.int64)
     contig = np.full(len(dropped), "", object)
-    chroms = dropped["chrom"].to_numpy(object)
-    for name in dropped["chrom"].dropna().unique():
-        rows = np.flatnonzero(whole & (chroms == name))
+    codes, names_of = pd.factorize(dropped["chrom"])
+    for code, name in enumerate(names_of):
+        rows = np.flatnonzero(whole & (codes == code))
         if liftover is None:
             contig[rows] = genome.find(str(name)) or ""
             continue
