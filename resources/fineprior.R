@@ -4,7 +4,7 @@
 # What cannot be guessed from the values alone: chromosomes may be 1, 2, ... and all alleles of a locus may be T.
 .fineprior_text <- c(
   "locus", "variant_id", "chrom", "ref", "alt", "rsid", "lead_variant", "credible_set", "variant_ids", "shared_with",
-  "partners", "ld_flag", "status", "reason", "remarks", "source", "note", "top_variant",
+  "partners", "ld_flag", "status", "reason", "remarks", "lost", "lost_lead", "source", "note", "top_variant",
   "top_variant_uniform", "sentence"
 )
 

@@ -15,6 +15,7 @@ with log_to(
 ):
     finemap(
         variants=snakemake.input.variants,
+        lost=snakemake.input.lost,
         ld=snakemake.input.ld,
         prior=snakemake.input.prior,
         output=snakemake.output.variants,

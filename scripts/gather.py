@@ -6,6 +6,7 @@ from fineprior.steps.finemap import gather
 with log_to(snakemake.log[0], f"gather {snakemake.wildcards.study} {snakemake.wildcards.prior}"):
     gather(
         loci=snakemake.input.loci,
+        lost=list(snakemake.input.lost),
         variants=list(snakemake.input.variants),
         credible_sets=list(snakemake.input.credible_sets),
         status=list(snakemake.input.status),

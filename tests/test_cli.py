@@ -304,3 +304,46 @@ def test_the_help_explains_input_output_and_has_an_example():
     done = subprocess.run(command, cwd=ROOT / "scripts", capture_output=True, text=True, check=True)
     for word in ("variant_id", "--prior", "plink --r square", "loci_status.tsv", "example:", "--L"):
         assert word in done.stdout
+
+
+def test_a_prior_of_0_at_the_strongest_variant_is_0_and_said(files, locus, capsys):
+    z, _ = locus
+    lead = int(np.abs(z).argmax())
+    edit(files / "prior.tsv", prior=np.where(np.arange(P) == lead, 0.0, 1.0).astype(str))
+    for arguments in ((), ("--ld-of", "in_sample"), ("--model", "susie_inf")):
+        assert run(files, "--prior", files / "prior.tsv", *arguments) == 0
+        variants, _, status = read(files)
+        assert variants["pip"].iloc[lead] == 0
+        words = f"a prior of 0 and therefore a PIP of 0, among them the strongest variant, 1:{100 * (lead + 1)}:A:C"
+        assert words in status["remarks"].item()
+        assert words in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [(["0"] * P, "the prior is 0 for all variants"), (["-1", *["1"] * (P - 1)], "prior of 1:100:A:C is '-1'"),
+     (["nan", *["1"] * (P - 1)], "is 'nan', 0 or more is needed"), (["inf", *["1"] * (P - 1)], "is 'inf', 0 or more")],
+)  # fmt: skip
+def test_a_prior_that_is_none_is_refused(files, capsys, values, message):
+    edit(files / "prior.tsv", prior=values)
+    assert run(files, "--prior", files / "prior.tsv") == 2
+    assert message in capsys.readouterr().err
+
+
+def test_priors_of_any_size_sum_to_1(files):
+    for scale in ("1e-320", "1e308"):
+        edit(files / "prior.tsv", prior=[scale] * P)
+        assert run(files, "--prior", files / "prior.tsv") == 0
+        np.testing.assert_allclose(read(files)[0]["prior"], 1 / P, rtol=1e-3)
+
+
+@pytest.mark.parametrize(("count", "status"), [(1, "incomplete"), (2, "ok")])
+def test_loci_of_one_and_two_variants(files, count, status):
+    table = pd.read_csv(files / "z.tsv", sep="\t").iloc[5 : 5 + count]
+    table.to_csv(files / "z.tsv", sep="\t", index=False)
+    np.save(files / "ld.npy", np.load(files / "ld.npy")[5 : 5 + count, 5 : 5 + count])
+    assert run(files) == 0
+    variants, _, rows = read(files)
+    assert rows["status"].item() == status
+    assert f"{count} variant" in f"{rows['reason'].item()} {rows['remarks'].item()}"
+    assert variants["pip"].notna().all()

@@ -35,7 +35,7 @@ Input
 Output, for --out PREFIX
   PREFIX.variants.tsv.gz     PIP, posterior effect and credible set of each variant
   PREFIX.credible_sets.tsv   credible sets, with purity and Bayes factor
-  PREFIX.loci_status.tsv     how it went: ok, corrected, single_effect, no_signal or failed, and why
+  PREFIX.loci_status.tsv     how it went: ok, corrected, single_effect, incomplete, no_signal or failed, and why
   PREFIX.fits.rds            for R: readRDS("PREFIX.fits.rds")[[1]] is an object of class "susie"
   PREFIX.fits.npz            the same for Python
 
@@ -86,6 +86,10 @@ OPTIONS: dict[str, tuple[str | tuple[str, ...], str, str]] = {
     "min_own_share": ("[0,1]", "", "smallest |z| of the lead, over its |z| without the other effects (LD of a panel)"),
     "max_inconsistency": ("[0,1]", "", "largest inconsistency of z and LD (s_scaled) at which LD is used"),
     "fallback": ("", "", "fit one effect without LD where LD cannot be used; otherwise the locus fails"),
+    "min_variants": ("[0,", "", "fewest variants of a locus without a remark"),
+    "min_fitted": ("[0,1]", "", "smallest share of the rows of the GWAS that was fitted without a remark"),
+    "min_density": ("[0,", "", "fewest variants per 1000 bp without a remark"),
+    "max_empty": ("[0,1]", "", "largest share of the window that may be empty in one place without a remark; 0: any"),
 }
 
 

@@ -95,11 +95,12 @@ def harmonise(world, **change):
 
 
 def loci(world, **change):
-    bed = change.pop("bed", None)
+    bed, dropped = change.pop("bed", None), world / "out/dropped.tsv.gz"
     names = {name: world.at(path) for name, path in change.items()}
     define_loci(
         sumstats=world.at("sumstats.parquet"), fasta=world.at("genome.fa"), bed=bed and world.at(bed),
         output=world.at("out/loci.tsv"), excluded=world.at("out/excluded.tsv"), batches=[world.at("out/0.tsv.gz")],
+        dropped=str(dropped) if dropped.is_file() else None,
         settings=LociSettings(flank=2_000, max_width=4_000, exclude="none", batches=1, **names),
     )  # fmt: skip
 

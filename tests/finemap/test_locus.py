@@ -190,3 +190,80 @@ def test_an_unforeseen_error_costs_one_locus(monkeypatch):
     monkeypatch.setattr("fineprior.finemap.locus.climb_down", fails)
     locus = fit_locus(IDS, Z, R, 5000, None, SETTINGS)
     assert (locus.status, locus.reason) == ("failed", "KeyError: 'what nobody thought of'")
+
+
+ALIKE = np.array([[1, 0.9, 0.1, 0.0], [0.9, 1, 0.1, 0.0], [0.1, 0.1, 1, 0.0], [0, 0, 0, 1.0]])
+STRONG = np.array([9.0, 8.2, 0.9, 0.3])
+FOUR = [*IDS, "1:40:A:G"]
+PATHS = {
+    "panel": (ALIKE, FinemapSettings()),
+    "small panel": (ALIKE, FinemapSettings(panel_size=200)),
+    "in sample": (ALIKE, FinemapSettings(ld="in_sample")),
+    "residual variance": (ALIKE, FinemapSettings(ld="in_sample", estimate_residual_variance=True)),
+    "fixed variance": (ALIKE, FinemapSettings(ld="in_sample", estimate_prior_variance=False)),
+    "EM": (ALIKE, FinemapSettings(prior_variance_method="EM", max_iterations=1000)),
+    "simple": (ALIKE, FinemapSettings(prior_variance_method="simple")),
+    "infinitesimal": (ALIKE, FinemapSettings(model="susie_inf")),
+    "infinitesimal, in sample": (ALIKE, FinemapSettings(model="susie_inf", ld="in_sample")),
+    "none": (None, FinemapSettings(ld="none")),
+    "no LD": (None, FinemapSettings()),
+    "one effect": (ALIKE, FinemapSettings(max_effects=1)),
+    "no convergence": (ALIKE, FinemapSettings(max_iterations=1)),
+    "coverage 1": (ALIKE, FinemapSettings(coverage=1.0, min_purity=0.0)),
+}
+
+
+@pytest.mark.parametrize("z", [1.0, 3.0, 30.0], ids="z times {}".format)
+@pytest.mark.parametrize("path", PATHS)
+def test_a_prior_of_0_is_0_on_every_way(path, z):
+    matrix, settings = PATHS[path]
+    locus = fit_locus(FOUR, z * STRONG, matrix, 50_000, [0, 1, 1, 1], settings)
+    assert locus.fit is not None, locus.reason
+    assert locus.fit.pip[0] == 0
+    assert not locus.fit.alpha[:, 0].any()
+    assert all(0 not in found.variables for found in locus.fit.sets.sets)
+    assert locus.remarks[0] == (
+        "1 variant has a prior of 0 and therefore a PIP of 0, among them the strongest variant, 1:10:A:C (z = "
+        f"{z * 9:.2f})"
+    )
+
+
+def test_variants_that_a_prior_of_0_takes_out_of_a_set_are_named():
+    locus = fit_locus(FOUR, [9.0, 9.0, 0.9, 0.3], ALIKE + 0.1 * (np.eye(4)[::-1] * 0 + np.eye(4)[[1, 0, 3, 2]] *
+                      [1, 1, 0, 0]), 5000, [1, 0, 1, 0], FinemapSettings(ld="in_sample"))  # fmt: skip
+    assert locus.remarks[0] == (
+        "2 variants have a prior of 0 and therefore a PIP of 0, among them of credible sets under a uniform prior "
+        "1:20:G:T"
+    )
+
+
+def test_a_prior_of_0_that_matters_to_nobody_is_counted():
+    locus = fit_locus(FOUR, STRONG, ALIKE, 5000, [1, 1, 1, 0], FinemapSettings(ld="in_sample"))
+    assert locus.remarks == ("1 variant has a prior of 0 and therefore a PIP of 0",)
+    assert fit_locus(FOUR, STRONG, ALIKE, 5000, [1, 1, 1, 1e-3], FinemapSettings(ld="in_sample")).remarks == ()
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_all_of_the_prior_on_one_variant(path):
+    matrix, settings = PATHS[path]
+    locus = fit_locus(FOUR, STRONG, matrix, 5000, [0, 0, 0, 1], settings)
+    assert locus.fit is not None, locus.reason
+    assert not locus.fit.pip[:3].any()
+    assert "3 variants have a prior of 0" in locus.remarks[0]
+
+
+@pytest.mark.parametrize("scale", [1e-320, 1e-300, 1e300, 1e307])
+def test_weights_of_any_size_are_weights(scale):
+    weights = np.array([1.0, 2.0, 4.0, 4.0])
+    expected = fit_locus(FOUR, STRONG, ALIKE, 5000, weights, SETTINGS).fit.pip
+    np.testing.assert_allclose(fit_locus(FOUR, STRONG, ALIKE, 5000, weights * scale, SETTINGS).fit.pip, expected,
+                               rtol=1e-2)  # fmt: skip
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, FinemapSettings(ld="in_sample"), FinemapSettings(model="susie_inf")])
+def test_loci_of_one_and_two_variants(settings):
+    """One alone takes all; of two in perfect LD each takes what its prior says."""
+    assert fit_locus(IDS[:1], [7.0], [[1.0]], 5000, None, settings).fit.pip == pytest.approx([1], abs=1e-6)
+    two = fit_locus(IDS[:2], [7.0, 7.0], np.ones((2, 2)), 5000, [1, 3], settings).fit
+    assert two.pip == pytest.approx([0.25, 0.75], abs=1e-3)
+    assert fit_locus(IDS[:1], [7.0], [[1.0]], 5000, [0], settings).reason.startswith("prior_weights: all are 0")

@@ -63,3 +63,30 @@ def test_extreme_scores_stay_finite():
     found = single_effect(np.array([1e5, 9e4, 0.0]), 1000.0, np.full(3, 1 / 3), 0.2)
     assert np.isfinite([*found.alpha, *found.mu, *found.lbf_variable, found.lbf, found.KL]).all()
     assert found.alpha[0] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("precision", [100.0, np.full(4, 100.0)])
+@pytest.mark.parametrize("method", ["optim", "EM", "simple", "none"])
+@pytest.mark.parametrize("score", [30.0, 400.0, 4000.0])
+def test_a_prior_of_0_is_0_and_says_nothing_of_the_others(score, precision, method):
+    """Whatever its signal: the fit is that of the other variants alone."""
+    scores, pi = np.array([score, 25.0, 3.0, -1.0]), np.array([0.0, 0.2, 0.3, 0.5])
+    found = single_effect(scores, precision, pi, 0.1, method=method)
+    others = precision if isinstance(precision, float) else precision[1:]
+    alone = single_effect(scores[1:], others, pi[1:], 0.1, method=method)
+    assert found.alpha[0] == 0
+    np.testing.assert_array_equal(found.alpha[1:], alone.alpha)
+    assert (found.V, found.lbf, found.KL) == pytest.approx((alone.V, alone.lbf, alone.KL), rel=1e-12)
+    assert found.lbf_variable[0] > found.lbf_variable[1], "the Bayes factor itself holds no prior"
+
+
+def test_as_in_susier_a_strong_signal_overrules_a_0():
+    scores, pi = np.array([80.0, 25.0]), np.array([0.0, 1.0])
+    assert single_effect(scores, 100.0, pi, 0.1, zero_excludes=False).alpha[0] > 0.99
+
+
+@pytest.mark.parametrize("tiny", [1e-12, 1e-100, 1e-320])
+def test_a_tiny_prior_stays_tiny(tiny):
+    """Two variants of the same evidence: their odds are those of the priors, at most doubled by the offset."""
+    found = single_effect(np.array([50.0, 50.0]), 100.0, np.array([tiny, 1.0]), 0.1)
+    assert 1 <= found.alpha[0] / found.alpha[1] / tiny <= 2.001

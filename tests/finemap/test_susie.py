@@ -257,3 +257,14 @@ def test_foreign_correlations_give_a_negative_residual_variance_by_name():
 def test_overflow_is_an_arithmetic_error():
     with pytest.raises(ArithmeticError):
         susie_rss([1e200, 1.0, 0.0], R3, N)
+
+
+@pytest.mark.parametrize("options", [{}, {"refine": True}, {"null_weight": 0.1}, {"L_greedy": 1}])
+def test_a_weight_of_0_excludes_a_variant_where_asked_for(options):
+    z, R, _ = locus(2, effects=1)
+    z = 3 * z
+    lead, weights = int(np.argmax(np.abs(z))), np.ones(30)
+    weights[lead] = 0
+    fit = susie_rss(z, R, N, L=3, prior_weights=weights, zero_excludes=True, **options)
+    assert fit.pip[lead] == 0
+    assert susie_rss(z, R, N, L=3, prior_weights=weights, **options).pip[lead] > 0.5, "as in susieR"

@@ -139,3 +139,16 @@ def test_what_is_kept_of_a_large_locus_is_nearest_to_its_lead():
     assert nearest_to_lead(table, 1).tolist() == [False, False, True, False, False, False]
     assert nearest_to_lead(table, 3).tolist() == [False, True, True, True, False, False]
     assert nearest_to_lead(table, 99).all()
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2, 3], [0, 2, 1, 3]])
+def test_a_twin_at_the_place_of_the_lead_does_not_take_its_place(order):
+    """The lead itself is kept, wherever its twin stands; of twins at another place the first."""
+    table = pd.DataFrame({"pos": [20, 30, 30, 40], "z": [1.0, 3.0, -9.0, 4.0]}).iloc[order]
+    kept = [table["z"][nearest_to_lead(table, count)].tolist() for count in (1, 2)]
+    assert kept[0] == [-9.0]
+    assert set(kept[1]) == {-9.0, 3.0}
+    twins = pd.DataFrame({"pos": [20, 20, 30, 40], "z": [1.0, 2.0, 9.0, 3.0]})
+    assert twins["z"][nearest_to_lead(twins, 2)].tolist() == [1.0, 9.0]
+    same = pd.DataFrame({"pos": [30, 30, 40], "z": [9.0, -9.0, 1.0]})
+    assert same["z"][nearest_to_lead(same, 1)].tolist() == [9.0], "of the same |z| the first is the lead"

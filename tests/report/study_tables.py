@@ -108,6 +108,9 @@ def _locus(rng, name, span, count, kind):
             "drift": np.nan, "discordant_pairs": 0, "duplicates": 0,
             "iterations": 12, "elbo": -np.inf if kind == "failed" else -812.3,
             "lead_variant": base["variant_id"][lead], "lead_z": z[lead], "max_pip": pip.max(),
+            "gwas_rows": count + 3, "fitted": count, "fitted_share": count / (count + 3), "lost_rows": 3,
+            "lost": "low_maf:2;missing_value:1", "lost_lead": f"{chrom}:{start + 5}:A:G", "lost_neg_log10_p": 2.5,
+            "variants_per_kb": count / 100, "empty_start": 120.0, "empty_end": 80.0, "largest_gap": 5000.0,
         }  # fmt: skip
     return frames, sets, status, base.iloc[lead]
 

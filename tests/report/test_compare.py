@@ -85,6 +85,41 @@ def test_a_locus_that_failed_under_one_prior_is_named_and_left_out(caplog):
     assert "locus b is fine-mapped under only one of uniform and functional" in caplog.text
 
 
+def without(frame, *names):
+    """The variants, of which these were left out of the fit."""
+    return frame.assign(pip=frame["pip"].where(~frame["variant_id"].isin(names)))
+
+
+def test_a_locus_with_a_variant_left_out_is_compared(caplog):
+    """Also the first variant, which a position of NaN would make the top one."""
+    priors = {"uniform": without(UNIFORM, "1:1:A:C"), "functional": without(FUNCTIONAL, "1:1:A:C", "1:11:A:C")}
+    table = compare_with_uniform(priors, {"uniform": UNIFORM_SETS, "functional": FUNCTIONAL_SETS})
+    assert list(table["locus"]) == ["b", "a"]
+    b, a = (row._asdict() for row in COMPARISON.checked(table, "test").itertuples(index=False))
+    assert (b["top_variant_uniform"], b["top_pip_uniform"], b["top_variant"]) == ("1:2:A:C", 0.4, "1:2:A:C")
+    assert (b["max_pip_change"], b["high_pip"]) == (pytest.approx(0.51), 1)
+    assert (a["top_variant_uniform"], a["top_variant"]) == ("1:11:A:C", "1:12:A:C")
+    assert (a["top_pip"], a["top_prior_ratio"]) == (0.75, pytest.approx(2.8))
+    assert (a["max_pip_change"], a["high_pip_uniform"], a["high_pip"]) == (pytest.approx(0.55), 2, 0)
+    assert "left out" not in caplog.text
+
+
+def test_variants_that_no_two_fits_share_have_no_change():
+    priors = {"uniform": without(UNIFORM, "1:1:A:C"), "functional": without(FUNCTIONAL, "1:2:A:C")}
+    table = compare_with_uniform(priors, {"uniform": UNIFORM_SETS, "functional": FUNCTIONAL_SETS})
+    assert table["max_pip_change"].isna().tolist() == [True, False]
+
+
+def test_the_truth_is_held_against_what_was_fitted():
+    """A causal variant that was left out of the fit is none that a fit could have found; its locus stays."""
+    frames = {"uniform": without(UNIFORM, "1:13:A:C")}
+    row = compare_with_truth(frames, {"uniform": UNIFORM_SETS}, truth(1, 13)).iloc[0]
+    assert (row["loci"], row["causal"], row["hits_90"], row["false_90"]) == (2, 1, 1, 1)
+    table = calibration(frames, truth(1, 13))
+    assert table["variants"].sum() == len(UNIFORM) - 1
+    assert table["variants"].iloc[-1] == 1
+
+
 def test_nothing_to_compare():
     empty = compare_with_uniform({"uniform": UNIFORM}, {"uniform": UNIFORM_SETS})
     assert COMPARISON.checked(empty, "test").empty

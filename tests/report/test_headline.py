@@ -22,6 +22,7 @@ def results(tmp_path, study):
     for prior in ("uniform", "functional"):
         tables.CREDIBLE_SETS.write(study.credible_sets[prior], folder / prior / "credible_sets.tsv")
         tables.FINEMAP_VARIANTS.write(study.variants[prior], folder / prior / "variants.tsv.gz")
+        tables.LOCI_STATUS.write(study.status[prior], folder / prior / "loci_status.tsv")
     return tmp_path
 
 
@@ -42,3 +43,9 @@ def test_no_set_and_failed_loci(results, study):
     lines = headline(results, ["trait"])
     assert "none under the uniform prior, none under the functional one" in lines[2]
     assert len(lines) == 3
+
+
+def test_incomplete_loci_are_counted(results, study):
+    status = study.status["functional"].assign(status=["incomplete", "ok", "incomplete", "failed"])
+    tables.LOCI_STATUS.write(status, results / "trait/functional/loci_status.tsv")
+    assert headline(results, ["trait"])[3].startswith("  incomplete: 2 of 4 loci")

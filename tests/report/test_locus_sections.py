@@ -93,3 +93,34 @@ def test_a_status_of_one_prior_only_counts_zero_under_the_other(tables):
     status = {"uniform": tables.status["uniform"].assign(status="ok"), "functional": pd.DataFrame({"status": ["own"]})}
     rows = status_table(status).rows
     assert [[text for text, _ in row] for row in rows] == [["ok", "4", "0"], ["own", "0", "1"]]
+
+
+def sections(tables, **status):
+    changed = {prior: frame.assign(**status) for prior, frame in tables.status.items()}
+    order = in_genome_order(tables.loci)
+    sets = shown_sets(tables.credible_sets, order)
+    change = pd.Series(dtype=float)
+    return locus_sections.locus_sections(order, joined_variants(tables.variants), sets, changed, change, 0)
+
+
+def test_what_a_locus_holds_is_said_in_words(tables):
+    first = sections(tables, lost_lead="1:5:A:G", empty_start=120.0)[0]
+    assert first["holds"] == (
+        "Of 33 rows of the GWAS in the window 30 were fitted (90.9%); lost were low_maf 2, missing_value 1, the "
+        "strongest 1:5:A:G (\N{MINUS SIGN}log10 p 2.50). 0.300 variants per kb; none in the first 120 and the last "
+        "80 bp of the window; neighbours are at most 5,000 bp apart."
+    )
+    whole = sections(tables, lost=None, lost_lead=None, variants_per_kb=np.nan, empty_start=np.nan, empty_end=np.nan,
+                     largest_gap=np.nan)[0]  # fmt: skip
+    assert whole["holds"] == "Of 33 rows of the GWAS in the window 30 were fitted (90.9%)."
+
+
+def test_remarks_of_both_priors_are_shown_once_each(tables):
+    remarks = {prior: frame.assign(remarks=["few", None, None, None]) for prior, frame in tables.status.items()}
+    remarks["functional"] = remarks["functional"].assign(remarks=["zero", None, None, None])
+    order = in_genome_order(tables.loci)
+    sets = shown_sets(tables.credible_sets, order)
+    made = locus_sections.locus_sections(
+        order, joined_variants(tables.variants), sets, remarks, pd.Series(dtype=float), 0
+    )
+    assert [locus["remarks"] for locus in made] == [["few", "zero"], [], [], []]

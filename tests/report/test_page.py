@@ -228,3 +228,11 @@ def test_many_loci_are_folded(study_tables):
     many = render_page(study_tables(13, 10), ReportSettings(max_locus_plots=0))
     assert "<details open>" not in many
     assert many.count('<article id="locus-') == 13
+
+
+def test_a_page_says_what_a_locus_does_not_hold(study_tables):
+    tables = study_tables(4)
+    remarks = {prior: frame.assign(remarks="0.3 variants per <kb>") for prior, frame in tables.status.items()}
+    page = render_page(replace(tables, status=remarks), ReportSettings(max_locus_plots=0))
+    assert page.count("0.3 variants per &lt;kb&gt;") == 4
+    assert page.count("rows of the GWAS in the window") == 4

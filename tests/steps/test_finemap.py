@@ -83,7 +83,7 @@ def run(folder, name="out", workers=1):
 def test_signal_null_and_single_variant(batch):
     paths = run(batch)
     status = tables.LOCI_STATUS.read(paths["status.tsv"]).set_index("locus")
-    assert status["status"].tolist() == ["ok", "no_signal", "ok"]
+    assert status["status"].tolist() == ["ok", "no_signal", "incomplete"]
     assert status.loc["chr1_5000_7000", "reason"]
     sets = tables.CREDIBLE_SETS.read(paths["sets.tsv"])
     assert sets["requested_coverage"].tolist() == [0.95, 0.99] * 2
@@ -122,7 +122,7 @@ def test_a_locus_without_z_is_a_status(batch):
     tables.LOCUS_VARIANTS.write(table, batch / "variants.tsv.gz")
     paths = run(batch)
     status = tables.LOCI_STATUS.read(paths["status.tsv"]).set_index("locus")
-    assert status["status"].tolist() == ["failed", "no_signal", "ok"]
+    assert status["status"].tolist() == ["failed", "no_signal", "incomplete"]
     variants = tables.FINEMAP_VARIANTS.read(paths["variants.tsv.gz"])
     assert len(variants) == 25
     assert variants.loc[variants["locus"] == "chr1_0_2000", "pip"].isna().all()
@@ -135,7 +135,7 @@ def test_a_locus_without_ld_has_one_effect(batch):
     np.savez(batch / "ld.npz", **broken)
     paths = run(batch)
     status = tables.LOCI_STATUS.read(paths["status.tsv"])
-    assert status["status"].tolist() == ["single_effect", "no_signal", "ok"]
+    assert status["status"].tolist() == ["single_effect", "no_signal", "incomplete"]
     assert status["reason"].iloc[0].startswith("R: row 0")
     sets = tables.CREDIBLE_SETS.read(paths["sets.tsv"])
     assert sets["lead_variant"].iloc[0] == "1:201:A:C"
@@ -244,3 +244,76 @@ def test_a_locus_without_any_ld_is_fitted_as_one_effect(batch):
     variants = tables.FINEMAP_VARIANTS.read(paths["variants.tsv.gz"]).iloc[:12]
     assert variants["pip"].notna().all()
     assert variants["r_lead"].isna().all()
+
+
+def lose(folder, *rows):
+    """Rows of LOST (locus, variant, -log10 p, reason) beside the batch's variants."""
+    frame = pd.DataFrame(rows, columns=["locus", "variant", "neg_log10_p", "reason"]).assign(row=2, pos=1)
+    tables.LOST.write(frame, tables.lost_beside(folder / "variants.tsv.gz"))
+
+
+def test_what_harmonising_lost_travels_to_the_status(batch):
+    lose(batch, ("chr1_0_2000", "1:9:A:T", np.inf, "missing_value"), ("chr1_0_2000", "1:8:A:T", 0.1, "low_maf"),
+         ("chr1_5000_7000", "1:5001:A:T", 0.2, "low_maf"))  # fmt: skip
+    status = tables.LOCI_STATUS.read(run(batch)["status.tsv"]).set_index("locus")
+    first, second, third = (status.loc[name] for name in status.index)
+    assert first["status"] == "incomplete"
+    assert "1:9:A:T (p = 0, above 1.0 of the strongest that was fitted), was left out of the fit as" in first["reason"]
+    assert first["lost"] == "low_maf:1;missing_value:1"
+    assert first[["gwas_rows", "fitted", "fitted_share", "lost_rows"]].tolist() == pytest.approx([14, 12, 12 / 14, 2])
+    assert (first["lost_lead"], first["lost_neg_log10_p"]) == ("1:9:A:T", np.inf)
+    assert (first["variants_per_kb"], first["empty_start"], first["empty_end"]) == (6, 0, 899)
+    assert second["status"] == "no_signal"
+    assert (second["lost"], second["lost_neg_log10_p"]) == ("low_maf:1", 0.2)
+    assert (third["gwas_rows"], third["lost_rows"]) == (1, 0)
+    assert "a variant alone has no rival" in third["reason"]
+
+
+def test_variants_that_the_ld_lacks_are_lost_too(batch):
+    table = tables.LOCUS_VARIANTS.read(batch / "variants.tsv.gz")
+    table.loc[2, "neg_log10_p"] = 20.0
+    tables.LOCUS_VARIANTS.write(table, batch / "variants.tsv.gz")
+    names, kept = table["variant_id"].iloc[:12], np.delete(np.arange(12), 2)
+    with np.load(batch / "ld.npz") as stored:
+        R = stored["chr1_0_2000/R"]
+    add_to_ld(batch, "chr1_0_2000", R=R[np.ix_(kept, kept)], variant_id=names.iloc[kept].to_numpy(np.str_),
+              left_out=names.iloc[[2]].to_numpy(np.str_), left_out_reason=np.array(["no_ld"]),
+              note=np.array("1 variants without LD"))  # fmt: skip
+    status = tables.LOCI_STATUS.read(run(batch)["status.tsv"]).iloc[0]
+    assert status["status"] == "incomplete"
+    assert "1:201:A:C (-log10 p 20.0, above 1.0" in status["reason"]
+    assert (status["lost"], status["fitted"], status["gwas_rows"]) == ("no_ld:1", 11, 12)
+
+
+def test_a_locus_of_lost_rows_alone_says_what_they_were(batch):
+    paths = run(batch)
+    frame = pd.DataFrame({"locus": ["chr8_0_9"], "chrom": "8", "start": 0, "end": 9, "lead_variant": None,
+                          "lead_z": np.nan, "lead_neg_log10_p": np.nan, "variants": 0, "batch": 0, "source": "bed",
+                          "note": None})  # fmt: skip
+    tables.LOCI.write(frame, batch / "loci.tsv")
+    lose(batch, ("chr8_0_9", "8:3:A:T", 9.0, "absent_from_panel"), ("chr8_0_9", "8:4:A:T", 7.0, "low_maf"))
+    empty = {key: batch / f"none.{key}" for key in paths}
+    tables.LOCI_STATUS.write(tables.LOCI_STATUS.empty(), empty["status.tsv"])
+    tables.FINEMAP_VARIANTS.write(tables.FINEMAP_VARIANTS.empty(), empty["variants.tsv.gz"])
+    tables.CREDIBLE_SETS.write(tables.CREDIBLE_SETS.empty(), empty["sets.tsv"])
+    gather(
+        loci=batch / "loci.tsv", variants=[empty["variants.tsv.gz"]], credible_sets=[empty["sets.tsv"]],
+        status=[empty["status.tsv"]], fits=[], output_variants=batch / "v.tsv.gz",
+        output_credible_sets=batch / "c.tsv", output_status=batch / "s.tsv", output_fits=batch / "fits.rds",
+        lost=[tables.lost_beside(batch / "variants.tsv.gz")],
+    )  # fmt: skip
+    status = tables.LOCI_STATUS.read(batch / "s.tsv").iloc[0]
+    assert status["reason"] == (
+        "no harmonised variant in it: of 2 rows of the GWAS all were dropped (absent_from_panel:1; low_maf:1)"
+    )
+    assert (status["gwas_rows"], status["lost_lead"], status["lost_neg_log10_p"]) == (2, "8:3:A:T", 9)
+
+
+def test_a_prior_of_0_at_the_lead_is_0_and_said(batch):
+    prior = tables.PRIOR.read(batch / "prior.tsv.gz")
+    prior.loc[2, "prior"] = 0.0
+    tables.PRIOR.write(prior, batch / "prior.tsv.gz")
+    paths = run(batch)
+    assert tables.FINEMAP_VARIANTS.read(paths["variants.tsv.gz"])["pip"].iloc[2] == 0
+    remarks = tables.LOCI_STATUS.read(paths["status.tsv"])["remarks"].iloc[0]
+    assert "a prior of 0 and therefore a PIP of 0, among them the strongest variant, 1:201:A:C" in remarks

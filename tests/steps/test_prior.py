@@ -434,3 +434,18 @@ def test_what_is_wrong_with_a_variant_is_named(fitted, tmp_path):
     SCORES.write(scores, tmp_path / "scores.tsv.gz")
     with pytest.raises(InputError, match=r"scores.tsv.gz: score -2 of variant chr1:7:A:C; it is a magnitude"):
         assigned(fitted, "functional", tmp_path / "prior.tsv.gz", scores=str(tmp_path / "scores.tsv.gz"))
+
+
+def test_a_given_prior_of_0_is_remarked_on(fitted, tmp_path):
+    """Of the first variant of each locus, whether or not it is the strongest."""
+    zeros = lambda score: {"given": np.where(np.arange(len(score)) % SIZE == 0, 0.0, score)}  # noqa: E731
+    table, outputs = given(fitted, tmp_path / "g", zeros, source="given", max_ratio=50.0)
+    sentence = VERDICT.read(outputs["verdict"])["sentence"][0]
+    frames = [LOCUS_VARIANTS.read(path) for path in fitted["variants"]]
+    strongest = sum(int(rows["z"].abs().argmax() == 0) for frame in frames for _, rows in frame.groupby("locus"))
+    loci, count = sum(frame["locus"].nunique() for frame in frames), sum(map(len, frames))
+    assert f"gives {loci} of {count} variants a weight of 0, {strongest} of them the strongest of their" in sentence
+    assert "1/50 of the largest of its locus, so that no prior is 0" in sentence
+    assert (table["prior"] > 0).all()
+    _, outputs = given(fitted, tmp_path / "h", lambda score: {"given": score}, source="given", max_ratio=50.0)
+    assert "a weight of 0" not in VERDICT.read(outputs["verdict"])["sentence"][0]

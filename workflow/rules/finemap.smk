@@ -2,6 +2,7 @@
 rule finemap:
     input:
         variants="<results>/{study}/loci/{batch}.tsv.gz",
+        lost="<results>/{study}/loci/{batch}.lost.tsv.gz",
         ld="<results>/{study}/ld/{batch}.npz",
         prior="<results>/{study}/prior/{prior}/{batch}.tsv.gz",
     output:
@@ -29,6 +30,7 @@ rule finemap:
 rule gather:
     input:
         loci="<results>/{study}/loci.tsv",
+        lost=expand("<results>/{{study}}/loci/{batch}.lost.tsv.gz", batch=BATCHES),
         variants=expand(
             "<results>/{{study}}/finemap/{{prior}}/{batch}.variants.tsv.gz",
             batch=BATCHES,

@@ -71,10 +71,13 @@ rule define_loci:
         ],
         known_regions=LONG_RANGE_LD if settings.loci.exclude != "none" else [],
         fasta=settings.genome.fasta,
+        dropped="<results>/{study}/dropped.tsv.gz",
+        chain=of_study("chain"),
     output:
         loci=item("<results>/{study}/loci.tsv", "loci", "Input", "loci"),
         excluded="<results>/{study}/excluded_regions.tsv",
         batches=expand("<results>/{{study}}/loci/{batch}.tsv.gz", batch=BATCHES),
+        lost=expand("<results>/{{study}}/loci/{batch}.lost.tsv.gz", batch=BATCHES),
     log:
         "<logs>/define_loci/{study}.log",
     wildcard_constraints:
@@ -116,8 +119,11 @@ rule collect_variants:
     input:
         sumstats="<results>/{study}/sumstats.parquet",
         fasta=settings.genome.fasta,
+        dropped="<results>/{study}/dropped.tsv.gz",
+        chain=of_study("chain"),
     output:
         variants="<results>/{study}/loci/{batch}.tsv.gz",
+        lost="<results>/{study}/loci/{batch}.lost.tsv.gz",
     log:
         "<logs>/collect_variants/{study}.{batch}.log",
     wildcard_constraints:

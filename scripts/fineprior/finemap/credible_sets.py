@@ -143,7 +143,8 @@ def _smallest_set(alpha: Floats, coverage: float) -> npt.NDArray[np.intp]:
     """Fewest variants whose alpha sum to the coverage, largest first."""
     order = np.argsort(-alpha, kind="stable")
     size = int((np.cumsum(alpha[order]) < coverage).sum()) + 1
-    return order[:size]
+    # The sum may stay below a coverage of 1 by rounding: what is impossible is in no set for that.
+    return order[: max(1, min(size, np.count_nonzero(alpha)))]
 
 
 def _purity(variables: npt.NDArray[np.intp], R: Correlations | None) -> Purity:

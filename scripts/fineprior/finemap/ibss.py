@@ -63,6 +63,7 @@ class IbssOptions:
     convergence_method: str
     prior_tol: float
     residual_variance_lowerbound: float = 0.0
+    zero_excludes: bool = False
 
     def __post_init__(self) -> None:
         for name, lowest in (("L", 1), ("max_iter", 1), ("tol", 0), ("prior_tol", 0)):
@@ -223,6 +224,7 @@ def _sweep(effects: Effects, data: SufficientStatistics, options: IbssOptions, i
                 V,
                 method=options.estimate_prior_method,
                 check_null_threshold=options.check_null_threshold,
+                zero_excludes=options.zero_excludes,
             )
         else:
             found = null

@@ -260,6 +260,7 @@ def _fit(locus: _Locus, settings: FinemapSettings, error: PanelError | None) -> 
         prior_weights=locus.prior_weights,
         estimate_residual_variance=settings.estimate_residual_variance and error is None,
         inflation=error,
+        zero_excludes=True,
         **_of_several_effects(settings),
     )
 

@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -32,9 +32,10 @@ class LocusFit:
     ----------
     variant_ids : tuple of str
         In the order of the arrays of `fit`.
-    status : {"ok", "corrected", "single_effect", "no_signal", "failed"}
+    status : {"ok", "corrected", "single_effect", "incomplete", "no_signal", "failed"}
         Credible sets that SuSiE finds with the LD as given; credible sets after something was done about the LD; the
-        set of one effect, without LD; no credible set; no fit.
+        set of one effect, without LD; any of these, decided by what the locus does not hold
+        (`contents.with_contents`); no credible set; no fit.
     reason : str
         Why the status is not ok; empty when it is.
     fit : SusieFit or None
@@ -111,9 +112,30 @@ def _fit(
     if sizes.ndim and sizes.shape != scores.shape:
         raise InputError(f"n: shape {sizes.shape} for {len(scores)} z-scores, one number or one per variant is needed")
     weights = None if prior_weights is None else numbers("prior_weights", prior_weights)
-    ladder = climb_down(scores, R, float(np.median(sizes)), weights, _panel_size(panel_size, settings), settings)
+    people, size = _panel_size(panel_size, settings), float(np.median(sizes))
+    ladder = climb_down(scores, R, size, weights, people, settings)
     status, reason = _status(ids, ladder)
-    return LocusFit(ids, status, reason, ladder.fit, ladder, _remarks(ids, ladder, sizes, R))
+    remarks = _remarks(ids, ladder, sizes, R)
+    excluded = np.setdiff1d(np.flatnonzero(ladder.fit.pi == 0), ladder.left_out)
+    if weights is not None and len(excluded):
+        # A fit again, for this alone: zeros are rare, and nothing else tells what they took away.
+        uniform = climb_down(scores, R, size, None, people, replace(settings, fallback=True))
+        remarks = (_excluded(ids, excluded, scores, uniform.fit), *remarks)
+    return LocusFit(ids, status, reason, ladder.fit, ladder, remarks)
+
+
+def _excluded(ids: tuple[str, ...], excluded: npt.NDArray[np.intp], z: Floats, uniform: SusieFit) -> str:
+    """What a prior of 0 took away: the strongest variant, and those in a credible set under a uniform prior."""
+    several = len(excluded) > 1
+    text = f"{len(excluded)} variant{'s have' if several else ' has'} a prior of 0 and therefore a PIP of 0"
+    lead = int(np.abs(z).argmax())
+    in_sets = {int(variable) for found in uniform.sets.sets for variable in found.variables}
+    missed = [row for row in excluded.tolist() if row in in_sets and row != lead]
+    told = [f"the strongest variant, {ids[lead]} (z = {z[lead]:.2f})"] if lead in excluded else []
+    if missed:
+        more = f" and {len(missed) - NAMED} more" if len(missed) > NAMED else ""
+        told.append(f"of credible sets under a uniform prior {', '.join(ids[row] for row in missed[:NAMED])}{more}")
+    return f"{text}, among them {', and '.join(told)}" if told else text
 
 
 def _sample_sizes(n: float | npt.ArrayLike | None) -> Floats:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from fineprior.finemap.contents import Contents, contents_of, switched
 from fineprior.finemap.correlation import Correlation
 from fineprior.finemap.credible_sets import CredibleSet, CredibleSets, credible_sets
 from fineprior.finemap.locus import LocusFit
@@ -144,8 +145,10 @@ def _set_row(table: pd.DataFrame, fit: SusieFit, one: CredibleSet) -> dict[str, 
     }
 
 
-def status_row(table: pd.DataFrame, fit: LocusFit) -> pd.DataFrame:
-    """The row of LOCI_STATUS; parameters as for `variant_rows`."""
+def status_row(table: pd.DataFrame, fit: LocusFit, contents: Contents | None = None) -> pd.DataFrame:
+    """The row of LOCI_STATUS; parameters as for `variant_rows`, and what the locus holds (by default, of the table)."""
+    if contents is None:
+        contents = contents_of(table["locus"].iloc[0], table, switched(fit), fitted=fit.fit is not None)
     lead = int(table["z"].abs().to_numpy().argmax())
     done, ladder = fit.fit, fit.ladder
     found = ladder.diagnostics if ladder else None
@@ -171,6 +174,7 @@ def status_row(table: pd.DataFrame, fit: LocusFit) -> pd.DataFrame:
                 "lead_variant": table["variant_id"].iloc[lead],
                 "lead_z": table["z"].iloc[lead],
                 "max_pip": float(done.pip.max()) if done else np.nan,
+                **contents.columns(),
             }
         ]
     )

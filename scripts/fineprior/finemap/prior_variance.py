@@ -43,12 +43,17 @@ class Evidence:
         return self.half_chi2 * (Vd / (1 + Vd)) - 0.5 * np.log1p(Vd)
 
     @cached_property
+    def _possible(self) -> Floats:
+        """half_chi2, and 0 for variants of prior weight 0, whose signal would else drown that of all others."""
+        return self.half_chi2 if self.prior.all() else np.where(self.prior > 0, self.half_chi2, 0.0)
+
+    @cached_property
     def _top(self) -> float:
-        return float(self.half_chi2.max())
+        return float(self._possible.max())
 
     @cached_property
     def _below_top(self) -> Floats:
-        return self.half_chi2 - self._top
+        return self._possible - self._top
 
     def __call__(self, V: float) -> float:
         """Evidence at V."""
@@ -60,7 +65,7 @@ class Evidence:
             total = float(self.prior @ np.exp(exponents, out=exponents))
             return math.log(total) + share * self._top - 0.5 * math.log1p(Vd)
         kept = 1 / (1 + Vd)
-        exponents = self.half_chi2 * (1 - kept)
+        exponents = self._possible * (1 - kept)
         top = float(exponents.max())
         return math.log(float((self.prior * np.sqrt(kept)) @ np.exp(exponents - top))) + top
 

@@ -41,6 +41,7 @@ class FitOptions(TypedDict, total=False):
     convergence_method: str
     prior_tol: float
     refine: bool
+    zero_excludes: bool
 
 
 @dataclass(frozen=True)
@@ -216,6 +217,7 @@ def _fit(data: SufficientStatistics, R: Correlations, var_y: float, lowest: floa
         convergence_method=options.get("convergence_method", "elbo"),
         prior_tol=options.get("prior_tol", 1e-9),
         residual_variance_lowerbound=lowest,
+        zero_excludes=options.get("zero_excludes", False),
     )
     find_sets = partial(
         credible_sets,

@@ -13,7 +13,7 @@ from fineprior.finemap.prior_variance import Evidence, estimate_prior_variance
 
 Floats = npt.NDArray[np.float64]
 
-# susieR adds this to every prior weight: a weight of 0 excludes a variant in practice, not in principle.
+# susieR adds this to every prior weight: with it a weight of 0 excludes a variant in practice, not in principle.
 WEIGHT_OFFSET = math.sqrt(float(np.finfo(np.float64).eps))
 
 
@@ -54,6 +54,7 @@ def single_effect(
     *,
     method: str = "optim",
     check_null_threshold: float = 0.0,
+    zero_excludes: bool = True,
 ) -> SingleEffect:
     """Fit one effect to a score vector.
 
@@ -71,12 +72,15 @@ def single_effect(
         How V is estimated; EM updates it after the posterior, from the posterior.
     check_null_threshold : float
         See `estimate_prior_variance`.
+    zero_excludes : bool
+        Whether a prior weight of 0 is 0. Otherwise it is WEIGHT_OFFSET, as in susieR, and a strong signal overrules it.
 
     Returns
     -------
     SingleEffect
     """
-    prior = pi + WEIGHT_OFFSET
+    # Never more than doubled, so that a weight far below the offset stays what it is.
+    prior = pi + np.minimum(pi, WEIGHT_OFFSET) if zero_excludes else pi + WEIGHT_OFFSET
     if isinstance(precision, float):
         betahat: Floats = score / precision
     else:
@@ -86,7 +90,7 @@ def single_effect(
         V = estimate_prior_variance(evidence, V, method, check_null_threshold)
 
     lbf_variable = evidence.log_bayes_factors(V)
-    weighted = lbf_variable + np.log(prior)
+    weighted = lbf_variable + _log(prior)
     top = weighted.max()
     alpha: Floats = np.exp(weighted - top)
     total = float(alpha.sum())
@@ -101,3 +105,8 @@ def single_effect(
     if method == "EM":
         V = float(alpha @ mu2)
     return SingleEffect(alpha, mu, mu2, lbf_variable, lbf, V, expected - lbf)
+
+
+def _log(prior: Floats) -> Floats:
+    """Logarithm of prior weights, minus infinity of 0."""
+    return np.log(prior, out=np.full_like(prior, -np.inf), where=prior > 0)

@@ -167,7 +167,9 @@ def check_prior_weights(prior_weights: npt.ArrayLike | None, p: int) -> Floats:
         raise InputError(f"prior_weights: value {weights[bad]:g} at index {bad}, 0 or more is allowed")
     if not weights.any():
         raise InputError("prior_weights: all are 0, at least one above 0 is needed")
-    return weights
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    return weights if np.isfinite(total) else weights / weights.max()
 
 
 def z_from_effects(bhat: npt.ArrayLike, shat: npt.ArrayLike) -> Floats:

@@ -102,6 +102,7 @@ def susie_rss(
     prior_tol: float = 1e-9,
     refine: bool = False,
     inflation: Inflation | None = None,
+    zero_excludes: bool = False,
 ) -> SusieFit:
     """Fine-map one locus from z-scores and correlations.
 
@@ -119,7 +120,7 @@ def susie_rss(
         Start with so many effects, and fit with as many more, up to L, while every effect makes a credible set.
     prior_weights : array, shape (p,), optional
         Prior probabilities up to a factor; uniform by default. As in susieR 1.5e-8 is added to each after
-        normalisation, so that a 0 excludes a variant in practice only.
+        normalisation, so that a strong signal overrules a 0; see `zero_excludes`.
     bhat, shat : array, shape (p,), optional
         Effects and standard errors in place of z.
     var_y : float, optional
@@ -155,6 +156,9 @@ def susie_rss(
     inflation : Inflation, optional
         What the error of a panel's R adds to the residual variance. There is no ELBO then: convergence is that of
         alpha and PIP, and neither `refine` nor `estimate_residual_variance` is possible.
+    zero_excludes : bool
+        Whether a prior weight of 0 is 0, so that the variant's PIP is 0 whatever its z. Off as in susieR; fineprior
+        itself fits all loci with it on.
 
     Returns
     -------
@@ -196,6 +200,7 @@ def susie_rss(
         tol=tol,
         convergence_method=convergence_method if inflation is None else "pip",
         prior_tol=prior_tol,
+        zero_excludes=zero_excludes,
     )
     find_sets = partial(
         credible_sets, R=correlation, coverage=coverage, min_abs_corr=min_abs_corr, null_index=data.null_index

@@ -18,6 +18,7 @@ FILES = {
     "liftover": "results/{study}/liftover.tsv.gz",
     "loci": "results/{study}/loci.tsv",
     "excluded_regions": "results/{study}/excluded_regions.tsv",
+    "lost": "results/{study}/loci/{batch}.lost.tsv.gz",
     "locus_variants": "results/{study}/loci/{batch}.tsv.gz",
     "head_metrics": "results/heads/{head}/metrics.tsv",
     "variant_head_metrics": "results/labels/metrics.tsv",

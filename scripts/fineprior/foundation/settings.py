@@ -200,6 +200,10 @@ class FinemapSettings:
     min_own_share: float = 0.5
     max_inconsistency: float = 0.5
     fallback: bool = True
+    min_variants: int = 10
+    min_fitted: float = 0.5
+    min_density: float = 1.0
+    max_empty: float = 0.1
 
 
 @dataclass(frozen=True)

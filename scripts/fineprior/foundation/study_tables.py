@@ -1,5 +1,7 @@
 """Tables of a study's data: association, summary statistics, loci and their variants."""
 
+from pathlib import Path
+
 from fineprior.foundation.table import define
 
 VARIANT = """
@@ -111,6 +113,26 @@ EXCLUDED_REGIONS = define(
     lead_z | number | its z
     lead_neg_log10_p | number | its -log10 p""",
 )
+
+LOST = define(
+    "lost",
+    "Rows of the summary statistics in the loci of one batch that harmonising left out, by locus and position.",
+    """
+    locus | text | name of the locus
+    row | integer | line of the source file, the header being line 1
+    variant | text | chrom:pos:other:effect allele, as in the source; the place is that in the FASTA
+    pos | integer | position, 1-based, in the build of the FASTA
+    neg_log10_p | number | as in dropped
+    reason | text | as in dropped""",
+)
+
+
+def lost_beside(variants: str | Path) -> Path:
+    """Where LOST of a batch is, by the place of its LOCUS_VARIANTS: `0.lost.tsv.gz` beside `0.tsv.gz`."""
+    variants = Path(variants)
+    start, dot, suffixes = variants.name.partition(".tsv")
+    return variants.with_name(f"{start}.lost{dot}{suffixes}")
+
 
 LOCUS_VARIANTS = define(
     "locus_variants",

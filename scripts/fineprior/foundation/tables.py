@@ -218,9 +218,10 @@ LOCI_STATUS = define(
     "How fine-mapping went, locus by locus.",
     """
     locus | text | name of the locus
-    status | text | ok, corrected (for the LD), single_effect (one effect, without LD), no_signal (no set), failed
+    status | text | ok, corrected (for the LD), single_effect (one effect, without LD), incomplete (what was lost \
+decides the result), no_signal (no set), failed
     reason | text | what was done and why, why there is no set, or what failed; NA when ok
-    remarks | text | what the diagnostics of z and LD say besides; NA when nothing
+    remarks | text | what else is to be known of z, LD, prior and what the locus does not hold; NA when nothing
     variants | integer | variants of the locus
     left_out | integer | of these, left out because their alleles look switched, or for want of LD
     credible_sets | integer | number of credible sets
@@ -235,7 +236,20 @@ LOCI_STATUS = define(
     elbo | number | evidence lower bound at the end
     lead_variant | text | variant with the largest |z|
     lead_z | number | its z
-    max_pip | number | largest PIP""",
+    max_pip | number | largest PIP
+    gwas_rows | integer | rows of the GWAS in the window, with those that harmonising left out where they are known
+    fitted | integer | of these, variants that were fitted
+    fitted_share | number | their share
+    lost_rows | integer | rows in the window that were not fitted
+    lost | text | why, `reason:rows` separated by semicolons (reasons of sumstats_qc, or switched, no_ld, trimmed); NA \
+when none was lost
+    lost_lead | text | of these, the row with the smallest p-value: chrom:pos:other:effect allele as in the source, or \
+variant_id; NA when none has one
+    lost_neg_log10_p | number | its -log10 p, inf for p = 0
+    variants_per_kb | number | fitted variants per 1000 bp of the window; NA without positions
+    empty_start | number | bp of the window before its first fitted variant; NA when the window is not known
+    empty_end | number | bp after the last one
+    largest_gap | number | largest distance (bp) of two neighbouring fitted variants; NA for fewer than two""",
 )
 
 COMPARISON = define(

@@ -35,11 +35,11 @@ def compare_with_uniform(variants: Frames, credible_sets: Frames) -> pd.DataFram
     """
     if "uniform" not in variants:
         raise InputError(f"the comparison needs the uniform prior; there are {', '.join(variants)}")
-    uniform = _by_locus(_with_pip(variants["uniform"], "uniform"))
+    uniform = _by_locus(_of_fitted_loci(variants["uniform"], "uniform"))
     uniform_sets = _by_locus(credible_sets["uniform"])
     rows = []
     for prior in (name for name in variants if name != "uniform"):
-        fits = _by_locus(_with_pip(variants[prior], prior))
+        fits = _by_locus(_of_fitted_loci(variants[prior], prior))
         for locus in sorted(set(uniform) ^ set(fits)):
             log.warning("locus %s is fine-mapped under only one of uniform and %s: not compared", locus, prior)
         sets = _by_locus(credible_sets[prior])
@@ -128,13 +128,18 @@ def wilson_interval(successes: int, n: int) -> tuple[float, float]:
     return max(0.0, float(centre - half)), min(1.0, float(centre + half))
 
 
+def _of_fitted_loci(frame: pd.DataFrame, prior: str) -> pd.DataFrame:
+    """All variants of loci whose fit gave PIPs, also those that it left out; loci without a PIP are logged."""
+    fitted = frame["pip"].notna().groupby(frame["locus"]).transform("any")
+    failed = frame.loc[~fitted, "locus"].unique()
+    if len(failed):
+        log.warning("%s: %d loci without PIPs are left out: %s", prior, len(failed), ", ".join(failed))
+    return frame[fitted]
+
+
 def _with_pip(frame: pd.DataFrame, prior: str) -> pd.DataFrame:
-    """The variants of loci whose fit gave PIPs; the others are logged."""
-    failed = frame.loc[frame["pip"].isna(), "locus"].unique()
-    if len(failed) == 0:
-        return frame
-    log.warning("%s: %d loci without PIPs are left out: %s", prior, len(failed), ", ".join(failed))
-    return frame[~frame["locus"].isin(failed)]
+    """The variants that have a PIP; loci without one are logged."""
+    return _of_fitted_loci(frame, prior).dropna(subset="pip")
 
 
 def _by_locus(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -149,21 +154,25 @@ def _sets_of(sets: Mapping[str, pd.DataFrame], locus: str, suffix: str) -> dict[
 
 
 def _changes(locus: str, prior: str, uniform: pd.DataFrame, fit: pd.DataFrame) -> dict[str, object]:
-    """The columns of one locus that come from PIPs and priors; of variants with the same PIP the first counts."""
+    """The columns of one locus that come from PIPs and priors; of variants with the same PIP the first counts.
+
+    A variant that a fit left out has no PIP: it is no top variant, and its PIP has not changed.
+    """
     before, after = uniform.set_index("variant_id"), fit.set_index("variant_id")
     if set(before.index) != set(after.index) or len(before) != len(after):
         raise InputError(f"locus {locus}: the variants under the {prior} prior are not those under uniform")
     after = after.loc[before.index]
     pip_before, pip_after = before["pip"].to_numpy(dtype=float), after["pip"].to_numpy(dtype=float)
     ratio = after["prior"].to_numpy(dtype=float) / before["prior"].to_numpy(dtype=float)
-    top_before, top_after = int(pip_before.argmax()), int(pip_after.argmax())
+    top_before, top_after = int(np.nanargmax(pip_before)), int(np.nanargmax(pip_after))
+    changes = np.abs(pip_after - pip_before)
     return {
         "top_variant_uniform": before.index[top_before],
         "top_pip_uniform": pip_before[top_before],
         "top_variant": after.index[top_after],
         "top_pip": pip_after[top_after],
         "top_prior_ratio": ratio[top_after],
-        "max_pip_change": np.abs(pip_after - pip_before).max(),
+        "max_pip_change": float("nan") if np.isnan(changes).all() else np.nanmax(changes),
         "high_pip_uniform": int((pip_before > 0.9).sum()),
         "high_pip": int((pip_after > 0.9).sum()),
     }

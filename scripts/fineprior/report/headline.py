@@ -36,6 +36,13 @@ def _findings(folder: Path) -> list[str]:
         f"  credible sets: {_described(sets['uniform'])} under the uniform prior, {_described(sets['functional'])} "
         f"under the functional one; variants with PIP > 0.9: {high['uniform']} and {high['functional']}",
     ]
+    status = tables.LOCI_STATUS.read(folder / "functional" / "loci_status.tsv")["status"]
+    incomplete = int((status == "incomplete").sum())
+    if incomplete:
+        findings.append(
+            f"  incomplete: {incomplete} of {len(status)} loci, in which what was lost decides the result "
+            "(functional/loci_status.tsv says what)"
+        )
     gain = (both["pip_x"] - both["pip_y"]).dropna()
     if gain.max() > 0:
         top = both.loc[gain.idxmax()]

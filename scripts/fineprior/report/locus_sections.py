@@ -19,6 +19,7 @@ OPEN_UP_TO = 12
 CANDIDATE_PIP = 0.1
 MOST_CANDIDATES = 500
 _LISTED_VARIANTS = 12
+_STATUSES = ("ok", "corrected", "single_effect", "incomplete", "no_signal", "failed")
 _SETS = {
     "credible_set": "set", "variants": "variants", "coverage": "coverage", "min_abs_r": "purity (min |r|)",
     "log10_bf": "log10 BF", "lead_variant": "lead", "lead_pip": "its PIP", "members": "variants, most probable first",
@@ -80,6 +81,10 @@ def locus_sections(
         locus |= {"id": f"locus-{i}", "fits": fits, "plot": "", "alt": "", "data": "", "sets": None}
         locus["left_out"] = name in by_locus and name not in plotted
         locus["reasons"] = sorted({fit["reason"] for fit in fits.values() if fit["reason"]})
+        rows = [status[prior] for prior in SHOWN_PRIORS]
+        remarks = {text for row in rows for text in row.loc[row["locus"] == name, "remarks"].dropna()}
+        locus["remarks"] = sorted(remarks)
+        locus["holds"] = _holds(indexed[SHOWN_PRIORS[0]], name)
         if name in sets:
             locus["sets"] = page_table(
                 sets[name], "credible_sets", f"Credible sets of {name}", {"prior": "prior"} | _SETS
@@ -121,6 +126,8 @@ def locus_index(loci: list[dict[str, Any]]) -> PageTable:
               "variants": "variants"}  # fmt: skip
     frame = pd.DataFrame([{name: locus[name] for name in labels} for locus in loci])
     frame["lead_variant"] = frame["lead_variant"].map(shortened, na_action="ignore")  # none without variants
+    frame["fitted_share"] = [_share_of(locus["fits"]) for locus in loci]
+    labels["fitted_share"] = "share fitted"
     for name, label in (("credible_sets", "sets"), ("max_pip", "largest PIP"), ("status", "status")):
         for prior in SHOWN_PRIORS:
             frame[f"{name}_{prior}"] = [locus["fits"][prior][name] for locus in loci]
@@ -166,7 +173,7 @@ def candidate_table(variants: pd.DataFrame) -> tuple[PageTable, int]:
 def status_table(status: Mapping[str, pd.DataFrame]) -> PageTable:
     """How many loci ended how, under each shown prior."""
     counts = pd.DataFrame({prior: status[prior]["status"].value_counts() for prior in SHOWN_PRIORS})
-    order = {name: i for i, name in enumerate(("ok", "corrected", "single_effect", "no_signal", "failed"))}
+    order = {name: i for i, name in enumerate(_STATUSES)}
     counts = counts.loc[sorted(counts.index, key=lambda name: (order.get(name, len(order)), name))]
     counts = counts.fillna(0).astype(int).reset_index(names="status")
     labels = {"status": "status", "uniform": "uniform: loci", "functional": "functional: loci"}
@@ -185,11 +192,38 @@ def _plotted(change: pd.Series, loci: pd.Series, drawable: Mapping[str, Any], mo
     return set(rank.sort_values("change", ascending=False, kind="stable")["locus"].head(most))
 
 
+def _holds(status: pd.DataFrame, locus: str) -> str:
+    """What of the GWAS a locus holds, in words."""
+    if locus not in status.index:
+        return ""
+    row = status.loc[locus]
+    text = f"Of {number(row['gwas_rows'])} rows of the GWAS in the window {number(row['fitted'])} were fitted"
+    text += f" ({row['fitted_share']:.1%})" if np.isfinite(row["fitted_share"]) else ""
+    if isinstance(row["lost"], str):
+        text += f"; lost were {row['lost'].replace(':', ' ').replace(';', ', ')}"
+    if isinstance(row["lost_lead"], str):
+        text += (
+            f", the strongest {shortened(row['lost_lead'])} (\N{MINUS SIGN}log10 p {number(row['lost_neg_log10_p'])})"
+        )
+    if np.isfinite(row["variants_per_kb"]):
+        text += f". {number(row['variants_per_kb'])} variants per kb"
+    if np.isfinite(row["empty_start"]):
+        text += f"; none in the first {row['empty_start']:,.0f} and the last {row['empty_end']:,.0f} bp of the window"
+    if np.isfinite(row["largest_gap"]):
+        text += f"; neighbours are at most {row['largest_gap']:,.0f} bp apart"
+    return f"{text}."
+
+
+def _share_of(fits: Mapping[str, dict[str, Any]]) -> float:
+    """Share of the GWAS's rows that was fitted, under the first of the priors that has the locus."""
+    return next((fit["fitted_share"] for fit in fits.values() if fit["fitted_share"] is not None), np.nan)
+
+
 def _fit(status: pd.DataFrame, locus: str) -> dict[str, Any]:
     if locus not in status.index:
-        return {"status": "absent", "reason": "", "credible_sets": None, "max_pip": None}
+        return {"status": "absent", "reason": "", "credible_sets": None, "max_pip": None, "fitted_share": None}
     row: dict[Any, Any] = status.loc[locus].to_dict()
-    return {name: row[name] for name in ("status", "credible_sets", "max_pip")} | {
+    return {name: row[name] for name in ("status", "credible_sets", "max_pip", "fitted_share")} | {
         "reason": row["reason"] if isinstance(row["reason"], str) else ""
     }
 

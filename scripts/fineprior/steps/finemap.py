@@ -1,12 +1,14 @@
 """Rules finemap and gather: SuSiE on a batch of loci under one prior, and the tables of all batches as one."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from fineprior.finemap.batch import fit_loci
+from fineprior.finemap.contents import contents_of, switched, with_contents
 from fineprior.finemap.fits import FitFiles, save_fits
 from fineprior.finemap.locus import LocusFit, fit_locus
 from fineprior.finemap.locus_tables import set_rows, status_row, variant_rows
@@ -31,6 +33,7 @@ def finemap(
     fits: str | Path,
     settings: FinemapSettings,
     workers: int = 1,
+    lost: str | Path | None = None,
 ) -> None:
     """Fine-map each locus of a batch; one that fails is a row of the status table.
 
@@ -45,6 +48,8 @@ def finemap(
         Settings of SuSiE.
     workers
         Processes; LD is read by each for its own loci. The result does not depend on it.
+    lost
+        LOST of the batch; by default the table beside `variants` where there is one (`lost_beside`).
 
     Raises
     ------
@@ -54,6 +59,7 @@ def finemap(
     loci = dict(iter(tables.LOCUS_VARIANTS.read(variants).groupby("locus", sort=False)))
     weights = dict(iter(tables.PRIOR.read(prior).groupby("locus", sort=False)))
     panel_size = read_panel_size(ld)
+    gone = _lost_by_locus(lost, variants)
 
     def fine_mapped(locus: str) -> tuple[LocusFit, pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         found = read_ld(ld, locus)
@@ -70,9 +76,13 @@ def finemap(
             settings,
             panel_size=panel_size,
         )
+        reasons = {name: found.left_out[name] for name in whole["variant_id"][left_out]} | switched(fit)
+        contents = contents_of(locus, whole, reasons, gone.get(locus), fitted=fit.fit is not None)
+        fit = with_contents(fit, contents, settings)
         r_lead = np.nan if correlations is None else correlations[int(table["z"].abs().to_numpy().argmax())]
         rows = (variant_rows(table, fit, r_lead), set_rows(table, fit, correlations, settings))
-        return fit, _with_left_out(rows[0], whole, found), rows[1], _noted(status_row(whole, fit), left_out, found)
+        status = _noted(status_row(whole, fit, contents), left_out, found)
+        return fit, _with_left_out(rows[0], whole, found), rows[1], status
 
     found = list(fit_loci(fine_mapped, list(loci), workers))
     kept = {locus: result[0] for locus, result in zip(loci, found, strict=True)}
@@ -96,10 +106,11 @@ def gather(
     output_credible_sets: str | Path,
     output_status: str | Path,
     output_fits: str | Path,
+    lost: Sequence[str] = (),
 ) -> None:
     """Put the tables and fits (as rds) of all batches together, in the order of loci.tsv.
 
-    A locus without variants gets its status.
+    A locus without variants gets its status, with what LOST of the batches (`lost`) knows of its rows.
 
     Raises
     ------
@@ -108,7 +119,8 @@ def gather(
     """
     table = tables.LOCI.read(loci)
     order = {locus: position for position, locus in enumerate(table["locus"])}
-    done = _in_order(tables.LOCI_STATUS, status, order, _without_variants(table))
+    gone = _stacked([tables.LOST.read(path) for path in lost], tables.LOST)
+    done = _in_order(tables.LOCI_STATUS, status, order, _without_variants(table, gone))
     missing = set(table.loc[table["variants"] > 0, "locus"]) - set(done["locus"])
     if missing:
         raise InputError(f"{status[0]} and the other batches: locus {min(missing)} of {loci} was not fine-mapped")
@@ -118,11 +130,18 @@ def gather(
     write_rds(output_fits, FitFiles(fits, order=table["locus"].tolist()))
 
 
-def _without_variants(loci: pd.DataFrame) -> pd.DataFrame:
+def _without_variants(loci: pd.DataFrame, lost: pd.DataFrame) -> pd.DataFrame:
     """Return rows of LOCI_STATUS for loci (of a BED file) that no harmonised variant lies in."""
     blank = {c.name: {"integer": 0, "number": np.nan, "text": None}[c.kind] for c in tables.LOCI_STATUS.columns}
-    names = loci.loc[loci["variants"] == 0, "locus"]
-    return pd.DataFrame({**blank, "locus": names, "status": "failed", "reason": "no harmonised variant in it"})
+    rows = []
+    for locus in loci.loc[loci["variants"] == 0, "locus"]:
+        gone = lost[lost["locus"] == locus]
+        contents = contents_of(locus, tables.LOCUS_VARIANTS.empty(), {}, gone)
+        reason = "no harmonised variant in it"
+        if len(gone):
+            reason += f": of {len(gone):,} rows of the GWAS all were dropped ({contents.reasons})"
+        rows.append(blank | contents.columns() | {"locus": locus, "status": "failed", "reason": reason})
+    return pd.DataFrame(rows)
 
 
 def _in_order(
@@ -153,6 +172,14 @@ def _noted(status: pd.DataFrame, left_out: pd.Series, ld: LocusLd) -> pd.DataFra
         return status
     remarks = "; ".join(text for text in (ld.note, status["remarks"].iloc[0]) if text)
     return status.assign(left_out=status["left_out"] + int(left_out.sum()), remarks=remarks)
+
+
+def _lost_by_locus(lost: str | Path | None, variants: str | Path) -> dict[str, pd.DataFrame]:
+    """Rows of LOST by locus; none where there is no such table."""
+    if lost is None and not tables.lost_beside(variants).is_file():
+        return {}
+    rows = tables.LOST.read(lost or tables.lost_beside(variants))
+    return {str(locus): own for locus, own in rows.groupby("locus", sort=False)}
 
 
 def _correlations(path: str | Path, ld: LocusLd, table: pd.DataFrame) -> np.ndarray:

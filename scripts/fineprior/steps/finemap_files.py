@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import log_ndtr
 
+from fineprior.finemap.contents import contents_of, switched, with_contents
 from fineprior.finemap.fits import save_fits
 from fineprior.finemap.locus import LocusFit, fit_locus
 from fineprior.finemap.locus_tables import set_rows, status_row, variant_rows
@@ -78,12 +79,14 @@ def finemap_files(
         settings,
         panel_size=panel_size,
     )
+    contents = contents_of(locus, table, switched(fit), fitted=fit.fit is not None)
+    fit = with_contents(fit, contents, settings)
     table["prior"] /= table["prior"].sum()
     r_lead = np.full(len(table), np.nan) if R is None else R[int(table["z"].abs().to_numpy().argmax())]
     sets = set_rows(table, fit, R, settings)
     FINEMAP_VARIANTS.write(variant_rows(table, fit, r_lead), f"{out}.variants.tsv.gz")
     CREDIBLE_SETS.write(CREDIBLE_SETS.empty() if sets.empty else sets, f"{out}.credible_sets.tsv")
-    LOCI_STATUS.write(status_row(table, fit), f"{out}.loci_status.tsv")
+    LOCI_STATUS.write(status_row(table, fit, contents), f"{out}.loci_status.tsv")
     done = {} if fit.fit is None else {locus: fit.fit}
     save_fits(f"{out}.fits.npz", done, {locus: fit.variant_ids})
     write_rds(f"{out}.fits.rds", {name: (one, fit.variant_ids) for name, one in done.items()})
@@ -140,7 +143,9 @@ def read_prior(path: str | Path, variant_ids: pd.Series) -> npt.NDArray[np.float
     found = weights[rows]
     if not found.any():
         raise InputError(f"{path}: the prior is 0 for all variants")
-    return found
+    with np.errstate(over="ignore"):
+        total = found.sum()
+    return found if np.isfinite(total) else found / found.max()
 
 
 def read_correlations(

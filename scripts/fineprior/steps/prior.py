@@ -146,7 +146,8 @@ def fit_prior(
     log.info("%d variants in %d loci; %d signals in %d of them", len(frame), len(ids),
              sum(map(len, study.signals.values())), sum(len(one) > 0 for one in study.signals.values()))  # fmt: skip
     found = [fitted_rows(study, name, columns) for name, columns in feature_kinds(frame, settings, kinds).items()]
-    found[0].verdict["sentence"] = f"{found[0].verdict['sentence']} {remark}".strip()
+    words = (found[0].verdict["sentence"], remark, _remark_on_zeros(frame, settings))
+    found[0].verdict["sentence"] = " ".join(text for text in words if text)
     for one in found:
         log.info("%s: %s", one.verdict["prior"], one.verdict["sentence"])
     tables.ENRICHMENT.write(pd.DataFrame([row for one in found for row in one.enrichment]), enrichment)
@@ -194,6 +195,21 @@ def assign_prior(
     strength = tables.ENRICHMENT.read(enrichment)
     weights = strength[strength["prior"] == model].set_index("left_out")["weight"]
     _write_prior(frame, values, log_odds, frame["chrom"].map(weights).to_numpy(dtype=float), settings, output)
+
+
+def _remark_on_zeros(frame: pd.DataFrame, settings: PriorSettings) -> str:
+    """What becomes of weights of 0 that the source itself gives: a functional prior is never 0."""
+    zero = (frame["prior"] == 0).to_numpy() if "prior" in frame else np.zeros(len(frame), bool)
+    if not zero.any():
+        return ""
+    leads = frame["z"].abs().groupby(frame["locus"], sort=False).idxmax()
+    strongest = int(zero[frame.index.get_indexer(leads)].sum())
+    least = f"1/{settings.max_ratio:g} of the largest of its locus"
+    cap = f", and priors.max_ratio makes it {least}" if settings.max_ratio else ""
+    return (
+        f"The source gives {int(zero.sum())} of {len(frame)} variants a weight of 0, {strongest} of them the strongest "
+        f"of their locus: such a weight counts as a millionth of the smallest one above 0{cap}, so that no prior is 0."
+    )
 
 
 def _log_odds(frame: pd.DataFrame, model: str, path: str) -> tuple[Floats, Floats]:

@@ -19,11 +19,13 @@ from fineprior.foundation.tables import (
     LOCUS_VARIANTS,
     SUMSTATS,
     SUMSTATS_QC,
+    lost_beside,
 )
 from fineprior.genetics.excluded_regions import describe_excluded, excluded_regions
 from fineprior.genetics.genome import Genome
 from fineprior.genetics.liftover import Liftover
 from fineprior.genetics.loci import Interval, describe_loci, find_loci, read_bed, sorted_intervals
+from fineprior.genetics.lost_rows import read_lost, write_lost
 from fineprior.genotypes.copies import say_heterozygous_men
 from fineprior.genotypes.ld import (
     ld_memory_mb,
@@ -120,6 +122,9 @@ def define_loci(
     bed: str | None = None,
     build: str = "",
     known_regions: str | None = None,
+    dropped: str | None = None,
+    lost: Sequence[str] = (),
+    chain: str | None = None,
 ) -> None:
     """Find a study's loci, or take them from a BED file; write them, what was left out, and each batch's variants.
 
@@ -137,6 +142,11 @@ def define_loci(
         Settings of the stage, and the name of the genome's build.
     known_regions
         Table of the regions that `settings.exclude` names; not read when it is none.
+    dropped, chain
+        Table DROPPED of `harmonise_sumstats`, and the chain file that it was given.
+    lost
+        With `dropped` and `batches`: tables LOST to write, one for each batch; by default each lies beside the
+        variants of its batch (`lost_beside`), where `finemap` looks for it.
     """
     table = SUMSTATS.read(sumstats)
     with Genome(fasta) as genome:
@@ -146,15 +156,27 @@ def define_loci(
             logger.warning("%s: no variant with p <= %g, so there is no locus", sumstats, settings.p_threshold)
         loci, parts = describe_loci(intervals, table, settings.batches)
         left_out = describe_excluded([] if bed else regions, loci, table, genome, settings.p_threshold)
+        gone = read_lost(dropped, intervals, genome, chain) if batches else None
     logger.info("%s: %d loci with %d variants", sumstats, len(loci), loci["variants"].sum())
     LOCI.write(loci, output)
     EXCLUDED_REGIONS.write(left_out, excluded)
     if batches:
-        for part, path in zip(parts, batches, strict=True):
+        beside = lost or [str(lost_beside(path)) for path in batches]
+        for batch, (part, path, other) in enumerate(zip(parts, batches, beside, strict=True)):
             LOCUS_VARIANTS.write(part, path)
+            write_lost(gone, set(loci.loc[loci["batch"] == batch, "locus"]), other)
 
 
-def collect_variants(*, sumstats: str, fasta: str, loci: Sequence[str], output: str) -> None:
+def collect_variants(
+    *,
+    sumstats: str,
+    fasta: str,
+    loci: Sequence[str],
+    output: str,
+    dropped: str | None = None,
+    lost: str | None = None,
+    chain: str | None = None,
+) -> None:
     """Write the variants of a batch whose loci are known by name, with their statistics.
 
     Parameters
@@ -166,6 +188,9 @@ def collect_variants(*, sumstats: str, fasta: str, loci: Sequence[str], output: 
     output
         Table LOCUS_VARIANTS to write: the same as `define_loci` makes of a BED file with these loci.
 
+    dropped, lost, chain
+        As of `define_loci`, for this batch.
+
     Raises
     ------
     InputError
@@ -174,9 +199,11 @@ def collect_variants(*, sumstats: str, fasta: str, loci: Sequence[str], output: 
     with Genome(fasta) as genome:
         places = [place_of(locus) for locus in loci]
         intervals = sorted_intervals([Interval(genome.resolve(c), start, end) for c, start, end in places], genome)
+        gone = read_lost(dropped, intervals, genome, chain)
     table = read_places(SUMSTATS, sumstats, [(one.chrom, one.start, one.end) for one in intervals])
     logger.info("%s: %d variants in %d loci", sumstats, len(table), len(intervals))
     LOCUS_VARIANTS.write(describe_loci(intervals, table, 1)[1][0], output)
+    write_lost(gone, set(loci), lost or str(lost_beside(output)))
 
 
 def compute_ld(
