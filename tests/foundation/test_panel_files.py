@@ -101,7 +101,7 @@ def test_names_that_are_fine(name):
 
 @pytest.mark.parametrize("name", ["{study}.tsv", "a}.tsv", "<logs>/x", "a\nb", " a", "a ", "\u202ea", "{chrom}"])
 def test_names_that_mean_something_else(name):
-    with pytest.raises(InputError, match="^here: "):
+    with pytest.raises(InputError, match=r"^here: "):
         check_name(name, "here")
 
 
