@@ -245,3 +245,12 @@ def test_a_second_config_file_is_checked(world):
     assert "error: " in done.stdout
     assert "mine.yaml, line 3: 010 is a number to the base 2, 8 or 16 to YAML" in done.stdout
     assert "Traceback" not in done.stdout
+
+
+@pytest.mark.workflow
+def test_a_home_that_cannot_be_written(world, monkeypatch):
+    monkeypatch.setenv("HOME", "/dev/null/home")
+    for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "MPLCONFIGDIR"):
+        monkeypatch.delenv(name, raising=False)
+    done = snakemake(ROOT, "--cores", "1", "results/trait/sumstats.parquet", directory=world.folder)
+    assert done.returncode == 0, done.stdout

@@ -220,7 +220,7 @@ def load_head(path: str | Path) -> Head:
 
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file")
-    read_header(path)
+    read_header(path, "a head written by fineprior")
     with reading(path, "a head written by fineprior"), safe_open(path, framework="numpy") as file:
         metadata = json.loads((file.metadata() or {})[METADATA])
         found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
@@ -233,6 +233,9 @@ def load_head(path: str | Path) -> Head:
                     base=metadata.get("base", ""), other_strand=pairs)  # fmt: skip
     if weight.ndim != 2 or bias.shape != (len(tracks),) or len(weight) != len(tracks):
         raise InputError(f"{path}: weight {weight.shape} and bias {bias.shape} do not fit {len(tracks)} tracks")
+    for name, value in found.items():
+        if not np.isfinite(value).all():
+            raise InputError(f"{path}: '{name}' has values that are not finite")
     return head
 
 

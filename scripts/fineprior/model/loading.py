@@ -198,7 +198,9 @@ def _load_weights(enformer: Enformer, tensors: dict[str, Tensor], path: Path) ->
 def _read_weights(path: Path, wanted: dict[str, tuple[int, ...]]) -> dict[str, Tensor]:
     """Tensors of a weights file, with duplicates under one name; types and shapes are checked before they are read."""
     if path.name == SAFETENSORS:
-        shapes = {_plain_name(name): entry.shape for name, entry in read_header(path).items()}
+        shapes = {
+            _plain_name(name): entry.shape for name, entry in read_header(path, "a readable weights file").items()
+        }
         check_shapes(path, shapes, wanted, CONFIG)
         with reading(path, "a readable weights file"):
             found = load_file(path)

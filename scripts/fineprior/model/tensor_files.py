@@ -24,8 +24,8 @@ class TensorEntry:
     shape: tuple[int, ...]
 
 
-def read_header(path: str | Path) -> dict[str, TensorEntry]:
-    """Types and shapes of the tensors of a safetensors file, by name.
+def read_header(path: str | Path, what: str = "a safetensors file") -> dict[str, TensorEntry]:
+    """Types and shapes of the tensors of a safetensors file, by name; `what` it should be, for messages.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def read_header(path: str | Path) -> dict[str, TensorEntry]:
         The header is no header, claims more or less than the file has, or a tensor is not of floating type.
     """
     path = Path(path)
-    with reading(path, "a safetensors file"):
+    with reading(path, what):
         size = path.stat().st_size
         with path.open("rb") as handle:
             length = int.from_bytes(handle.read(8), "little")

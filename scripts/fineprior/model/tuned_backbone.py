@@ -58,7 +58,7 @@ def read_change(path: str | Path) -> Change:
     """
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file")
-    read_header(path)
+    read_header(path, "a head written by fineprior")
     with reading(path, "a head written by fineprior"), safe_open(path, framework="numpy") as file:
         metadata = json.loads((file.metadata() or {})[METADATA])
         names = [name for name in file.keys() if name.startswith(TRUNK)]  # noqa: SIM118 (no mapping)
