@@ -5,7 +5,10 @@ from snakemake.utils import min_version
 min_version("9.19")
 
 
-configfile: "config/config.yaml"
+include: "workflow/rules/config.smk"
+
+
+configfile: CONFIG
 
 
 include: "workflow/rules/common.smk"

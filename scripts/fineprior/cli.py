@@ -361,26 +361,24 @@ class _Pairs(argparse.Action):
 
 def _settings(config: str | None, changes: list[str]) -> Settings:
     """Settings of a config file, with changes `block.key=value` laid over it; checked as those of the workflow."""
-    import yaml
-
     from fineprior.foundation.project import settings_alone
+    from fineprior.foundation.yaml_files import parse_yaml, read_yaml
 
-    values: Any = {}
-    try:
-        if config:
-            with open(config, encoding="utf-8-sig") as handle:
-                values = yaml.safe_load(handle) or {}
-        if not isinstance(values, dict):
-            raise InputError(f"{config}: must hold `key: value` lines")
-        for change in changes:
-            place, sign, text = change.partition("=")
-            block, dot, key = place.partition(".")
-            if not sign:
-                raise InputError(f"--set: '{change}', BLOCK.KEY=VALUE is needed")
-            value = yaml.safe_load(text)
-            values[block] = {**(values.get(block) or {}), key: value} if dot else value
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{config or '--set'}: not YAML ({str(error).splitlines()[0]})") from None
+    values: dict[str, Any] = read_yaml(config) if config else {}
+    given: set[str] = set()
+    for change in changes:
+        place, sign, text = change.partition("=")
+        block, dot, key = place.partition(".")
+        if not sign:
+            raise InputError(f"--set: '{change}', BLOCK.KEY=VALUE is needed")
+        if place in given:
+            raise InputError(f"--set: {place} is given twice")
+        given.add(place)
+        value = parse_yaml(text, f"--set {place}")
+        before = values.get(block) or {}
+        if dot and not isinstance(before, dict):
+            raise InputError(f"--set: {place} is in no block; {block} is a setting by itself")
+        values[block] = {**before, key: value} if dot else value
     return settings_alone(values)
 
 

@@ -65,7 +65,11 @@ CASES = [
     ),
     ("text as number", config(genome={"fasta": 5}), "config: genome.fasta = 5 must be text"),
     ("number out of range", config(finemap={"coverage": 95}), "config: finemap.coverage = 95 must be below 1"),
-    ("not a number", further("seed: .nan\n"), "config: seed = NaN must be a whole number"),
+    (
+        "not a number",
+        further("seed: .nan\n"),
+        "config/config.yaml, line 14: .nan is no number that can be used (text is put in quotes)",
+    ),
     (
         "whole number with a fraction",
         config(finemap={"max_effects": 2.5}),
@@ -82,13 +86,74 @@ CASES = [
     (
         "anchors that grow without end, in a list",
         lambda w: w.write("config/config.yaml", anchors("list") + w.text("config/config.yaml") + "seed: *a29\n"),
-        "config: more than 10,000 values; do anchors (&) and aliases (*) repeat one another?",
+        "config/config.yaml, line 5: more than 10,000 values; do anchors (&) and aliases (*) repeat one another?",
     ),
     (
         "an anchor that holds itself",
         further("columns: &a\n  mine: *a\n"),
-        "config: more than 10,000 values; do anchors (&) and aliases (*) repeat one another?",
+        "config/config.yaml, line 15: alias *a has no anchor &a that ends before it",
     ),
+    *[
+        (f"{what} in the config", further(text), f"config/config.yaml, line {line}: {words}")
+        for what, text, line, words in (
+            (
+                "a block twice",
+                "harmonise: {palindromic: drop}\n",
+                14,
+                "harmonise stands twice; it is there in line 5 already",
+            ),
+            ("a date", "seed: 2020-01-01\n", 14, "2020-01-01 is a date to YAML"),
+            ("a date that is none", "seed: 2020-13-45\n", 14, "2020-13-45 is a date to YAML"),
+            ("a key no", "no: 1\n", 14, "the key no is true or false to YAML; put it in quotes"),
+            ("an octal number", "seed: 010\n", 14, "010 is a number to the base 2, 8 or 16 to YAML"),
+            ("a sexagesimal number", "seed: 20:30:40\n", 14, "20:30:40 is a number to the base 60 to YAML"),
+            ("a number of 600 digits", f"seed: {'9' * 600}\n", 14, "9999999999"),
+            (
+                "5000 brackets",
+                f"seed: {'[' * 5000}{']' * 5000}\n",
+                14,
+                "more than 20 lists or blocks within one another",
+            ),
+            ("a tag", "seed: !!set {1}\n", 14, "a tag (!!set) may not stand here"),
+            ("a second document", "---\nseed: 2\n", 14, "a second document (---) begins; one is allowed"),
+            ("a template", "__use_yte__: true\n", 14, "__use_yte__ would let the file run code; it may not stand here"),
+        )
+    ],
+    (
+        "a config in UTF-16",
+        lambda w: w.write("config/config.yaml", w.text("config/config.yaml").encode("utf-16")),
+        "config/config.yaml, line 1: not UTF-8 text (byte 0); save it as UTF-8",
+    ),
+    ("an empty config", yaml_text(""), "config/config.yaml: must hold `key: value` lines, not nothing"),
+    ("a flag for text", config(regions=False), "config: regions = false must be text (YAML reads yes, no, on and off"),
+    (
+        "text of two lines",
+        config(regions="a\nb"),
+        "config: regions = a\\nb has characters that cannot be seen, such as",
+    ),
+    ("a path with a brace", config(regions="{x}.bed"), "config: regions: '{x}.bed' has '{', which file names may not"),
+    (
+        "a path with a pointed bracket",
+        row(sumstats="<logs>.tsv"),
+        "config/studies.tsv, line 2 (study 'trait'): sumstats: '<logs>.tsv' has '<', ",
+    ),
+    (
+        "a panel with another hole",
+        row(panel="{x}_{chrom}"),
+        "config/studies.tsv, line 2 (study 'trait'): panel: '{x}_{chrom}' has '{' (but for",
+    ),
+    (
+        "a path that begins with a blank",
+        config(regions=" regions.bed"),
+        "config: regions: ' regions.bed' begins or ends with",
+    ),
+    (
+        "a path in the home",
+        row(sumstats="~/gwas.tsv"),
+        "(study 'trait'): sumstats: file '~/gwas.tsv' does not exist (looked in ",
+    ),
+    ("a pattern for one file", row(sumstats="gw*.tsv"), "sumstats: file 'gw*.tsv' does not exist (looked in "),
+    ("a path that is too long", row(sumstats="g" * 300), f"sumstats: file '{'g' * 300}' does not exist"),
     (
         "columns of an unknown kind",
         config(columns={"mine": {"alelle": "A1"}}),
@@ -113,6 +178,32 @@ CASES = [
     ("a sheet that is a folder", config(studies="backbone"), "config: file 'backbone' does not exist"),
     ("no backbone", config(backbone={"weights": "bakbone"}), "config: backbone.weights = 'bakbone' has no config.json"),
     # studies.tsv
+    (
+        "studies that differ in case only",
+        sheet(lambda t: t + t.splitlines()[1].replace("trait", "Trait") + "\n"),
+        "config/studies.tsv, line 3: study 'Trait' and 'trait' of line 2 differ in case only; many file systems",
+    ),
+    (
+        "heads that differ in case only",
+        sheet(lambda t: t + "Disease\tatac\tdnase.bw\n", "config/tracks.tsv"),
+        "config/tracks.tsv, line 3: head 'Disease' and 'disease' of line 2 differ in case only; many file",
+    ),
+    (
+        "tracks that differ in case only",
+        sheet(lambda t: t + "disease\tDNase\tdnase.bw\n", "config/tracks.tsv"),
+        "config/tracks.tsv, line 3: track 'DNase' and 'dnase' of line 2 differ in case only; many file",
+    ),
+    ("a study that is a folder", row(study="Heads"), "study 'Heads' has the name of a folder that results/ needs"),
+    (
+        "a study that is a device",
+        row(study="nul.x"),
+        "config/studies.tsv, line 2: study 'nul.x' is a name that Windows keeps",
+    ),
+    (
+        "a study of 101 letters",
+        row(study="a" * 101),
+        "aaa... has 101 characters; at most 100 are allowed",
+    ),
     (
         "a study with a slash",
         row(study="a/b"),

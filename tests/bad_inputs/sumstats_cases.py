@@ -419,13 +419,17 @@ CASES = [
     (
         "meta file that runs code",
         with_meta("genome_assembly: !!python/object/apply:os.system ['touch out/owned']\n"),
-        "gwas.tsv-meta.yaml, line 1: not YAML (could not determine a constructor for the tag",
+        "gwas.tsv-meta.yaml, line 1: a tag (!!python/object/apply:os.system) may not stand here",
     ),
-    ("meta file that is a list", with_meta("- GRCh37\n"), "gwas.tsv-meta.yaml: must hold `key: value` lines, not list"),
+    (
+        "meta file that is a list",
+        with_meta("- GRCh37\n"),
+        "gwas.tsv-meta.yaml: must hold `key: value` lines, not a list",
+    ),
     (
         "meta file in another encoding",
         with_meta("# K\xf6ln\ngenome_assembly: GRCh37\n".encode("latin-1")),
-        "gwas.tsv-meta.yaml: not YAML ('utf-8' codec can't decode byte 0xf6 in position 3: invalid start",
+        "gwas.tsv-meta.yaml, line 1: not UTF-8 text (byte 3); save it as UTF-8",
     ),
     (
         "meta file of another build",
@@ -448,7 +452,7 @@ CASES = [
             "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" if i else "a0: &a0 [x, x]\n" for i in range(30))
             + "sample_size: *a29\n"
         ),
-        "gwas.tsv-meta.yaml: sample_size is a list; allowed: a number above 0",
+        "gwas.tsv-meta.yaml, line 5: more than 10,000 values; do anchors (&) and aliases (*) repeat one",
     ),
     (
         "meta file with a build of anchors",
@@ -456,7 +460,22 @@ CASES = [
             "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" if i else "a0: &a0 [x, x]\n" for i in range(30))
             + "genome_assembly: *a29\n"
         ),
-        "gwas.tsv-meta.yaml: genome_assembly must be one word, not several",
+        "gwas.tsv-meta.yaml, line 5: more than 10,000 values; do anchors (&) and aliases (*) repeat one",
+    ),
+    (
+        "meta file with a size twice",
+        with_meta("sample_size: 5000\nsamples: []\nsample_size: 6000\n"),
+        "gwas.tsv-meta.yaml, line 3: sample_size stands twice; it is there in line 1 already",
+    ),
+    (
+        "meta file with an octal size",
+        with_meta("samples:\n  - sample_size: 010000\n"),
+        "gwas.tsv-meta.yaml, line 2: 010000 is a number to the base 2, 8 or 16 to YAML; write it in",
+    ),
+    (
+        "meta file with a flag for a build",
+        with_meta("genome_assembly: no\n"),
+        "gwas.tsv-meta.yaml: genome_assembly must be one word, not several and not true or false",
     ),
     # parquet and VCF
     (

@@ -187,7 +187,12 @@ def test_the_command_line_says_why_it_did_not_use_an_ld(world, name, capsys):
 
 
 THROUGH_SNAKEMAKE = [
-    ("-n", lambda w: w.write("config/config.yaml", "genome:\n\tfasta: x\n"), "not mix whitespace and tab indentation"),
+    ("-n", lambda w: w.write("config/config.yaml", "genome:\n\tfasta: x\n"), "line 2: not YAML (found character"),
+    (
+        "-n",
+        lambda w: w.write("config/config.yaml", w.text("config/config.yaml") + "seed: " + "[" * 5000),
+        "error: config/config.yaml, line 14: more than 20 lists or blocks within one another",
+    ),
     ("-n", lambda w: w.studies(study="../trait"), 'config/studies.tsv, line 2: study = "../trait" must match'),
     ("-n", lambda w: w.studies(panel="pannel"), "config/studies.tsv, line 2 (study 'trait'): panel 'pannel'"),
     ("--nocolor", lambda w: w.write("gwas.tsv", gzipped(w.text("gwas.tsv"))[:900]), "gwas.tsv: the file is damaged"),
@@ -208,3 +213,44 @@ def test_through_snakemake(world, option, spoil, words):
     assert "Traceback" not in done.stdout
     left = {path.name for path in world.folder.glob("results/**/*") if path.is_file()}
     assert not left
+
+
+ODD = "a [1] *?{}'\"$~;&|#% :ü-\\ .tsv".replace("{}", "")
+
+
+def test_an_odd_name_is_taken_as_it_stands(world):
+    (world / "gwas.tsv").rename(world / ODD)
+    world.write("gwas[1].tsv", "")  # what a pattern would find in its place
+    world.studies(sumstats=ODD)
+    assert project(world).study("trait").sumstats == ODD
+    harmonise(world, sumstats=ODD)
+    assert (world / "out/sumstats.parquet").is_file()
+
+
+@pytest.mark.workflow
+def test_an_odd_name_through_snakemake(world):
+    (world / "gwas.tsv").rename(world / ODD)
+    (world / "genome.fa").rename(world / "genome[1].fa")
+    world.config(genome={"fasta": "genome[1].fa", "build": "GRCh37"})
+    world.studies(sumstats=ODD)
+    done = snakemake(ROOT, "--cores", "1", "results/trait/sumstats.parquet", directory=world.folder)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.workflow
+def test_a_second_config_file_is_checked(world):
+    world.write("mine.yaml", "seed: 1\nloci:\n  flank: 010\n")
+    done = snakemake(ROOT, "-n", "--configfile", "mine.yaml", directory=world.folder)
+    assert done.returncode != 0
+    assert "error: " in done.stdout
+    assert "mine.yaml, line 3: 010 is a number to the base 2, 8 or 16 to YAML" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+@pytest.mark.workflow
+def test_a_home_that_cannot_be_written(world, monkeypatch):
+    monkeypatch.setenv("HOME", "/dev/null/home")
+    for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "MPLCONFIGDIR"):
+        monkeypatch.delenv(name, raising=False)
+    done = snakemake(ROOT, "--cores", "1", "results/trait/sumstats.parquet", directory=world.folder)
+    assert done.returncode == 0, done.stdout

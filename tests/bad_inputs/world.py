@@ -20,6 +20,7 @@ from fineprior.foundation.errors import InputError
 from fineprior.foundation.project import load_project
 from fineprior.foundation.settings import HarmoniseSettings, LdSettings, LociSettings
 from fineprior.foundation.tables import LOCUS_VARIANTS
+from fineprior.foundation.yaml_files import read_yaml
 from fineprior.genotypes.genotypes import PlinkPanel, write_panel
 from fineprior.genotypes.ld import correlation
 from fineprior.steps.associate import associate
@@ -117,9 +118,10 @@ def association(world, **change):
 
 
 def project(world):
-    """As the Snakefile does it, with the file read by Snakemake's own YAML reader."""
+    """As the Snakefile does it: the strict check of the file, then Snakemake's own YAML reader."""
     from snakemake.common.configfile import load_configfile
 
+    read_yaml(world.at("config/config.yaml"))
     found = load_project(load_configfile(world.at("config/config.yaml")), world.folder)
     check_formats(found)
     check_intervals(found, world.folder)

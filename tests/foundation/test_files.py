@@ -2,6 +2,9 @@
 
 import errno
 import os
+import re
+import subprocess
+import sys
 
 import pytest
 
@@ -42,3 +45,45 @@ def test_a_full_disk_is_one_line(tmp_path, error):
         write_with(error, tmp_path / "a.npz")
     with pytest.raises(PermissionError):
         write_with(errno.EACCES, tmp_path / "a.npz")
+
+
+LIMITED = """
+import resource, signal, sys
+import numpy as np, pandas as pd
+from fineprior.foundation.errors import InputError
+from fineprior.foundation.files import atomic_path
+values = np.random.default_rng(0).normal(size=100_000)
+def safetensors(path):
+    from safetensors.numpy import save_file
+    save_file({"a": values}, path)
+def torch(path):
+    import torch
+    torch.save({"a": torch.tensor(values)}, path)
+WRITERS = {
+    "parquet": lambda path: pd.DataFrame({"a": values}).to_parquet(path), "npz": lambda path: np.savez(path, a=values),
+    "csv.gz": lambda path: pd.DataFrame({"a": values}).to_csv(path), "safetensors": safetensors, "pt": torch,
+}
+form, folder = sys.argv[1:]
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+try:
+    with atomic_path(f"{folder}/a.{form}") as temporary:
+        WRITERS[form](temporary)
+except InputError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("form", ["parquet", "npz", "csv.gz", "safetensors", "pt"])
+def test_a_limit_of_the_size_of_files_is_one_line(tmp_path, form):
+    command = [sys.executable, "-c", LIMITED, form, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert re.match(
+        rf"{tmp_path}/a\.{form}: (too large|no space left) to (be written|write it) \(.*; .* run again", done.stdout
+    )
+    assert done.stdout.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_read_only_file_system_is_one_line(tmp_path):
+    with pytest.raises(InputError, match=r"a\.npz: cannot be written \(Read-only file system\); choose another folder"):
+        write_with(errno.EROFS, tmp_path / "a.npz")

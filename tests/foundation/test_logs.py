@@ -1,5 +1,6 @@
 """A driver's log: one line for a user's mistake, a traceback for ours, both in the log file."""
 
+import errno
 import logging
 
 import pytest
@@ -62,3 +63,23 @@ def test_progress_tells_rate_and_time_left(caplog, monkeypatch):
         "10 of 22 variants, 0.000909 per second, 3.7 h left",
         "20 variants in 12000.0 s",
     ]
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            OSError(errno.EFBIG, "File too large"),
+            "too large to be written (File too large); raise the limit (ulimit -f)",
+        ),
+        (OSError(errno.ENOSPC, "No space left on device"), "no space left to write it (No space left on device); make"),
+        (PermissionError(errno.EACCES, "Permission denied", "out/a.tsv"), "out/a.tsv: Permission denied"),
+    ],
+)
+def test_what_cannot_be_written_is_one_line_whoever_writes_it(tmp_path, capsys, error, words):
+    with pytest.raises(SystemExit), log_to(tmp_path / "a.log", "x"):
+        raise error
+    said = capsys.readouterr().err
+    assert said.startswith(f"[x] error: {words}")
+    assert said.count("\n") == 1
+    assert "Traceback" in (tmp_path / "a.log").read_text()

@@ -1,7 +1,7 @@
 import pytest
 
 from fineprior.foundation.errors import InputError
-from fineprior.foundation.panel_files import chromosomes_of, ld_files, panel_files
+from fineprior.foundation.panel_files import check_name, chromosomes_of, fitting_files, ld_files, panel_files
 
 FILES = (
     "a.bed", "a.bim", "a.fam", "b.pgen", "b.pvar.zst", "b.psam", "c.vcf.gz", "d.vcf.bgz", "both.bed", "both.pgen",
@@ -81,3 +81,31 @@ def test_the_files_of_ld(folder):
 def test_ld_that_is_not_there(folder, path, message):
     with pytest.raises(InputError, match=message):
         ld_files(f"{folder}/{path}")
+
+
+def test_a_name_is_taken_as_it_stands_before_it_is_a_pattern(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a[1].tsv", "a1.tsv", "b*.tsv", "b2.tsv", "c?.tsv", "c[x]1.tsv", "c[x]2.tsv"):
+        (tmp_path / name).touch()
+    assert fitting_files("a[1].tsv") == ["a[1].tsv"]
+    assert fitting_files("b*.tsv") == ["b*.tsv"]
+    assert fitting_files("c[x]*.tsv") == ["c[x]1.tsv", "c[x]2.tsv"]
+    assert fitting_files("a*") == ["a1.tsv", "a[1].tsv"]
+    assert fitting_files("a[12].tsv") == fitting_files("c1.tsv") == fitting_files("d*") == []
+
+
+@pytest.mark.parametrize("name", ["x y [1] *?'\"$~&.tsv", "ü.tsv", "-.tsv", "a:b.tsv", ""])
+def test_names_that_are_fine(name):
+    check_name(name, "here")
+
+
+@pytest.mark.parametrize("name", ["{study}.tsv", "a}.tsv", "<logs>/x", "a\nb", " a", "a ", "\u202ea", "{chrom}"])
+def test_names_that_mean_something_else(name):
+    with pytest.raises(InputError, match=r"^here: "):
+        check_name(name, "here")
+
+
+def test_a_hole_for_the_chromosome():
+    check_name("panel_{chrom}/{chrom}.vcf.gz", "here", chrom=True)
+    with pytest.raises(InputError, match=r"has '\{' \(but for \{chrom\}\)"):
+        check_name("panel_{chr}", "here", chrom=True)

@@ -1,9 +1,11 @@
 """A project is checked before any job starts: each mistake gives one line that names place, value and remedy."""
 
+import datetime
+
 import pytest
 
 from fineprior.foundation.errors import InputError
-from fineprior.foundation.project import hub_folder, load_project
+from fineprior.foundation.project import hub_folder, load_project, settings_alone
 
 CONFIG = {
     "genome": {"fasta": "genome.fa"},
@@ -263,3 +265,29 @@ def test_a_column_that_is_there_twice_is_named(root):
 
 def test_folder_of_a_hub_backbone():
     assert hub_folder("EleutherAI/enformer", "abc") == "resources/backbones/EleutherAI--enformer@abc"
+
+
+DEEP: list = []
+for _ in range(2000):
+    DEEP = [DEEP]
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"seed": datetime.date(2020, 1, 1)}, "config: seed = 2020-01-01 is a date, which no setting is"),
+        ({"seed": 10**400}, "config: seed is a number of more digits than can be used here (18)"),
+        ({"loci": {"p_threshold": float("inf")}}, "config: loci.p_threshold: inf is not a finite number"),
+        ({"seed": DEEP}, "more than 20 lists or blocks within one another"),
+        ({False: 1}, "config: the key False is not text to YAML; put it in quotes"),
+        ({"loci": {1: 1}}, "config: loci: the key 1 is not text to YAML; put it in quotes"),
+        ({"loci": {"fl\u200bank": 1}}, "config: loci: the key fl\\u200bank cannot be seen"),
+        ({"regions": "a\0.bed"}, "config: regions = a\\x00.bed has characters that cannot be seen"),
+    ],
+)
+def test_what_no_config_can_hold_wherever_it_comes_from(config, message):
+    with pytest.raises(InputError) as caught:
+        settings_alone(config)
+    assert message in str(caught.value)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 300

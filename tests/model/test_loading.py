@@ -122,6 +122,71 @@ def test_configuration_that_is_none(saved, text, message):
         load_enformer(saved)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"heads": 0}, "heads = 0 must be a whole number from 1 to 1,024"),
+        ({"heads": True}, "heads = true must be a whole number"),
+        ({"heads": 5}, "dim = 24 and heads = 5: dim must be a multiple of 6 times heads"),
+        ({"dim": "24"}, 'dim = "24" must be a whole number from 1 to 65,536'),
+        ({"dim": 24.0}, "dim = 24.0 must be a whole number"),
+        ({"dim": 10**9}, "dim = 1000000000 must be a whole number from 1 to 65,536"),
+        ({"dim": None}, "dim = null must be a whole number"),
+        ({"dim": [24]}, r"dim = \[24\] must be a whole number"),
+        ({"depth": -1}, "depth = -1 must be a whole number from 1 to 200"),
+        ({"depth": 10**6}, "depth = 1000000 must be a whole number"),
+        ({"num_downsamples": 60}, "num_downsamples = 60 must be a whole number from 2 to 16"),
+        ({"attn_dim_key": 0}, "attn_dim_key = 0 must be a whole number"),
+        ({"target_length": 10**12}, "target_length = 1000000000000 must be a whole number"),
+        ({"context_length": "512"}, 'context_length = "512" must be a whole number'),
+        ({"dropout_rate": 1.5}, "dropout_rate = 1.5 must be a number from 0 to 0.99"),
+        ({"use_convnext": "no"}, 'use_convnext = "no" must be true or false'),
+        ({"output_heads": [5]}, r"output_heads = \[5\] must be names with numbers"),
+        ({"output_heads": {"human": -5}}, "output_heads.human = -5 must be a whole number"),
+        ({"output_heads": {"a.b": 5}}, "output_heads: 'a.b' is no name"),
+    ],
+)
+def test_a_configuration_that_no_model_can_have(tmp_path, change, message, monkeypatch):
+    settings = save_toy(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG | change))
+    monkeypatch.setattr("fineprior.model.loading.Enformer", None)  # nothing is built
+    with pytest.raises(InputError, match=rf"config\.json: {message}"):
+        load_enformer(settings)
+
+
+def test_weights_of_another_size_take_no_memory(saved, monkeypatch):
+    """A configuration that asks for more than the file has is refused by names and shapes."""
+    Path(saved.weights, "config.json").write_text(json.dumps(CONFIG | {"dim": 49_152, "heads": 64, "depth": 150}))
+    built = []
+    monkeypatch.setattr("fineprior.model.loading.load_file", built.append)
+    with pytest.raises(InputError, match=r"missing weights|has shape"):
+        load_enformer(saved)
+    assert not built
+
+
+@pytest.mark.parametrize("form", ["safetensors", "bin"])
+def test_weights_that_are_whole_numbers(tmp_path, form):
+    settings = save_toy(tmp_path, form=form)
+    if form == "bin":
+        tensors = torch.load(tmp_path / "pytorch_model.bin", weights_only=True)
+        torch.save(tensors | {"stem.0.bias": tensors["stem.0.bias"].to(torch.int8)}, tmp_path / "pytorch_model.bin")
+    else:
+        edit_weights(settings, lambda t: t.update({"stem.0.bias": t["stem.0.bias"].to(torch.int8)}))
+    with pytest.raises(
+        InputError, match=r"'stem\.0\.bias' is of type (I8|int8); allowed: weights of F64, F32, F16, BF16"
+    ):
+        load_enformer(settings)
+
+
+def test_no_advice_to_load_unsafely(tmp_path):
+    settings = save_toy(tmp_path, form="bin")
+    torch.save({"stem.0.bias": Evil()}, tmp_path / "pytorch_model.bin")
+    with pytest.raises(InputError) as caught:
+        load_enformer(settings)
+    assert "weights_only" not in str(caught.value)
+    assert caught.value.__cause__ is None  # nor in the log
+
+
 def test_weights_that_are_not_finite(saved):
     edit_weights(saved, lambda tensors: tensors["stem.0.bias"].fill_(float("nan")))
     with pytest.raises(InputError, match=r"'stem\.0\.bias' has values that are not finite"):

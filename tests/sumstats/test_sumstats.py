@@ -217,11 +217,11 @@ def test_metadata(tmp_path, text, expected):
         ("sample_size: true", "sample_size is True"),
         ("case_count: 0\ncontrol_count: 5", "case_count is 0"),
         ("coordinate_system: 2-based", "'2-based' is not known; allowed: 0-based, 1-based"),
-        ("- a\n- b", "not list"),
-        ("just text", "not str"),
-        ("", "not NoneType"),
+        ("- a\n- b", "not a list"),
+        ("just text", "not text"),
+        ("", "not nothing"),
         ("a: [", "not YAML"),
-        ("!!python/object/apply:os.getcwd []", "not YAML"),
+        ("!!python/object/apply:os.getcwd []", r"a tag \(!!python/object/apply:os.getcwd\)"),
     ],
 )
 def test_bad_metadata_is_named(tmp_path, meta, message):

@@ -1,17 +1,8 @@
 # What all rules share: the project (config and sheets), code digests, and where a rule finds its files.
-import glob
 import re
-import sys
-from pathlib import Path
 
-REPOSITORY = Path(
-    str(workflow.current_basedir.get_path_or_uri(secret_free=True))
-).parents[1]
-sys.path.insert(0, str(REPOSITORY / "scripts"))
-
-from fineprior.foundation.errors import InputError
 from fineprior.foundation.locus_names import loci_by_batch
-from fineprior.foundation.panel_files import chromosomes_of, ld_files
+from fineprior.foundation.panel_files import chromosomes_of, fitting_files, ld_files
 from fineprior.foundation.project import (
     FETCHED,
     HUB_BACKBONES,
@@ -40,14 +31,6 @@ def item(path, caption, category, name, **labels):
     """An output that `snakemake --report` shows, as `name` of a study or a head, with workflow/report/{caption}.rst."""
     labels = {"of": "{head}" if "{head}" in path else "{study}", "item": name, **labels}
     return report(path, f"../report/{caption}.rst", category=category, labels=labels)
-
-
-def or_stop(function, *arguments):
-    """The value of a library function; a user's mistake ends the workflow with its one line."""
-    try:
-        return function(*arguments)
-    except InputError as error:
-        sys.exit(f"error: {error}")
 
 
 project = or_stop(load_project, config)
@@ -250,7 +233,7 @@ def annotation_files(wildcards):
         {
             file
             for pattern in filter(None, patterns)
-            for file in (glob.glob(pattern) or [pattern])
+            for file in (fitting_files(pattern) or [pattern])
         }
     )
 

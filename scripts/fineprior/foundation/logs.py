@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.files import not_written
 
 _SECONDS_BETWEEN_LINES = 10
 _HOUR, _LONG = 3600, 5400
@@ -49,8 +50,12 @@ def log_to(path: str | Path, name: str) -> Iterator[None]:
             if error.__cause__ is not None:  # for whoever looks into it; the terminal gets the sentence alone
                 traceback.print_exc(file=handle)
             sys.exit(1)
-        except Exception:
+        except Exception as error:
             traceback.print_exc(file=handle)
+            denied = f"{error.filename}: {error.strerror}" if isinstance(error, PermissionError) else ""
+            if why := denied or not_written(error):
+                logging.getLogger(name).error("error: %s", why)
+                sys.exit(1)
             raise
         finally:
             for handler in (terminal, file):

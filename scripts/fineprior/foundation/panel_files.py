@@ -2,6 +2,7 @@
 
 import csv
 import glob
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +16,42 @@ _FORMS = {
     ".bed": ((".bim",), (".fam",)),
     ".pgen": ((".pvar", ".pvar.zst"), (".psam",)),
 }
+
+
+def check_name(path: str, where: str, chrom: bool = False) -> None:
+    """Check that the name of a file can be taken as it stands: brackets, quotes, blanks and `*` within it can.
+
+    Parameters
+    ----------
+    path
+        As the user wrote it.
+    where
+        Place in the config or sheet, for messages.
+    chrom
+        Whether `{chrom}` may stand in it.
+
+    Raises
+    ------
+    InputError
+        It has a character that Snakemake gives a meaning of its own, or that cannot be seen; or a blank at an end.
+    """
+    rest = path.replace(CHROM, "") if chrom else path
+    found = re.search("[{}<>]", rest)
+    if found:
+        only = f" (but for {CHROM})" if chrom else ""
+        raise InputError(f"{where}: '{path}' has '{found[0]}'{only}, which file names may not have here; rename it")
+    if not path.isprintable():
+        raise InputError(f"{where}: {path!a} has characters that cannot be seen; rename it")
+    if path != path.strip():
+        raise InputError(f"{where}: '{path}' begins or ends with a blank")
+
+
+def fitting_files(pattern: str) -> list[str]:
+    """The file of this very name; if there is none, those that `*` in the name stands for, sorted."""
+    if os.path.isfile(pattern):
+        return [pattern]
+    names = glob.glob(glob.escape(pattern).replace("[*]", "*")) if "*" in pattern else []
+    return sorted(name for name in names if os.path.isfile(name))
 
 
 def panel_files(path: str) -> list[str]:
@@ -61,9 +98,9 @@ def ld_files(path: str) -> list[str]:
         There is no such folder or file, or it names a file that is absent.
     """
     place = Path(path)
-    if place.is_file():
+    if os.path.isfile(place):
         return [path, *_named_in(place)]
-    found = sorted(str(file) for file in place.glob("*")) if place.is_dir() else []
+    found = sorted(str(file) for file in place.glob("*")) if os.path.isdir(place) else []
     found = [file for file in found if file.endswith((".npz", ".gz"))]
     if not found:
         raise InputError(f"'{path}' is neither a table of LD files nor a folder with .npz and .gz files")
@@ -80,25 +117,26 @@ def _named_in(table: Path) -> list[str]:
     if not rows or "" in names:
         raise InputError(f"{table}: a table of LD files has the columns matrix and variants, filled in each row")
     for name in names:
-        if not (table.parent / name).is_file():
+        check_name(name, str(table))
+        if not os.path.isfile(table.parent / name):
             raise InputError(f"{table}: file '{table.parent / name}' does not exist")
     return [str(table.parent / name) for name in names]
 
 
 def _files_of_one(path: str) -> list[str]:
     if path.endswith(_VCF):
-        if not Path(path).is_file():
+        if not os.path.isfile(path):
             raise InputError(f"file '{path}' does not exist (looked in {Path.cwd()})")
         return [path]
     named = [kind for kind in _FORMS if path.endswith(kind)]
     path = path.removesuffix(named[0]) if named else path
-    kinds = [kind for kind in named or _FORMS if Path(path + kind).is_file()]
+    kinds = [kind for kind in named or _FORMS if os.path.isfile(path + kind)]
     if len(kinds) != 1:
         problem = "both .bed and .pgen exist" if kinds else "neither .bed nor .pgen exists"
         raise InputError(f"panel '{path}': {problem} (looked in {Path.cwd()})")
     files = [path + kinds[0]]
     for suffixes in _FORMS[kinds[0]]:
-        there = [path + suffix for suffix in suffixes if Path(path + suffix).is_file()]
+        there = [path + suffix for suffix in suffixes if os.path.isfile(path + suffix)]
         if not there:
             raise InputError(f"panel '{path}': file '{path}{suffixes[0]}' does not exist (looked in {Path.cwd()})")
         files.append(there[0])

@@ -1,7 +1,7 @@
 """The user's project: config.yaml and its two sheets, checked before any job starts."""
 
-import glob
 import math
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from fineprior.foundation.errors import InputError
-from fineprior.foundation.panel_files import CHROM, chromosomes_of, ld_files, panel_files
-from fineprior.foundation.schemas import check_extent, read_sheet, validate
+from fineprior.foundation.panel_files import CHROM, check_name, chromosomes_of, fitting_files, ld_files, panel_files
+from fineprior.foundation.schemas import check_values, read_sheet, validate
 from fineprior.foundation.settings import (
     FEWEST_FOLDS,
     TUNING_MODES,
@@ -32,6 +32,8 @@ RESERVED_NAMES = (
     *("scores", "loci", "ld", "sequences", "embeddings", "finemap", "annotations", "calibrate"),
 )
 """Names that no annotation may have: of other priors, columns and folders of a study."""
+_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])([.].*)?", re.IGNORECASE)
+"""Names that no file can have where results are looked at on Windows."""
 _FILE_COLUMNS = ("sumstats", "chain", "phenotype", "covariates", "samples", "loci", "truth")
 _PATH_OPTIONS = ("-d", "--directory", "-s", "--snakefile", "--configfile", "--configfiles", "--report", "--profile")
 
@@ -159,7 +161,7 @@ def load_project(config: dict[str, Any], root: str | Path = ".") -> Project:
         may be absent: the workflow makes them.
     """
     root = Path(root)
-    check_extent(config)
+    check_values(config)
     validate(config, "config.schema.yaml", "config")
     settings: Settings = from_dict(Settings, config)
     studies = [
@@ -167,11 +169,13 @@ def load_project(config: dict[str, Any], root: str | Path = ".") -> Project:
         for line, row in enumerate(read_sheet(root, settings.studies, "studies.schema.yaml", Study), start=2)
     ]
     tracks = [Track(**row) for row in read_sheet(root, settings.tracks, "tracks.schema.yaml", Track)]
-    _unique([row.study for row in studies], settings.studies, "study")
+    _check_names([row.study for row in studies], settings.studies, "study")
     for row in studies:
-        if row.study in RESERVED:
+        if row.study.casefold() in RESERVED:
             raise InputError(f"{settings.studies}: study '{row.study}' has the name of a folder that results/ needs")
-    _unique([f"{row.head}/{row.track}" for row in tracks], settings.tracks, "head/track")
+    _check_names([row.head for row in tracks], settings.tracks, "head", repeated=True)
+    _check_names([row.track for row in tracks], settings.tracks, "track", repeated=True)
+    _check_names([f"{row.head}/{row.track}" for row in tracks], settings.tracks, "head/track")
     project = Project(settings, {row.study: row for row in studies}, tracks)
     for line, row in enumerate(studies, start=2):
         where = f"{settings.studies}, line {line} (study '{row.study}')"
@@ -181,9 +185,13 @@ def load_project(config: dict[str, Any], root: str | Path = ".") -> Project:
         check_columns(row, settings.genome.build, as_params(settings.finemap), where)
         for column in _FILE_COLUMNS:
             _exists(root, getattr(row, column), f"{where}: {column}")
+        for column in ("panel", "genotypes", "ld"):
+            check_name(getattr(row, column), f"{where}: {column}", chrom=column != "ld")
         _check_ld_files(root, row, where)
     for line, track in enumerate(tracks, start=2):
         _check_track(root, track, project, f"{settings.tracks}, line {line} (track '{track.track}')")
+    for key, name in (("store", settings.store), ("genome.build", settings.genome.build)):
+        check_name(name, f"config: {key}")
     _exists(root, settings.genome.fasta, "config: genome.fasta")
     _exists(root, settings.regions, "config: regions")
     _exists(root, settings.backbone.training_regions, "config: backbone.training_regions")
@@ -222,7 +230,7 @@ def settings_alone(config: dict[str, Any]) -> Settings:
     InputError
         An unknown key, or a value that is not allowed.
     """
-    check_extent(config)
+    check_values(config)
     validate(config, "config.schema.yaml", "config", complete=False)
     settings: Settings = from_dict(Settings, config)
     return settings
@@ -255,10 +263,10 @@ def _check_ld_files(root: Path, study: Study, where: str) -> None:
 def _check_backbone(root: Path, settings: Settings) -> None:
     """Whether the backbone is there, or is a hub's, and its bins fit the windows'."""
     backbone, centre_bins = settings.backbone, settings.windows.centre_bins
-    if not (root / backbone.weights / "config.json").is_file():
-        if (
-            not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", backbone.weights)
-            or (root / backbone.weights).parent.is_dir()
+    check_name(backbone.weights, "config: backbone.weights")
+    if not os.path.isfile(root / backbone.weights / "config.json"):
+        if not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", backbone.weights) or os.path.isdir(
+            (root / backbone.weights).parent
         ):
             raise InputError(
                 f"config: backbone.weights = '{backbone.weights}' has no config.json (looked in {root.resolve()}); "
@@ -292,12 +300,12 @@ def _annotations(root: Path, settings: PriorSettings, labels: bool) -> list[Anno
     sheet = settings.annotations
     rows = read_sheet(root, sheet, "annotations.schema.yaml", Annotation) if sheet else []
     annotations = [Annotation(**row) for row in rows]
-    _unique([row.name for row in annotations], sheet, "name")
+    _check_names([row.name for row in annotations], sheet, "name")
     for line, row in enumerate(annotations, start=2):
         where = f"{sheet}, line {line} (annotation '{row.name}')"
-        if row.name in RESERVED_NAMES:
+        if row.name.casefold() in RESERVED_NAMES:
             raise InputError(f"{where}: the name is taken; not allowed: {', '.join(RESERVED_NAMES)}")
-        _exists(root, row.path, where)
+        _exists(root, row.path, where, several=True)
     known = [row.name for row in annotations]
     for name in settings.controls:
         if name not in known:
@@ -310,7 +318,7 @@ def _annotations(root: Path, settings: PriorSettings, labels: bool) -> list[Anno
             raise InputError(
                 f"config: priors.{settings.source} is missing; the source {settings.source} needs a file{or_labels}"
             )
-        _exists(root, path, f"config: priors.{settings.source}")
+        _exists(root, path, f"config: priors.{settings.source}", several=True)
     return annotations
 
 
@@ -322,6 +330,7 @@ def _check_heritability(root: Path, settings: PriorSettings, studies: list[Study
         raise InputError("config: priors.heritability_annotations is missing; the source heritability needs files")
     for key in ("heritability_annotations", "heritability_ld_scores", "heritability_weights"):
         pattern = getattr(settings, key)
+        check_name(pattern, f"config: priors.{key}", chrom=True)
         if pattern and CHROM not in pattern:
             raise InputError(f"config: priors.{key} = '{pattern}' must have {CHROM} for the name of the chromosome")
         if pattern and not chromosomes_of(str(root / pattern), suffixes=("",)):
@@ -339,9 +348,15 @@ def is_generated(path: str) -> bool:
     return path.startswith(GENERATED)
 
 
-def _exists(root: Path, path: str, where: str) -> None:
-    if path and not is_generated(path) and not any(Path(file).is_file() for file in glob.glob(str(root / path))):
-        raise InputError(f"{where}: file '{path}' does not exist (looked in {root.resolve()})")
+def _exists(root: Path, path: str, where: str, several: bool = False) -> None:
+    """Whether a file is there, by its very name or, where `*` may stand for `several` files, any of them."""
+    check_name(path, where)
+    if not path or is_generated(path):
+        return
+    if not (fitting_files(str(root / path)) if several else os.path.isfile(root / path)):
+        hint = "; ~ and $ are not expanded" if re.search(r"^~|[$]", path) else ""
+        hint += "; `*` stands for itself here" if "*" in path and not several else ""
+        raise InputError(f"{where}: file '{path}' does not exist (looked in {root.resolve()}{hint})")
 
 
 def _check_track(root: Path, track: Track, project: Project, where: str) -> None:
@@ -368,7 +383,17 @@ def _number(text: str, where: str, lowest: str) -> float:
     return value
 
 
-def _unique(names: list[str], sheet: str, column: str) -> None:
-    for position, name in enumerate(names):
-        if name in names[:position]:
-            raise InputError(f"{sheet}, line {position + 2}: {column} '{name}' stands twice")
+def _check_names(names: list[str], sheet: str, column: str, repeated: bool = False) -> None:
+    """Whether names of a column can all be names of files beside one another; `repeated` ones may stand twice."""
+    first: dict[str, tuple[str, int]] = {}
+    for line, name in enumerate(names, start=2):
+        if _DEVICES.fullmatch(name):
+            raise InputError(f"{sheet}, line {line}: {column} '{name}' is a name that Windows keeps for a device")
+        before, its_line = first.setdefault(name.casefold(), (name, line))
+        if name != before:
+            raise InputError(
+                f"{sheet}, line {line}: {column} '{name}' and '{before}' of line {its_line} differ in case only; many "
+                "file systems take them for one"
+            )
+        if line != its_line and not repeated:
+            raise InputError(f"{sheet}, line {line}: {column} '{name}' stands twice")

@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import math
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,9 @@ from fineprior.foundation.missing import is_missing
 _IN_REPOSITORY = Path(__file__).resolve().parents[3] / "workflow" / "schemas"
 SCHEMAS = _IN_REPOSITORY if _IN_REPOSITORY.is_dir() else Path(sys.prefix) / "share" / "fineprior" / "schemas"
 """Of the repository, or where `pip install .` puts them."""
-_MOST_VALUES = 10_000
+_MOST_VALUES, _DEEPEST = 10_000, 20
+_ABOVE_ANY_NUMBER = 10**18
+_LONGEST_SHOWN = 100
 _KINDS = {
     "object": "a block of keys and values", "array": "a list", "string": "text", "integer": "a whole number",
     "number": "a number", "boolean": "true or false",
@@ -58,18 +62,56 @@ def read_sheet(root: Path, path: str, schema: str, row_type: type) -> list[dict[
     return rows
 
 
-def check_extent(config: Any) -> None:
-    """Stop at a config that anchors of YAML make endless: it could be neither checked nor shown."""
-    waiting, seen = [config], 0
-    while waiting:
-        value = waiting.pop()
-        seen += 1
+def check_values(config: Any) -> None:
+    """Stop at what no config can hold, wherever it came from (file, command line, a parent workflow).
+
+    Raises
+    ------
+    InputError
+        So many values, or so deep in one another, that it could be neither checked nor shown; a key that is no text;
+        a number that is not finite or does not fit into 64 bits; text with line ends or other unseen characters; a
+        value of another kind, such as a date. With the key.
+    """
+    waiting: list[tuple[str, Any, int]] = [("", config, 0)]
+    for seen, (key, value, depth) in enumerate(_values(waiting)):
+        place = f"config: {key}"
         if seen > _MOST_VALUES:
             raise InputError(
                 f"config: more than {_MOST_VALUES:,} values; do anchors (&) and aliases (*) repeat one another?"
             )
         if isinstance(value, dict | list):
-            waiting += value.values() if isinstance(value, dict) else value
+            if depth > _DEEPEST:
+                raise InputError(f"{shown(place)}: more than {_DEEPEST} lists or blocks within one another")
+            for name in value if isinstance(value, dict) else ():
+                if not isinstance(name, str) or not name.isprintable():
+                    why = "cannot be seen" if isinstance(name, str) else "is not text to YAML; put it in quotes"
+                    raise InputError(f"{place}{key and ': '}the key {shown(name)} {why}")
+        elif isinstance(value, str):
+            if not value.isprintable():
+                raise InputError(f"{place} = {shown(value)} has characters that cannot be seen, such as a line end")
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise InputError(f"{place}: {value} is not a finite number")
+        elif isinstance(value, int) and abs(value) >= _ABOVE_ANY_NUMBER:
+            raise InputError(f"{place} is a number of more digits than can be used here (18)")
+        elif not isinstance(value, int | float | None):
+            raise InputError(f"{place} = {shown(value)} is a {type(value).__name__}, which no setting is")
+
+
+def _values(waiting: list[tuple[str, Any, int]]) -> Iterator[tuple[str, Any, int]]:
+    """Keys, values and depths, from the outside in."""
+    while waiting:
+        key, value, depth = waiting.pop()
+        yield key, value, depth
+        if isinstance(value, dict | list):
+            items = value.items() if isinstance(value, dict) else enumerate(value)
+            waiting += [(f"{key}.{name}" if key else str(name), inner, depth + 1) for name, inner in items]
+
+
+def shown(value: Any) -> str:
+    """A value for a message: on one line, and not endless."""
+    text = json.dumps(value, default=str) if isinstance(value, dict | list) else str(value)
+    text = text if text.isprintable() else ascii(text)[1:-1]
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 def validate(values: dict[str, Any], schema: str, where: str, complete: bool = True) -> None:
@@ -97,11 +139,11 @@ def _sentence(error: Any, where: str) -> str:
     if error.validator == "additionalProperties":
         allowed = list(error.schema["properties"])
         unknown = sorted(set(error.instance) - set(allowed))
-        return f"{place}: unknown key '{unknown[0]}'; allowed: {', '.join(allowed)}"
+        return f"{place}: unknown key '{shown(unknown[0])}'; allowed: {', '.join(allowed)}"
     if error.validator == "required":
         missing = [name for name in error.validator_value if name not in error.instance]
         return f"{place}: '{missing[0]}' is missing"
-    value = json.dumps(error.instance)
+    value = shown(error.instance) if isinstance(error.instance, dict | list) else shown(json.dumps(error.instance))
     allowed_text = {
         "type": f"must be {_KINDS.get(str(error.validator_value), error.validator_value)}",
         "enum": f"must be one of {error.validator_value}",
@@ -110,9 +152,13 @@ def _sentence(error: Any, where: str) -> str:
         "exclusiveMinimum": f"must be above {error.validator_value}",
         "exclusiveMaximum": f"must be below {error.validator_value}",
         "uniqueItems": "names something twice",
+        "maxLength": f"has {len(error.instance) if isinstance(error.instance, str) else 0} characters; at most "
+        f"{error.validator_value} are allowed",
         "pattern": f"must match {error.validator_value} (letters, digits, '.', '_' and '-')",
     }.get(error.validator, error.message)
     hint = ""
     if error.validator == "type" and error.validator_value == "number" and isinstance(error.instance, str):
         hint = " (YAML reads 5e-8 as text: write 5.0e-8)"
+    if error.validator == "type" and error.validator_value == "string" and isinstance(error.instance, bool):
+        hint = " (YAML reads yes, no, on and off as true and false: put text in quotes)"
     return f"{place} = {value} {allowed_text}{hint}"

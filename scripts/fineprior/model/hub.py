@@ -9,7 +9,9 @@ from typing import Any
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path, sha256
 from fineprior.foundation.project import FETCHED, hub_folder
+from fineprior.foundation.reading import reading
 from fineprior.foundation.settings import BackboneSettings
+from fineprior.model.tensor_files import parse_json
 
 CONFIG, SAFETENSORS, TORCH_BIN = "config.json", "model.safetensors", "pytorch_model.bin"
 
@@ -113,7 +115,9 @@ def check_digest(weights: Path, found: str, settings: BackboneSettings) -> None:
     """
     recorded = ""
     if (weights.parent / FETCHED).is_file():
-        recorded = read_json(weights.parent / FETCHED).get("sha256", {}).get(weights.name, "")
+        record = read_json(weights.parent / FETCHED)
+        with reading(weights.parent / FETCHED, "the record of a download", "delete it and fetch the backbone again"):
+            recorded = str(record.get("sha256", {}).get(weights.name, ""))
     for wanted, source in ((settings.sha256, "backbone.sha256"), (recorded, f"{weights.parent / FETCHED}")):
         if wanted and wanted != found:
             raise InputError(f"{weights}: SHA-256 is {found}, but {source} says {wanted}; are these the right weights?")
@@ -127,13 +131,9 @@ def read_json(path: Path) -> dict[str, Any]:
     InputError
         It is not that.
     """
-    try:
-        content = json.loads(path.read_text())
-    except ValueError as error:
-        raise InputError(f"{path}: not JSON ({error})") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: must be one JSON object")
-    return content
+    with reading(path, "JSON"):
+        text = path.read_text(encoding="utf-8-sig")
+    return parse_json(text, str(path))
 
 
 def _listed(name: str, revision: str) -> dict[str, str]:

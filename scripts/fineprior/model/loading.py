@@ -2,7 +2,9 @@
 
 import hashlib
 import inspect
+import json
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +12,29 @@ import torch
 from enformer_pytorch import Enformer
 from enformer_pytorch.config_enformer import EnformerConfig
 from enformer_pytorch.modeling_enformer import Attention
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import sha256
+from fineprior.foundation.reading import reading
+from fineprior.foundation.schemas import shown
 from fineprior.foundation.settings import BackboneSettings
 from fineprior.model.hub import CONFIG, SAFETENSORS, check_digest, find_folder, read_json, weights_file
+from fineprior.model.tensor_files import check_kind, check_shapes, read_header
 from fineprior.model.tower import use_pair_pools
 
 _ORIGINAL = {"dim": 1536, "depth": 11, "heads": 8, "output_heads": {"human": 5313, "mouse": 1643}}
 """What the published Enformer has; EleutherAI's configuration of its weights does not say that they need the gammas."""
+_ALLOWED: dict[str, tuple[type, float, float]] = {
+    "dim": (int, 1, 65_536), "depth": (int, 1, 200), "heads": (int, 1, 1024), "attn_dim_key": (int, 1, 4096),
+    "num_downsamples": (int, 2, 16), "dim_divisible_by": (int, 1, 4096), "context_length": (int, 1, 100_000_000),
+    "target_length": (int, -1, 1_000_000), "dropout_rate": (float, 0, 0.99), "attn_dropout": (float, 0, 0.99),
+    "pos_dropout": (float, 0, 0.99),
+}  # fmt: skip
+"""What numbers of a configuration may be."""
+_POSITIONS = 6
+_KINDS = {torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64"}
 _TF_GAMMA_TOKENS, _TF_GAMMA_FEATURES = 1536, 192
 _TRUNK = {"_trunk.1": "stem", "_trunk.2": "conv_tower", "_trunk.4": "transformer", "_trunk.6": "final_pointwise"}
 """The library registers its modules twice, under these names as well."""
@@ -48,12 +61,14 @@ def load_enformer(settings: BackboneSettings) -> tuple[Enformer, str]:
     """
     folder = find_folder(settings)
     config = read_json(folder / CONFIG)
+    check_config(config, folder / CONFIG)
     _check_trained(config, folder, settings)
-    enformer = build_enformer(config, settings)
     weights = weights_file(folder)
     found = sha256(weights)
     check_digest(weights, found, settings)
-    _load_weights(enformer, weights)
+    tensors = _read_weights(weights, _wanted(config, settings, folder / CONFIG))
+    enformer = build_enformer(config, settings, folder / CONFIG)
+    _load_weights(enformer, tensors, weights)
     digest = hashlib.sha256((folder / CONFIG).read_bytes() + bytes.fromhex(found)).hexdigest()
     logger.info("backbone %s: %d parameters, digest %s", folder,
                 sum(parameter.numel() for parameter in enformer.trunk.parameters()), digest[:12])  # fmt: skip
@@ -65,7 +80,43 @@ def read_config(settings: BackboneSettings) -> dict[str, Any]:
     return read_json(find_folder(settings) / CONFIG)
 
 
-def build_enformer(config: dict[str, Any], settings: BackboneSettings) -> Enformer:
+def check_config(config: dict[str, Any], where: str | Path = CONFIG) -> None:
+    """Check what a configuration says of the architecture; keys that the architecture does not have may be anything.
+
+    Raises
+    ------
+    InputError
+        A value of another kind or out of its range, heads that do not share the features evenly.
+    """
+    for name, (kind, low, high) in _ALLOWED.items():
+        _check_number(f"{where}: {name}", config.get(name, low), kind, low, high)
+    for name in ("use_checkpointing", "use_convnext", "use_tf_gamma"):
+        if not isinstance(config.get(name, False), bool):
+            raise InputError(f"{where}: {name} = {shown(json.dumps(config[name]))} must be true or false")
+    outputs = config.get("output_heads", _ORIGINAL["output_heads"])
+    if not isinstance(outputs, dict):
+        raise InputError(f"{where}: output_heads = {shown(json.dumps(outputs))} must be names with numbers of tracks")
+    for name, tracks in outputs.items():
+        if not re.fullmatch(r"\w{1,100}", name):
+            raise InputError(f"{where}: output_heads: '{shown(name)}' is no name of letters, digits and '_'")
+        _check_number(f"{where}: output_heads.{name}", tracks, int, 1, 1_000_000)
+    dim, heads = config.get("dim", _ORIGINAL["dim"]), config.get("heads", _ORIGINAL["heads"])
+    if dim % heads or dim // heads % _POSITIONS:
+        raise InputError(
+            f"{where}: dim = {dim} and heads = {heads}: dim must be a multiple of {_POSITIONS} times heads (positions "
+            "are told to each head in three ways and two directions)"
+        )
+
+
+def _check_number(place: str, value: Any, kind: type, low: float, high: float) -> None:
+    whole = kind is int
+    right = isinstance(value, int if whole else int | float) and not isinstance(value, bool) and low <= value <= high
+    if not right:
+        what = f"a {'whole ' if whole else ''}number from {low} to {high:,}"
+        raise InputError(f"{place} = {shown(json.dumps(value))} must be {what}")
+
+
+def build_enformer(config: dict[str, Any], settings: BackboneSettings, where: str | Path = CONFIG) -> Enformer:
     """Build an Enformer as a hub configuration describes it, with the library's random start.
 
     Keys of the configuration that the architecture does not have are ignored. `target_bins` and `use_tf_gamma` come
@@ -74,14 +125,16 @@ def build_enformer(config: dict[str, Any], settings: BackboneSettings) -> Enform
     Raises
     ------
     InputError
-        The context length is not whole bins, has fewer of them than `target_bins` or cannot be cropped evenly,
-        or the TensorFlow gamma positions are asked of an architecture that they do not fit.
+        See `check_config`; the context length is not whole bins, has fewer of them than `target_bins` or cannot be
+        cropped evenly, or the TensorFlow gamma positions are asked of an architecture that they do not fit.
     """
+    check_config(config, where)
     known = set(inspect.signature(EnformerConfig.__init__).parameters) - {"self", "kwargs"}
     chosen = {name: value for name, value in config.items() if name in known}
     enformer_config = EnformerConfig(**chosen | {"target_length": settings.target_bins, "use_tf_gamma": False})
     _check_sizes(enformer_config, settings)
-    enformer = Enformer(enformer_config)
+    with reading(where, "the configuration of an Enformer"):
+        enformer = Enformer(enformer_config)
     # Both ways to the flag: the constructor's, and what the official weights' loader does to built modules.
     for module in enformer.modules():
         if isinstance(module, Attention):
@@ -124,39 +177,67 @@ def _check_sizes(config: EnformerConfig, settings: BackboneSettings) -> None:
         )
 
 
-def _load_weights(enformer: Enformer, path: Path) -> None:
-    """Copy every tensor of a weights file into the model, and see that none is missing or left over."""
-    tensors = _read_weights(path)
-    expected = {name: value for name, value in enformer.state_dict().items() if not name.startswith("_trunk.")}
-    for what, names in (("missing", set(expected) - set(tensors)), ("unexpected", set(tensors) - set(expected))):
-        if names:
-            shown = ", ".join(sorted(names)[:5]) + (", ..." if len(names) > 5 else "")
-            raise InputError(f"{path}: {len(names)} {what} weights: {shown}; does {CONFIG} belong to them?")
-    for name, value in expected.items():
-        if value.shape != tensors[name].shape:
-            shapes = tuple(tensors[name].shape), tuple(value.shape)
-            raise InputError(f"{path}: '{name}' has shape {shapes[0]}, but {CONFIG} asks for {shapes[1]}")
+def _wanted(config: dict[str, Any], settings: BackboneSettings, where: Path) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the weights that a configuration asks for; no memory is taken for them."""
+    with torch.device("meta"):
+        state = build_enformer(config, settings, where).state_dict()
+    return {name: tuple(value.shape) for name, value in state.items() if not name.startswith("_trunk.")}
+
+
+@torch.no_grad()
+def _load_weights(enformer: Enformer, tensors: dict[str, Tensor], path: Path) -> None:
+    """Copy every tensor of a weights file into the model."""
+    for name, value in enformer.state_dict().items():
+        if name.startswith("_trunk."):
+            continue
         if not torch.isfinite(tensors[name]).all():
             raise InputError(f"{path}: '{name}' has values that are not finite")
         value.copy_(tensors[name])
 
 
-def _read_weights(path: Path) -> dict[str, Tensor]:
-    """Tensors of a weights file, with duplicates under one name."""
-    try:
-        found = load_file(path) if path.name == SAFETENSORS else torch.load(path, "cpu", weights_only=True)
-    except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
-        raise InputError(f"{path}: not a readable weights file ({str(error).split(chr(10))[0]})") from None
-    except Exception as error:  # torch's restricted unpickler has an error class of the standard pickle module
-        raise InputError(f"{path}: refused, it holds more than tensors ({str(error).split(chr(10))[0]})") from None
-    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
-        raise InputError(f"{path}: refused, it holds more than tensors by name")
+def _read_weights(path: Path, wanted: dict[str, tuple[int, ...]]) -> dict[str, Tensor]:
+    """Tensors of a weights file, with duplicates under one name; types and shapes are checked before they are read."""
+    if path.name == SAFETENSORS:
+        shapes = {
+            _plain_name(name): entry.shape for name, entry in read_header(path, "a readable weights file").items()
+        }
+        check_shapes(path, shapes, wanted, CONFIG)
+        with reading(path, "a readable weights file"):
+            found = load_file(path)
+    else:
+        found = _read_bin(path)
     tensors: dict[str, Tensor] = {}
     for name, tensor in found.items():
-        for duplicate, original in _TRUNK.items():
-            if name.startswith(f"{duplicate}."):
-                name = original + name.removeprefix(duplicate)
-        if name in tensors and not torch.equal(tensors[name], tensor):
-            raise InputError(f"{path}: two different values of '{name}' (the `_trunk.` entries must be duplicates)")
-        tensors[name] = tensor
+        plain = _plain_name(name)
+        if plain in tensors and not torch.equal(tensors[plain], tensor):
+            raise InputError(f"{path}: two different values of '{plain}' (the `_trunk.` entries must be duplicates)")
+        tensors[plain] = tensor
+    check_shapes(path, {name: tuple(tensor.shape) for name, tensor in tensors.items()}, wanted, CONFIG)
     return tensors
+
+
+def _read_bin(path: Path) -> dict[str, Tensor]:
+    try:
+        found = torch.load(path, "cpu", weights_only=True)
+    except Exception:  # no word of PyTorch's: it advises to load what may run code
+        raise InputError(
+            f"{path}: refused, it is damaged or holds more than tensors by name; allowed: what torch.save makes of a "
+            f"state_dict, or {SAFETENSORS}"
+        ) from None
+    if not isinstance(found, dict) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in found.items()
+    ):
+        raise InputError(f"{path}: refused, it holds more than tensors by name")
+    for name, value in found.items():
+        if value.layout != torch.strided or value.is_quantized or value.device.type != "cpu":
+            raise InputError(f"{path}: '{name}' is a tensor of another kind (sparse, quantised or without values)")
+        check_kind(path, name, _KINDS.get(value.dtype, str(value.dtype).removeprefix("torch.")))
+    return found
+
+
+def _plain_name(name: str) -> str:
+    """The one name of a weight that the library registers twice."""
+    for duplicate, original in _TRUNK.items():
+        if name.startswith(f"{duplicate}."):
+            return original + name.removeprefix(duplicate)
+    return name

@@ -111,6 +111,8 @@ def reading(checkpoint: Path) -> Iterator[None]:
         yield
     except Exception as error:  # torch's restricted unpickler has an error class of the standard pickle module
         reason = str(error).split("\n")[0]
+        # PyTorch would advise to load it in a way that may run code.
+        reason = "it holds more than tensors" if "weights only" in reason.lower() else reason
         raise InputError(
             f"{checkpoint}: not a checkpoint of this training ({reason}); remove it to start anew"
         ) from None

@@ -14,12 +14,14 @@ import numpy as np
 import torch
 from enformer_pytorch import Enformer
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.reading import reading
 from fineprior.foundation.settings import BackboneSettings
 from fineprior.model.backbone import Backbone, EnformerBackbone, device_for, load_backbone
 from fineprior.model.loading import load_enformer
+from fineprior.model.tensor_files import read_header
 
 METADATA, TRUNK = "fineprior", "trunk."
 """Of a head's file: its entry of metadata, and what stands before the names of the backbone's weights."""
@@ -56,14 +58,12 @@ def read_change(path: str | Path) -> Change:
     """
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file")
-    try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = json.loads((file.metadata() or {})[METADATA])
-            names = [name for name in file.keys() if name.startswith(TRUNK)]  # noqa: SIM118 (no mapping)
-            trunk = {name.removeprefix(TRUNK): file.get_tensor(name) for name in names}
-            return Change(metadata["backbone"], metadata.get("base", ""), trunk)
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise InputError(f"{path}: not a head written by fineprior ({error})") from None
+    read_header(path, "a head written by fineprior")
+    with reading(path, "a head written by fineprior"), safe_open(path, framework="numpy") as file:
+        metadata = json.loads((file.metadata() or {})[METADATA])
+        names = [name for name in file.keys() if name.startswith(TRUNK)]  # noqa: SIM118 (no mapping)
+        trunk = {name.removeprefix(TRUNK): file.get_tensor(name) for name in names}
+        return Change(metadata["backbone"], metadata.get("base", ""), trunk)
 
 
 @torch.no_grad()

@@ -4,7 +4,6 @@ PolyFun's snpvar files (CHR SNP BP A1 A2 SNPVAR), any table with position and al
 of Enformer's scores of 1000 Genomes variants (chr, pos, ref, alt, SAD).
 """
 
-import glob
 import io
 import logging
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import pyarrow.parquet as pq
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.missing import missing_among
+from fineprior.foundation.panel_files import fitting_files
 from fineprior.foundation.reading import reading, text_of
 from fineprior.genetics.genome import plain_name
 from fineprior.priors.blocks import Floats
@@ -95,7 +95,7 @@ def _names_of(variants: pd.DataFrame) -> list[str]:
 
 def _chunks(pattern: str | Path, column: str, positions: set[int]) -> Iterator[tuple[str, pd.DataFrame]]:
     """Parts of the files at these positions: as_counted and other_way (names of the variant), and value."""
-    paths = sorted(glob.glob(str(pattern)))
+    paths = fitting_files(str(pattern))
     if not paths:
         raise InputError(f"{pattern}: no such file")
     for path in paths:

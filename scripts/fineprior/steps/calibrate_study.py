@@ -9,6 +9,7 @@ from fineprior.finemap.batch import fit_loci
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.project import Project, load_project
 from fineprior.foundation.settings import CalibrateSettings, FinemapSettings, PriorSettings, as_params
+from fineprior.foundation.yaml_files import read_yaml
 from fineprior.simulate.scenarios import scenario_of
 from fineprior.steps.calibrate import calibrate
 from fineprior.steps.calibrate_data import StudyFiles
@@ -35,15 +36,9 @@ def read_project(path: str | Path) -> Project:
     InputError
         The file cannot be read, or something in it is wrong.
     """
-    import yaml
-
-    try:
-        config = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file (run it in the folder of the project, or give --config)") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: not readable YAML ({str(error).splitlines()[0]})") from None
-    return load_project(config)
+    if not Path(path).exists():
+        raise InputError(f"{path}: no such file (run it in the folder of the project, or give --config)")
+    return load_project(read_yaml(path))
 
 
 def study_of(project: Project, name: str, results: str | Path = "results") -> CalibratedStudy:

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.yaml_files import read_yaml
 from fineprior.sumstats.values import effective_size
+
+_WORDS = ("coordinate_system", "genome_assembly")
+_COUNTS = ("case_count", "control_count", "sample_size")
 
 
 @dataclass(frozen=True)
@@ -56,18 +58,10 @@ def read_metadata(path: str | Path) -> Metadata:
     file = Path(f"{path}-meta.yaml")
     if not file.is_file():
         return Metadata()
-    try:
-        entries = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
-    except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise InputError(f"{file}{line}: not YAML ({error.problem})") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: not YAML ({' '.join(str(error).split())})") from None
-    if not isinstance(entries, dict):
-        raise InputError(f"{file}: must hold `key: value` lines, not {type(entries).__name__}")
-    for key in ("coordinate_system", "genome_assembly"):
-        if isinstance(entries.get(key), list | dict):
-            raise InputError(f"{file}: {key} must be one word, not several")
+    entries = read_yaml(file, used=(*_WORDS, *_COUNTS, "case_control_study"))
+    for key in _WORDS:
+        if isinstance(entries.get(key), list | dict | bool):
+            raise InputError(f"{file}: {key} must be one word, not several and not true or false")
     system = str(entries.get("coordinate_system") or "1-based").lower()
     if system not in {"0-based", "1-based"}:
         raise InputError(f"{file}: coordinate_system '{system}' is not known; allowed: 0-based, 1-based")
@@ -91,7 +85,7 @@ def _sample_size(file: Path, entries: dict[str, Any]) -> float | None:
         return float(value)
 
     def size(entry: dict[str, Any]) -> float | None:
-        cases, controls, whole = (number(entry, key) for key in ("case_count", "control_count", "sample_size"))
+        cases, controls, whole = (number(entry, key) for key in _COUNTS)
         if cases is None or controls is None:
             return whole
         if entries.get("case_control_study") is False:

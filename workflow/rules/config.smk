@@ -1,0 +1,28 @@
+# Before Snakemake reads the config: what its own reader would take as something else than it looks like is refused here.
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(
+    str(workflow.current_basedir.get_path_or_uri(secret_free=True))
+).parents[1]
+sys.path.insert(0, str(REPOSITORY / "scripts"))
+
+from fineprior.foundation.errors import InputError
+from fineprior.foundation.yaml_files import read_yaml
+
+CONFIG = "config/config.yaml"
+
+
+def or_stop(function, *arguments):
+    """The value of a library function; a user's mistake ends the workflow with its one line."""
+    try:
+        return function(*arguments)
+    except InputError as error:
+        sys.exit(f"error: {error}")
+
+
+# A workflow that takes this one as a module has a config of its own.
+if not workflow.modifier.skip_configfile:
+    for config_file in (CONFIG, *workflow.overwrite_configfiles):
+        if Path(config_file).exists():
+            or_stop(read_yaml, config_file)
