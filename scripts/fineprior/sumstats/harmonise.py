@@ -22,7 +22,7 @@ from fineprior.genotypes.panel_match import match
 from fineprior.sumstats import outcomes
 from fineprior.sumstats.build_check import check_build
 from fineprior.sumstats.harmonised import Harmonised, actions
-from fineprior.sumstats.locate import locate
+from fineprior.sumstats.locate import Places, locate
 from fineprior.sumstats.rows import gather_rows
 from fineprior.sumstats.standing import Standing
 
@@ -112,7 +112,8 @@ def harmonise(
     standing.drop(maf < settings.min_maf - _ROUNDING, outcomes.LOW_MAF)
     _settle_palindromic(standing, settings)
     _leave_out_duplicates(standing)
-    return Harmonised(standing, genome, panel.variants, lifted)
+    places = Places(rows, genome, liftover, plink_chromosomes)
+    return Harmonised(standing, genome, panel.variants, lifted, places)
 
 
 def _orient(standing: Standing, genome: Genome) -> None:

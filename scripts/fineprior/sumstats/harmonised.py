@@ -12,6 +12,7 @@ from fineprior.foundation.tables import DROPPED, SUMSTATS, SUMSTATS_QC
 from fineprior.genetics.genome import Genome
 from fineprior.genetics.variants import flip, variant_id
 from fineprior.sumstats import outcomes
+from fineprior.sumstats.locate import Places
 from fineprior.sumstats.rows import Rows
 from fineprior.sumstats.standing import Standing
 
@@ -38,8 +39,11 @@ class Harmonised:
     `qc` is SUMSTATS_QC, `liftover` is LIFTOVER.
     """
 
-    def __init__(self, standing: Standing, genome: Genome, variants: pd.DataFrame, liftover: pd.DataFrame) -> None:
+    def __init__(
+        self, standing: Standing, genome: Genome, variants: pd.DataFrame, liftover: pd.DataFrame, places: Places
+    ) -> None:
         self._standing, self._variants, self._contigs = standing, variants, list(genome.contigs)
+        self._places = places
         self.liftover = liftover
         self._sort()
         self.qc = self._counts()
@@ -92,6 +96,7 @@ class Harmonised:
             out = out[np.argsort(rows.row[out], kind="stable")]
         for first in range(0, max(len(out), 1), _AT_ONCE):
             index = out[first : first + _AT_ONCE]
+            contig, pos = self._places.of(index)
             part = {
                 "row": rows.row[index], "chrom": _texts(rows.chrom[index], rows.chroms),
                 "pos": rows.text("source_pos", index),
@@ -99,6 +104,7 @@ class Harmonised:
                 "other_allele": _texts(rows.other[index], rows.alleles.spellings),
                 "neg_log10_p": rows.numbers["neg_log10_p"][index],
                 "reason": _texts(rows.reason[index].astype(np.int32), outcomes.reason_names()),
+                "genome_chrom": _texts(contig, self._contigs), "genome_pos": np.where(pos > 0, pos, np.nan),
             }  # fmt: skip
             yield pd.DataFrame(part)[DROPPED.names]
 
