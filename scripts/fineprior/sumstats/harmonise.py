@@ -24,6 +24,7 @@ from fineprior.sumstats.build_check import check_build
 from fineprior.sumstats.harmonised import Harmonised, actions
 from fineprior.sumstats.locate import Places, locate
 from fineprior.sumstats.rows import gather_rows
+from fineprior.sumstats.settle import settle
 from fineprior.sumstats.standing import Standing
 
 PALINDROMIC_POLICIES = ("frequency", "drop", "trust", "keep")
@@ -100,6 +101,7 @@ def harmonise(
         allowed = ", ".join(PALINDROMIC_POLICIES[:3])
         raise InputError(f"harmonise.palindromic: '{settings.palindromic}' is not known; allowed: {allowed}")
     rows = gather_rows([chunks] if isinstance(chunks, pd.DataFrame) else chunks, settings, source)
+    settle(rows)
     standing = Standing(rows)
     lifted = locate(standing, genome, liftover, plink_chromosomes)
     check_build(standing, genome, build, liftover, source_build)
