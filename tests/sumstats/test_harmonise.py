@@ -307,19 +307,56 @@ def test_low_maf_is_that_of_the_panel(tiny):
 
 
 def test_of_two_rows_of_one_variant_the_larger_sample_then_the_smaller_p_stays(tiny):
-    frame = rows((8, "C", "A", 1.0, 0.5), (8, "A", "C", 5.0, 0.5), (8, "G", "T", 3.0, 0.5))
+    frame = rows((8, "C", "A", -4.8, 0.5), (8, "A", "C", 5.0, 0.5), (8, "C", "A", -4.9, 0.5))
     for order in ([0, 1, 2], [2, 1, 0], [1, 0, 2]):
         result = harmonise(frame.iloc[order], *tiny, SETTINGS)
         assert result.sumstats["z"].to_list() == [-5.0]
         assert result.dropped["reason"].to_list() == ["duplicate"] * 2
     frame.loc[0, "n"] = 101
-    assert harmonise(frame, *tiny, SETTINGS).sumstats["z"].to_list() == [1.0]
+    assert harmonise(frame, *tiny, SETTINGS).sumstats["z"].to_list() == [-4.8]
 
 
-def test_equal_duplicates_of_opposite_sign_do_not_depend_on_their_order(tiny):
-    frame = rows((8, "C", "A", 2.0, 0.5), (8, "C", "A", -2.0, 0.5))
-    results = [harmonise(frame.iloc[order], *tiny, SETTINGS).sumstats for order in ([0, 1], [1, 0])]
-    pd.testing.assert_frame_equal(*results)
+@pytest.mark.parametrize(
+    ("z", "n", "contradict"),
+    [
+        ((6.0, -6.0), (100, 100), True),
+        ((6.0, 3.0), (100, 100), True),
+        ((6.0, 6.4), (100, 100), False),
+        ((8.0, 5.4), (100, 50), False),  # half of the sample: 5.7 is expected
+        ((6.0, -2.5), (100, 50), True),
+        ((0.4, -0.3), (100, 100), False),
+        ((9.0, 0.0), (100, 99), True),
+    ],
+)
+def test_twins_that_contradict_one_another_are_both_left_out_and_said(tiny, caplog, z, n, contradict):
+    frame = rows((8, "C", "A", z[0], 0.5), (8, "A", "C", -z[1], 0.5), (1, "T", "A", 1.0, 0.9))
+    frame["n"] = [*map(float, n), 100.0]
+    for order in ([0, 1, 2], [2, 1, 0]):
+        caplog.clear()
+        result = harmonise(frame.iloc[order], *tiny, SETTINGS)
+        if contradict:
+            assert result.sumstats["pos"].to_list() == [1]
+            assert result.dropped["reason"].to_list() == ["contradictory_twins"] * 2
+            assert "2 rows of 1 variants contradict other rows of the same variant" in caplog.text
+            assert f"line 2 (z {z[0]:.2f}), line 3 (z {-z[1]:.2f})" in caplog.text
+        else:
+            assert result.dropped["reason"].to_list() == ["duplicate"]
+
+
+@pytest.mark.parametrize("z", [5.0, -5.0])
+@pytest.mark.parametrize("order", [[0, 1], [1, 0]])
+def test_a_row_on_the_strand_of_the_fasta_wins_over_its_complement(tiny, z, order):
+    """FASTA A: A/C is as it is written there, G/T only as its complement, whatever its sample and p-value."""
+    frame = rows((8, "C", "A", 2.0, 0.5), (8, "G", "T", z, 0.5)).assign(n=[100.0, 1000.0])
+    result = harmonise(frame.iloc[order], *tiny, SETTINGS)
+    assert result.sumstats[["z", "action"]].to_numpy().tolist() == [[2.0, "kept"]]
+    assert result.dropped[["row", "reason"]].to_numpy().tolist() == [[3, "other_strand"]]
+
+
+def test_a_complement_stays_where_nothing_else_is_of_its_variant(tiny):
+    frame = rows((8, "C", "A", 2.0, 0.5), (8, "G", "T", 5.0, 0.5))
+    frame.loc[0, "info"] = 0.1  # left out for another reason
+    assert harmonise(frame, *tiny, SETTINGS).sumstats[["z", "action"]].to_numpy().tolist() == [[5.0, "strand"]]
 
 
 def test_nothing_left_says_what_became_of_the_rows(tiny):
