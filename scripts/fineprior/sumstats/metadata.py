@@ -7,7 +7,11 @@ from typing import Any
 import yaml
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.reading import reading
 from fineprior.sumstats.values import effective_size
+
+_LARGEST = 1e12
+"""No study has so many people."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +60,14 @@ def read_metadata(path: str | Path) -> Metadata:
     file = Path(f"{path}-meta.yaml")
     if not file.is_file():
         return Metadata()
-    try:
-        entries = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
-    except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise InputError(f"{file}{line}: not YAML ({error.problem})") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: not YAML ({' '.join(str(error).split())})") from None
+    with reading(file, "YAML"):
+        try:
+            entries = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
+        except yaml.MarkedYAMLError as error:
+            line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+            raise InputError(f"{file}{line}: not YAML ({error.problem})") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise InputError(f"{file}: not YAML ({' '.join(str(error).split())})") from error
     if not isinstance(entries, dict):
         raise InputError(f"{file}: must hold `key: value` lines, not {type(entries).__name__}")
     for key in ("coordinate_system", "genome_assembly"):
@@ -85,8 +90,8 @@ def _sample_size(file: Path, entries: dict[str, Any]) -> float | None:
         value = entry.get(key)
         if value in (None, "#NA", "NA", ""):
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-            shown = "a list" if isinstance(value, list | dict) else repr(value)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _LARGEST:
+            shown = "a list" if isinstance(value, list | dict) else repr(value)[:40]
             raise InputError(f"{file}: {key} is {shown}; allowed: a number above 0")
         return float(value)
 

@@ -142,6 +142,7 @@ class Sumstats:
     def _standard(self, columns: dict[str, pa.Array], first: int, checks: FileChecks, *, begins: bool) -> pd.DataFrame:
         """One chunk; `first` is the row of its first line, `begins` whether no chunk came before."""
         rows = np.arange(first, first + len(next(iter(columns.values()))))
+        columns, rows = _filled(columns, rows, checks)
         self._check_repeated_header(columns, rows)
         if "test" in columns:
             columns, rows = self._additive(columns, rows)
@@ -250,6 +251,20 @@ class Sumstats:
         effective = effective_size(numbers["n_cases"], numbers["n_controls"])
         sizes = np.where(np.isnan(effective), numbers["n"], effective)
         return sizes if self._other_size is None else np.where(np.isnan(sizes), self._other_size, sizes)
+
+
+def _filled(columns: dict[str, pa.Array], rows: Rows, checks: FileChecks) -> tuple[dict[str, pa.Array], Rows]:
+    """Without the rows in which all columns are empty: spreadsheets and editors leave such lines behind."""
+    if not all(column.null_count for column in columns.values()):
+        return columns, rows
+    filled = np.zeros(len(rows), bool)
+    for column in columns.values():
+        filled |= column.is_valid().to_numpy(zero_copy_only=False)
+    if filled.all():
+        return columns, rows
+    checks.add_empty(rows[~filled])
+    kept = pa.array(filled)
+    return {key: column.filter(kept) for key, column in columns.items()}, rows[filled]
 
 
 def _text(column: pa.Array) -> pa.Array:

@@ -236,6 +236,7 @@ class FileChecks:
     codes: dict[str, tuple[int, int, str]] = field(default_factory=dict)
     bounds: dict[str, tuple[int, int, str]] = field(default_factory=dict)
     conflicts: dict[str, tuple[int, float, str, bool]] = field(default_factory=dict)
+    empty: tuple[int, int] = (0, 0)
 
     def add(self, frame: pd.DataFrame, claimed: Floats, expected: Floats) -> None:
         """Count a chunk with the columns `sumstats.sumstats.STANDARD`; claimed, expected: as of `complete`."""
@@ -278,16 +279,7 @@ class FileChecks:
             )
             if self._many(count):
                 raise InputError(f"{told}; numbers are written like 1234.5 or 1e-8, missing ones as NA")
-            logger.warning("%s; there it is taken as missing", told)
-        for name, (count, line, text) in self.codes.items():
-            logger.warning("%s: %s is %s in %s of %s rows, first in line %d; that is taken as missing", self.path, name,
-                           text, f"{count:,}", f"{self.rows:,}", line)  # fmt: skip
-        for name, (count, line, text) in self.bounds.items():
-            logger.warning(
-                "%s: %s is only a bound in %s of %s rows, first in line %d ('%s'); a row that has neither a standard "
-                "error nor a z-score cannot be used therefore", self.path, name, f"{count:,}", f"{self.rows:,}", line,
-                text,
-            )  # fmt: skip
+        self._say()
         if not self.sized:
             raise InputError(f"{self.path}: no sample size; {n_hint}")
         if self.betas >= ENOUGH_ROWS and not self.not_positive and self.like_ratios > 0.5 * self.betas:
@@ -307,6 +299,28 @@ class FileChecks:
             if fatal and self._many(count):
                 raise InputError(f"{told}; which of the two is meant? Leave out the column that is not")
             logger.warning("%s", told)
+
+    def _say(self) -> None:
+        """Tell what was passed over, or taken for something else than a number."""
+        if self.empty[0]:
+            logger.info("%s: %d empty lines are passed over, the first of them line %d", self.path, *self.empty)
+        for name, (count, line, text) in self.texts.items():
+            logger.warning("%s: %s is no number in %s of %s rows, first in line %d ('%s'); it is taken as missing",
+                           self.path, name, f"{count:,}", f"{self.rows:,}", line, text)  # fmt: skip
+        for name, (count, line, text) in self.codes.items():
+            logger.warning("%s: %s is %s in %s of %s rows, first in line %d; that is taken as missing", self.path, name,
+                           text, f"{count:,}", f"{self.rows:,}", line)  # fmt: skip
+        for name, (count, line, text) in self.bounds.items():
+            logger.warning(
+                "%s: %s is only a bound in %s of %s rows, first in line %d ('%s'); a row that has neither a standard "
+                "error nor a z-score cannot be used therefore", self.path, name, f"{count:,}", f"{self.rows:,}", line,
+                text,
+            )  # fmt: skip
+
+    def add_empty(self, rows: NDArray[np.int64]) -> None:
+        """Count rows in which nothing stands."""
+        count, first = self.empty
+        self.empty = (count + len(rows), first or int(rows[0]))
 
     def add_text(self, name: str, column: pa.Array, numbers: Floats, bound: Floats, rows: NDArray[np.int64]) -> None:
         """Count the rows of a column that have something which is no number: text, a bound, or a code for missing."""
