@@ -1,4 +1,5 @@
 import logging
+import re
 
 import numpy as np
 import pandas as pd
@@ -423,6 +424,53 @@ def test_frequencies_that_agree_poorly_are_told_and_negative_ones_refused(world,
     mixed = pd.concat(several).assign(eaf=lambda t: np.where(np.arange(len(t)) % 8 < 5, 1 - t["eaf"], t["eaf"]))
     with pytest.raises(InputError, match=r"correlation -0\.[1-4]\d over"):
         run(world, mixed)
+
+
+def doubtful(world, change):
+    """The GWAS with other frequencies, and which rows are A/T or C/G."""
+    return world.gwas.assign(eaf=change(world.gwas["eaf"])), of_kind(world, "palindromic")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda eaf: np.minimum(eaf, 1 - eaf), "never above 0.5, .* it is that of the minor allele, and is not used"),
+        (lambda eaf: np.random.default_rng(1).permutation(eaf), "agrees poorly .* It tells no strand"),
+        (
+            lambda eaf: np.where(np.arange(len(eaf)) % 8 == 0, 1 - eaf, eaf),
+            "another allele is the minor one.* no strand",
+        ),
+    ],
+    ids=["of the minor allele", "of nothing", "of the other allele in some rows"],
+)
+@pytest.mark.parametrize("policy", ["frequency", "trust"])
+def test_doubtful_frequencies_settle_no_strand(world, caplog, change, words, policy):
+    exchange = np.arange(len(world.gwas)) % 2 == 0  # half of the effect alleles are the major ones
+    frame, palindromic = doubtful(world, change)
+    frame = exchanged(frame.assign(eaf=world.gwas["eaf"]), exchange)
+    frame["eaf"] = change(frame["eaf"])
+    result = run(world, frame, HarmoniseSettings(palindromic=policy))
+    assert re.search(words, caplog.text)
+    truth = dict(zip(result_ids(world), world.gwas["z"], strict=True))
+    assert result.sumstats["z"].to_list() == [truth[name] for name in result.sumstats["variant_id"]], (
+        "no sign is turned"
+    )
+    lost = result.qc.set_index("reason")["rows"].get("palindromic_ambiguous", 0)
+    assert lost == (palindromic.sum() if policy == "frequency" else 0)
+    assert result.sumstats["eaf"].isna().all() == ("minor allele, and" in words)
+
+
+def result_ids(world):
+    return [f"{row.chrom}:{row.pos}:{row.ref}:{row.alt}" for row in world.variants.itertuples()]
+
+
+def test_frequencies_that_are_right_settle_strands_although_few_rows_are_odd(world):
+    eaf = world.gwas["eaf"].to_numpy().copy()
+    odd = np.flatnonzero(of_kind(world, "plain") & (np.abs(eaf - 0.5) > 0.2))[:2]
+    eaf[odd] = 1 - eaf[odd]
+    result = run(world, world.gwas.assign(eaf=eaf))
+    told = np.minimum(eaf, 1 - eaf)[of_kind(world, "palindromic")] <= SETTINGS.palindromic_max_maf
+    assert (result.sumstats["ref"] + result.sumstats["alt"]).isin(["AT", "TA", "CG", "GC"]).sum() == told.sum() > 5
 
 
 def test_a_lost_hit_is_told_loudly(world, caplog):
