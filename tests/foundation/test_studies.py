@@ -3,6 +3,7 @@
 import pytest
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.schemas import read_sheet
 from fineprior.foundation.settings import FinemapSettings, HarmoniseSettings, as_params
 from fineprior.foundation.studies import Study, check_columns, study_of
 
@@ -117,3 +118,77 @@ def test_palindromic_variants_of_own_genotypes_need_no_frequency(row, policy, ex
     own = study_of(row, "").harmonise_settings(settings)
     assert own == settings | {"palindromic": expected}
     assert list(own) == list(settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("2E+04", 20000), ("20,000", 20000), ("1,234,567", 1234567), ("-9", 0), ("-9.0", 0), ("-999", 0)],
+)
+def test_sizes_as_spreadsheets_and_programs_write_them(text, value):
+    assert study_of(SUMSTATS | {"n": text}, "line 2").n == value
+
+
+@pytest.mark.parametrize("text", ["20,00", "2,0000", "20.000,5", "1_000", "inf", "-1", "many", "0x10"])
+def test_sizes_that_are_none(text):
+    with pytest.raises(InputError, match=rf'line 2: n = "{text}" must be a number above 0'):
+        study_of(SUMSTATS | {"n": text}, "line 2")
+
+
+@pytest.mark.parametrize(("text", "value"), [("TRUE", True), ("True", True), ("FALSE", False)])
+def test_flags_as_spreadsheets_and_programs_write_them(text, value):
+    assert study_of(SUMSTATS | {"in_sample": text}, "line 2").in_sample is value
+
+
+SHEET = "study\thead\tsumstats\tpanel\tnote\nfirst\th\ta.tsv\tp\tmine\nsecond\th\tb.tsv\tp\t\n"
+
+
+def rows_of(folder, content):
+    (folder / "studies.tsv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    return read_sheet(folder, "studies.tsv", "studies.schema.yaml", Study)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: "\ufeff" + text.replace("\n", "\r\n"),
+        lambda text: text.replace("\n", "\r"),
+        lambda text: text.rstrip("\n"),
+        lambda text: text.replace("\n", "\t\t\n") + "\t" * 6 + "\n" + "\t" * 6 + "\n\n",
+        lambda text: text.replace("\tnote\n", "\tnote\t\t\n"),
+        lambda text: text.replace("mine\n", "mine\t\t\n"),
+        lambda text: text.replace("mine", '"the first, ""mine"""'),
+        lambda text: text.replace("first", '"first"').replace("a.tsv", " a.tsv "),
+        lambda text: text.replace("\tnote", "\tcovariates").replace("mine", "NA").replace("p\t\n", "p\t#N/A\n"),
+        lambda text: text.replace("\tnote", "\tn").replace("mine", ".").replace("p\t\n", "p\tNaN\n"),
+    ],
+)
+def test_a_sheet_that_a_spreadsheet_or_a_program_saved_has_the_same_rows(tmp_path, change):
+    rows = [{"study": name, "head": "h", "panel": "p"} for name in ("first", "second")]
+    rows = [row | {"sumstats": file} for row, file in zip(rows, ("a.tsv", "b.tsv"), strict=True)]
+    assert rows_of(tmp_path, change(SHEET)) == rows_of(tmp_path, SHEET) == rows
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text.replace("mine\n", "mine\n\t\t\t\t\n"), "studies.tsv, line 3: an empty row between others"),
+        (lambda text: text.replace("mine\n", "mine\n\n"), "studies.tsv, line 3: an empty row between others"),
+        (
+            lambda text: text.replace("\n", "\tx\n").replace("note\tx", "note\t"),
+            "line 2: 'x' stands in a column without a",
+        ),
+        (lambda text: text.replace("mine", "mine\tmore"), "line 2: not as many fields as the header has"),
+        (lambda text: text.replace("\tp\tmine", ""), "line 2: not as many fields as the header has"),
+        (lambda text: text.replace("note", "head"), "column 'head' is there twice"),
+        (lambda text: text.replace("mine", '"mine'), "line 2: a quotation mark that is not closed in its line"),
+        (lambda text: text.replace("\t", ","), "one column, .* separated by tabs"),
+        (lambda text: "\n" + text, "studies.tsv, line 1: empty"),
+        (lambda text: text.encode("utf-16"), "not UTF-8 text"),
+        (lambda text: text.replace("first", "NA"), "line 2: 'study' is missing"),
+        (lambda _: "", "no row below the header"),
+        (lambda _: "study\thead\n\t\n", "no row below the header"),
+    ],
+)
+def test_a_sheet_that_cannot_be_is_named_with_its_line(tmp_path, change, message):
+    with pytest.raises(InputError, match=message):
+        rows_of(tmp_path, change(SHEET))

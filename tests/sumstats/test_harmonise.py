@@ -1,4 +1,5 @@
 import logging
+import re
 
 import numpy as np
 import pandas as pd
@@ -307,19 +308,56 @@ def test_low_maf_is_that_of_the_panel(tiny):
 
 
 def test_of_two_rows_of_one_variant_the_larger_sample_then_the_smaller_p_stays(tiny):
-    frame = rows((8, "C", "A", 1.0, 0.5), (8, "A", "C", 5.0, 0.5), (8, "G", "T", 3.0, 0.5))
+    frame = rows((8, "C", "A", -4.8, 0.5), (8, "A", "C", 5.0, 0.5), (8, "C", "A", -4.9, 0.5))
     for order in ([0, 1, 2], [2, 1, 0], [1, 0, 2]):
         result = harmonise(frame.iloc[order], *tiny, SETTINGS)
         assert result.sumstats["z"].to_list() == [-5.0]
         assert result.dropped["reason"].to_list() == ["duplicate"] * 2
     frame.loc[0, "n"] = 101
-    assert harmonise(frame, *tiny, SETTINGS).sumstats["z"].to_list() == [1.0]
+    assert harmonise(frame, *tiny, SETTINGS).sumstats["z"].to_list() == [-4.8]
 
 
-def test_equal_duplicates_of_opposite_sign_do_not_depend_on_their_order(tiny):
-    frame = rows((8, "C", "A", 2.0, 0.5), (8, "C", "A", -2.0, 0.5))
-    results = [harmonise(frame.iloc[order], *tiny, SETTINGS).sumstats for order in ([0, 1], [1, 0])]
-    pd.testing.assert_frame_equal(*results)
+@pytest.mark.parametrize(
+    ("z", "n", "contradict"),
+    [
+        ((6.0, -6.0), (100, 100), True),
+        ((6.0, 3.0), (100, 100), True),
+        ((6.0, 6.4), (100, 100), False),
+        ((8.0, 5.4), (100, 50), False),  # half of the sample: 5.7 is expected
+        ((6.0, -2.5), (100, 50), True),
+        ((0.4, -0.3), (100, 100), False),
+        ((9.0, 0.0), (100, 99), True),
+    ],
+)
+def test_twins_that_contradict_one_another_are_both_left_out_and_said(tiny, caplog, z, n, contradict):
+    frame = rows((8, "C", "A", z[0], 0.5), (8, "A", "C", -z[1], 0.5), (1, "T", "A", 1.0, 0.9))
+    frame["n"] = [*map(float, n), 100.0]
+    for order in ([0, 1, 2], [2, 1, 0]):
+        caplog.clear()
+        result = harmonise(frame.iloc[order], *tiny, SETTINGS)
+        if contradict:
+            assert result.sumstats["pos"].to_list() == [1]
+            assert result.dropped["reason"].to_list() == ["contradictory_twins"] * 2
+            assert "2 rows of 1 variants contradict other rows of the same variant" in caplog.text
+            assert f"line 2 (z {z[0]:.2f}), line 3 (z {-z[1]:.2f})" in caplog.text
+        else:
+            assert result.dropped["reason"].to_list() == ["duplicate"]
+
+
+@pytest.mark.parametrize("z", [5.0, -5.0])
+@pytest.mark.parametrize("order", [[0, 1], [1, 0]])
+def test_a_row_on_the_strand_of_the_fasta_wins_over_its_complement(tiny, z, order):
+    """FASTA A: A/C is as it is written there, G/T only as its complement, whatever its sample and p-value."""
+    frame = rows((8, "C", "A", 2.0, 0.5), (8, "G", "T", z, 0.5)).assign(n=[100.0, 1000.0])
+    result = harmonise(frame.iloc[order], *tiny, SETTINGS)
+    assert result.sumstats[["z", "action"]].to_numpy().tolist() == [[2.0, "kept"]]
+    assert result.dropped[["row", "reason"]].to_numpy().tolist() == [[3, "other_strand"]]
+
+
+def test_a_complement_stays_where_nothing_else_is_of_its_variant(tiny):
+    frame = rows((8, "C", "A", 2.0, 0.5), (8, "G", "T", 5.0, 0.5))
+    frame.loc[0, "info"] = 0.1  # left out for another reason
+    assert harmonise(frame, *tiny, SETTINGS).sumstats[["z", "action"]].to_numpy().tolist() == [[5.0, "strand"]]
 
 
 def test_nothing_left_says_what_became_of_the_rows(tiny):
@@ -386,6 +424,53 @@ def test_frequencies_that_agree_poorly_are_told_and_negative_ones_refused(world,
     mixed = pd.concat(several).assign(eaf=lambda t: np.where(np.arange(len(t)) % 8 < 5, 1 - t["eaf"], t["eaf"]))
     with pytest.raises(InputError, match=r"correlation -0\.[1-4]\d over"):
         run(world, mixed)
+
+
+def doubtful(world, change):
+    """The GWAS with other frequencies, and which rows are A/T or C/G."""
+    return world.gwas.assign(eaf=change(world.gwas["eaf"])), of_kind(world, "palindromic")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda eaf: np.minimum(eaf, 1 - eaf), "never above 0.5, .* it is that of the minor allele, and is not used"),
+        (lambda eaf: np.random.default_rng(1).permutation(eaf), "agrees poorly .* It tells no strand"),
+        (
+            lambda eaf: np.where(np.arange(len(eaf)) % 8 == 0, 1 - eaf, eaf),
+            "another allele is the minor one.* no strand",
+        ),
+    ],
+    ids=["of the minor allele", "of nothing", "of the other allele in some rows"],
+)
+@pytest.mark.parametrize("policy", ["frequency", "trust"])
+def test_doubtful_frequencies_settle_no_strand(world, caplog, change, words, policy):
+    exchange = np.arange(len(world.gwas)) % 2 == 0  # half of the effect alleles are the major ones
+    frame, palindromic = doubtful(world, change)
+    frame = exchanged(frame.assign(eaf=world.gwas["eaf"]), exchange)
+    frame["eaf"] = change(frame["eaf"])
+    result = run(world, frame, HarmoniseSettings(palindromic=policy))
+    assert re.search(words, caplog.text)
+    truth = dict(zip(result_ids(world), world.gwas["z"], strict=True))
+    assert result.sumstats["z"].to_list() == [truth[name] for name in result.sumstats["variant_id"]], (
+        "no sign is turned"
+    )
+    lost = result.qc.set_index("reason")["rows"].get("palindromic_ambiguous", 0)
+    assert lost == (palindromic.sum() if policy == "frequency" else 0)
+    assert result.sumstats["eaf"].isna().all() == ("minor allele, and" in words)
+
+
+def result_ids(world):
+    return [f"{row.chrom}:{row.pos}:{row.ref}:{row.alt}" for row in world.variants.itertuples()]
+
+
+def test_frequencies_that_are_right_settle_strands_although_few_rows_are_odd(world):
+    eaf = world.gwas["eaf"].to_numpy().copy()
+    odd = np.flatnonzero(of_kind(world, "plain") & (np.abs(eaf - 0.5) > 0.2))[:2]
+    eaf[odd] = 1 - eaf[odd]
+    result = run(world, world.gwas.assign(eaf=eaf))
+    told = np.minimum(eaf, 1 - eaf)[of_kind(world, "palindromic")] <= SETTINGS.palindromic_max_maf
+    assert (result.sumstats["ref"] + result.sumstats["alt"]).isin(["AT", "TA", "CG", "GC"]).sum() == told.sum() > 5
 
 
 def test_a_lost_hit_is_told_loudly(world, caplog):

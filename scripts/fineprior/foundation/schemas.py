@@ -12,6 +12,7 @@ from typing import Any
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.missing import is_missing
+from fineprior.foundation.reading import reading
 
 _IN_REPOSITORY = Path(__file__).resolve().parents[3] / "workflow" / "schemas"
 SCHEMAS = _IN_REPOSITORY if _IN_REPOSITORY.is_dir() else Path(sys.prefix) / "share" / "fineprior" / "schemas"
@@ -28,38 +29,62 @@ _KINDS = {
 def read_sheet(root: Path, path: str, schema: str, row_type: type) -> list[dict[str, str]]:
     """Rows of a tab-separated sheet, each checked against a schema: what is not empty of the fields of `row_type`.
 
+    A cell that says that it has no value (`missing.is_missing`) is empty. Columns without a name and rows at the end are passed
+    over where they are empty, as spreadsheets leave them.
+
     Raises
     ------
     InputError
-        The file is absent or no table of this kind; a row does not fit the schema; no row.
+        The file is absent or no table of this kind; a row does not fit the schema, or is empty between others; no row.
     """
     fields = list(row_type.__dataclass_fields__)  # type: ignore[attr-defined]
     if not (root / path).is_file():
         raise InputError(f"config: file '{path}' does not exist (looked in {root.resolve()})")
-    rows = []
-    try:
-        text = (root / path).read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text (byte {error.start}); save it as plain tab-separated text") from None
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter="\t")
-    header = list(reader.fieldnames or [])
+    with reading(path, "a tab-separated sheet"):
+        try:
+            text = (root / path).read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            wrong = f"{path}: not UTF-8 text (byte {error.start}); save it as plain tab-separated text"
+            raise InputError(wrong) from error
+        table = list(csv.reader(io.StringIO(text, newline=""), delimiter="\t"))
+    while table and not any(cell.strip() for cell in table[-1]):
+        table.pop()
+    header = [name.strip() for name in table[0]] if table else []
+    if table and not any(header):
+        raise InputError(f"{path}, line 1: empty; the names of the columns stand there")
     for number, column in enumerate(header):
-        if column in header[:number]:
+        if column and column in header[:number]:
             raise InputError(f"{path}: column '{column}' is there twice")
     if len(header) == 1 and re.search("[,;]", header[0]):
         raise InputError(f"{path}: one column, '{header[0][:40]}'; the columns of a sheet are separated by tabs")
-    for line, row in enumerate(reader, start=2):
+    named = max((number for number, name in enumerate(header, start=1) if name), default=0)
+    rows = []
+    for line, cells in enumerate(table[1:], start=2):
         where = f"{path}, line {line}"
-        if any("\n" in value for value in row.values() if value):
+        if any("\n" in cell for cell in cells):
             raise InputError(f"{where}: a quotation mark that is not closed in its line")
-        if None in row or None in row.values():
+        if not any(cell.strip() for cell in cells):
+            raise InputError(f"{where}: an empty row between others; delete it")
+        if len(cells) < named or any(cell.strip() for cell in cells[len(header) :]):
             raise InputError(f"{where}: not as many fields as the header has (they are separated by tabs)")
-        kept = {key: value.strip() for key, value in row.items() if key != "note" and not is_missing(value)}
-        validate(kept, schema, where)
-        rows.append({key: kept[key] for key in fields if key in kept})
+        row = _cells(header, cells, where)
+        validate(row, schema, where)
+        rows.append({key: row[key] for key in fields if key in row})
     if not rows:
         raise InputError(f"{path}: no row below the header; the columns are {', '.join(fields)}")
     return rows
+
+
+def _cells(header: list[str], cells: list[str], where: str) -> dict[str, str]:
+    """What is not empty of a row, by its column."""
+    row = {}
+    for name, cell in zip(header, cells, strict=False):
+        value = cell.strip()
+        if not name and value:
+            raise InputError(f"{where}: '{value[:40]}' stands in a column without a name")
+        if name not in ("", "note") and not is_missing(value):
+            row[name] = value
+    return row
 
 
 def check_values(config: Any) -> None:

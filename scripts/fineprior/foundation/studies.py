@@ -1,6 +1,7 @@
 """A row of studies.tsv: where a study's data are, and whether its columns fit to one another."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from fineprior.foundation.errors import InputError
 
 _NUMBERS = ("n", "cases", "controls", "panel_size")
 _FLAGS = {"true": True, "false": False}
+_MISSING_CODES = (-9, -99, -999)
 
 
 @dataclass(frozen=True)
@@ -160,10 +162,14 @@ def _check_build(study: Study, build: str, where: str) -> None:
 
 
 def _number(name: str, text: str, where: str) -> float:
+    """A number of the sheet; 0 for a code that stands for a missing one."""
+    plain = text.replace(",", "") if re.fullmatch("[0-9]{1,3}(,[0-9]{3})+", text) else text
     try:
-        number = float(text)
+        number = float(plain) if "_" not in plain else math.nan
     except ValueError:
         number = math.nan
+    if number in _MISSING_CODES:
+        return 0.0
     whole = name == "panel_size"
     if not 0 < number < math.inf or (whole and number != int(number)):
         kind = "a whole number above 0" if whole else "a number above 0"

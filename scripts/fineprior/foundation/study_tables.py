@@ -66,8 +66,12 @@ DROPPED = define(
     pos | text | position in the source
     effect_allele | text | effect allele in the source
     other_allele | text | other allele in the source
-    neg_log10_p | number | -log10 of the p-value, NA when the source has none that can be used
-    reason | text | why, as in sumstats_qc""",
+    neg_log10_p | number | -log10 of the p-value (of one written as `<2e-16` its bound, of 0 without a z inf), NA when \
+the source has none that can be used
+    reason | text | why, as in sumstats_qc
+    genome_chrom | text | chromosome as the FASTA names it, NA when it has none
+    genome_pos | number | position in the FASTA, 1-based, lifted over where the source is of another build (of several \
+places that of the best chain); NA when there is none""",
 )
 
 LIFTOVER = define(

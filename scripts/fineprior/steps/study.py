@@ -99,7 +99,7 @@ def harmonise_sumstats(
         say_heterozygous_men(variants)
     with Genome(fasta) as genome:
         harmonised = harmonise(
-            opened.chunks(), genome, variants, settings, sumstats,
+            opened.chunks(marked=True), genome, variants, settings, sumstats,
             build=build, liftover=Liftover(chain) if chain else None, source_build=source_build,
             plink_chromosomes=opened.format not in _MT_IS_25,
         )  # fmt: skip

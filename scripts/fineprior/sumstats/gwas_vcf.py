@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pysam
 
 from fineprior.foundation.errors import InputError
-from fineprior.sumstats.text_tables import Piece
-from fineprior.sumstats.values import effective_size
+from fineprior.foundation.reading import reading
+from fineprior.sumstats.text_tables import MISSING, Piece
+from fineprior.sumstats.values import MISSING_CODES, effective_size, floats
 
 _RECORDS_AT_ONCE = 100_000
 _FIELDS = {
@@ -108,17 +110,22 @@ def open_vcf(path: Path) -> VcfTable:
     sizes = [entry for key, entry in records if key == "SAMPLE"]
     assemblies = [entry["assembly"] for key, entry in records if key == "contig" and "assembly" in entry]
     columns = [*_TEXTS, *fields]
-    return VcfTable(path, columns, assemblies[0].strip('"').split("/")[-1] if assemblies else None, _header_size(sizes))
+    return VcfTable(
+        path, columns, assemblies[0].strip('"').split("/")[-1] if assemblies else None, _header_size(path, sizes)
+    )
 
 
-def _header_size(entries: list[dict[str, str]]) -> float | None:
+def _header_size(path: Path, entries: list[dict[str, str]]) -> float | None:
     """Effective size of TotalCases and TotalControls of ##SAMPLE; TotalControls alone are the people of a study."""
 
     def number(name: str) -> float | None:
-        try:
-            return float(entries[0].get(name, "").strip('"')) if entries else None
-        except ValueError:
+        text = entries[0].get(name, "").strip('"').strip() if entries else ""
+        if text in MISSING:
             return None
+        size = float(floats(pa.array([text]), 1, thousands=True, codes=(0.0, *MISSING_CODES))[0])
+        if not np.isnan(size) and not 0 < size < np.inf:
+            raise InputError(f"{path}: {name} of ##SAMPLE is '{text}'; allowed: a number above 0")
+        return None if np.isnan(size) else size
 
     cases, controls = number("TotalCases"), number("TotalControls")
     if cases and controls:
@@ -130,13 +137,15 @@ def _header_size(entries: list[dict[str, str]]) -> float | None:
 def _opened(path: Path) -> Iterator[pysam.VariantFile]:
     before = pysam.set_verbosity(0)
     try:
-        with pysam.VariantFile(str(path)) as file:
-            yield file
-    except NotImplementedError:  # pysam seeks, which htslib can do in bgzip only
-        raise InputError(f"{path}: compressed by gzip, not bgzip; unpack it, or compress it by bgzip") from None
-    except (OSError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: not a VCF that can be read, or cut off ({error})") from None
+        with reading(path, "a VCF that can be read"):
+            try:
+                with pysam.VariantFile(str(path)) as file:
+                    yield file
+            except NotImplementedError:  # pysam seeks, which htslib can do in bgzip only
+                raise InputError(f"{path}: compressed by gzip, not bgzip; unpack it, or compress it by bgzip") from None
+            except (OSError, ValueError) as error:
+                if isinstance(error, InputError):
+                    raise
+                raise InputError(f"{path}: not a VCF that can be read, or cut off ({error})") from error
     finally:
         pysam.set_verbosity(before)

@@ -12,11 +12,14 @@ from fineprior.foundation.tables import DROPPED, SUMSTATS, SUMSTATS_QC
 from fineprior.genetics.genome import Genome
 from fineprior.genetics.variants import flip, variant_id
 from fineprior.sumstats import outcomes
+from fineprior.sumstats.agreement import FROM_P, TWO_VALUES
+from fineprior.sumstats.locate import Places
 from fineprior.sumstats.rows import Rows
 from fineprior.sumstats.standing import Standing
 
 _GENOME_WIDE = -np.log10(5e-8)
 _AT_ONCE = 500_000
+_SHOWN = 5
 _ACTIONS = (outcomes.KEPT, outcomes.SWAPPED, outcomes.STRAND, outcomes.STRAND_SWAPPED)
 
 logger = logging.getLogger(__name__)
@@ -38,8 +41,11 @@ class Harmonised:
     `qc` is SUMSTATS_QC, `liftover` is LIFTOVER.
     """
 
-    def __init__(self, standing: Standing, genome: Genome, variants: pd.DataFrame, liftover: pd.DataFrame) -> None:
+    def __init__(
+        self, standing: Standing, genome: Genome, variants: pd.DataFrame, liftover: pd.DataFrame, places: Places
+    ) -> None:
         self._standing, self._variants, self._contigs = standing, variants, list(genome.contigs)
+        self._places = places
         self.liftover = liftover
         self._sort()
         self.qc = self._counts()
@@ -92,6 +98,7 @@ class Harmonised:
             out = out[np.argsort(rows.row[out], kind="stable")]
         for first in range(0, max(len(out), 1), _AT_ONCE):
             index = out[first : first + _AT_ONCE]
+            contig, pos = self._places.of(index)
             part = {
                 "row": rows.row[index], "chrom": _texts(rows.chrom[index], rows.chroms),
                 "pos": rows.text("source_pos", index),
@@ -99,6 +106,7 @@ class Harmonised:
                 "other_allele": _texts(rows.other[index], rows.alleles.spellings),
                 "neg_log10_p": rows.numbers["neg_log10_p"][index],
                 "reason": _texts(rows.reason[index].astype(np.int32), outcomes.reason_names()),
+                "genome_chrom": _texts(contig, self._contigs), "genome_pos": np.where(pos > 0, pos, np.nan),
             }  # fmt: skip
             yield pd.DataFrame(part)[DROPPED.names]
 
@@ -146,6 +154,7 @@ class Harmonised:
 
     def _remarks(self) -> dict[str, NDArray[np.bool_]]:
         standing = self._standing
+        marks = standing.rows.marks[standing.index]
         return {
             outcomes.PALINDROMIC: standing["palindromic"],
             outcomes.MULTI_ALLELIC: standing["shared"],
@@ -153,6 +162,8 @@ class Harmonised:
             outcomes.LEFT_ALIGNED: standing["aligned"],
             outcomes.LIFTED: standing["lifted"],
             outcomes.LIFTED_REVERSED: standing["strand_changed"],
+            outcomes.Z_FROM_P: (marks & FROM_P) > 0,
+            outcomes.TWO_VALUES: (marks & TWO_VALUES) > 0,
         }
 
 
@@ -163,12 +174,20 @@ def _texts(numbers: NDArray[np.int32], names: list[str] | tuple[str, ...]) -> pd
 
 
 def _warn_of_lost_hits(rows: Rows) -> None:
+    """Name the strongest rows that were left out; one of whose variant another row was kept is not lost."""
     p = rows.numbers["neg_log10_p"]
-    duplicate = outcomes.number_of(outcomes.DUPLICATE)
-    hits = np.flatnonzero((rows.reason > 0) & (rows.reason != duplicate) & (p > _GENOME_WIDE))
+    kept_elsewhere = [outcomes.number_of(reason) for reason in (outcomes.DUPLICATE, outcomes.OTHER_STRAND)]
+    hits = np.flatnonzero((rows.reason > 0) & (p > _GENOME_WIDE))
+    hits = hits[~np.isin(rows.reason[hits], kept_elsewhere)]
     if len(hits):
-        top = hits[np.lexsort((rows.row[hits], -p[hits]))[:1]]
-        chrom, pos = _texts(rows.chrom[top], rows.chroms).iloc[0], rows.text("source_pos", top).iloc[0]
-        logger.warning("%s: %d rows with p < 5e-8 were left out; the strongest, %s:%s (-log10 p %.1f), as %s",
-                       rows.source, len(hits), chrom, pos, p[top[0]],
-                       outcomes.reason_names()[rows.reason[top[0]]])  # fmt: skip
+        top = hits[np.lexsort((rows.row[hits], -p[hits]))[:_SHOWN]]
+        chrom, pos = _texts(rows.chrom[top], rows.chroms), rows.text("source_pos", top)
+        shown = "; ".join(
+            f"{where}:{place} (-log10 p {_shown(value)}), as {outcomes.reason_names()[reason]}"
+            for where, place, value, reason in zip(chrom, pos, p[top], rows.reason[top], strict=True)
+        )
+        logger.warning("%s: %d rows with p < 5e-8 were left out; the strongest, %s", rows.source, len(hits), shown)
+
+
+def _shown(neg_log10_p: float) -> str:
+    return "unknown, for p is 0" if np.isinf(neg_log10_p) else f"{neg_log10_p:.1f}"

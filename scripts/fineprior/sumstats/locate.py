@@ -9,9 +9,38 @@ from fineprior.foundation.tables import LIFTOVER
 from fineprior.genetics.genome import Genome
 from fineprior.genetics.liftover import Liftover
 from fineprior.sumstats import outcomes
+from fineprior.sumstats.rows import Rows
 from fineprior.sumstats.standing import Standing
 
 _BASES = 4
+
+
+class Places:
+    """Where any row of the source lies in the reference genome, whatever became of it."""
+
+    def __init__(self, rows: Rows, genome: Genome, liftover: Liftover | None, plink: bool) -> None:
+        self._rows, self._liftover = rows, liftover
+        numbers = {name: number for number, name in enumerate(genome.contigs)}
+        self._contigs = np.array([numbers.get(genome.find(name, plink) or "", -1) for name in rows.chroms] + [-1])
+        self._sizes = np.array([*genome.contigs.values(), 0], np.int64)
+        if liftover is not None:
+            self._plain = [plain_name(name, plink) for name in rows.chroms]
+            self._lifted = np.array([numbers.get(genome.find(name) or "", -1) for name in liftover.contigs] + [-1])
+
+    def of(self, index: NDArray[np.intp]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Number of the contig (-1: none) and position (0: none) of some rows."""
+        chrom, pos = self._rows.chrom[index], self._rows.pos[index]
+        if self._liftover is None:
+            contig = self._contigs[chrom].astype(np.int32)
+        else:
+            contig = np.full(len(index), -1, np.int32)
+            source, pos = pos, np.zeros_like(pos)
+            for number in np.unique(chrom[chrom >= 0]):
+                which = np.flatnonzero(chrom == number)
+                there = self._liftover.places(self._plain[number], source[which])
+                contig[which], pos[which] = self._lifted[there.contig], there.pos
+        known = (contig >= 0) & (pos > 0) & (pos <= self._sizes[contig])
+        return contig, np.where(known, pos, 0).astype(np.int32)
 
 
 def locate(standing: Standing, genome: Genome, liftover: Liftover | None, plink: bool) -> pd.DataFrame:

@@ -10,6 +10,8 @@ from fineprior.sumstats.values import effective_size
 
 _WORDS = ("coordinate_system", "genome_assembly")
 _COUNTS = ("case_count", "control_count", "sample_size")
+_LARGEST = 1e12
+"""No study has so many people."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,8 @@ def _sample_size(file: Path, entries: dict[str, Any]) -> float | None:
         value = entry.get(key)
         if value in (None, "#NA", "NA", ""):
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-            shown = "a list" if isinstance(value, list | dict) else repr(value)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _LARGEST:
+            shown = "a list" if isinstance(value, list | dict) else repr(value)[:40]
             raise InputError(f"{file}: {key} is {shown}; allowed: a number above 0")
         return float(value)
 

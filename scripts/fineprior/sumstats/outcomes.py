@@ -15,6 +15,8 @@ INDEL = "indel"
 LEFT_ALIGNED = "left_aligned"
 LIFTED = "lifted"
 LIFTED_REVERSED = "lifted_reversed"
+Z_FROM_P = "z_from_p"
+TWO_VALUES = "two_values"
 REMARKS = {
     PALINDROMIC: "alleles A and T, or C and G; harmonise.palindromic says how their strand was told",
     MULTI_ALLELIC: "another kept row has the same position and other alleles",
@@ -22,9 +24,14 @@ REMARKS = {
     LEFT_ALIGNED: "written longer or further right than needed; compared as the shortest and leftmost spelling",
     LIFTED: "the position was lifted over from another genome build",
     LIFTED_REVERSED: "of the lifted rows, those on a stretch that changed its strand; alleles complemented",
+    Z_FROM_P: "effect / standard error and p-value disagreed; z has the p-value's size and the effect's sign",
+    TWO_VALUES: "an effect, z or p-value that the source has twice has two values; beta, effect / standard error and "
+    "-log10 p count",
 }
 """What else is true of rows that are kept: a row may have several, or none."""
 
+NO_SIGN = "no_sign"
+CONTRADICTION = "contradiction"
 MISSING_VALUE = "missing_value"
 BAD_VALUE = "bad_value"
 BAD_ALLELES = "bad_alleles"
@@ -43,9 +50,15 @@ PANEL_DUPLICATE = "panel_duplicate"
 MONOMORPHIC_IN_PANEL = "monomorphic_in_panel"
 LOW_MAF = "low_maf"
 PALINDROMIC_AMBIGUOUS = "palindromic_ambiguous"
+OTHER_STRAND = "other_strand"
+CONTRADICTORY_TWINS = "contradictory_twins"
 DUPLICATE = "duplicate"
 REASONS = {
-    MISSING_VALUE: "chromosome, position, an allele, the effect with its standard error or p-value (not 0), or the "
+    NO_SIGN: "the effect is 0, mostly a rounded one, and the p-value is not that of 0: its z has no sign",
+    CONTRADICTION: "the row contradicts itself: beta and ratio, or z and effect / standard error, have opposite signs, "
+    "or z does not reach the bound that is given for the p-value",
+    MISSING_VALUE: "chromosome, position, an allele, the effect with its standard error or p-value (not 0 "
+    "and not a bound like <2e-16), or the "
     "sample size is missing or not a number",
     BAD_VALUE: "a number is out of its range: a standard error or sample size not above 0, a p-value or frequency "
     "outside of 0 to 1, an infinite effect",
@@ -67,6 +80,8 @@ REASONS = {
     LOW_MAF: "the minor allele frequency in the panel is below harmonise.min_maf",
     PALINDROMIC_AMBIGUOUS: "alleles A and T, or C and G, and harmonise.palindromic drops them, or the frequencies do "
     "not tell the strand",
+    OTHER_STRAND: "another row is the same variant as the FASTA's strand has it; this one only as its complement",
+    CONTRADICTORY_TWINS: "several rows are the same variant with effects that contradict one another; all are left out",
     DUPLICATE: "another row is the same variant and has a larger sample, or else a smaller p-value",
 }
 """Why a row was left out: the first that applies, in this order."""

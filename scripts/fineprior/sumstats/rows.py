@@ -16,18 +16,23 @@ from numpy.typing import NDArray
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import HarmoniseSettings
 from fineprior.genetics.alleles import BAD, CODED, Alleles
+from fineprior.sumstats.agreement import CONTRADICTS
 from fineprior.sumstats.outcomes import (
     BAD_ALLELES,
     BAD_VALUE,
     CODED_ALLELES,
+    CONTRADICTION,
     LOW_INFO,
     MISSING_VALUE,
+    NO_SIGN,
     POSITION_OUTSIDE,
     number_of,
 )
 
 NUMBERS = ("beta", "se", "z", "neg_log10_p", "eaf", "n")
 TEXTS = ("source_pos", "rsid")
+MARKS = "marks"
+"""Column of a chunk beside the standard ones: the bits of `sumstats.agreement`; a frame may be without it."""
 _NEEDED = ("chrom", "pos", "effect_allele", "other_allele", "z", "neg_log10_p", "n")
 _LARGEST = np.iinfo(np.int32).max
 
@@ -37,7 +42,7 @@ class Rows:
     """All rows of a source.
 
     `chrom` is a number into `chroms`, -1 when missing; `effect` and `other` are numbers of `alleles`; `reason` is 0 for
-    a row that is still in; `pos` is 0 when it is not a whole number above 0.
+    a row that is still in; `pos` is 0 when it is not a whole number above 0; `marks`: bits of `sumstats.agreement`.
     """
 
     source: str
@@ -49,6 +54,7 @@ class Rows:
     effect: NDArray[np.int32]
     other: NDArray[np.int32]
     reason: NDArray[np.uint8]
+    marks: NDArray[np.uint8]
     numbers: dict[str, NDArray[np.float64]]
     texts: dict[str, pa.Array]
 
@@ -96,6 +102,7 @@ def _compact(
         "effect": alleles.encode(chunk["effect_allele"]),
         "other": alleles.encode(chunk["other_allele"]),
     }
+    compact["marks"] = chunk[MARKS].to_numpy(np.uint8) if MARKS in chunk else np.zeros(len(chunk), np.uint8)
     for name in TEXTS:
         text = pa.array(chunk[name].astype("str"), pa.large_string(), from_pandas=True)
         compact[name] = text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text
@@ -110,7 +117,10 @@ def _reasons(
     beta, se, z, p, eaf, n = (compact[name] for name in NUMBERS)
     effect, other = alleles.plain(compact["effect"]), alleles.plain(compact["other"])
     coded = np.isin([effect, other], CODED).any(0)
+    known = ~np.isnan(p) & np.isfinite(p)
     conditions = {
+        NO_SIGN: (beta == 0) & np.isnan(z) & known,
+        CONTRADICTION: (compact["marks"] & CONTRADICTS) > 0,
         MISSING_VALUE: chunk[list(_NEEDED)].isna().to_numpy().any(1),
         BAD_VALUE: (se <= 0) | (n <= 0) | (p < 0) | (eaf < 0) | (eaf > 1) | np.isinf([beta, se, z, p, n]).any(0),
         POSITION_OUTSIDE: compact["pos"] == 0,

@@ -24,15 +24,19 @@ import pyarrow.compute
 from numpy.typing import NDArray
 
 from fineprior.foundation.errors import InputError
-from fineprior.sumstats.formats import RATIOS, TEXTS, Layout, bind, choose_layout
+from fineprior.sumstats.agreement import CONTRADICTS, TWO_VALUES, WALD, Agreement
+from fineprior.sumstats.formats import NUMBERS, RATIOS, TEXTS, Layout, bind, choose_layout
 from fineprior.sumstats.gwas_vcf import open_vcf
 from fineprior.sumstats.metadata import Metadata as Metadata
 from fineprior.sumstats.metadata import SampleSizes as SampleSizes
 from fineprior.sumstats.metadata import read_metadata as read_metadata
+from fineprior.sumstats.rows import MARKS
 from fineprior.sumstats.text_tables import PARQUET, VCF, Piece, kind_of, open_parquet, open_text
 from fineprior.sumstats.values import (
+    MISSING_CODES,
     FileChecks,
     Floats,
+    bounds,
     complete,
     effective_size,
     floats,
@@ -61,6 +65,12 @@ _PLACE_IN_ID = (
     r"(?:[:_/](?P<one>[ACGTacgt]+)[:_/>](?P<two>[ACGTacgt]+))?(?:[:_/].*)?$"
 )
 _ADDITIVE = "ADD"
+_SIGNED = ("beta", "z_score", "base_pair_location")
+_SHARES = ("effect_allele_frequency", "frequency_in_cases", "frequency_in_controls", "info")
+_SIZES = ("n", "n_cases", "n_controls")
+_P_VALUES = ("p_value", "neg_log_10_p_value")
+_P_OF_ANOTHER_MODEL = ("bolt",)
+"""Formats whose p-value is meant to be another one than that of effect and standard error."""
 
 logger = logging.getLogger(__name__)
 
@@ -97,10 +107,11 @@ class Sumstats:
     _given_size: float | None = field(kw_only=True, default=None)
     _other_size: float | None = field(kw_only=True, default=None)
 
-    def chunks(self) -> Iterator[pd.DataFrame]:
+    def chunks(self, *, marked: bool = False) -> Iterator[pd.DataFrame]:
         """Frames with the columns `STANDARD`, at most `ROWS_AT_ONCE` rows each, in the order of the file.
 
         Text columns are `str`, row is int64, the others float64; the index is that of the rows in the file, from 0.
+        `marked`: with the column `rows.MARKS` besides, by which `harmonise` settles z against p-values.
 
         Raises
         ------
@@ -118,10 +129,9 @@ class Sumstats:
                 frame = self._standard(part, first + begin, checks, begins=not start)
                 if frame.empty:
                     continue
-                checks.add(frame)
                 frame.index = pd.RangeIndex(start, start + len(frame))
                 start += len(frame)
-                yield frame
+                yield frame if marked else frame[list(STANDARD)]
         if self.skipped:
             counts = ", ".join(f"{count:,} {test}" for test, count in self.skipped.items())
             if not checks.rows:
@@ -132,33 +142,52 @@ class Sumstats:
     def _standard(self, columns: dict[str, pa.Array], first: int, checks: FileChecks, *, begins: bool) -> pd.DataFrame:
         """One chunk; `first` is the row of its first line, `begins` whether no chunk came before."""
         rows = np.arange(first, first + len(next(iter(columns.values()))))
+        columns, rows = _filled(columns, rows, checks)
         self._check_repeated_header(columns, rows)
         if "test" in columns:
             columns, rows = self._additive(columns, rows)
         texts = self._texts(columns, rows, begins)
-        numbers = {
-            key: floats(columns.get(key), len(rows))
-            for key in ("beta", "standard_error", "z_score", "neg_log_10_p_value", "info")
-        }
-        ratios = {key: floats(columns[key], len(rows)) for key in RATIOS if key in columns}
-        beta = log_ratios(self.path, numbers["beta"], ratios, rows)
-        p = neg_log10_of_p(columns.get("p_value"), len(rows))
-        pos = floats(texts["source_pos"], len(rows))
-        eaf, n = _frequencies(columns, len(rows)), self._sizes(columns, len(rows))
-        read = numbers | ratios | {"p_value": p, "base_pair_location": pos, "effect_allele_frequency": eaf, "n": n}
-        for key in [key for key in read if key in columns]:
-            checks.add_text(self._source.columns[self._places[key]], columns[key], read[key], rows)
+        numbers = self._numbers(columns, texts["source_pos"], rows, checks)
+        beta = log_ratios(self.path, numbers["beta"], {key: numbers[key] for key in RATIOS if key in columns}, rows)
+        eaf, n = _frequencies(numbers), self._sizes(numbers)
+        found = complete(beta, numbers["standard_error"], numbers["z_score"], numbers["p_value"],
+                         numbers["neg_log_10_p_value"], numbers["p_bound"])  # fmt: skip
+        marks = Agreement(columns, numbers, beta, n, found).marks(checks, rows)
+        if self.format in _P_OF_ANOTHER_MODEL:
+            marks &= WALD | TWO_VALUES | CONTRADICTS
         frame = pa.table(texts).to_pandas()
         frame = frame.assign(
-            row=rows,
-            pos=pos + self._zero_based,
-            beta=beta,
-            eaf=eaf,
-            n=n,
-            info=numbers["info"],
-            **complete(beta, numbers["standard_error"], numbers["z_score"], p, numbers["neg_log_10_p_value"]),
-        )
-        return frame[list(STANDARD)]
+            row=rows, pos=numbers["base_pair_location"] + self._zero_based, beta=beta, se=found["se"], z=found["z"],
+            neg_log10_p=found["neg_log10_p"], eaf=eaf, n=n, info=numbers["info"], **{MARKS: marks},
+        )  # fmt: skip
+        checks.add(frame, found["claimed"], found["expected"])
+        return frame[[*STANDARD, MARKS]]
+
+    def _numbers(
+        self, columns: dict[str, pa.Array], positions: pa.Array, rows: Rows, checks: FileChecks
+    ) -> dict[str, Floats]:
+        """All numbers by what they are, NaN where there is none; p-values as -log10, `p_bound`: what that is at least.
+
+        What is text, or a code for a missing value, is counted.
+        """
+        count = len(rows)
+        none, bound = np.full(count, np.nan), np.full(count, np.nan)
+        read = dict.fromkeys(NUMBERS, none)
+        for key in [key for key in NUMBERS if key in columns]:
+            own_bound = none
+            if key == "p_value":
+                read[key] = neg_log10_of_p(columns[key], count)
+            else:
+                codes = () if key in _SIGNED else (-1.0, *MISSING_CODES) if key in _SHARES else MISSING_CODES
+                read[key] = floats(columns[key], count, thousands=key in _SIZES, codes=codes)
+            if key in _P_VALUES:
+                own_bound = bounds(columns[key], read[key], logarithm=key == "neg_log_10_p_value")
+                bound = np.fmax(bound, own_bound)
+            name = self._source.columns[self._places[key]] if key in self._places else key
+            checks.add_text(name, columns[key], read[key], own_bound, rows)
+        if "base_pair_location" not in columns:
+            read["base_pair_location"] = floats(positions, count)
+        return read | {"p_bound": bound}
 
     def _additive(self, columns: dict[str, pa.Array], rows: Rows) -> tuple[dict[str, pa.Array], Rows]:
         """Only the rows of the additive test; the others are counted."""
@@ -216,14 +245,26 @@ class Sumstats:
         if self._given_size is None and self._other_size is None and not columns:
             raise InputError(f"{self.path}: no sample size; {_size_hint(self.path)}")
 
-    def _sizes(self, columns: dict[str, pa.Array], rows: int) -> Floats:
+    def _sizes(self, numbers: Mapping[str, Floats]) -> Floats:
         if self._given_size is not None:
-            return np.full(rows, self._given_size)
-        sizes = floats(columns.get("n"), rows)
-        if "n_cases" in columns and "n_controls" in columns:
-            effective = effective_size(floats(columns["n_cases"], rows), floats(columns["n_controls"], rows))
-            sizes = np.where(np.isnan(effective), sizes, effective)
+            return np.full(len(numbers["n"]), self._given_size)
+        effective = effective_size(numbers["n_cases"], numbers["n_controls"])
+        sizes = np.where(np.isnan(effective), numbers["n"], effective)
         return sizes if self._other_size is None else np.where(np.isnan(sizes), self._other_size, sizes)
+
+
+def _filled(columns: dict[str, pa.Array], rows: Rows, checks: FileChecks) -> tuple[dict[str, pa.Array], Rows]:
+    """Without the rows in which all columns are empty: spreadsheets and editors leave such lines behind."""
+    if not all(column.null_count for column in columns.values()):
+        return columns, rows
+    filled = np.zeros(len(rows), bool)
+    for column in columns.values():
+        filled |= column.is_valid().to_numpy(zero_copy_only=False)
+    if filled.all():
+        return columns, rows
+    checks.add_empty(rows[~filled])
+    kept = pa.array(filled)
+    return {key: column.filter(kept) for key, column in columns.items()}, rows[filled]
 
 
 def _text(column: pa.Array) -> pa.Array:
@@ -249,12 +290,11 @@ def _other(effect: pa.Array, one: pa.Array, two: pa.Array) -> pa.Array:
     return pa.compute.if_else(is_two, one, pa.compute.if_else(is_one, two, None))
 
 
-def _frequencies(columns: dict[str, pa.Array], rows: int) -> Floats:
+def _frequencies(numbers: Mapping[str, Floats]) -> Floats:
     """Frequency of the effect allele; of PLINK's --assoc that of the controls, or else of the cases."""
-    eaf = floats(columns.get("effect_allele_frequency"), rows)
+    eaf = numbers["effect_allele_frequency"]
     for key in ("frequency_in_controls", "frequency_in_cases"):
-        if key in columns:
-            eaf = np.where(np.isnan(eaf), floats(columns[key], rows), eaf)
+        eaf = np.where(np.isnan(eaf), numbers[key], eaf)
     return eaf
 
 

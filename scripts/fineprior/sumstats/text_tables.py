@@ -3,6 +3,8 @@
 pyarrow reads the text, in blocks, so that memory does not grow with the file, and a line without an end is an error.
 """
 
+import csv
+import re
 from collections.abc import Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -15,6 +17,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.reading import reading
 
 BLOCK_BYTES = 1 << 24
 """Text that is parsed at a time; about the length that a line can have."""
@@ -54,18 +57,21 @@ def kind_of(path: Path) -> str:
             return PARQUET
         with _stream(path) as stream:
             start = stream.read(32)
+        if start.startswith((b"\xff\xfe", b"\xfe\xff")):  # within a compressed file
+            raise InputError(f"{path}: {_UNREADABLE[start[:2]]}")
     return VCF if start.startswith((b"##fileformat=VCF", b"BCF\x02")) else TEXT
 
 
 @contextmanager
 def damage_named(path: Path) -> Iterator[None]:
     """Whatever goes wrong while the file is read is the user's file."""
-    try:
-        yield
-    except PermissionError:
-        raise InputError(f"{path}: may not be read (permissions)") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(f"{path}: the file is damaged or cut off ({' '.join(str(error).split())})") from None
+    with reading(path, "a file of summary statistics"):
+        try:
+            yield
+        except PermissionError:
+            raise InputError(f"{path}: may not be read (permissions)") from None
+        except (pa.ArrowException, OSError) as error:
+            raise InputError(f"{path}: the file is damaged or cut off ({' '.join(str(error).split())})") from error
 
 
 @contextmanager
@@ -82,7 +88,8 @@ def _stream(path: Path) -> Iterator[pa.NativeFile]:
 class TextTable:
     """A text table: names of its columns, and how its lines are to be read.
 
-    skipped: lines up to the header and with it; delimiter: None where columns are set apart by any number of blanks.
+    skipped: lines up to the header and with it; delimiter: None where columns are set apart by any number of blanks;
+    quoted: whether the header has quotation marks; spare: columns without a name at the end, which lines may lack.
     """
 
     path: Path
@@ -90,6 +97,7 @@ class TextTable:
     skipped: int
     delimiter: str | None
     quoted: bool
+    spare: int = 0
 
     def pieces(self, places: Mapping[str, int]) -> Iterator[Piece]:
         """Columns as text, missing values as null; the number of the first row is that of its line.
@@ -107,17 +115,22 @@ class TextTable:
         line = self.skipped + 1
         with damage_named(self.path), _stream(self.path) as stream, closing(self._blocks(stream)) as blocks:
             for block in blocks:
-                for batch in self._parsed(block, line, sorted(set(places.values()))):
+                for batch in self._read(block, line, sorted(set(places.values()))):
                     yield line, {key: batch.column(f"c{place}") for key, place in places.items()}
                     line += batch.num_rows
 
     def _blocks(self, stream: pa.NativeFile) -> Generator[bytes, None, None]:
-        """Whole lines after the header, about `BLOCK_BYTES` at a time; the next block is read meanwhile."""
-        rest, to_skip, lines = b"", self.skipped, 0
+        """Whole lines after the header, about `BLOCK_BYTES` at a time; the next block is read meanwhile.
+
+        All of them end in a line feed, whatever the file's end in.
+        """
+        rest, to_skip, lines, carried = b"", self.skipped, 0, b""
         with ThreadPoolExecutor(1) as reader:
             reading = reader.submit(stream.read, BLOCK_BYTES)
             while data := reading.result():
                 reading = reader.submit(stream.read, BLOCK_BYTES)
+                if carried or b"\r" in data:
+                    data, carried = _line_feeds(carried + data)
                 end = data.rfind(b"\n") + 1
                 if not end and len(rest) + len(data) > BLOCK_BYTES:
                     raise self._too_long(lines + 1)
@@ -127,63 +140,110 @@ class TextTable:
                     block, to_skip = block[block.index(b"\n") + 1 :], to_skip - 1
                 if block:
                     yield block
+        rest += b"\n" if carried else b""
         for _ in range(to_skip):
             rest = rest.partition(b"\n")[2]
         if rest:
             yield rest
 
-    def _parsed(self, block: bytes, line: int, columns: list[int]) -> list[pa.RecordBatch]:
-        """A block of which the first line is `line`."""
+    def _read(self, block: bytes, line: int, columns: list[int]) -> list[pa.RecordBatch]:
+        """A block of which the first line is `line`; what can be read in another way is."""
+        text = block if self.delimiter else _squeezed(block)
+        quoted = b'"' in text
+        try:
+            return self._parsed(text, line, columns, quoted)
+        except _RaggedError as error:
+            evened = self._evened(text)
+            if evened is not None:
+                try:
+                    return self._parsed(evened, line, columns, quoted)
+                except _RaggedError:
+                    pass
+            if quoted and not self.quoted:
+                try:  # a quotation mark can be a sign like others
+                    return self._parsed(text, line, columns, quoted=False)
+                except _RaggedError:
+                    pass
+            raise InputError(str(error)) from None
+
+    def _parsed(self, text: bytes, line: int, columns: list[int], quoted: bool) -> list[pa.RecordBatch]:
         ragged: list[pa.csv.InvalidRow] = []
 
         def stop(row: pa.csv.InvalidRow) -> str:
             ragged.append(row)
             return "error"
 
-        text = block if self.delimiter else _squeezed(block)
         wanted = [f"c{place}" for place in columns]
         try:
-            return pa.csv.read_csv(
+            table = pa.csv.read_csv(
                 pa.BufferReader(text),
                 read_options=pa.csv.ReadOptions(
                     block_size=max(len(text) // 4, 1 << 20), column_names=[f"c{i}" for i in range(len(self.columns))]
                 ),
                 parse_options=pa.csv.ParseOptions(
-                    delimiter=self.delimiter or " ", quote_char='"' if self.quoted else False,
+                    delimiter=self.delimiter or " ", quote_char='"' if quoted else False,
                     ignore_empty_lines=False, invalid_row_handler=stop,
                 ),
                 convert_options=pa.csv.ConvertOptions(
                     column_types=dict.fromkeys(wanted, pa.string()), include_columns=wanted,
                     null_values=list(MISSING), strings_can_be_null=True,
                 ),
-            ).to_batches()  # fmt: skip
+            )  # fmt: skip
         except pa.ArrowInvalid as error:
-            lines = [one.rstrip(b"\r") for one in text.split(b"\n")]
+            lines = text.split(b"\n")
             if ragged:
                 found = [(lines.index(text), row) for row in ragged if (text := row.text.encode()) in lines]
                 if not found:  # one row in quotation marks over several lines
-                    raise self._open_quote(ragged[0].text, lines, line) from None
+                    raise self._open_quote(lines, line) from None
                 number, row = min(found, key=itemgetter(0))
-                raise InputError(self._why_ragged(row, line + number)) from None
+                raise _RaggedError(self._why_ragged(row, line + number)) from None
             if "straddling" in str(error):
                 raise self._too_long(line + max(range(len(lines)), key=lambda i: len(lines[i]))) from None
             wrong = next((i for i, one in enumerate(lines) if not _is_utf8(one)), None)
             if wrong is None:
                 raise InputError(f"{self.path}, from line {line}: {' '.join(str(error).split())}") from None
             raise InputError(f"{self.path}, line {line + wrong}: not text in UTF-8") from None
+        if quoted and table.num_rows != text.count(b"\n") + (not text.endswith(b"\n")):
+            raise self._open_quote(text.split(b"\n"), line)
+        return table.to_batches()
+
+    def _evened(self, text: bytes) -> bytes | None:
+        """Lines with as many columns as the header; None where a line has more or fewer that are not empty.
+
+        Spreadsheets leave columns without a name behind, which some lines have and some have not, and lines of nothing
+        but delimiters.
+        """
+        if not self.delimiter:
+            return None
+        sign, width = self.delimiter.encode(), len(self.columns)
+        lines = text.split(b"\n")
+        for number, one in enumerate(lines):
+            cells = one.count(sign) + 1
+            if b'"' in one:
+                cells = len(_split(one.decode(errors="replace"), self.delimiter))
+            if not one or cells == width:
+                continue
+            if cells > width and one.endswith(sign * (cells - width)):
+                lines[number] = one[: -(cells - width)]
+            elif cells < width and (width - cells <= self.spare or not one.strip(sign + b" ")):
+                lines[number] = one + sign * (width - cells)
+            else:
+                return None
+        return b"\n".join(lines)
 
     def _too_long(self, line: int) -> InputError:
         return InputError(f"{self.path}, line {line}: megabytes long; is it a table with one variant a line?")
 
-    def _open_quote(self, text: str, lines: list[bytes], line: int) -> InputError:
-        first = text.split("\n")[0].rstrip("\r").encode()
-        number = lines.index(first) if first in lines else 0
-        return InputError(f"{self.path}, line {line + number}: a quotation mark that is not closed in its line")
+    def _open_quote(self, lines: list[bytes], line: int) -> "_RaggedError":
+        number = next((i for i, one in enumerate(lines) if one.count(b'"') % 2), 0)
+        return _RaggedError(f"{self.path}, line {line + number}: a quotation mark that is not closed in its line")
 
     def _why_ragged(self, row: pa.csv.InvalidRow, line: int) -> str:
         hint = ""
         if row.actual_columns == 1 and row.expected_columns > 1:
             hint = "; is it cut off, or set apart by another sign than the header?"
+        elif row.text.startswith("#"):
+            hint = "; is it a comment? These stand before the header"
         elif row.actual_columns < row.expected_columns:
             hint = "; is the file cut off there?"
         elif row.actual_columns == row.expected_columns + 1:
@@ -193,9 +253,20 @@ class TextTable:
         )
 
 
+class _RaggedError(Exception):
+    """A line of a block has another number of columns than the header, or its quotation marks do not close."""
+
+
+def _line_feeds(data: bytes) -> tuple[bytes, bytes]:
+    """Line ends of any kind as line feeds; and a carriage return at the end, of which the next piece tells the kind."""
+    carried = data[len(data.rstrip(b"\r")) :]
+    data = data[: len(data) - len(carried)]
+    return data.replace(b"\r\r\n", b"\n").replace(b"\r\n", b"\n").replace(b"\r", b"\n"), carried
+
+
 def _squeezed(block: bytes) -> bytes:
     """Each run of blanks as one blank, and none at the ends of lines; the lines stay as many."""
-    block = block.replace(b"\t", b" ").replace(b"\r", b"")
+    block = block.replace(b"\t", b" ")
     while b"  " in block:
         block = block.replace(b"  ", b" ")
     return block.replace(b"\n ", b"\n").replace(b" \n", b"\n").strip(b" ")
@@ -232,9 +303,10 @@ def open_text(path: Path) -> TextTable:
     except UnicodeDecodeError as error:
         number = start[: error.start].count(b"\n") + 1
         raise InputError(f"{path}, line {number}: not text in UTF-8") from None
-    if "\n" not in text and not whole:
+    lines = _line_feeds(text.encode())[0].decode().split("\n")
+    if len(lines) == 1 and not whole:
         raise InputError(f"{path}, line 1: megabytes long; is it a table with one variant a line?")
-    lines = text.splitlines() if whole else text.splitlines()[:-1]
+    lines = lines if whole else lines[:-1]
     skipped = _header_line(lines)
     header = lines[skipped] if skipped < len(lines) else ""
     if not header.strip():
@@ -247,13 +319,19 @@ def open_text(path: Path) -> TextTable:
     if sign == " " and any("  " in line or line.startswith(" ") or line.rstrip("\r\n") != line.rstrip()
                            for line in lines[skipped:] if line):  # fmt: skip
         sign = None
-    columns = [name.strip().strip('"') for name in _split(header, sign)]
-    return TextTable(path, columns, skipped + 1, sign, '"' in header)
+    columns = [name.strip().strip('"').strip() for name in _split(header, sign)]
+    spare = next((i for i, name in enumerate(reversed(columns)) if name), 0)
+    return TextTable(path, columns, skipped + 1, sign, '"' in header, spare)
 
 
 def _header_line(lines: list[str]) -> int:
-    """Index of the header: past comments, which begin with `#` and are not a header of what follows."""
+    """Index of the header: past comments, which begin with `#` and are not a header of what follows.
+
+    A first line like `sep=,` is a spreadsheet's.
+    """
     for i, line in enumerate(lines):
+        if i == 0 and re.fullmatch(r'"?sep=.?"?', line):
+            continue
         if not line.startswith("#"):
             return i
         following = lines[i + 1] if i + 1 < len(lines) else ""
@@ -272,6 +350,10 @@ def _delimiter(header: str) -> str:
 def _split(line: str, sign: str | None) -> list[str]:
     if not line.strip():
         return []
+    if '"' in line:
+        blanks = sign in (None, " ")
+        fields = csv.reader([line.strip() if blanks else line], delimiter=sign or " ", skipinitialspace=blanks)
+        return [field for field in next(fields) if field or not blanks]
     return line.split() if sign in (None, " ") else line.split(sign)
 
 

@@ -1,6 +1,7 @@
 """Numbers of summary statistics: effects, z, p-values and sample sizes completed from one another, and judged."""
 
-import re
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,8 +21,20 @@ ENOUGH_ROWS = 20
 _LEAST_AGREEMENT = 0.5
 _MOST_OUT_OF_RANGE = 0.1
 _SHOWN_LOG10_P = 50.0
+_SHOWN_TEXT = 30
 _P_OUTSIDE = "p-value is not within 0 to 1"
-_SMALL_P = re.compile(r"([0-9]*\.?[0-9]+|[0-9]+\.)[eEdD]-([0-9]+)")
+MISSING_CODES = (-9.0, -99.0, -999.0)
+"""Numbers that stand for a missing value in columns of numbers that are never below 0."""
+LARGEST_WITHOUT_SIGN = 2.0
+"""|z| of a p-value up to which an effect of 0 (mostly a rounded one) is taken as z = 0."""
+_NUMBER = r"^[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eEdD][+-]?[0-9]+)?|(?i:inf|infinity))$"
+_THOUSANDS = r"^[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?$"
+_SMALL_P = r"^(?P<number>[0-9]*\.?[0-9]+|[0-9]+\.)[eEdD]-(?P<exponent>[0-9]+)$"
+_DIGITS = r"^[+-]?[0-9]*\.?(?P<fraction>[0-9]*)(?:[eEdD](?P<exponent>[+-]?[0-9]+))?$"
+_BELOW = r"^\s*(?:[pP]\s*)?(?:<=?|\x{2264}|&lt;=?)\s*"
+_ABOVE = r"^\s*(?:>=?|\x{2265}|&gt;=?)\s*"
+
+logger = logging.getLogger(__name__)
 
 
 def neg_log10_p_of(z: Floats) -> Floats:
@@ -49,8 +62,16 @@ def effective_size(cases: Floats | float, controls: Floats | float) -> Floats:
     return size
 
 
-def floats(values: pa.Array | None, rows: int) -> Floats:
-    """Numbers of a column; NaN where it has none, or text; all NaN without the column."""
+def floats(values: pa.Array | None, rows: int, *, thousands: bool = False, codes: Sequence[float] = ()) -> Floats:
+    """Numbers of a column; NaN where it has none, or text; all NaN without the column.
+
+    Parameters
+    ----------
+    thousands
+        Whether commas set thousands apart (20,000), as in sizes; elsewhere such a text is no number.
+    codes
+        Numbers that stand for a missing value.
+    """
     if values is None:
         return np.full(rows, np.nan)
     if pa.types.is_dictionary(values.type):
@@ -58,9 +79,16 @@ def floats(values: pa.Array | None, rows: int) -> Floats:
     try:
         numbers = pa.compute.cast(values, pa.float64())
     except pa.ArrowInvalid:
-        trimmed = pa.compute.utf8_trim_whitespace(pa.compute.cast(values, pa.string()))
-        return pd.to_numeric(trimmed.to_pandas(), errors="coerce").to_numpy(np.float64, copy=True)
-    return np.array(numbers.to_numpy(zero_copy_only=False), np.float64)
+        text = pa.compute.utf8_trim_whitespace(pa.compute.cast(values, pa.string()))
+        if thousands:
+            grouped = pa.compute.match_substring_regex(text, _THOUSANDS)
+            text = pa.compute.if_else(grouped, pa.compute.replace_substring(text, ",", ""), text)
+        text = pa.compute.if_else(pa.compute.match_substring_regex(text, _NUMBER), text, None)
+        numbers = pa.compute.cast(pa.compute.replace_substring_regex(text, "[dD]", "e"), pa.float64())
+    found = np.array(numbers.to_numpy(zero_copy_only=False), np.float64)
+    for code in codes:
+        found[found == code] = np.nan
+    return found
 
 
 def neg_log10_of_p(values: pa.Array | None, rows: int) -> Floats:
@@ -69,40 +97,104 @@ def neg_log10_of_p(values: pa.Array | None, rows: int) -> Floats:
     p < 0 gives -inf and p > 1 a value below 0, out of range for whoever checks; a p-value that a float cannot hold is
     taken from its text (1e-400 gives 400), and one of 0 is infinite: its size is to be taken from elsewhere.
     """
-    p = floats(values, rows)
+    p = floats(values, rows, codes=MISSING_CODES)
     with np.errstate(divide="ignore", invalid="ignore"):
         found: Floats = np.select([p < 0, p == 0], [-np.inf, np.inf], 0.0 - np.log10(p))
     small = np.flatnonzero((p >= 0) & (p < np.finfo(float).tiny))
     if len(small) and values is not None and not pa.types.is_floating(values.type):
-        for row, text in zip(small, values.take(pa.array(small)).to_pylist(), strict=True):
-            written = _SMALL_P.fullmatch(str(text).strip())
-            if written and float(written[1]) > 0:
-                found[row] = int(written[2]) - np.log10(float(written[1]))
+        found[small] = _small(values.take(pa.array(small)), found[small])
     return found
 
 
-def complete(beta: Floats, se: Floats, z: Floats, p: Floats, given: Floats) -> dict[str, Floats]:
+def _small(texts: pa.Array, otherwise: Floats) -> Floats:
+    """-log10 of p-values from their text, where it is written with an exponent and above 0."""
+    parts = pa.compute.extract_regex(pa.compute.utf8_trim_whitespace(pa.compute.cast(texts, pa.string())), _SMALL_P)
+    number, exponent = (_cast(pa.compute.struct_field(parts, name)) for name in ("number", "exponent"))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(number > 0, exponent - np.log10(number), otherwise)
+
+
+def bounds(values: pa.Array, read: Floats, *, logarithm: bool) -> Floats:
+    """What a text like `<2e-16` says that -log10 p is at least; NaN where it says nothing.
+
+    Parameters
+    ----------
+    values, read
+        The column, and the numbers that it has.
+    logarithm
+        Whether the column holds -log10 p, of which `>300` is such a text.
+    """
+    found = np.full(len(read), np.nan)
+    if not pa.types.is_string(values.type) or np.isnan(read).sum() == values.null_count:
+        return found
+    signs = _ABOVE if logarithm else _BELOW
+    which = np.flatnonzero(
+        pa.compute.match_substring_regex(values, signs).fill_null(False).to_numpy(zero_copy_only=False)
+    )
+    if len(which):
+        text = pa.compute.replace_substring_regex(values.take(pa.array(which)), signs, "")
+        found[which] = floats(text, len(which)) if logarithm else neg_log10_of_p(text, len(which))
+        found[~(found > 0) | np.isinf(found)] = np.nan
+    return found
+
+
+def places_written(column: pa.Array, at: NDArray[np.intp]) -> Floats:
+    """Places after the decimal point with which numbers are written, of some rows: 5 of `0.00012`, 9 of `1.2e-8`.
+
+    Half a unit of the last place is what rounding can hide; NaN where there is no number.
+    """
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    taken = column.take(pa.array(at))
+    if pa.types.is_floating(taken.type):  # of a binary file: the fewest digits that give this number in float32
+        taken = pa.compute.cast(taken, pa.float32(), safe=False)
+    parts = pa.compute.extract_regex(pa.compute.utf8_trim_whitespace(pa.compute.cast(taken, pa.string())), _DIGITS)
+    digits = pa.compute.utf8_length(pa.compute.struct_field(parts, "fraction"))
+    exponent = _cast(pa.compute.struct_field(parts, "exponent"))
+    places: Floats = np.array(digits.to_numpy(zero_copy_only=False), np.float64) - np.nan_to_num(exponent)
+    return places
+
+
+def _cast(texts: pa.Array) -> Floats:
+    """Numbers of texts that are numbers or empty."""
+    filled = pa.compute.if_else(pa.compute.equal(texts, ""), None, texts)
+    return np.array(pa.compute.cast(filled, pa.float64()).to_numpy(zero_copy_only=False), np.float64)
+
+
+def complete(beta: Floats, se: Floats, z: Floats, p: Floats, given: Floats, at_least: Floats) -> dict[str, Floats]:
     """Standard error, z and -log10 p of each row, from what it has.
 
-    z is beta / se, else the z of the file, else the p-value's with the sign of beta; a p-value of 0 tells no z, and
-    without another its -log10 p stays infinite.
+    z is beta / se, else the z of the file, else the p-value's with the sign of beta; a p-value of 0, or one of which
+    only a bound is known, tells no z, and without another its -log10 p stays infinite, or the bound. An effect of 0
+    has no sign, so a p-value that is not that of 0 either (above `LARGEST_WITHOUT_SIGN`) gives no z.
 
     Parameters
     ----------
     p, given
         -log10 p, of the p-value (`neg_log10_of_p`) and as the file has it, which goes first.
+    at_least
+        What -log10 p is at least (`bounds`), where that is all that the file tells.
+
+    Returns
+    -------
+    se, z, neg_log10_p; claimed: -log10 p as the file tells it, NaN where it tells none; expected: that of z where z is
+    not the p-value's, else NaN.
     """
-    neg_log10_p = np.where(np.isnan(given), p, given)
+    claimed = np.where(np.isnan(given), p, given)
     with np.errstate(divide="ignore", invalid="ignore"):
         own = np.where(se > 0, beta / se, np.nan)
         z = np.where(np.isnan(own), z, own)
-        without = np.isnan(z) & np.isfinite(neg_log10_p)
-        if without.any():
-            z[without] = np.sign(beta[without]) * z_of(neg_log10_p[without])
+        without = np.isnan(z)
+        expected = neg_log10_p_of(z)
+        known = without & np.isfinite(claimed)
+        if known.any():
+            size, sign = z_of(claimed[known]), np.sign(beta[known])
+            z[known] = np.where((sign == 0) & (size > LARGEST_WITHOUT_SIGN), np.nan, sign * size)
         se = np.where(np.isnan(se) & (z != 0), np.abs(beta / z), se)
-    unknown = np.isnan(neg_log10_p) | (np.isposinf(neg_log10_p) & ~np.isnan(z))  # p of 0 without z: a hit that is lost
-    neg_log10_p[unknown] = neg_log10_p_of(z[unknown])
-    return {"se": se, "z": z, "neg_log10_p": neg_log10_p}
+    # p of 0 without z: a hit that is lost
+    neg_log10_p = np.where(np.isnan(claimed) | (np.isposinf(claimed) & ~np.isnan(z)), expected, claimed)
+    neg_log10_p = np.where(np.isnan(neg_log10_p), at_least, neg_log10_p)
+    return {"se": se, "z": z, "neg_log10_p": neg_log10_p, "claimed": claimed, "expected": expected}
 
 
 def log_ratios(path: Path, beta: Floats, ratios: dict[str, Floats], rows: NDArray[np.int64]) -> Floats:
@@ -141,47 +233,53 @@ class FileChecks:
     least_spread: Floats = field(default_factory=lambda: np.array([[np.inf, np.inf], [-np.inf, -np.inf]]))
     outside: dict[str, tuple[int, int, str]] = field(default_factory=dict)
     texts: dict[str, tuple[int, int, str]] = field(default_factory=dict)
+    codes: dict[str, tuple[int, int, str]] = field(default_factory=dict)
+    bounds: dict[str, tuple[int, int, str]] = field(default_factory=dict)
+    conflicts: dict[str, tuple[int, float, str, bool]] = field(default_factory=dict)
+    empty: tuple[int, int] = (0, 0)
 
-    def add(self, frame: pd.DataFrame) -> None:
-        """Count a chunk with the columns `sumstats.sumstats.STANDARD`."""
+    def add(self, frame: pd.DataFrame, claimed: Floats, expected: Floats) -> None:
+        """Count a chunk with the columns `sumstats.sumstats.STANDARD`; claimed, expected: as of `complete`."""
         self.rows += len(frame)
         self.sized += int(frame["n"].notna().sum())
         beta = frame["beta"].to_numpy()
         self.betas += int((~np.isnan(beta)).sum())
         self.not_positive += int((beta <= 0).sum())
         self.like_ratios += int(((beta >= 0.5) & (beta <= 2)).sum())
-        se, eaf, claimed = (frame[name].to_numpy() for name in ("se", "eaf", "neg_log10_p"))
+        se, eaf, p = (frame[name].to_numpy() for name in ("se", "eaf", "neg_log10_p"))
         for name, values, bad in (
             ("standard error is not above 0", se, se <= 0),
             ("frequency of the effect allele is not within 0 to 1", eaf, (eaf < 0) | (eaf > 1)),
-            (_P_OUTSIDE, claimed, claimed < 0),
+            (_P_OUTSIDE, p, p < 0),
         ):
             self._count_outside(name, values, bad, frame["row"].to_numpy())
-        z = frame["z"].to_numpy()
-        usable = np.isfinite(z) & np.isfinite(claimed)
+        usable = np.isfinite(expected) & np.isfinite(claimed)
         if usable.any():
-            pair = np.minimum([neg_log10_p_of(z[usable]), claimed[usable]], _SHOWN_LOG10_P)
+            pair = np.minimum([expected[usable], claimed[usable]], _SHOWN_LOG10_P)
             self.pairs += int(usable.sum())
             self.sums += np.column_stack([pair.sum(1), (pair**2).sum(1), [(pair[0] * pair[1]).sum()] * 2])
             self.least_spread[0] = np.minimum(self.least_spread[0], pair.min(1))
             self.least_spread[1] = np.maximum(self.least_spread[1], pair.max(1))
 
     def finish(self, n_hint: str) -> None:
-        """Judge the file.
+        """Judge the file, and say what of it is no number, a code or a bound, or has two values that disagree.
 
         Raises
         ------
         InputError
-            There was no row, or none with a sample size; text in place of numbers, or numbers that are out of their
-            range, in many rows; betas that are ratios; or p-values that are not those of the effects.
+            There was no row, or none with a sample size; text in place of numbers, numbers that are out of their
+            range, or effects of two signs in many rows; betas that are ratios; or p-values that are not those of the
+            effects.
         """
         if not self.rows:
             raise InputError(f"{self.path}: no rows after the header")
         for name, (count, line, text) in self.texts.items():
+            told = (
+                f"{self.path}: {name} is no number in {count:,} of {self.rows:,} rows, first in line {line} ('{text}')"
+            )
             if self._many(count):
-                raise InputError(f"{self.path}: {name} is no number in {count:,} of {self.rows:,} rows, first in line "
-                                 f"{line} ('{text[:30]}'); numbers are written like 1234.5 or 1e-8, missing ones as NA"
-                                 )  # fmt: skip
+                raise InputError(f"{told}; numbers are written like 1234.5 or 1e-8, missing ones as NA")
+        self._say()
         if not self.sized:
             raise InputError(f"{self.path}: no sample size; {n_hint}")
         if self.betas >= ENOUGH_ROWS and not self.not_positive and self.like_ratios > 0.5 * self.betas:
@@ -196,14 +294,65 @@ class FileChecks:
             if self._many(count):
                 raise InputError(f"{self.path}: {name} in {count:,} of {self.rows:,} rows, first in line {line} "
                                  f"({value}); is it the column that it is named?")  # fmt: skip
+        for what, (count, _, strongest, fatal) in self.conflicts.items():
+            told = f"{self.path}: {what} in {count:,} of {self.rows:,} rows; the strongest: {strongest}"
+            if fatal and self._many(count):
+                raise InputError(f"{told}; which of the two is meant? Leave out the column that is not")
+            logger.warning("%s", told)
 
-    def add_text(self, name: str, column: pa.Array, numbers: Floats, rows: NDArray[np.int64]) -> None:
-        """Count the rows of a text column that have something which is no number."""
+    def _say(self) -> None:
+        """Tell what was passed over, or taken for something else than a number."""
+        if self.empty[0]:
+            logger.info("%s: %d empty lines are passed over, the first of them line %d", self.path, *self.empty)
+        for name, (count, line, text) in self.texts.items():
+            logger.warning("%s: %s is no number in %s of %s rows, first in line %d ('%s'); it is taken as missing",
+                           self.path, name, f"{count:,}", f"{self.rows:,}", line, text)  # fmt: skip
+        for name, (count, line, text) in self.codes.items():
+            logger.warning("%s: %s is %s in %s of %s rows, first in line %d; that is taken as missing", self.path, name,
+                           text, f"{count:,}", f"{self.rows:,}", line)  # fmt: skip
+        for name, (count, line, text) in self.bounds.items():
+            logger.warning(
+                "%s: %s is only a bound in %s of %s rows, first in line %d ('%s'); a row that has neither a standard "
+                "error nor a z-score cannot be used therefore", self.path, name, f"{count:,}", f"{self.rows:,}", line,
+                text,
+            )  # fmt: skip
+
+    def add_empty(self, rows: NDArray[np.int64]) -> None:
+        """Count rows in which nothing stands."""
+        count, first = self.empty
+        self.empty = (count + len(rows), first or int(rows[0]))
+
+    def add_text(self, name: str, column: pa.Array, numbers: Floats, bound: Floats, rows: NDArray[np.int64]) -> None:
+        """Count the rows of a column that have something which is no number: text, a bound, or a code for missing."""
+        is_text = pa.types.is_string(column.type)
         missing = np.isnan(numbers)
-        if pa.types.is_string(column.type) and missing.sum() > column.null_count:
-            found = np.flatnonzero(missing & column.is_valid().to_numpy(zero_copy_only=False))
-            count, line, text = self.texts.get(name, (0, int(rows[found[0]]), column[int(found[0])].as_py()))
-            self.texts[name] = (count + len(found), line, text)
+        if missing.sum() <= column.null_count:
+            return
+        found = np.flatnonzero(missing & column.is_valid().to_numpy(zero_copy_only=False))
+        taken = column.take(pa.array(found))
+        coded = ~np.isnan(floats(taken, len(found)))
+        bounded = ~coded & ~np.isnan(bound[found])
+        for counts, which in ((self.codes, coded), (self.bounds, bounded), (self.texts, ~coded & ~bounded)):
+            if not which.any() or (counts is self.texts and not is_text):
+                continue
+            first = int(np.flatnonzero(which)[0])
+            shown = " ".join(str(taken[first].as_py()).split())[:_SHOWN_TEXT]
+            count, line, text = counts.get(name, (0, int(rows[found[first]]), shown))
+            counts[name] = (count + int(which.sum()), line, text)
+
+    def add_conflict(
+        self, what: str, which: NDArray[np.bool_], first: Floats, second: Floats, rows: NDArray[np.int64], fatal: bool
+    ) -> None:
+        """Count rows with two values that disagree, and keep the strongest; fatal: many of them refuse the file."""
+        found = np.flatnonzero(which)
+        if len(found):
+            strength = np.maximum(np.abs(first[found]), np.abs(second[found]))
+            top = int(np.argmax(strength))
+            row = found[top]
+            count, largest, told, _ = self.conflicts.get(what, (0, -1.0, "", fatal))
+            if strength[top] > largest:
+                largest, told = strength[top], f"line {rows[row]} ({first[row]:.4g} and {second[row]:.4g})"
+            self.conflicts[what] = (count + len(found), float(largest), told, fatal)
 
     def _many(self, count: int) -> bool:
         return self.rows >= ENOUGH_ROWS and count > _MOST_OUT_OF_RANGE * self.rows

@@ -1,0 +1,50 @@
+"""Where rows lie in the genome; those that are left out have a place too, so that a locus can name them."""
+
+import numpy as np
+import pytest
+
+from fineprior.foundation.settings import HarmoniseSettings
+from fineprior.genetics.genome import Genome
+from fineprior.genetics.liftover import Liftover
+from fineprior.sumstats.locate import Places, locate
+from fineprior.sumstats.rows import gather_rows
+from fineprior.sumstats.standing import Standing
+from sumstats.test_rows import frame
+
+CHAIN = "chain 9 1 200 + 0 50 chr1 100 + 10 60 1\n50\n\nchain 5 1 200 + 40 50 chr2 60 + 0 10 2\n10\n\n"
+
+
+@pytest.fixture
+def genome(tmp_path):
+    (tmp_path / "g.fa").write_text(f">chr1\n{'A' * 100}\n>chr2\n{'C' * 60}\n")
+    with Genome(tmp_path / "g.fa") as opened:
+        yield opened
+
+
+def rows_of(*places):
+    chrom, pos = zip(*places, strict=True)
+    return gather_rows([frame(len(places), chrom=list(chrom), pos=list(map(float, pos)))], HarmoniseSettings(), "g.tsv")
+
+
+def test_rows_are_sorted_by_their_place_and_what_has_none_is_left_out(genome):
+    standing = Standing(rows_of(("2", 5), ("1", 70), ("chr1", 20), ("7", 1), ("2", 61)))
+    locate(standing, genome, None, plink=False)
+    assert standing.index.tolist() == [2, 1, 0]
+    assert standing["contig"].tolist() == [0, 0, 1]
+
+
+def test_places_of_all_rows_whatever_became_of_them(genome):
+    rows = rows_of(("2", 5), ("1", 70), ("7", 1), ("2", 61), ("1", 0.5))
+    contig, pos = Places(rows, genome, None, plink=False).of(np.arange(5))
+    assert contig.tolist() == [1, 0, -1, 1, 0]
+    assert pos.tolist() == [5, 70, 0, 0, 0]
+    contig, pos = Places(rows, genome, None, plink=False).of(np.array([1]))
+    assert (contig.tolist(), pos.tolist()) == ([0], [70])
+
+
+def test_places_are_lifted_over_and_of_several_the_best_is_taken(genome, tmp_path):
+    (tmp_path / "c.chain").write_text(CHAIN)
+    rows = rows_of(("1", 5), ("1", 45), ("1", 70), ("2", 3))
+    contig, pos = Places(rows, genome, Liftover(tmp_path / "c.chain"), plink=False).of(np.arange(4))
+    assert contig.tolist() == [0, 0, -1, -1]
+    assert pos.tolist() == [15, 55, 0, 0]

@@ -1,0 +1,71 @@
+"""Rows in few bytes, and what is said of each by itself."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fineprior.foundation.errors import InputError
+from fineprior.foundation.settings import HarmoniseSettings
+from fineprior.sumstats.agreement import CONTRADICTS, TWO_VALUES
+from fineprior.sumstats.outcomes import reason_names
+from fineprior.sumstats.rows import MARKS, gather_rows
+from fineprior.sumstats.sumstats import STANDARD
+
+
+def frame(count=4, **columns):
+    rows = pd.DataFrame({
+        "row": np.arange(2, count + 2), "chrom": "1", "source_pos": [str(10 * i) for i in range(1, count + 1)],
+        "pos": 10.0 * np.arange(1, count + 1), "effect_allele": "A", "other_allele": "G", "beta": 0.2, "se": 0.1,
+        "z": 2.0, "neg_log10_p": 1.3, "eaf": 0.3, "n": 100.0, "info": 0.9, "rsid": "rs1",
+    })  # fmt: skip
+    return rows[list(STANDARD)].assign(**columns)
+
+
+def reasons(rows):
+    return [reason_names()[number] for number in rows.reason]
+
+
+def test_chunks_become_one_table_with_their_text():
+    first, second = frame(2), frame(3, chrom=["1", "X", "1"], effect_allele=["t", "AT", "A"], rsid=[None, "b", "c"])
+    rows = gather_rows([first, second], HarmoniseSettings(), "g.tsv")
+    assert len(rows) == 5
+    assert [rows.chroms[number] for number in rows.chrom] == ["1", "1", "1", "X", "1"]
+    assert [rows.alleles.spellings[number] for number in rows.effect] == ["A", "A", "t", "AT", "A"]
+    assert rows.text("rsid", np.array([1, 2, 3])).fillna("none").to_list() == ["rs1", "none", "b"]
+    assert rows.pos.tolist() == [10, 20, 10, 20, 30]
+    assert not rows.reason.any()
+    assert not rows.marks.any()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"beta": 0.0, "z": np.nan}, "no_sign"),
+        ({"z": np.nan}, "missing_value"),
+        ({"beta": 0.0, "z": np.nan, "neg_log10_p": np.nan}, "missing_value"),
+        ({"z": np.nan, "neg_log10_p": np.inf}, "missing_value"),
+        ({"n": np.nan}, "missing_value"),
+        ({"eaf": np.nan}, ""),
+        ({"eaf": 1.01}, "bad_value"),
+        ({"z": np.inf}, "bad_value"),
+        ({"pos": 2.0**31}, "position_outside"),
+        ({"other_allele": "<INS>"}, "coded_alleles"),
+        ({"other_allele": "A"}, "bad_alleles"),
+        ({"info": 0.1}, "low_info"),
+        ({MARKS: np.uint8(CONTRADICTS)}, "contradiction"),
+        ({MARKS: np.uint8(TWO_VALUES)}, ""),
+    ],
+)
+def test_what_a_row_lacks_by_itself(change, reason):
+    rows = gather_rows([frame(2), frame(1, **change)], HarmoniseSettings(), "g.tsv")
+    assert reasons(rows) == ["", "", reason]
+
+
+def test_marks_stay_with_their_rows():
+    chunks = [frame(2, **{MARKS: np.array([1, 2], np.uint8)}), frame(1), frame(1, **{MARKS: np.array([3], np.uint8)})]
+    assert gather_rows(chunks, HarmoniseSettings(), "g.tsv").marks.tolist() == [1, 2, 0, 3]
+
+
+def test_nothing_is_an_error():
+    with pytest.raises(InputError, match=r"g\.tsv: no rows"):
+        gather_rows([], HarmoniseSettings(), "g.tsv")
