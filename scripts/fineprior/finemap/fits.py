@@ -1,6 +1,5 @@
 """Fits of a batch of loci in one npz file: the same fits, the same bytes."""
 
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from fineprior.finemap.credible_sets import CredibleSet, CredibleSets, Purity
 from fineprior.finemap.susie import SusieFit
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
+from fineprior.foundation.integrity import checked
 
 ARRAYS = ("alpha", "mu", "mu2", "lbf", "lbf_variable", "V", "KL", "elbo", "pi", "pip", "z")
 Arrays = dict[str, npt.NDArray[Any]]
@@ -96,12 +96,9 @@ class FitFiles(Mapping[str, tuple[SusieFit, tuple[str, ...]]]):
 @contextmanager
 def _readable(path: str | Path) -> Iterator[Any]:
     """The arrays of a file, or an InputError where it is not one of fits."""
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            stored.files  # noqa: B018  (a .npy file has none)
-            yield stored
-    except (OSError, EOFError, zipfile.BadZipFile, KeyError, ValueError, AttributeError) as error:
-        raise InputError(f"{path}: not a file of fits ({error})") from error
+    with checked(path, "a file of fits", once=True), np.load(path, allow_pickle=False) as stored:
+        stored.files  # noqa: B018  (a .npy file has none)
+        yield stored
 
 
 def _fit_arrays(fit: SusieFit) -> Arrays:

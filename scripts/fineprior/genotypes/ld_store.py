@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
+from fineprior.foundation.integrity import checked
 
 NO_LD, TRIMMED = "no_ld", "trimmed"
 """Why a variant is left out: the LD does not have it, or the locus would take too much memory."""
-_DAMAGED = (OSError, EOFError, ValueError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True)
@@ -107,10 +107,7 @@ def read_panel_size(path: str | Path) -> float | None:
 @contextmanager
 def _readable(path: str | Path) -> Iterator[Mapping[str, NDArray[Any]]]:
     """The arrays of an LD file; an InputError where it is absent or damaged."""
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            yield stored
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except _DAMAGED as error:
-        raise InputError(f"{path}: not a readable LD file ({error})") from None
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such file")
+    with checked(path, "a readable LD file", once=True), np.load(path, allow_pickle=False) as stored:
+        yield stored

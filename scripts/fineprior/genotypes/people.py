@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.integrity import check
 
 _NAMED = 3
 
@@ -104,6 +105,7 @@ def kept_people(samples: str | Path | None, people: Sequence[tuple[str, str]], p
 
 def _lines(path: str | Path) -> list[tuple[int, list[str]]]:
     """Number and fields of each line that is not empty."""
+    check(path)
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except FileNotFoundError:

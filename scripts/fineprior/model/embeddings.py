@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
+from fineprior.foundation.integrity import checked
 from fineprior.foundation.logs import Progress
 from fineprior.foundation.settings import WindowSettings
 from fineprior.genetics.genome import Genome
@@ -246,11 +247,12 @@ def read_region_embeddings(path: str | Path) -> RegionEmbeddings:
 
 
 def _read(path: str | Path, in_file: str = "") -> dict[str, Any]:
-    with np.load(path, allow_pickle=False) as arrays:
-        fields: dict[str, Any] = {name: arrays[name] for name in arrays.files if name != in_file}
-    if in_file:
-        fields[in_file] = _mapped(path, in_file)
-    return fields | {"backbone": str(fields["backbone"]), "bin_size": int(fields["bin_size"])}
+    with checked(path, "a file of embeddings"):
+        with np.load(path, allow_pickle=False) as arrays:
+            fields: dict[str, Any] = {name: arrays[name] for name in arrays.files if name != in_file}
+        if in_file:
+            fields[in_file] = _mapped(path, in_file)
+        return fields | {"backbone": str(fields["backbone"]), "bin_size": int(fields["bin_size"])}
 
 
 def _mapped(path: str | Path, name: str) -> NDArray[Any]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
+from fineprior.foundation.integrity import OPEN_SEAL, checked
 from fineprior.foundation.settings import HeadSettings
 from fineprior.model.embeddings import RegionEmbeddings
 
@@ -193,7 +194,7 @@ def write_head(head: Head, path: str | Path) -> None:
     from safetensors.numpy import save
 
     # One entry: the library writes several in an order that changes from process to process.
-    metadata = {"tracks": head.tracks, "backbone": head.backbone, "bin_size": head.bin_size}
+    metadata = {"tracks": head.tracks, "backbone": head.backbone, "bin_size": head.bin_size, "seal": OPEN_SEAL}
     tensors = {"weight": head.weight, "bias": head.bias}
     if len(head.hidden_bias):
         tensors |= {"hidden_weight": head.hidden_weight, "hidden_bias": head.hidden_bias}
@@ -214,23 +215,20 @@ def load_head(path: str | Path) -> Head:
     InputError
         The file is absent, is no head of this program, or its parts do not fit one another.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file")
-    try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = json.loads((file.metadata() or {})[METADATA])
-            found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-            weight, bias = found["weight"], found["bias"]
-            tracks = tuple(metadata["tracks"])
-            trunk = {name.removeprefix(TRUNK): value for name, value in found.items() if name.startswith(TRUNK)}
-            hidden = {name: value for name, value in found.items() if name.startswith("hidden_")}
-            pairs = tuple(metadata.get("other_strand", ()))
-            head = Head(weight, bias, tracks, metadata["backbone"], int(metadata["bin_size"]), **hidden, trunk=trunk,
-                        base=metadata.get("base", ""), other_strand=pairs)  # fmt: skip
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise InputError(f"{path}: not a head written by fineprior ({error})") from None
+    with checked(path, "a head written by fineprior"), safe_open(path, framework="numpy") as file:
+        metadata = json.loads((file.metadata() or {})[METADATA])
+        found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        weight, bias = found["weight"], found["bias"]
+        tracks = tuple(metadata["tracks"])
+        trunk = {name.removeprefix(TRUNK): value for name, value in found.items() if name.startswith(TRUNK)}
+        hidden = {name: value for name, value in found.items() if name.startswith("hidden_")}
+        pairs = tuple(metadata.get("other_strand", ()))
+        head = Head(weight, bias, tracks, metadata["backbone"], int(metadata["bin_size"]), **hidden, trunk=trunk,
+                    base=metadata.get("base", ""), other_strand=pairs)  # fmt: skip
     if weight.ndim != 2 or bias.shape != (len(tracks),) or len(weight) != len(tracks):
         raise InputError(f"{path}: weight {weight.shape} and bias {bias.shape} do not fit {len(tracks)} tracks")
     return head

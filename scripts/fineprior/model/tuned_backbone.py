@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from enformer_pytorch import Enformer
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.integrity import checked
 from fineprior.foundation.settings import BackboneSettings
 from fineprior.model.backbone import Backbone, EnformerBackbone, device_for, load_backbone
 from fineprior.model.loading import load_enformer
@@ -56,14 +57,11 @@ def read_change(path: str | Path) -> Change:
     """
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file")
-    try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = json.loads((file.metadata() or {})[METADATA])
-            names = [name for name in file.keys() if name.startswith(TRUNK)]  # noqa: SIM118 (no mapping)
-            trunk = {name.removeprefix(TRUNK): file.get_tensor(name) for name in names}
-            return Change(metadata["backbone"], metadata.get("base", ""), trunk)
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise InputError(f"{path}: not a head written by fineprior ({error})") from None
+    with checked(path, "a head written by fineprior"), safe_open(path, framework="numpy") as file:
+        metadata = json.loads((file.metadata() or {})[METADATA])
+        names = [name for name in file.keys() if name.startswith(TRUNK)]  # noqa: SIM118 (no mapping)
+        trunk = {name.removeprefix(TRUNK): file.get_tensor(name) for name in names}
+        return Change(metadata["backbone"], metadata.get("base", ""), trunk)
 
 
 @torch.no_grad()

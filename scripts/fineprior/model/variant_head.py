@@ -18,6 +18,7 @@ from scipy.special import expit
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
+from fineprior.foundation.integrity import checked
 from fineprior.foundation.tables import VARIANT_HEAD_METRICS
 from fineprior.genetics.genome import plain_name
 from fineprior.model.embeddings import VariantEmbeddings
@@ -332,7 +333,7 @@ def write_variant_head(head: VariantHead, path: str | Path) -> None:
 
 
 def load_variant_head(path: str | Path) -> VariantHead:
-    """Read what `write_variant_head` wrote."""
-    with np.load(path, allow_pickle=False) as arrays:
+    """Read what `write_variant_head` wrote; an InputError where the file is damaged."""
+    with checked(path, "a head of labelled variants"), np.load(path, allow_pickle=False) as arrays:
         fields = {name: arrays[name] for name in arrays.files}
-    return VariantHead(**fields | {"base_rate": float(fields["base_rate"]), "backbone": str(fields["backbone"])})
+        return VariantHead(**fields | {"base_rate": float(fields["base_rate"]), "backbone": str(fields["backbone"])})

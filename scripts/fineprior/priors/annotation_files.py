@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.integrity import check
 from fineprior.foundation.panel_files import CHROM, chromosomes_of
 from fineprior.genetics.genome import plain_name
 
@@ -207,6 +208,7 @@ def read_sizes(pattern: str, chromosomes: Sequence[str], columns: int) -> npt.ND
         path = Path(files[chrom].rsplit(".l2.ldscore", 1)[0] + ".l2.M")
         if not path.is_file():
             return None
+        check(path)
         try:
             numbers = np.array(path.read_text().split(), float)
         except ValueError:
@@ -218,6 +220,7 @@ def read_sizes(pattern: str, chromosomes: Sequence[str], columns: int) -> npt.ND
 
 
 def _header(path: str) -> list[str]:
+    check(path)
     try:
         if path.endswith(".parquet"):
             return [str(name) for name in pq.ParquetFile(path).schema_arrow.names]

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.integrity import check
 from fineprior.genetics.genome import plain_name
 from fineprior.priors.blocks import Floats
 
@@ -107,6 +108,7 @@ def _chunks(pattern: str | Path, column: str, positions: set[int]) -> Iterator[t
 
 def _table_rows(path: str, column: str) -> Iterator[pd.DataFrame]:
     """Rows of a text or parquet table as chrom, pos, counted, other, value."""
+    check(path)
     try:
         if path.endswith(".parquet"):
             frames: Iterator[pd.DataFrame] = iter([pd.read_parquet(path)])

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.integrity import check
 from fineprior.sumstats.values import effective_size
 
 
@@ -56,6 +57,7 @@ def read_metadata(path: str | Path) -> Metadata:
     file = Path(f"{path}-meta.yaml")
     if not file.is_file():
         return Metadata()
+    check(file)
     try:
         entries = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
     except yaml.MarkedYAMLError as error:
