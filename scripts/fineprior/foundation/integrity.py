@@ -50,7 +50,7 @@ _whole: dict[Path, tuple[int, ...]] = {}
 logger = logging.getLogger(__name__)
 
 
-class Damaged(InputError):
+class DamagedError(InputError):
     """A file is not as it was written."""
 
 
@@ -104,7 +104,7 @@ def check(path: str | Path, salt: str = "", required: bool = False, once: bool =
 
     Raises
     ------
-    Damaged
+    DamagedError
         The digest differs, or what is there of it is not whole.
     """
     path = Path(path)
@@ -117,13 +117,13 @@ def check(path: str | Path, salt: str = "", required: bool = False, once: bool =
         known = recorded(path) if _strict or path.suffix not in _SEALED else ()
         stands, computed = digests(path, salt, needed=bool(known))
     except OSError as error:
-        raise Damaged(f"{path}: cannot be read ({error.strerror}); {REMEDY}") from error
+        raise DamagedError(f"{path}: cannot be read ({error.strerror}); {REMEDY}") from error
     if stands is not None and stands != computed:
-        raise Damaged(f"{path}: damaged, its bytes are not those that were written (digest differs); {REMEDY}")
+        raise DamagedError(f"{path}: damaged, its bytes are not those that were written (digest differs); {REMEDY}")
     if stands is None and required:
-        raise Damaged(f"{path}: damaged, or written by an older version (it has no digest); {REMEDY}")
+        raise DamagedError(f"{path}: damaged, or written by an older version (it has no digest); {REMEDY}")
     if known and computed not in known:
-        raise Damaged(
+        raise DamagedError(
             f"{path}: damaged, or changed since it was written (digest differs from {RECORDS}/{path.name}); {REMEDY}"
         )
     if _strict and stands is None and not known and (path.parent / RECORDS).is_dir():
@@ -149,7 +149,7 @@ def digests(path: Path, salt: str = "", needed: bool = True) -> tuple[str | None
 
 
 def check_shared(path: str | Path, once: bool = False) -> None:
-    """As `check`, for a file of a folder that several projects work in: written with `atomic_path(..., shared=True)`."""
+    """As `check`, for a file that `atomic_path` wrote as `shared`: in a folder that several projects work in."""
     check(path, shared_salt(Path(path)), required=True, once=once)
 
 
@@ -236,13 +236,10 @@ def _place(file: BinaryIO, suffix: str) -> int | None:
     size = file.seek(0, os.SEEK_END)
     begin, end = max(0, size - _WINDOW), size
     if suffix == ".safetensors":
-        file.seek(0)
-        begin, end = 0, min(size, 8 + int.from_bytes(file.read(8), "little"))
-    elif suffix == ".parquet" and size > 12:
-        file.seek(size - 8)
-        begin = max(0, size - 8 - int.from_bytes(file.read(4), "little") - len(OPEN_SEAL))
-    file.seek(begin)
-    text = file.read(end - begin)
+        begin, end = 0, min(size, 8 + int.from_bytes(_text(file, 0, 8), "little"))
+    elif suffix == ".parquet":
+        begin = max(0, size - 8 - int.from_bytes(_text(file, size - 8, 4), "little") - len(OPEN_SEAL))
+    text = _text(file, begin, end - begin)
     found = list(_SEAL.finditer(text))
     if found:
         return begin + found[-1].start(1)
@@ -268,29 +265,28 @@ def _make_room(file: BinaryIO, suffix: str) -> int | None:
     """Put an open seal into a finished file; where its digest begins, or None where the format has no room."""
     room = OPEN_SEAL.encode()
     size = file.seek(0, os.SEEK_END)
-    if suffix == ".safetensors":
+    begin = size
+    if suffix == ".safetensors":  # the writer has put one into the metadata
         place = _place(file, suffix)
         return place if place is not None and place >= 0 else None
     if suffix == ".gz":
-        begin, end = _MEMBER
-        file.write(begin + room + end)
-        return size + len(begin) + len(_PREFIX)
-    if suffix == ".npy":
+        file.write(_MEMBER[0] + room + _MEMBER[1])
+        begin += len(_MEMBER[0])
+    elif suffix == ".npy":
         file.write(room)
-        return size + len(_PREFIX)
-    if suffix in (".npz", ".pt"):
-        file.seek(max(0, size - 22))
-        if file.read(4) != _ZIP_END:
-            return None
+    elif suffix in (".npz", ".pt") and _text(file, size - 22, 4) == _ZIP_END:
         file.seek(size - 2)
         file.write(len(room).to_bytes(2, "little") + room)
-        return size + len(_PREFIX)
-    if suffix == ".parquet":
-        file.seek(size - 8)
-        footer = int.from_bytes(file.read(4), "little") + 8
-        file.seek(size - footer)
-        tail = file.read()
-        file.seek(size - footer)
+    elif suffix == ".parquet":
+        begin = size - 8 - int.from_bytes(_text(file, size - 8, 4), "little")
+        tail = _text(file, begin, size - begin)
+        file.seek(begin)
         file.write(room + tail)
-        return size - footer + len(_PREFIX)
-    return None
+    else:
+        return None
+    return begin + len(_PREFIX)
+
+
+def _text(file: BinaryIO, begin: int, length: int) -> bytes:
+    file.seek(max(0, begin))
+    return file.read(length)

@@ -190,15 +190,22 @@ def bins_of_regions(genome: Genome, regions: pd.DataFrame, backbone: "Backbone")
 
 
 def embedded_batches(
-    genome: Genome, regions: pd.DataFrame, backbone: "Backbone", batch_size: int, threads: int = 1, done: int = 0
+    genome: Genome, regions: pd.DataFrame, backbone: "Backbone", batch_size: int, threads: int = 1
 ) -> Iterator[NDArray[np.float32]]:
-    """Embeddings (bins, dim) of the target bins of regions, `batch_size` regions at a time, behind the first `done`."""
+    """Embeddings (bins, dim) of the target bins of regions, `batch_size` regions at a time."""
     import torch
 
     torch.set_num_threads(threads)
-    for part in batches(len(regions), batch_size, "regions", done):
-        codes = region_codes(genome, regions.iloc[part])
-        yield backbone.embed(torch.from_numpy(one_hot(codes))).numpy().reshape(-1, backbone.dim)
+    for part in batches(len(regions), batch_size, "regions"):
+        yield embedded_batch(genome, regions.iloc[part], backbone)
+
+
+def embedded_batch(genome: Genome, regions: pd.DataFrame, backbone: "Backbone") -> NDArray[np.float32]:
+    """Embeddings (bins, dim) of the target bins of regions that go through the backbone together."""
+    import torch
+
+    codes = region_codes(genome, regions)
+    return backbone.embed(torch.from_numpy(one_hot(codes))).numpy().reshape(-1, backbone.dim)
 
 
 def region_codes(genome: Genome, regions: pd.DataFrame) -> NDArray[np.uint8]:
@@ -218,10 +225,10 @@ def _check_inside(genome: Genome, chroms: NDArray[np.str_], starts: NDArray[np.i
         )
 
 
-def batches(count: int, size: int, what: str, done: int = 0) -> Iterator[slice]:
-    """Slices of `size` that cover `count` things behind the first `done`, with lines on the progress."""
-    progress = Progress(count - done, what)
-    for start in range(done, count, size):
+def batches(count: int, size: int, what: str) -> Iterator[slice]:
+    """Slices of `size` that cover `count` things, with lines on the progress."""
+    progress = Progress(count, what)
+    for start in range(0, count, size):
         yield slice(start, min(start + size, count))
         progress.advance(min(size, count - start))
     progress.finish()

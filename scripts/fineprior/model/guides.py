@@ -19,7 +19,7 @@ from torch import Tensor
 
 from fineprior.foundation.files import atomic_path
 from fineprior.foundation.settings import HeadSettings
-from fineprior.model.training_loop import Plan, Task, run
+from fineprior.model.training_loop import Plan, Task, reading, run
 
 logger = logging.getLogger(__name__)
 
@@ -90,11 +90,12 @@ def _finished(checkpoint: Path | None, empty: dict[str, Tensor]) -> tuple[dict[s
     if checkpoint is None or not (checkpoint / "scouts.pt").is_file():
         return empty, 0
     device = next(iter(empty.values())).device
-    found = torch.load(checkpoint / "scouts.pt", weights_only=True, map_location=device)
-    return found["moved"], found["done"]
+    with reading(checkpoint / "scouts.pt"):
+        found = torch.load(checkpoint / "scouts.pt", weights_only=True, map_location=device)
+        return found["moved"], found["done"]
 
 
 def _keep(checkpoint: Path | None, moved: dict[str, Tensor], done: int) -> None:
     if checkpoint is not None:
-        with atomic_path(checkpoint / "scouts.pt") as temporary:
+        with atomic_path(checkpoint / "scouts.pt", shared=True) as temporary:
             torch.save({"moved": moved, "done": done}, temporary)
