@@ -10,10 +10,12 @@ REPOSITORY = Path(
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.fingerprints import Fingerprints, older_replacements
 from fineprior.foundation.locus_names import loci_by_batch
 from fineprior.foundation.panel_files import chromosomes_of, ld_files
 from fineprior.foundation.project import (
     FETCHED,
+    GENERATED,
     HUB_BACKBONES,
     files_of_panel,
     hub_folder,
@@ -72,6 +74,18 @@ SIMULATED = [
     for scenario in settings.calibrate.scenarios
     for replicate in range(settings.calibrate.replicates)
 ]
+
+
+FINGERPRINTS = Fingerprints()
+RESULTS = f"{workflow.pathvars.items.get('results', 'results')}/"
+
+
+def contents(wildcards, input):
+    """Params function: digests of the user's files among the inputs, for one that is replaced by an older file."""
+    made = (RESULTS, GENERATED, f"{HUB_BACKBONES}/")
+    files = [str(path) for path in input if not str(path).startswith(made)]
+    # A parent workflow may have put a folder of its own before ours.
+    return FINGERPRINTS.of(path for path in files if f"/{RESULTS}" not in path)
 
 
 def any_of(names):

@@ -17,6 +17,7 @@ rule compute_ld_scores:
         mem_mb=growing(8000),
         runtime=growing(240),
     params:
+        contents=contents,
         # of a function, for in text {chrom} would be replaced
         annotations=lambda wildcards: settings.priors.heritability_annotations,
         panel=param_of_study("ld_panel"),
@@ -47,6 +48,7 @@ rule fit_heritability:
         mem_mb=growing(8000),
         runtime=growing(240),
     params:
+        contents=contents,
         files=patterns_of_heritability,
         bins=settings.priors.heritability_bins,
         max_ratio=settings.priors.max_ratio,
@@ -80,6 +82,7 @@ rule annotate_variants:
         mem_mb=growing(8000),
         runtime=growing(60),
     params:
+        contents=contents,
         rows=[as_params(row) for row in project.annotations],
         source=source_of_prior(),
         code=code_digest("prior.annotate_variants"),

@@ -18,6 +18,7 @@ rule associate:
         mem_mb=growing(4000),
         runtime=growing(240),
     params:
+        contents=contents,
         genotypes=param_of_study("genotypes"),
         build=settings.genome.build,
         code=code_digest("associate.associate"),
@@ -51,6 +52,7 @@ rule harmonise_sumstats:
         mem_mb=growing(6000),
         runtime=growing(60),
     params:
+        contents=contents,
         settings=settings_of_harmonise,
         build=settings.genome.build,
         source_build=param_of_study("build"),
@@ -85,6 +87,7 @@ rule define_loci:
         mem_mb=growing(4000),
         runtime=growing(30),
     params:
+        contents=contents,
         settings=as_params(settings.loci),
         build=settings.genome.build,
         code=code_digest("study.define_loci"),
@@ -128,6 +131,7 @@ rule collect_variants:
         mem_mb=growing(4000),
         runtime=growing(30),
     params:
+        contents=contents,
         loci=loci_of_batch,
         code=code_digest("study.collect_variants"),
     script:
@@ -149,6 +153,7 @@ rule compute_ld:
         mem_mb=memory_of_ld,
         runtime=growing(60),
     params:
+        contents=contents,
         panel=param_of_study("ld_panel"),
         ld=param_of_study("ld"),
         settings=as_params(settings.ld),

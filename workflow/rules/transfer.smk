@@ -22,6 +22,7 @@ rule embed_regions:
         batch_size=64,
         store=settings.store,
     params:
+        contents=contents,
         backbone=as_params(settings.backbone),
         code=code_digest("transfer.embed_regions"),
     script:
@@ -65,6 +66,7 @@ rule train_head:
         gpu=int(settings.head.mode in TUNING_MODES),
         store=settings.store,
     params:
+        contents=contents,
         settings=as_params(settings.head),
         targets=targets_of_head,
         backbone=as_params(settings.backbone),
@@ -123,6 +125,7 @@ rule evaluate_head:
         gpu=int(settings.head.mode in TUNING_MODES),
         store=settings.store,
     params:
+        contents=contents,
         targets=targets_of_head,
         backbone=as_params(settings.backbone),
         settings=as_params(settings.head),

@@ -139,13 +139,11 @@ def digests(path: Path, salt: str = "", needed: bool = True) -> tuple[str | None
     """
     with path.open("rb") as file:
         place = _place(file, path.suffix)
-        stands = None
-        if place is not None:
-            file.seek(place)
-            stands = file.read(_HEX).decode("ascii", "replace") if place >= 0 else ""
-        if stands is None and not needed:
-            return None, ""
-        return stands, _computed(file, place if place is not None and place >= 0 else None, salt)
+        if place is None:
+            return None, _computed(file, None, salt) if needed else ""
+        if place < 0:
+            return "", _computed(file, None, salt) if needed else "?"
+        return _text(file, place, _HEX).decode("ascii"), _computed(file, place, salt)
 
 
 def check_shared(path: str | Path, once: bool = False) -> None:
