@@ -34,7 +34,7 @@ rule extract_sequences:
         mem_mb=memory_of_files(2000, 10, "variants"),
         runtime=growing(30),
     params:
-        contents=contents,
+        contents=contents(settings.genome.fasta),
         context_length=settings.backbone.context_length,
         windows=as_params(settings.windows),
         code=code_digest("annotate.extract_sequences"),
@@ -62,7 +62,7 @@ rule embed_variants:
         batch_size=0,
         store=settings.store,
     params:
-        contents=contents,
+        contents=contents(backbone_files),
         backbone=as_params(settings.backbone),
         windows=as_params(settings.windows),
         code=code_digest("annotate.embed_variants"),
@@ -108,7 +108,7 @@ rule gather_scores:
         mem_mb=memory_of_files(4000, 10, "variants", "scores"),
         runtime=growing(30),
     params:
-        contents=contents,
+        contents=contents(settings.regions),
         settings=as_params(settings.scores),
         context_length=settings.backbone.context_length,
         code=code_digest("annotate.gather_scores"),
@@ -135,7 +135,7 @@ rule compare_windows:
         runtime=growing(60),
         gpu=1,
     params:
-        contents=contents,
+        contents=contents(settings.genome.fasta, backbone_files),
         backbone=as_params(settings.backbone),
         windows=as_params(settings.windows),
         settings=as_params(settings.scores),

@@ -77,15 +77,28 @@ SIMULATED = [
 
 
 FINGERPRINTS = Fingerprints()
-RESULTS = f"{workflow.pathvars.items.get('results', 'results')}/"
 
 
-def contents(wildcards, input):
-    """Params function: digests of the user's files among the inputs, for one that is replaced by an older file."""
-    made = (RESULTS, GENERATED, f"{HUB_BACKBONES}/")
-    files = [str(path) for path in input if not str(path).startswith(made)]
-    # A parent workflow may have put a folder of its own before ours.
-    return FINGERPRINTS.of(path for path in files if f"/{RESULTS}" not in path)
+def contents(*sources):
+    """Params function: digests of the user's files among some inputs, given as paths or input functions.
+
+    Without them a file that is replaced by an older one would go unseen. Params that are made of `input` itself would
+    not do: Snakemake does not compare them.
+    """
+
+    def digests(wildcards):
+        files = []
+        for source in sources:
+            found = source(wildcards) if callable(source) else source
+            found = found.values() if isinstance(found, dict) else [found]
+            for some in found:
+                files.extend([some] if isinstance(some, str) else some or [])
+        made = ("<results>/", GENERATED, f"{HUB_BACKBONES}/")
+        return FINGERPRINTS.of(
+            file for file in files if file and not file.startswith(made)
+        )
+
+    return digests
 
 
 def any_of(names):

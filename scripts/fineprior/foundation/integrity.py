@@ -236,7 +236,8 @@ def _place(file: BinaryIO, suffix: str) -> int | None:
     if suffix == ".safetensors":
         begin, end = 0, min(size, 8 + int.from_bytes(_text(file, 0, 8), "little"))
     elif suffix == ".parquet":
-        begin = max(0, size - 8 - int.from_bytes(_text(file, size - 8, 4), "little") - len(OPEN_SEAL))
+        footer = int.from_bytes(_text(file, size - 8, 4), "little")
+        begin = max(0, min(begin, size - 8 - footer - len(OPEN_SEAL)))
     text = _text(file, begin, end - begin)
     found = list(_SEAL.finditer(text))
     if found:
