@@ -32,5 +32,10 @@ rule all:
     localrule: True
 
 
+onstart:
+    for sentence in older_replacements(FINGERPRINTS):
+        print(f"note: {sentence}")
+
+
 onsuccess:
     print(headline())

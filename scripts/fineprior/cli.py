@@ -1,4 +1,4 @@
-"""The command line: one locus (`finemap`), a prior's test (`calibrate`), what would rerun (`explain`), stages."""
+"""The command line: one locus (`finemap`), a prior's test (`calibrate`), `explain`, `verify`, and the stages."""
 
 import argparse
 import collections.abc
@@ -18,6 +18,9 @@ from fineprior.foundation.explain import DESCRIPTION as EXPLAIN
 from fineprior.foundation.explain import add_arguments, explain
 from fineprior.foundation.settings import FinemapSettings, Settings
 from fineprior.foundation.stages import BEFORE, COMMANDS, STAGES, summary
+from fineprior.foundation.verify import DESCRIPTION as VERIFY
+from fineprior.foundation.verify import add_arguments as add_verify_arguments
+from fineprior.foundation.verify import verify
 
 DESCRIPTION = """Fine-map one locus with SuSiE: which variants are likely to be causal, given association
 statistics, LD, and (if you have one) a prior probability of each variant.
@@ -124,6 +127,10 @@ def parser() -> argparse.ArgumentParser:
         "explain", help="say what would rerun, and why", description=EXPLAIN, allow_abbrev=False,
         usage="fineprior explain [options] [target ...] [-- arguments of snakemake]",
     ))  # fmt: skip
+    add_verify_arguments(commands.add_parser(
+        "verify", help="compare each byte of results and inputs with what it was", description=VERIFY,
+        formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
+    ))  # fmt: skip
     return top
 
 
@@ -197,10 +204,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0; 1 when the locus failed (the tables say why); 2 for wrong input, said in one line.
+        0; 1 when the locus failed (the tables say why), or a file is not what it was (`verify`); 2 for wrong input,
+        said in one line.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
-    command = argv[0] if argv and argv[0] in (*COMMANDS, "calibrate", "explain") else "finemap"
+    command = argv[0] if argv and argv[0] in (*COMMANDS, "calibrate", "explain", "verify") else "finemap"
     level = logging.INFO if command in COMMANDS else logging.WARNING
     logging.basicConfig(level=level, format=f"fineprior {command}: %(message)s", stream=sys.stderr)
     try:
@@ -212,6 +220,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.writelines(f"{line}\n" for line in lines)
             return 0
         arguments = parser().parse_args(argv)
+        if arguments.command == "verify":
+            lines, code = verify(arguments)
+            sys.stdout.writelines(f"{line}\n" for line in lines)
+            return code
         return _calibrate(arguments) if arguments.command == "calibrate" else _finemap(arguments)
     except (InputError, OSError) as error:
         sys.stderr.write(f"fineprior {command}: error: {error}\n")

@@ -445,7 +445,7 @@ CASES = [
     (
         "summary statistics that are no table",
         text("sumstats.parquet", b"PAR1 no"),
-        "sumstats.parquet: not a readable sumstats table (Could not open Parquet input source",
+        "sumstats.parquet: not a readable sumstats table, or damaged (Could not open Parquet input source",
         {"door": loci},
     ),
 ]

@@ -17,6 +17,7 @@ import yaml
 
 from fineprior import cli
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.integrity import RECORDS
 from fineprior.foundation.project import load_project
 from fineprior.foundation.settings import HarmoniseSettings, LdSettings, LociSettings
 from fineprior.foundation.tables import LOCUS_VARIANTS
@@ -56,6 +57,7 @@ class World:
     def write(self, name, content):
         path = self / name
         path.parent.mkdir(parents=True, exist_ok=True)
+        (path.parent / RECORDS / path.name).unlink(missing_ok=True)  # a user's file, whoever wrote the one before
         path.write_bytes(content.encode() if isinstance(content, str) else content)
 
     def text(self, name):

@@ -13,12 +13,12 @@ from fineprior.foundation.files import atomic_path, sha256
 
 
 def test_a_finished_file_is_there_and_nothing_else(tmp_path):
-    with atomic_path(tmp_path / "new/a.tsv.gz") as temporary:
-        assert temporary.name.endswith(".tsv.gz")
+    with atomic_path(tmp_path / "new/a.tsv") as temporary:
+        assert temporary.name.endswith(".tsv")
         temporary.write_bytes(b"abc")
-        assert not (tmp_path / "new/a.tsv.gz").exists()
-    assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.tsv.gz"]
-    assert sha256(tmp_path / "new/a.tsv.gz") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        assert not (tmp_path / "new/a.tsv").exists()
+    assert [path.name for path in (tmp_path / "new").iterdir() if path.name != ".digests"] == ["a.tsv"]
+    assert sha256(tmp_path / "new/a.tsv") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 
 def test_an_interrupted_one_leaves_the_old_file(tmp_path):

@@ -34,6 +34,7 @@ rule extract_sequences:
         mem_mb=memory_of_files(2000, 10, "variants"),
         runtime=growing(30),
     params:
+        contents=contents(settings.genome.fasta),
         context_length=settings.backbone.context_length,
         windows=as_params(settings.windows),
         code=code_digest("annotate.extract_sequences"),
@@ -61,6 +62,7 @@ rule embed_variants:
         batch_size=0,
         store=settings.store,
     params:
+        contents=contents(backbone_files),
         backbone=as_params(settings.backbone),
         windows=as_params(settings.windows),
         code=code_digest("annotate.embed_variants"),
@@ -106,6 +108,7 @@ rule gather_scores:
         mem_mb=memory_of_files(4000, 10, "variants", "scores"),
         runtime=growing(30),
     params:
+        contents=contents(settings.regions),
         settings=as_params(settings.scores),
         context_length=settings.backbone.context_length,
         code=code_digest("annotate.gather_scores"),
@@ -132,6 +135,7 @@ rule compare_windows:
         runtime=growing(60),
         gpu=1,
     params:
+        contents=contents(settings.genome.fasta, backbone_files),
         backbone=as_params(settings.backbone),
         windows=as_params(settings.windows),
         settings=as_params(settings.scores),

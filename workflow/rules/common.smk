@@ -1,10 +1,12 @@
 # What all rules share: the project (config and sheets), code digests, and where a rule finds its files.
 import re
 
+from fineprior.foundation.fingerprints import Fingerprints, older_replacements
 from fineprior.foundation.locus_names import loci_by_batch
 from fineprior.foundation.panel_files import chromosomes_of, fitting_files, ld_files
 from fineprior.foundation.project import (
     FETCHED,
+    GENERATED,
     HUB_BACKBONES,
     files_of_panel,
     hub_folder,
@@ -56,6 +58,31 @@ SIMULATED = [
     for scenario in settings.calibrate.scenarios
     for replicate in range(settings.calibrate.replicates)
 ]
+
+
+FINGERPRINTS = Fingerprints()
+
+
+def contents(*sources):
+    """Params function: digests of the user's files among some inputs, given as paths or input functions.
+
+    Without them a file that is replaced by an older one would go unseen. Params that are made of `input` itself would
+    not do: Snakemake does not compare them.
+    """
+
+    def digests(wildcards):
+        files = []
+        for source in sources:
+            found = source(wildcards) if callable(source) else source
+            found = found.values() if isinstance(found, dict) else [found]
+            for some in found:
+                files.extend([some] if isinstance(some, str) else some or [])
+        made = ("<results>/", GENERATED, f"{HUB_BACKBONES}/")
+        return FINGERPRINTS.of(
+            file for file in files if file and not file.startswith(made)
+        )
+
+    return digests
 
 
 def any_of(names):

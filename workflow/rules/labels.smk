@@ -17,6 +17,9 @@ rule embed_labels:
         batch_size=0,
         store=settings.store,
     params:
+        contents=contents(
+            settings.labels.variants, settings.genome.fasta, backbone_files
+        ),
         backbone=as_params(settings.backbone),
         windows=as_params(settings.windows),
         code=code_digest("variant_head.embed_labels"),
@@ -39,6 +42,7 @@ rule train_labels:
         mem_mb=memory_of_files(4000, 3, "embeddings"),
         runtime=growing(60),
     params:
+        contents=contents(settings.labels.variants),
         calibration=settings.labels.calibration,
         code=code_digest("variant_head.train_labels"),
     script:

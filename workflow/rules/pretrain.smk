@@ -95,6 +95,7 @@ rule pretrain_masked:
         runtime=growing(1440),
         store=settings.store,
     params:
+        contents=contents(settings.genome.fasta, settings.regions),
         settings=as_params(settings.masked),
         context_length=settings.backbone.context_length,
         seed=settings.seed,

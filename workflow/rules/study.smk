@@ -18,6 +18,12 @@ rule associate:
         mem_mb=growing(4000),
         runtime=growing(240),
     params:
+        contents=contents(
+            genotypes_of_study,
+            of_study("phenotype"),
+            of_study("covariates"),
+            of_study("samples"),
+        ),
         genotypes=param_of_study("genotypes"),
         build=settings.genome.build,
         code=code_digest("associate.associate"),
@@ -51,6 +57,14 @@ rule harmonise_sumstats:
         mem_mb=growing(6000),
         runtime=growing(60),
     params:
+        contents=contents(
+            sumstats_of_study,
+            meta_of_study,
+            of_study("chain"),
+            panel_of_study,
+            people_of_study,
+            settings.genome.fasta,
+        ),
         settings=settings_of_harmonise,
         build=settings.genome.build,
         source_build=param_of_study("build"),
@@ -88,6 +102,13 @@ rule define_loci:
         mem_mb=growing(4000),
         runtime=growing(30),
     params:
+        contents=contents(
+            of_study("loci"),
+            settings.loci.exclude_bed,
+            settings.loci.blocks,
+            LONG_RANGE_LD if settings.loci.exclude != "none" else [],
+            settings.genome.fasta,
+        ),
         settings=as_params(settings.loci),
         build=settings.genome.build,
         code=code_digest("study.define_loci"),
@@ -134,6 +155,7 @@ rule collect_variants:
         mem_mb=growing(4000),
         runtime=growing(30),
     params:
+        contents=contents(settings.genome.fasta),
         loci=loci_of_batch,
         code=code_digest("study.collect_variants"),
     script:
@@ -155,6 +177,7 @@ rule compute_ld:
         mem_mb=memory_of_ld,
         runtime=growing(60),
     params:
+        contents=contents(panel_of_study, people_of_study),
         panel=param_of_study("ld_panel"),
         ld=param_of_study("ld"),
         settings=as_params(settings.ld),

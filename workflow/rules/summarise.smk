@@ -50,6 +50,7 @@ rule compare_truth:
         mem_mb=growing(2000),
         runtime=growing(15),
     params:
+        contents=contents(of_study("truth")),
         code=code_digest("summarise.compare_truth"),
     script:
         "../../scripts/compare_truth.py"
@@ -77,6 +78,7 @@ rule assess_shift:
         mem_mb=memory_of_files(4000, 3, "embeddings", "region_embeddings", most=4000),
         runtime=growing(30),
     params:
+        contents=contents(settings.genome.fasta, settings.regions),
         context_length=settings.backbone.context_length,
         effect_variance=settings.priors.effect_variance,
         seed=settings.seed,
@@ -152,6 +154,7 @@ rule methods:
         mem_mb=2000,
         runtime=5,
     params:
+        contents=contents(of_study("sumstats")),
         settings=settings_of_methods,
         source=lambda wildcards: {
             name: str(value)
@@ -208,6 +211,7 @@ rule provenance:
         mem_mb=1000,
         runtime=30,
     params:
+        contents=contents(files_behind_results),
         settings=as_params(settings),
         sheets={
             "studies": [filled_columns(row) for row in project.studies.values()],

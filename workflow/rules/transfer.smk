@@ -22,6 +22,12 @@ rule embed_regions:
         batch_size=64,
         store=settings.store,
     params:
+        contents=contents(
+            settings.genome.fasta,
+            settings.regions,
+            backbone_files,
+            settings.backbone.training_regions,
+        ),
         backbone=as_params(settings.backbone),
         code=code_digest("transfer.embed_regions"),
     script:
@@ -65,6 +71,13 @@ rule train_head:
         gpu=int(settings.head.mode in TUNING_MODES),
         store=settings.store,
     params:
+        contents=contents(
+            settings.genome.fasta,
+            settings.regions,
+            backbone_files,
+            bigwigs_of_head,
+            masks,
+        ),
         settings=as_params(settings.head),
         targets=targets_of_head,
         backbone=as_params(settings.backbone),
@@ -123,6 +136,13 @@ rule evaluate_head:
         gpu=int(settings.head.mode in TUNING_MODES),
         store=settings.store,
     params:
+        contents=contents(
+            settings.genome.fasta,
+            settings.regions,
+            backbone_files,
+            bigwigs_of_head,
+            masks,
+        ),
         targets=targets_of_head,
         backbone=as_params(settings.backbone),
         settings=as_params(settings.head),

@@ -13,7 +13,7 @@ from fineprior.finemap.susie import SusieFit
 from fineprior.foundation.arrays import Archive
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
-from fineprior.foundation.reading import reading
+from fineprior.foundation.integrity import checked
 
 ARRAYS = ("alpha", "mu", "mu2", "lbf", "lbf_variable", "V", "KL", "elbo", "pi", "pip", "z")
 Arrays = dict[str, npt.NDArray[Any]]
@@ -97,7 +97,7 @@ class FitFiles(Mapping[str, tuple[SusieFit, tuple[str, ...]]]):
 @contextmanager
 def _readable(path: str | Path) -> Iterator[Archive]:
     """The arrays of a file, or an InputError where it is not one of fits."""
-    with reading(path, "a file of fits"), Archive(path) as stored:
+    with checked(path, "a file of fits", once=True), Archive(path) as stored:
         yield stored
 
 

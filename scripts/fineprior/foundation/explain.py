@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from fineprior.foundation.dry_run import Plan, PlannedJob, plan, recorded_inputs
+from fineprior.foundation.fingerprints import PREFIX
 from fineprior.foundation.provenance import module_digests, modules_of_step
 from fineprior.foundation.settings import Settings
 from fineprior.foundation.stages import STAGES
@@ -40,6 +41,8 @@ class Change:
 
     def __str__(self) -> str:
         """In words: `finemap.coverage: 0.95 -> 0.9`."""
+        if str(self.new).startswith(PREFIX) and str(self.old).startswith(PREFIX):
+            return f"{self.where}: other content"
         place = f"{self.where}: " if self.where else "a value: "
         if isinstance(self.old, list) and isinstance(self.new, list):
             more, less = ([x for x in a if x not in b] for a, b in ((self.new, self.old), (self.old, self.new)))
@@ -142,8 +145,9 @@ def _because(own: str, jobs: list[PlannedJob], makers: dict[str, str]) -> str:
 def _own_reasons(job: PlannedJob, named: list[Change], code: dict[str, list[str]], folder: Path) -> str:
     """Why a job would run by itself, whatever runs before it."""
     rule = _DERIVED.get(job.rule, job.rule)
-    found = changes(job.before, job.now)
-    words = [str(_with_name(change, named)) for change in found if change.where not in _STEPS]
+    found = [change for change in changes(job.before, job.now) if not _is_content(change)]
+    words = _replaced(job, folder)
+    words += [str(_with_name(change, named)) for change in found if change.where not in _STEPS]
     behind = [change.where for change in found if change.where in _STEPS]
     words += [f"the code of {_some(behind)} changed"] if behind else []
     if any(_is_digest(value) for value in job.now):
@@ -166,6 +170,26 @@ def _own_reasons(job: PlannedJob, named: list[Change], code: dict[str, list[str]
     if "forced" in job.causes:
         words.append("forced")
     return "; ".join(words)
+
+
+def _is_content(change: Change) -> bool:
+    return any(str(side).startswith(PREFIX) for side in (change.old, change.new))
+
+
+def _replaced(job: PlannedJob, folder: Path) -> list[str]:
+    """Words on inputs whose content is another one, but for those that Snakemake names because they are newer."""
+    newer = job.causes.get("updated", [])
+    paths = [change.where for change in changes(job.before, job.now) if _is_content(change)]
+    times = {path: _time(folder / path) for path in (*paths, *job.output[:1])}
+    made = times.get(job.output[0], 0) if job.output else 0
+    older = [path for path in paths if path not in newer and times[path] <= made]
+    others = [path for path in paths if path not in newer and path not in older]
+    texts = (("an older file is in the place of: {}", older), ("other content: {}", others))
+    return [text.format(_some(some)) for text, some in texts if some]
+
+
+def _time(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 def _other_inputs(job: PlannedJob, folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent."""
+"""Files that are either whole or absent, also after a power cut, and that carry their digest (see `integrity`)."""
 
 import errno
 import hashlib
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from fineprior.foundation import integrity
 from fineprior.foundation.errors import InputError
 
 _REMEDIES = {
@@ -21,10 +22,17 @@ _IN_WORDS = re.compile("os error ([0-9]+)|inline_container.*unexpected pos|Pytor
 
 
 @contextmanager
-def atomic_path(path: str | Path) -> Iterator[Path]:
+def atomic_path(path: str | Path, shared: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` when the block ends without an error.
 
-    The temporary name keeps the suffixes of `path`, so that writers which choose a format by suffix work.
+    The temporary name keeps the suffixes of `path`, so that writers which choose a format by suffix work. Before the
+    rename the file gets its digest, and its bytes reach the disk; so does its folder afterwards.
+
+    Parameters
+    ----------
+    shared
+        For a file in a folder that several projects work in (the store): it has a seal, bound to its name, and no
+        record, which two writers of one file could leave to the wrong one.
 
     Raises
     ------
@@ -36,7 +44,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        temporary.replace(path)
+        _publish(temporary, path, shared)
     except Exception as error:
         if why := not_written(error):
             raise InputError(f"{path}: {why}") from None
@@ -52,6 +60,38 @@ def not_written(error: Exception) -> str:
     if code is None and (found := _IN_WORDS.search(str(error))):
         code = int(found[1]) if found[1] else errno.ENOSPC
     return _REMEDIES[code].format(os.strerror(code)) if code in _REMEDIES else ""
+
+
+def _publish(temporary: Path, path: Path, shared: bool) -> None:
+    """Give a finished file or folder its digest and its name."""
+    salt = integrity.shared_salt(path) if shared else ""
+    digest = "" if temporary.is_dir() else integrity.seal(temporary, path.suffix, salt)
+    files = [file for file in temporary.rglob("*") if not file.is_symlink()] if temporary.is_dir() else []
+    for file in (*files, temporary):
+        _to_disk(file)
+    if not shared:
+        digest = digest or integrity.folder_digest(temporary)
+        before = integrity.recorded(path)
+        # A job that is killed at this point leaves the file before or the new one: its record says both. The record is
+        # not waited for: what a power cut leaves of it is as good as none.
+        if before or not path.exists():
+            integrity.record(path, digest, before)
+    temporary.replace(path)
+    if not shared and integrity.recorded(path) != (digest,):
+        integrity.record(path, digest)
+    _to_disk(path.parent)
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until what was written to a file, or a folder's list of files, is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a file system that cannot do so for folders
+            raise
+    finally:
+        os.close(handle)
 
 
 def sha256(path: str | Path) -> str:

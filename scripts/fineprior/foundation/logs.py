@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import not_written
+from fineprior.foundation.integrity import strictly
 
 _SECONDS_BETWEEN_LINES = 10
 _HOUR, _LONG = 3600, 5400
@@ -44,7 +45,8 @@ def log_to(path: str | Path, name: str) -> Iterator[None]:
         for handler in (terminal, file):
             loggers[0].addHandler(handler)
         try:
-            yield
+            with strictly():
+                yield
         except InputError as error:
             logging.getLogger(name).error("error: %s", error)
             if error.__cause__ is not None:  # for whoever looks into it; the terminal gets the sentence alone

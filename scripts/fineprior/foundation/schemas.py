@@ -29,8 +29,8 @@ _KINDS = {
 def read_sheet(root: Path, path: str, schema: str, row_type: type) -> list[dict[str, str]]:
     """Rows of a tab-separated sheet, each checked against a schema: what is not empty of the fields of `row_type`.
 
-    A cell that says that it has no value (`missing.is_missing`) is empty. Columns without a name and rows at the end are passed
-    over where they are empty, as spreadsheets leave them.
+    A cell that says that it has no value (`missing.is_missing`) is empty. Columns without a name and rows at the end
+    are passed over where they are empty, as spreadsheets leave them.
 
     Raises
     ------

@@ -15,6 +15,7 @@ import pandas as pd
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
+from fineprior.foundation.integrity import checked
 
 MISSING = "NA"
 _DTYPES = {"text": "str", "integer": "int64", "number": "float64", "flag": "bool"}
@@ -90,23 +91,18 @@ class Table:
         Raises
         ------
         InputError
-            The file is absent or empty, or its columns are not this table's.
+            The file is absent, empty or damaged, or its columns are not this table's.
         """
         path = Path(path)
         if not path.is_file():
             raise InputError(f"{path}: no such file")
-        if path.suffix == ".parquet":
-            try:
-                frame = pd.read_parquet(path)
-            except (ValueError, OSError) as error:
-                raise InputError(f"{path}: not a readable {self.name} table ({str(error).splitlines()[0]})") from None
-            return self.checked(frame, path)
         texts = [column.name for column in self.columns if column.kind == "text"]
-        try:
-            frame = pd.read_csv(path, sep="\t", dtype=dict.fromkeys(texts, "str"), na_values=[MISSING],
-                                keep_default_na=False)  # fmt: skip
-        except (pd.errors.EmptyDataError, pd.errors.ParserError, EOFError, OSError) as error:
-            raise InputError(f"{path}: not a readable {self.name} table ({error})") from None
+        with checked(path, f"a readable {self.name} table"):
+            if path.suffix == ".parquet":
+                frame = pd.read_parquet(path)
+            else:
+                frame = pd.read_csv(path, sep="\t", dtype=dict.fromkeys(texts, "str"), na_values=[MISSING],
+                                    keep_default_na=False)  # fmt: skip
         return self.checked(frame, path)
 
 

@@ -12,6 +12,7 @@ from pyarrow.parquet import ParquetWriter
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
+from fineprior.foundation.integrity import checked
 from fineprior.foundation.table import Table, opened
 
 
@@ -55,17 +56,15 @@ def read_places(table: Table, path: str | Path, places: Sequence[tuple[str, int,
     Raises
     ------
     InputError
-        The file is absent or not this table.
+        The file is absent, damaged or not this table.
     """
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file")
     found = []
-    for chrom in dict.fromkeys(place[0] for place in places):
-        pos = compute.field("pos")
-        inside = reduce(or_, ((pos > start) & (pos <= end) for name, start, end in places if name == chrom))
-        try:
+    with checked(path, f"a readable {table.name} table"):
+        for chrom in dict.fromkeys(place[0] for place in places):
+            pos = compute.field("pos")
+            inside = reduce(or_, ((pos > start) & (pos <= end) for name, start, end in places if name == chrom))
             found.append(pd.read_parquet(path, filters=(compute.field("chrom") == chrom) & inside))
-        except (ValueError, OSError) as error:
-            raise InputError(f"{path}: not a readable {table.name} table ({str(error).splitlines()[0]})") from None
     filled = [frame for frame in found if len(frame)]
     return table.checked(pd.concat(filled, ignore_index=True), path) if filled else table.empty()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fineprior.foundation.arrays import Archive
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
-from fineprior.foundation.reading import reading
+from fineprior.foundation.integrity import checked
 
 NO_LD, TRIMMED = "no_ld", "trimmed"
 """Why a variant is left out: the LD does not have it, or the locus would take too much memory."""
@@ -108,5 +108,5 @@ def read_panel_size(path: str | Path) -> float | None:
 @contextmanager
 def _readable(path: str | Path) -> Iterator[Mapping[str, NDArray[Any]]]:
     """The arrays of an LD file; an InputError where it is absent or damaged."""
-    with reading(path, "a readable LD file"), Archive(path) as stored:
+    with checked(path, "a readable LD file", once=True), Archive(path) as stored:
         yield stored

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.integrity import check
 from fineprior.foundation.missing import is_missing
 from fineprior.foundation.reading import reading
 
@@ -150,6 +151,7 @@ def lines_of(path: str | Path, what: str, table: bool = False) -> list[tuple[int
     """
     if not Path(path).is_file():
         raise InputError(f"{path}: {'a folder, not a file' if Path(path).is_dir() else 'no such file'}")
+    check(path)
     with reading(path, f"{what} in UTF-8", "save it as plain text in UTF-8"):
         text = Path(path).read_bytes().decode("utf-8-sig")
     if "\0" in text:

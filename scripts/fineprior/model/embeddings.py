@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
+from fineprior.foundation.integrity import checked
 from fineprior.foundation.logs import Progress
 from fineprior.foundation.settings import WindowSettings
 from fineprior.genetics.genome import Genome
@@ -189,15 +190,22 @@ def bins_of_regions(genome: Genome, regions: pd.DataFrame, backbone: "Backbone")
 
 
 def embedded_batches(
-    genome: Genome, regions: pd.DataFrame, backbone: "Backbone", batch_size: int, threads: int = 1, done: int = 0
+    genome: Genome, regions: pd.DataFrame, backbone: "Backbone", batch_size: int, threads: int = 1
 ) -> Iterator[NDArray[np.float32]]:
-    """Embeddings (bins, dim) of the target bins of regions, `batch_size` regions at a time, behind the first `done`."""
+    """Embeddings (bins, dim) of the target bins of regions, `batch_size` regions at a time."""
     import torch
 
     torch.set_num_threads(threads)
-    for part in batches(len(regions), batch_size, "regions", done):
-        codes = region_codes(genome, regions.iloc[part])
-        yield backbone.embed(torch.from_numpy(one_hot(codes))).numpy().reshape(-1, backbone.dim)
+    for part in batches(len(regions), batch_size, "regions"):
+        yield embedded_batch(genome, regions.iloc[part], backbone)
+
+
+def embedded_batch(genome: Genome, regions: pd.DataFrame, backbone: "Backbone") -> NDArray[np.float32]:
+    """Embeddings (bins, dim) of the target bins of regions that go through the backbone together."""
+    import torch
+
+    codes = region_codes(genome, regions)
+    return backbone.embed(torch.from_numpy(one_hot(codes))).numpy().reshape(-1, backbone.dim)
 
 
 def region_codes(genome: Genome, regions: pd.DataFrame) -> NDArray[np.uint8]:
@@ -217,10 +225,10 @@ def _check_inside(genome: Genome, chroms: NDArray[np.str_], starts: NDArray[np.i
         )
 
 
-def batches(count: int, size: int, what: str, done: int = 0) -> Iterator[slice]:
-    """Slices of `size` that cover `count` things behind the first `done`, with lines on the progress."""
-    progress = Progress(count - done, what)
-    for start in range(done, count, size):
+def batches(count: int, size: int, what: str) -> Iterator[slice]:
+    """Slices of `size` that cover `count` things, with lines on the progress."""
+    progress = Progress(count, what)
+    for start in range(0, count, size):
         yield slice(start, min(start + size, count))
         progress.advance(min(size, count - start))
     progress.finish()
@@ -246,11 +254,12 @@ def read_region_embeddings(path: str | Path) -> RegionEmbeddings:
 
 
 def _read(path: str | Path, in_file: str = "") -> dict[str, Any]:
-    with np.load(path, allow_pickle=False) as arrays:
-        fields: dict[str, Any] = {name: arrays[name] for name in arrays.files if name != in_file}
-    if in_file:
-        fields[in_file] = _mapped(path, in_file)
-    return fields | {"backbone": str(fields["backbone"]), "bin_size": int(fields["bin_size"])}
+    with checked(path, "a file of embeddings"):
+        with np.load(path, allow_pickle=False) as arrays:
+            fields: dict[str, Any] = {name: arrays[name] for name in arrays.files if name != in_file}
+        if in_file:
+            fields[in_file] = _mapped(path, in_file)
+        return fields | {"backbone": str(fields["backbone"]), "bin_size": int(fields["bin_size"])}
 
 
 def _mapped(path: str | Path, name: str) -> NDArray[Any]:

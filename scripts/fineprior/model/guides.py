@@ -97,5 +97,5 @@ def _finished(checkpoint: Path | None, empty: dict[str, Tensor]) -> tuple[dict[s
 
 def _keep(checkpoint: Path | None, moved: dict[str, Tensor], done: int) -> None:
     if checkpoint is not None:
-        with atomic_path(checkpoint / "scouts.pt") as temporary:
+        with atomic_path(checkpoint / "scouts.pt", shared=True) as temporary:
             torch.save({"moved": moved, "done": done}, temporary)

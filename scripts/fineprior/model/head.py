@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
-from fineprior.foundation.reading import reading
+from fineprior.foundation.integrity import OPEN_SEAL, checked
 from fineprior.foundation.settings import HeadSettings
 from fineprior.model.embeddings import RegionEmbeddings
 from fineprior.model.tensor_files import read_header
@@ -195,7 +195,7 @@ def write_head(head: Head, path: str | Path) -> None:
     from safetensors.numpy import save
 
     # One entry: the library writes several in an order that changes from process to process.
-    metadata = {"tracks": head.tracks, "backbone": head.backbone, "bin_size": head.bin_size}
+    metadata = {"tracks": head.tracks, "backbone": head.backbone, "bin_size": head.bin_size, "seal": OPEN_SEAL}
     tensors = {"weight": head.weight, "bias": head.bias}
     if len(head.hidden_bias):
         tensors |= {"hidden_weight": head.hidden_weight, "hidden_bias": head.hidden_bias}
@@ -221,7 +221,7 @@ def load_head(path: str | Path) -> Head:
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file")
     read_header(path, "a head written by fineprior")
-    with reading(path, "a head written by fineprior"), safe_open(path, framework="numpy") as file:
+    with checked(path, "a head written by fineprior"), safe_open(path, framework="numpy") as file:
         metadata = json.loads((file.metadata() or {})[METADATA])
         found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
         weight, bias = found["weight"], found["bias"]

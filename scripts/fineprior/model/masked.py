@@ -138,7 +138,7 @@ def pretrain_masked(
         progress.advance(1)
         if checkpoint and time.monotonic() - spoken >= training_loop.CHECKPOINT_SECONDS:
             spoken = time.monotonic()
-            with atomic_path(checkpoint) as temporary:
+            with atomic_path(checkpoint, shared=True) as temporary:
                 torch.save({"step": step + 1} | {name: part.state_dict() for name, part in parts.items()}, temporary)
     progress.finish()
     figures = _figures(model.eval(), codes, train, valid[:_VALID_REGIONS], settings, seed)

@@ -17,15 +17,16 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
+from fineprior.foundation.integrity import check, shared_salt
 from fineprior.foundation.logs import Progress
 from fineprior.foundation.settings import BackboneSettings, WindowSettings
 from fineprior.sequence.windows import LocusSequences
@@ -71,6 +72,10 @@ def store_identity(digest: str, backbone: BackboneSettings, windows: WindowSetti
     return {"format": FORMAT, "backbone": digest} | {k: v for k, v in settings.items() if k not in _NOT_IN_KEY}
 
 
+class _ForeignError(Exception):
+    """A part that is whole, but not of this store."""
+
+
 class Store:
     """Finished embeddings of one backbone and one way of embedding.
 
@@ -104,7 +109,7 @@ class Store:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if not description.is_file():
-                with atomic_path(description) as temporary:
+                with atomic_path(description, shared=True) as temporary:
                     temporary.write_text(self.identity + "\n")
             found = description.read_text().strip()
         except OSError as error:
@@ -175,7 +180,7 @@ class Store:
         self._pending = []
         name = f"part-{hashlib.sha256(keys.tobytes()).hexdigest()[:16]}.npz"
         met = name not in self._known and (self.folder / name).exists()
-        with atomic_path(self.folder / name) as temporary:
+        with atomic_path(self.folder / name, shared=True) as temporary:
             np.savez(temporary, identity=self.identity, keys=keys, reference=reference, difference=difference)
         self._known.add(name)
         return met
@@ -189,25 +194,56 @@ class Store:
             if name.startswith("."):
                 continue
             self._known.add(name)
+            path, looked = self.folder / name, time.time()
             try:
-                with np.load(self.folder / name, allow_pickle=False) as part:
-                    if str(part["identity"]) != self.identity:
-                        raise ValueError("of another backbone or other settings")
-                    places = np.array([place.get(key, -1) for key in part["keys"].tolist()], np.int64)
-                    chosen = np.flatnonzero(places >= 0)
-                    chosen = chosen[missing[places[chosen]]]
-                    if not len(chosen):
-                        continue
-                    one, two = part["reference"], part["difference"]
-                    if one.shape != (len(places), *self.shape) or two.shape != one.shape:
-                        raise ValueError(f"embeddings of shape {one.shape[1:]} instead of {self.shape}")
-            except (OSError, ValueError, KeyError, EOFError, BadZipFile, AttributeError, TypeError) as error:
-                reason = str(error).split("\n")[0]
-                logger.warning("%s: not a usable part of the store, left aside (%s)", self.folder / name, reason)
+                found = self._wanted(path, place, missing)
+            except FileNotFoundError:  # damaged, and another job has removed it
                 continue
-            reference[places[chosen]], difference[places[chosen]] = one[chosen], two[chosen]
-            missing[places[chosen]] = False
+            except _ForeignError as error:
+                logger.warning("%s: not a usable part of the store, left aside (%s)", path, error)
+                continue
+            except Exception as error:  # whatever a damaged file makes of the reader
+                reason = str(error).split("\n")[0].removeprefix(f"{path}: ")
+                self._discard(path, looked, reason, certain=not isinstance(error.__cause__ or error, OSError))
+                continue
+            rows, one, two = found
+            reference[rows], difference[rows] = one, two
+            missing[rows] = False
         return before - int(missing.sum())
+
+    def _wanted(
+        self, path: Path, place: dict[bytes, int], missing: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int64], Floats, Floats]:
+        """What a part has of the missing: their rows, reference and difference; the part is checked if it has any."""
+        with np.load(path, allow_pickle=False) as part:
+            if str(part["identity"]) != self.identity:
+                raise _ForeignError("of another backbone or other settings")
+            places = np.array([place.get(key, -1) for key in part["keys"].tolist()], np.int64)
+            chosen = np.flatnonzero(places >= 0)
+            chosen = chosen[missing[places[chosen]]]
+            if not len(chosen):
+                nothing = np.empty((0, *self.shape), np.float32)
+                return places[chosen], nothing, nothing
+            # Parts of older versions have no seal; zip's own checksums are compared where their arrays are read.
+            check(path, shared_salt(path))
+            one, two = part["reference"], part["difference"]
+            if one.shape != (len(places), *self.shape) or two.shape != one.shape:
+                raise _ForeignError(f"embeddings of shape {one.shape[1:]} instead of {self.shape}")
+            return places[chosen], one[chosen], two[chosen]
+
+    def _discard(self, path: Path, looked: float, reason: str, certain: bool) -> None:
+        """Name a part that cannot be read, and remove it, so that the next job does not meet it again.
+
+        A file that is no part stays, and so does one that the file system did not give (not `certain`), or that is not
+        the one that was looked at any more.
+        """
+        removed = False
+        with suppress(OSError):
+            if certain and path.name.startswith("part-") and path.stat().st_mtime < looked:
+                path.unlink()
+                removed = True
+        what = "removed; what is needed of it is computed again" if removed else "left aside"
+        logger.warning("%s: not a usable part of the store, %s (%s)", path, what, reason)
 
     def _remove_leftovers(self) -> None:
         """Remove what killed jobs have left half written, once it is certain that they are not at it any more."""

@@ -8,7 +8,6 @@ import hashlib
 import json
 import logging
 import math
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +22,8 @@ from torch import Tensor, nn
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
+from fineprior.foundation.integrity import DamagedError, check_shared
+from fineprior.foundation.leases import shared_folder
 from fineprior.foundation.logs import Progress
 
 CHECKPOINT_SECONDS = 600.0
@@ -92,7 +93,7 @@ class _State:
 
 @contextmanager
 def checkpoint_folder(root: Path, made_of: Any) -> Iterator[Path]:
-    """A folder below `root` for the checkpoints of one training; it goes when the block ends without an error.
+    """A folder below `root` for the checkpoints of one training; it goes when the last job in it ends without an error.
 
     Parameters
     ----------
@@ -100,15 +101,20 @@ def checkpoint_folder(root: Path, made_of: Any) -> Iterator[Path]:
         All that the training depends on, as plain values; another training has another folder.
     """
     name = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
-    yield root / name
-    shutil.rmtree(root / name, ignore_errors=True)
+    with shared_folder(root / name) as folder:
+        yield folder
 
 
 @contextmanager
 def reading(checkpoint: Path) -> Iterator[None]:
     """Reading of a checkpoint: whatever goes wrong is an InputError that names the file and the remedy."""
     try:
+        check_shared(checkpoint)
         yield
+    except DamagedError as error:
+        raise InputError(
+            f"{checkpoint}: not a checkpoint of this training (damaged, or of another version); remove it to start anew"
+        ) from error
     except Exception as error:  # torch's restricted unpickler has an error class of the standard pickle module
         reason = str(error).split("\n")[0]
         # PyTorch would advise to load it in a way that may run code.
@@ -226,7 +232,7 @@ def _copy(task: Task) -> dict[str, Tensor]:
 def _save(task: Task, optimiser: Any, schedule: Any, state: _State, checkpoint: Path | None) -> None:
     if checkpoint is None:
         return
-    with atomic_path(checkpoint) as temporary:
+    with atomic_path(checkpoint, shared=True) as temporary:
         torch.save(vars(state) | {"weights": _copy(task), "optimiser": optimiser.state_dict(),
                                   "schedule": schedule.state_dict()}, temporary)  # fmt: skip
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 
 from fineprior.foundation.errors import InputError
-from fineprior.foundation.reading import reading
+from fineprior.foundation.integrity import checked
 from fineprior.foundation.settings import BackboneSettings
 from fineprior.model.backbone import Backbone, EnformerBackbone, device_for, load_backbone
 from fineprior.model.loading import load_enformer
@@ -59,7 +59,7 @@ def read_change(path: str | Path) -> Change:
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file")
     read_header(path, "a head written by fineprior")
-    with reading(path, "a head written by fineprior"), safe_open(path, framework="numpy") as file:
+    with checked(path, "a head written by fineprior"), safe_open(path, framework="numpy") as file:
         metadata = json.loads((file.metadata() or {})[METADATA])
         names = [name for name in file.keys() if name.startswith(TRUNK)]  # noqa: SIM118 (no mapping)
         trunk = {name.removeprefix(TRUNK): file.get_tensor(name) for name in names}

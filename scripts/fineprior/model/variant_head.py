@@ -20,7 +20,8 @@ from scipy.special import expit
 from fineprior.foundation.arrays import Archive
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
-from fineprior.foundation.reading import reading, text_of
+from fineprior.foundation.integrity import checked
+from fineprior.foundation.reading import text_of
 from fineprior.foundation.tables import VARIANT_HEAD_METRICS
 from fineprior.genetics.genome import plain_name
 from fineprior.model.embeddings import VariantEmbeddings
@@ -335,7 +336,7 @@ def write_variant_head(head: VariantHead, path: str | Path) -> None:
 
 
 def load_variant_head(path: str | Path) -> VariantHead:
-    """Read what `write_variant_head` wrote."""
-    with reading(path, "a head of variants written by fineprior"), Archive(path) as arrays:
+    """Read what `write_variant_head` wrote; an InputError where the file is damaged."""
+    with checked(path, "a head of variants written by fineprior"), Archive(path) as arrays:
         fields: dict[str, Any] = dict(arrays)
         return VariantHead(**fields | {"base_rate": float(fields["base_rate"]), "backbone": str(fields["backbone"])})

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from fineprior.foundation.contigs import Contigs, plain_name
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.integrity import check
 from fineprior.foundation.panel_files import CHROM, chromosomes_of
 from fineprior.foundation.reading import reading, text_of
 
@@ -207,6 +208,7 @@ def read_sizes(pattern: str, chromosomes: Sequence[str], columns: int) -> npt.ND
         path = Path(files[chrom].rsplit(".l2.ldscore", 1)[0] + ".l2.M")
         if not path.is_file():
             return None
+        check(path)
         with text_of(path, "a list of numbers") as text:
             numbers = np.array(text.read(_LONGEST).split(), float)
         if len(numbers) != columns or not np.isfinite(numbers).all():
@@ -216,6 +218,7 @@ def read_sizes(pattern: str, chromosomes: Sequence[str], columns: int) -> npt.ND
 
 
 def _header(path: str) -> list[str]:
+    check(path)
     if path.endswith(".parquet"):
         with reading(path, _WHAT), pq.ParquetFile(path) as file:
             return [str(name) for name in file.schema_arrow.names]

@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.integrity import check
 from fineprior.foundation.missing import missing_among
 from fineprior.foundation.panel_files import fitting_files
 from fineprior.foundation.reading import reading, text_of
@@ -114,6 +115,7 @@ def _chunks(pattern: str | Path, column: str, positions: set[int]) -> Iterator[t
 
 def _table_rows(path: str, column: str) -> Iterator[pd.DataFrame]:
     """Rows of a text or parquet table as chrom, pos, counted, other, value."""
+    check(path)
     before = 0
     for frame in _frames(path):
         with reading(path, "a readable table"):

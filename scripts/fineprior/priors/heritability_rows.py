@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from fineprior.foundation.contigs import Contigs
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.integrity import checked
 from fineprior.priors.annotation_files import AnnotationFiles, Match, check_matches, variant_keys
 from fineprior.priors.heritability import Floats, RegressionRows
 
@@ -42,7 +43,8 @@ class StudyVariants:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        column = pq.read_table(path, columns=["chrom"])["chrom"]
+        with checked(path, "a readable sumstats table"):
+            column = pq.read_table(path, columns=["chrom"])["chrom"]
         counts = {row["values"]: row["counts"] for row in pc.value_counts(column).to_pylist()}
         self.names = Contigs(path, counts).by_plain_name()
         """Name of each chromosome, by its name without chr."""

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.integrity import checked
 from fineprior.foundation.table import opened
 from fineprior.genetics.genome import plain_name
 
@@ -66,12 +67,9 @@ def of_variants(sumstats: str | Path, variants: Sequence[str], columns: Sequence
 
 
 def _pieces(sumstats: str | Path, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
-    try:
-        with pq.ParquetFile(sumstats) as opened_file:
-            for batch in opened_file.iter_batches(ROWS_AT_ONCE, columns=list(columns)):
-                yield batch.to_pandas()
-    except (OSError, ValueError) as error:
-        raise InputError(f"{sumstats}: not a readable sumstats table ({str(error).splitlines()[0]})") from None
+    with checked(sumstats, "a readable sumstats table"), pq.ParquetFile(sumstats) as opened_file:
+        for batch in opened_file.iter_batches(ROWS_AT_ONCE, columns=list(columns)):
+            yield batch.to_pandas()
 
 
 def write_bed(path: Path, variants: pd.DataFrame, credible_sets: pd.DataFrame) -> None:

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fineprior.foundation.files import atomic_path
+from fineprior.foundation.integrity import DamagedError, check_shared
 from fineprior.foundation.logs import Progress
 from fineprior.foundation.settings import TrackSettings
 from fineprior.genetics.genome import Genome
@@ -53,6 +54,7 @@ class TargetParts:
         # Opened when needed: there may be more parts than a process may hold open.
         for number in np.unique(part).tolist():
             chosen = part == number
+            check_shared(self._files[number], once=True)
             found[chosen] = np.load(self._files[number], mmap_mode="r", allow_pickle=False)[place[chosen]]
         return found
 
@@ -96,7 +98,7 @@ def region_files(
     chroms = list(dict.fromkeys(chrom.tolist()))
     size = max(1, PART_BYTES // (4 * target_bins * len(files)))
     paths = [folder / f"part-{number:05d}.npy" for number in range(-(-len(regions) // size))]
-    missing = [number for number, path in enumerate(paths) if not path.is_file()]
+    missing = [number for number, path in enumerate(paths) if not _whole(path)]
     logger.info("%d of %d parts of the targets are in %s", len(paths) - len(missing), len(paths), folder)
     progress = Progress(len(missing), "parts of the targets")
     told: set[tuple[str, str]] = set()
@@ -107,12 +109,22 @@ def region_files(
         flat_chrom, flat_start = np.repeat(chrom[part], target_bins), starts[part].ravel()
         signal = read_targets(files, flat_chrom, flat_start, bin_size, settings, target_bins, chroms, told)
         signal[~usable_bins(flat_chrom, flat_start, bin_size, settings[0], genome)] = np.nan
-        with atomic_path(paths[number]) as temporary:
+        with atomic_path(paths[number], shared=True) as temporary:
             np.save(temporary, signal.reshape(-1, target_bins, len(files)), allow_pickle=False)
         progress.advance(1)
     progress.finish()
     split = regions["split"].to_numpy(dtype=np.str_)
     return RegionFiles(GenomeCodes(genome, regions), TargetParts(paths, size), split, folder.name)
+
+
+def _whole(path: Path) -> bool:
+    """Whether a part is there, as it was written."""
+    try:
+        check_shared(path, once=True)
+    except DamagedError as error:
+        logger.warning("%s; it is read from the tracks again", str(error).partition(";")[0])
+        return False
+    return path.is_file()
 
 
 def _identity(

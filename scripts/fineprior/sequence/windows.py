@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
+from fineprior.foundation.integrity import checked
 from fineprior.foundation.settings import WindowSettings
 from fineprior.genetics.genome import UNKNOWN, Genome, codes_of
 
@@ -304,7 +305,7 @@ def write_sequences(sequences: LocusSequences, path: str | Path) -> None:
 
 
 def read_sequences(path: str | Path) -> LocusSequences:
-    """Read what `write_sequences` wrote."""
-    with np.load(path, allow_pickle=False) as arrays:
+    """Read what `write_sequences` wrote; an InputError where the file is damaged."""
+    with checked(path, "a file of sequences"), np.load(path, allow_pickle=False) as arrays:
         fields = {name: arrays[name] for name in arrays.files}
-    return LocusSequences(**fields | {"context_length": int(fields["context_length"])})
+        return LocusSequences(**fields | {"context_length": int(fields["context_length"])})

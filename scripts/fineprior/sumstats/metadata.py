@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.integrity import check
 from fineprior.foundation.missing import is_missing
 from fineprior.foundation.yaml_files import read_yaml
 from fineprior.sumstats.values import effective_size
@@ -61,6 +62,7 @@ def read_metadata(path: str | Path) -> Metadata:
     file = Path(f"{path}-meta.yaml")
     if not file.is_file():
         return Metadata()
+    check(file)
     entries = read_yaml(file, used=(*_WORDS, *_COUNTS, "case_control_study"))
     for key in _WORDS:
         if isinstance(entries.get(key), list | dict | bool):

@@ -24,6 +24,7 @@ import pyarrow.compute
 from numpy.typing import NDArray
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.integrity import check
 from fineprior.sumstats.agreement import CONTRADICTS, TWO_VALUES, WALD, Agreement
 from fineprior.sumstats.formats import NUMBERS, RATIOS, TEXTS, Layout, bind, choose_layout
 from fineprior.sumstats.gwas_vcf import open_vcf
@@ -321,6 +322,7 @@ def open_sumstats(
         the sample size.
     """
     path = Path(path)
+    check(path)  # of the rule associate; a user's file has no digest
     metadata = read_metadata(path)
     kind = kind_of(path)
     if (kind == VCF) != (layout == VCF) and layout:
