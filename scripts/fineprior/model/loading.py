@@ -125,10 +125,9 @@ def build_enformer(config: dict[str, Any], settings: BackboneSettings, where: st
     Raises
     ------
     InputError
-        See `check_config`; the context length is not whole bins, has fewer of them than `target_bins` or cannot be
-        cropped evenly, or the TensorFlow gamma positions are asked of an architecture that they do not fit.
+        The context length is not whole bins, has fewer of them than `target_bins` or cannot be cropped evenly,
+        or the TensorFlow gamma positions are asked of an architecture that they do not fit.
     """
-    check_config(config, where)
     known = set(inspect.signature(EnformerConfig.__init__).parameters) - {"self", "kwargs"}
     chosen = {name: value for name, value in config.items() if name in known}
     enformer_config = EnformerConfig(**chosen | {"target_length": settings.target_bins, "use_tf_gamma": False})
