@@ -69,3 +69,43 @@ def test_regions_beyond_a_contig(study, tmp_path):
     wrong = regions.assign(start=regions["start"] + CONTEXT, end=regions["end"] + CONTEXT)
     with pytest.raises(InputError, match="target bins of 1 regions reach beyond their contig"):
         cache_regions(tmp_path / "cached.npz", genome, wrong, backbone, 2, 1, tmp_path / "parts")
+
+
+@pytest.mark.parametrize("harm", ["turned", "gone", "other"])
+def test_a_part_that_is_not_as_it_was_is_computed_again(study, tmp_path, harm, caplog):
+    cache_regions(tmp_path / "whole.npz", *study, 2, 1, tmp_path / "parts")
+    part, other = (tmp_path / f"parts/part-00000{number}.npy" for number in (1, 2))
+    content = bytearray(part.read_bytes())
+    content[-300] ^= 4
+    part.write_bytes(other.read_bytes() if harm == "other" else content)
+    if harm == "gone":
+        part.unlink()
+    cache_regions(tmp_path / "again.npz", *study, 2, 1, tmp_path / "parts")
+    assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
+    assert ("part-000001.npy: damaged" in caplog.text) == (harm != "gone")
+
+
+def test_parts_that_another_job_removes_meanwhile_are_computed_again(study, tmp_path, monkeypatch):
+    cache_regions(tmp_path / "whole.npz", *study, 2, 1, tmp_path / "whole")
+    original, calls = study[2].embed, []
+
+    def embed(windows):
+        calls.append(1)
+        if len(calls) == 4:
+            (tmp_path / "parts/part-000000.npy").unlink()
+        return original(windows)
+
+    monkeypatch.setattr(study[2], "embed", embed)
+    cache_regions(tmp_path / "again.npz", *study, 2, 1, tmp_path / "parts")
+    assert len(calls) == 5
+    assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
+
+
+def test_damaged_embeddings_of_regions_are_one_line(study, tmp_path):
+    path = tmp_path / "cached.npz"
+    cache_regions(path, *study, 4, 1, tmp_path / "parts")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1  # within the embedding, which is not read when the file is opened
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"cached\.npz: damaged"):
+        read_region_embeddings(path)

@@ -191,6 +191,50 @@ def test_damaged_and_foreign_parts_are_named_and_computed_again(tmp_path, keys, 
     assert "not a usable part" not in caplog.text
 
 
+def test_a_damaged_part_goes_although_another_grouping_takes_its_place(tmp_path, keys, expected, caplog):
+    fill(tmp_path, keys)
+    victim = parts(tmp_path)[3]
+    with np.load(victim) as part:
+        wanted = part["keys"]
+    flip(victim)
+    rows = np.flatnonzero(np.isin(keys, wanted))
+    fill(tmp_path, keys[rows[: len(rows) // 2]])  # a study with half of its variants: the part gets another name
+    assert f"{victim}: not a usable part of the store, removed" in caplog.text
+    assert not victim.exists()
+    caplog.clear()
+    found, computed = fill(tmp_path, keys)
+    assert len(computed) == len(rows) - len(rows) // 2
+    assert np.allclose(found[0], expected[0], rtol=0, atol=1e-2)
+    assert "not a usable part" not in caplog.text
+
+
+def test_a_bit_of_a_part_is_never_read_as_another_number(tmp_path, keys, expected):
+    fill(tmp_path, keys[:BLOCK])
+    (part,) = parts(tmp_path)
+    content, rng = part.read_bytes(), np.random.default_rng(1)
+    for _ in range(60):
+        broken = bytearray(content)
+        broken[int(rng.integers(len(content)))] ^= 1 << int(rng.integers(8))
+        part.write_bytes(broken)
+        found, _ = fill(tmp_path, keys[:BLOCK])
+        assert all(np.array_equal(one, two[:BLOCK]) for one, two in zip(found, expected, strict=True))
+
+
+def test_a_part_that_cannot_be_got_at_stays(tmp_path, keys, monkeypatch, caplog):
+    fill(tmp_path, keys[:BLOCK])
+    (part,) = parts(tmp_path)
+
+    def failing(*_, **__):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "load", failing)
+        _, computed = fill(tmp_path, keys[:BLOCK])
+    assert len(computed) == BLOCK
+    assert "left aside (" in caplog.text
+    assert part.exists()
+
+
 def test_a_job_without_variants_on_a_store_with_some(tmp_path, keys):
     fill(tmp_path, keys)
     found, computed = fill(tmp_path, keys[:0])

@@ -3,6 +3,7 @@ import pandas as pd
 import pyBigWig
 import pytest
 
+from fineprior.foundation.errors import InputError
 from fineprior.foundation.settings import TrackSettings
 from fineprior.genetics.genome import Genome
 from fineprior.sequence import target_parts
@@ -84,3 +85,36 @@ def test_bins_of_unknown_bases_are_left_out_and_counted(files, caplog):
 
 def test_other_settings_have_another_folder(files):
     assert read(files)[0].identity != read(files, (PLAIN[0], TrackSettings(scale=2.0)))[0].identity
+
+
+def turned(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        turned,
+        lambda path: path.write_bytes(path.read_bytes()[:-40]),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(path.with_name("part-00001.npy").read_bytes()),
+    ],
+    ids=["a turned bit", "cut", "empty", "another part"],
+)
+def test_a_damaged_part_is_named_and_read_again(files, spoil, caplog):
+    found, _ = read(files)
+    before = found.targets[np.arange(15)]
+    part = files[0] / "store" / found.identity / "part-00002.npy"
+    spoil(part)
+    again, _ = read(files)
+    assert f"{part}: damaged" in caplog.text
+    assert np.array_equal(again.targets[np.arange(15)], before, equal_nan=True)
+
+
+def test_a_part_that_is_damaged_later_is_one_line(files):
+    found, _ = read(files)
+    turned(files[0] / "store" / found.identity / "part-00002.npy")
+    with pytest.raises(InputError, match=r"part-00002\.npy: damaged"):
+        found.targets[np.arange(15)]
