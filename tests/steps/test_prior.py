@@ -20,9 +20,7 @@ from fineprior.foundation.tables import (
     VERDICT,
 )
 from fineprior.genotypes.ld_store import LocusLd, write_ld
-from fineprior.priors.strength import Support
 from fineprior.steps.prior import annotate_variants, assign_prior, fit_prior
-from fineprior.steps.prior_steps import Step, Worth, chosen_step
 from fineprior.steps.signals import find_signals
 
 SETTINGS = PriorSettings(rounds=1)
@@ -137,26 +135,6 @@ def test_the_steps_say_what_each_bought(fitted):
     reference = steps.loc[steps["step"].isin(["signals", "shaped"]), "held_out_gain"].max()
     np.testing.assert_allclose(steps["difference"], steps["held_out_gain"] - reference, atol=1e-4)
     assert not (steps["difference"] > steps["difference_error"]).any() or used["difference"] > 0
-
-
-@pytest.mark.parametrize(
-    ("gains", "used"),
-    [
-        ({"marginal": [3, 3, 3, 3], "signals": [1, 1, 1, 1.1]}, "marginal"),  # more, with certainty
-        ({"marginal": [9, -3, 3, -3], "signals": [1, 1, 1, 1]}, "signals"),  # more, by chance
-        ({"marginal": [0, 0, 0, 0.1], "signals": [1, 1, 1, 1]}, "signals"),
-        ({"marginal": [2, 2, 2, 2.1], "signals": [1, 1, 1, 1], "iterated": [3, 3, 3, 3.1]}, "iterated"),
-        ({"marginal": [2], "signals": [1]}, "signals"),  # one signal says nothing of chance
-        ({"marginal": [], "signals": []}, "signals"),
-    ],
-)
-def test_a_step_is_used_where_it_clearly_gains_more(gains, used):
-    support = Support(0.0, 0.0, 0.0, 4, 4, 1.0, "")
-    steps = {
-        name: Step(name, [], None, {}, {}, Worth({}, {"chr1": np.array(values, dtype=float)}, 0.0, support))
-        for name, values in gains.items()
-    }
-    assert chosen_step(list(steps.values()), steps["signals"]) is steps[used]
 
 
 def test_annotations_enter_beside_the_score_and_controls_do_not(fitted, tmp_path):
