@@ -1,6 +1,7 @@
 """House rules: the rooms' order, thin drivers, a light start, and the linters."""
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -26,13 +27,15 @@ ROOMS = [  # in order
 ]
 
 
+@functools.cache
 def imports(path, top_level=False):
-    tree = ast.parse(path.read_text())
+    tree, found = ast.parse(path.read_text()), []
     for node in tree.body if top_level else ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+            found.append(node.module)
+    return found
 
 
 @pytest.mark.parametrize("room", ROOMS)

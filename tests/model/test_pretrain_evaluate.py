@@ -23,6 +23,7 @@ def test_goals_are_met():
     assert set(figures["auroc"]) == {"GM12878", "HepG2", "K562", "hESC"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arrangement", ARRANGEMENTS)
 def test_single_base_effects_are_the_motifs_own(shipped, motifs, arrangement):
     sampler = WindowSampler(motifs, PretrainSettings(), np.random.default_rng(11))

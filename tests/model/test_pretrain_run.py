@@ -1,5 +1,6 @@
 """A miniature of the pretraining that made the shipped backbone."""
 
+import pytest
 import torch
 from enformer_pytorch import Enformer
 
@@ -21,6 +22,7 @@ SMALL = PretrainSettings(
 )
 
 
+@pytest.mark.slow
 def test_a_miniature_run_is_deterministic_and_loadable(motifs, sites, tmp_path):
     metrics = pretrain(motifs, sites, SMALL, tmp_path / "a")
     again = pretrain(motifs, sites, SMALL, tmp_path / "b")
