@@ -1,8 +1,14 @@
 """Fixtures for all tests, and the promise that tests on real data run where the data are."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+# As the drivers do, before numpy is loaded: two threads that wait for one another over a matrix of ten columns take
+# eight times the CPU. A workflow sets its own for each job.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from small_world import world  # noqa: F401 (a fixture)
 from workflow_runs import MINIATURE, SMALLEST, copy_repository, edit_config, snakemake

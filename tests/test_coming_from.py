@@ -36,6 +36,7 @@ def locus(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_susier_and_the_command_beside_it_give_the_same_pips(locus):
     command = next(line for line in COMMANDS if line.startswith("fineprior finemap"))
     assert cli.main(shlex.split(command)[1:]) == 0

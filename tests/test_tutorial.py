@@ -7,6 +7,7 @@ import pytest
 
 from fineprior.foundation.tables import LEARNING_CURVE
 
+pytestmark = pytest.mark.slow
 DOCS = Path(__file__).parents[1] / "docs"
 TEXT = (DOCS / "tutorial.md").read_text(encoding="utf-8")
 

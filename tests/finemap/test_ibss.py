@@ -32,7 +32,11 @@ def test_what_is_left_out_and_float32_do_not_show(monkeypatch):
     assert (exact.V > 0).sum() > 5
     assert fit.niter == exact.niter
     np.testing.assert_allclose(fit.pip, exact.pip, rtol=0, atol=1e-7)
-    np.testing.assert_allclose(fit.elbo, exact.elbo, rtol=0, atol=1e-6)
+    # Both end at the same ELBO but for the rounding of its sums: 1e-13 of it with OpenBLAS' kernel SkylakeX, 4e-13 with
+    # Haswell and Zen. On the way, where a sweep still gains units, what an entry left out makes of the next sweep is up
+    # to 1.4e-10 of it with SkylakeX and 1.4e-11 with the others.
+    np.testing.assert_allclose(fit.elbo[-1], exact.elbo[-1], rtol=1e-11)
+    np.testing.assert_allclose(fit.elbo, exact.elbo, rtol=1e-9)
     assert [one.variables.tolist() for one in fit.sets.sets] == [one.variables.tolist() for one in exact.sets.sets]
 
 

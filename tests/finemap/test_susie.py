@@ -118,8 +118,8 @@ def test_elbo_is_its_definition(estimate_residual_variance, signal):
         signal * z, R, N, L=4, estimate_prior_variance=False, estimate_residual_variance=estimate_residual_variance
     )
     assert (fit.sigma2 == 1) != estimate_residual_variance
-    # The prior's tiny offset is in the fit and not in the definition.
-    assert fit.elbo[-1] == pytest.approx(naive_elbo(fit, R), abs=1e-4)
+    # The prior's tiny offset is in the fit and not in the definition: 3e-10 of the ELBO.
+    assert fit.elbo[-1] == pytest.approx(naive_elbo(fit, R), rel=1e-8)
 
 
 def test_no_signal_makes_no_set_and_says_why():
@@ -174,12 +174,6 @@ def test_weight_zero_excludes_a_variant_in_practice():
     weights = np.ones(30)
     weights[int(np.argmax(np.abs(z)))] = 0
     assert susie_rss(z, R, N, L=1, prior_weights=weights).pip[int(np.argmax(np.abs(z)))] < 1e-3
-
-
-def test_refinement_does_not_lose():
-    for seed in range(5):
-        z, R, _ = locus(seed, effects=3)
-        assert susie_rss(z, R, N, refine=True).elbo[-1] >= susie_rss(z, R, N).elbo[-1]
 
 
 def test_null_weight_takes_from_weak_signals():

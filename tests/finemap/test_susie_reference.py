@@ -1,8 +1,9 @@
 """The fitter against susieR 0.16.5: committed cases always, all cases where ../shared/reference is at hand.
 
 Tolerances. The largest differences seen over all cases are 9e-9 in a PIP with R in float64 and 7e-8 with R rounded to
-float32 (one case, whose R is computed and rounded here); 2e-6 in a log Bayes factor, where 50 iterations end before
-convergence (prior_zeros), 2e-7 elsewhere; 2e-8 in V, which the evidence of a weak effect hardly determines.
+float32 (one case, whose R is computed and rounded here); 2e-8 of a log Bayes factor, where 50 iterations end before
+convergence (prior_zeros), 2e-7 elsewhere; 2e-8 in V, which the evidence of a weak effect hardly determines; 3e-12 of an
+ELBO. With OpenBLAS' kernels SkylakeX, Haswell and Zen they are the same within a factor of 2, and PIPs within 1%.
 """
 
 import json
@@ -56,8 +57,8 @@ def check(data, answer, expected, dtype):
     fit = susie_rss(z, R.astype(dtype), n, **named)
     np.testing.assert_allclose(fit.pip, expected["pip"], rtol=0, atol=1e-7)
     np.testing.assert_allclose(fit.V, expected["V"], rtol=1e-6, atol=5e-8)
-    np.testing.assert_allclose(fit.lbf, expected["lbf"], rtol=0, atol=1e-5)
-    np.testing.assert_allclose(fit.elbo[-1], expected["elbo"][-1], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(fit.lbf, expected["lbf"], rtol=1e-7, atol=1e-6)
+    np.testing.assert_allclose(fit.elbo[-1], expected["elbo"][-1], rtol=1e-10)
     np.testing.assert_allclose(fit.sigma2, expected["sigma2"], rtol=1e-8)
     assert fit.niter == answer["niter"]
     assert fit.converged == answer["converged"]

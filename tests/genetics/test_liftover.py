@@ -85,10 +85,20 @@ def test_a_file_that_is_no_chain_file_is_named(tmp_path, text, message):
         Liftover(tmp_path / "absent.chain")
 
 
+@pytest.fixture(scope="module")
+def real():
+    return Liftover(REAL)
+
+
+@pytest.fixture(scope="module")
+def pyliftover():
+    return pytest.importorskip("pyliftover").LiftOver(str(REAL))
+
+
 @needs_chain
-def test_the_offset_that_is_known_of_chromosome_17():
+def test_the_offset_that_is_known_of_chromosome_17(real):
     pos = np.arange(400_001, 1_000_001, dtype=np.int32)
-    found = Liftover(REAL).places("chr17", pos)
+    found = real.places("chr17", pos)
     assert (found.pos - pos == 96_760).all()
     assert (found.places == 1).all()
     assert not found.reverse.any()
@@ -96,15 +106,13 @@ def test_the_offset_that_is_known_of_chromosome_17():
 
 @needs_chain
 @pytest.mark.parametrize("chrom", ["1", "17", "X", "GL000202.1"])
-def test_places_are_those_of_pyliftover(chrom):
-    program = pytest.importorskip("pyliftover").LiftOver(str(REAL))
-    liftover = Liftover(REAL)
+def test_places_are_those_of_pyliftover(chrom, real, pyliftover):
     pos = np.random.default_rng(3).integers(1, 150_000_000, 2000).astype(np.int32)
-    found = liftover.places(chrom, pos)
+    found = real.places(chrom, pos)
     for row, position in enumerate(pos):
-        hits = program.convert_coordinate(chrom, int(position) - 1) or []
+        hits = pyliftover.convert_coordinate(chrom, int(position) - 1) or []
         assert len(hits) == found.places[row]
         if hits:
             name, start, strand, _ = hits[0]
-            mine = liftover.contigs[found.contig[row]], found.pos[row] - 1, "-" if found.reverse[row] else "+"
+            mine = real.contigs[found.contig[row]], found.pos[row] - 1, "-" if found.reverse[row] else "+"
             assert mine == (name, start, strand)

@@ -126,6 +126,7 @@ def plink2(prefix, out, *options):
     subprocess.run([str(word) for word in command], check=True, capture_output=True)
 
 
+@pytest.mark.slow
 @needs_plink2
 @pytest.mark.parametrize(("name", "count"), [("prostate_chr17", 441), ("panel_chr20", 7568)])
 def test_every_reader_gives_the_same_ld_of_real_people(shared_data, tmp_path, name, count):

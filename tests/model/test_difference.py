@@ -180,6 +180,7 @@ def test_the_shipped_backbone():
         assert error(found[0], (embedded[1] - embedded[0])[6:10].double()) < allowed
 
 
+@pytest.mark.slow
 def test_bf16_keeps_small_effects_that_two_predictions_lose(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     from random_enformer import random_enformer

@@ -41,6 +41,7 @@ def test_probabilities_are_calibrated_and_rank(calibration):
     assert np.corrcoef(found, truth)[0, 1] > 0.9
 
 
+@pytest.mark.slow
 def test_labels_of_a_chromosome_do_not_touch_its_probabilities():
     features, label, chrom, _ = data(variants=600)
     other = np.where(chrom == "chr2", ~label, label)

@@ -31,6 +31,7 @@ def test_a_chromosome_never_informs_its_own_prior(simulated, size):
         assert facts(after[other]) != facts(before[other])
 
 
+@pytest.mark.slow
 def test_a_chromosome_never_informs_its_own_prior_through_refits(simulated):
     loci = simulated(2, 1.2, loci=60)
     planted = loci._replace(log_bf=np.where((loci.chromosomes == "chr3")[:, None], 0.0, loci.log_bf))

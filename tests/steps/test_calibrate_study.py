@@ -34,6 +34,7 @@ def run(*arguments, study="disease"):
     return cli.main(["calibrate", "--study", study, "--config", "config.yaml", *arguments])
 
 
+@pytest.mark.slow
 def test_scenarios_are_run_and_said(project, capsys):
     study_files(project / "results/disease")
     assert run("--replicates", "1", "--jobs", "2", "--max-causal", "1") == 0

@@ -116,6 +116,7 @@ def test_a_planted_annotation_is_found(genome, caplog):
     assert found["bin"].max() <= 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bins", [0, 10])
 def test_a_chromosome_s_own_chi2_are_not_in_its_prior(genome, tmp_path, bins):
     folder, frame = genome
@@ -132,6 +133,7 @@ def test_a_chromosome_s_own_chi2_are_not_in_its_prior(genome, tmp_path, bins):
     assert not np.allclose(after.loc[~own, "heritability"], before.loc[~own, "heritability"], rtol=1e-2)
 
 
+@pytest.mark.slow
 def test_alleles_in_the_other_order_and_missing_variants(genome, tmp_path, caplog):
     folder, frame = genome
     before, _ = fitted(folder)

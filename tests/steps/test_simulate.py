@@ -52,6 +52,7 @@ def digests(folder):
     return {str(path.relative_to(folder)): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(study, tmp_path_factory):
     first = digests(study)
     assert len(first) == 3 + len(TRACKS) + 3 + 2 + 1

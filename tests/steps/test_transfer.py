@@ -134,6 +134,7 @@ def test_head_beside_simpler_models(study, monkeypatch):
     assert scatter.groupby("track").size().tolist() == [10 * TARGET_BINS] * 2
 
 
+@pytest.mark.slow
 def test_folds_and_events_when_asked_for(study, monkeypatch):
     folder, settings = study
     monkeypatch.setattr(evaluate, "SCRATCH_EPOCHS", 1)
