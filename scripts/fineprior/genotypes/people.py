@@ -82,6 +82,7 @@ def kept_people(samples: str | Path | None, people: Sequence[tuple[str, str]], p
         rows.setdefault((family, name), []).append(row)
     found: set[int] = set()
     unknown: list[str] = []
+    check(samples)
     for number, fields in _lines(samples):
         if number == 1 and fields[0].startswith("#"):
             continue
@@ -105,7 +106,6 @@ def kept_people(samples: str | Path | None, people: Sequence[tuple[str, str]], p
 
 def _lines(path: str | Path) -> list[tuple[int, list[str]]]:
     """Number and fields of each line that is not empty."""
-    check(path)
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
