@@ -106,6 +106,7 @@ def kept_people(samples: str | Path | None, people: Sequence[tuple[str, str]], p
         rows.setdefault((family, name), []).append(row)
     found: set[int] = set()
     unknown: list[str] = []
+    check(samples)
     for place, (number, fields) in enumerate(lines_of(samples, "a list of people")):
         if not place and fields[0].startswith("#"):
             continue
@@ -151,7 +152,6 @@ def lines_of(path: str | Path, what: str, table: bool = False) -> list[tuple[int
     """
     if not Path(path).is_file():
         raise InputError(f"{path}: {'a folder, not a file' if Path(path).is_dir() else 'no such file'}")
-    check(path)
     with reading(path, f"{what} in UTF-8", "save it as plain text in UTF-8"):
         text = Path(path).read_bytes().decode("utf-8-sig")
     if "\0" in text:
