@@ -113,6 +113,7 @@ def test_a_stopped_run_goes_on_and_another_seed_is_new(module, tmp_path, monkeyp
         benchmark.main()
 
 
+@pytest.mark.slow
 def test_every_row_that_harmonising_keeps_is_that_of_its_variant(module, tmp_path):
     from fineprior.foundation.settings import HarmoniseSettings
     from fineprior.steps.study import harmonise_sumstats

@@ -11,6 +11,7 @@ from fineprior.foundation import tables
 from small_study import CAUSAL, P, write_results
 from workflow_runs import ROOT
 
+pytestmark = pytest.mark.slow
 LOCUS, EMPTY = CAUSAL
 VIGNETTE = ROOT / "docs/fineprior-in-r.md"
 
@@ -39,7 +40,6 @@ def in_r(folder, code, package="", first='source("resources/fineprior.R"); '
     return done.stdout.split()
 
 
-@pytest.mark.slow
 def test_the_vignette_runs(folder):
     blocks = re.findall(r"^```r\n(.*?)^```", VIGNETTE.read_text(), flags=re.MULTILINE | re.DOTALL)
     assert len(blocks) > 5
@@ -101,7 +101,6 @@ def test_mistakes_are_told(folder, code, message):
     assert " ".join(printed).startswith(message)
 
 
-@pytest.mark.slow
 def test_susier_takes_the_fits(folder):
     printed = in_r(
         folder,

@@ -12,7 +12,10 @@ from browser import CHROMIUM, DRIVER, Page
 from fineprior.foundation.settings import ReportSettings
 from fineprior.report.page import render_page
 
-pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no Chromium, or no chromedriver")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no Chromium, or no chromedriver"),
+]
 study_tables = runpy.run_path(str(Path(__file__).parent / "report/study_tables.py"))["study_tables"]
 FIGURES = ("enrichment", "steps", "history", "curve", "scatter", "calibration", "windows")
 MANY = study_tables(100, 12)

@@ -91,6 +91,7 @@ def test_base_r_reads_names_classes_and_types(path):
                        "TRUE", "TRUE", "TRUE", "3", "4"]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_susier_takes_them_for_its_own(path, tmp_path):
     matrix = tmp_path / "R.tsv"
     np.savetxt(matrix, R)
@@ -136,6 +137,7 @@ def test_the_null_column_and_fits_of_z_scores_have_scale_one():
     assert of_z["X_column_scale_factors"].tolist() == [1.0] * 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("null_weight", [0.0, 0.1])
 def test_coef_in_r_is_on_the_scale_of_x(tmp_path, null_weight):
     fit = regression_fit(null_weight)

@@ -53,6 +53,7 @@ def test_the_table_has_the_same_regions_in_both_builds():
     assert ((new["end"] - new["start"]) / (old["end"] - old["start"])).between(0.8, 1.2).all()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SHARED.is_dir(), reason="acceptance data are not here")
 def test_the_grch38_ends_are_those_of_the_chain_file():
     from pyliftover import LiftOver

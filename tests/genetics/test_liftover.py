@@ -104,6 +104,7 @@ def test_the_offset_that_is_known_of_chromosome_17(real):
     assert not found.reverse.any()
 
 
+@pytest.mark.slow
 @needs_chain
 @pytest.mark.parametrize("chrom", ["1", "17", "X", "GL000202.1"])
 def test_places_are_those_of_pyliftover(chrom, real, pyliftover):

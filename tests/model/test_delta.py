@@ -40,7 +40,7 @@ def load(folder, kind):
     return enformer, load_backbone(dataclasses.replace(settings, target_bins=40))
 
 
-@pytest.fixture(scope="module", params=["delta", "plain", "shipped"])
+@pytest.fixture(scope="module", params=["delta", "plain", pytest.param("shipped", marks=pytest.mark.slow)])
 def models(request, tmp_path_factory):
     """The library's module and ours with the same weights."""
     return load(tmp_path_factory.mktemp("weights"), request.param)

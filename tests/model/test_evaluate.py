@@ -83,6 +83,7 @@ def test_kmer_ridge_finds_what_is_in_the_words(study, monkeypatch):
     assert pearson_r(lost.reshape(-1, 2), data.targets[test].reshape(-1, 2)).max() < 0.3
 
 
+@pytest.mark.slow
 def test_kmer_ridge_is_one_of_scikit_learns(study):
     """Where it is installed: the ridge regression with one of the penalties, of the signal or of its log1p."""
     linear_model = pytest.importorskip("sklearn.linear_model")

@@ -223,16 +223,19 @@ def planted(tmp_path_factory):
     return found
 
 
+@pytest.mark.slow
 def test_indels_that_destroy_a_motif_score_like_the_snv_that_does(planted):
     for what in ("deletion", "insertion"):
         assert planted["stitch"][what].between(0.6, 4).all()
         assert 0.8 < planted["stitch"][what].median() < 2.5
 
 
+@pytest.mark.slow
 def test_insertions_that_bring_a_motif_are_seen(planted):
     assert (planted["stitch"]["creating"] > 0.8).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", [f"neutral {sign}{length}" for length in (1, 12, 30) for sign in "+-"])
 def test_neutral_indels_score_near_zero(planted, what):
     assert planted["stitch"][what].median() < 0.06

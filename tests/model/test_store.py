@@ -97,6 +97,7 @@ def test_another_study_computes_what_is_new(tmp_path, keys):
     assert np.allclose(found[0], in_blocks(other, SHAPE, Embedder(other), None)[0], atol=100)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_killed_at_random_moments(tmp_path, keys, expected, seed):
     rng = np.random.default_rng(seed)

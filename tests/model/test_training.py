@@ -13,6 +13,7 @@ from fineprior.model.training_data import Tracks, embed_rows
 from toy_training import NAMES, QUICK, Arrays
 
 
+@pytest.mark.slow
 def test_linear_is_the_head_of_the_embeddings_byte_for_byte(trained, data, backbone, tmp_path):
     cached = embed_rows(data, np.arange(len(data.split)), backbone)
     head, _ = train_head(cached, data.targets.reshape(-1, 2), ["gc", "a"], replace(QUICK, mode="linear"), 1)

@@ -26,7 +26,14 @@ def killed_after(monkeypatch, steps):
     monkeypatch.setattr(training_loop, "_step", step)
 
 
-@pytest.mark.parametrize(("mode", "steps"), [("mlp", 3), ("lora", 3), ("full", 5), ("guided", 3), ("guided", 7)])
+@pytest.mark.parametrize(
+    ("mode", "steps"),
+    [
+        ("mlp", 3),
+        ("lora", 3),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in [("full", 5), ("guided", 3), ("guided", 7)]),
+    ],
+)
 def test_a_killed_run_ends_like_one_that_was_not(data, backbone, tmp_path, monkeypatch, mode, steps):
     settings = replace(QUICK, mode=mode, dropout=0.2, accumulate=2, batch_regions=2)
     whole, course = train(data, backbone, NAMES, settings, 1)

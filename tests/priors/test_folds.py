@@ -61,6 +61,7 @@ def signal_matrix(block):
     return matrix
 
 
+@pytest.mark.slow
 def test_refits_end_when_nothing_moves_and_after_so_many_rounds(simulated):
     loci = simulated(2, 1.2, loci=60)
     asked = []

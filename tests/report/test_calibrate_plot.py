@@ -8,6 +8,7 @@ from fineprior.report.calibrate_plot import calibrate_figure
 from fineprior.report.plots import encoded
 
 
+@pytest.mark.slow
 def test_bars_are_true_and_false_hits_and_the_bytes_are_the_same():
     counts, bins = counted(HITS, FALSE)
     tables = summary_of(counts, bins), observed_pips(bins)

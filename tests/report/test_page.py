@@ -76,6 +76,7 @@ def page(tables):
     return render_page(tables, ReportSettings(max_locus_plots=2))
 
 
+@pytest.mark.slow
 def test_shared_windows_beside_centred_ones(page):
     assert (
         "Scores of 3 variants, at most 64 bp from the middle of their window, beside those in windows centred on "
@@ -125,6 +126,7 @@ def test_page_shows_each_part(page, tables):
     assert all(f'href="#locus-{i}"' in page and f'id="locus-{i}"' in page for i in range(1, 5))
 
 
+@pytest.mark.slow
 def test_same_tables_same_page(page, tables):
     assert render_page(tables, ReportSettings(max_locus_plots=2)) == page
 
@@ -159,6 +161,7 @@ def test_summary_numbers(bare):
     assert "loci with a PIP changed by more than 0.1 1 of 3" in text
 
 
+@pytest.mark.slow
 def test_study_without_loci(study_tables):
     page = render_page(study_tables(0), ReportSettings())
     Document(page)
@@ -166,6 +169,7 @@ def test_study_without_loci(study_tables):
     assert "This study has no locus." in page
 
 
+@pytest.mark.slow
 def test_study_without_head_truth_and_weight(tables, without_optional):
     page = render_page(without_optional(tables), ReportSettings(max_locus_plots=1))
     Document(page)
@@ -224,6 +228,7 @@ def test_loci_are_open_where_they_are_few(bare):
     assert few.count("<details open>") == 4
 
 
+@pytest.mark.slow
 def test_many_loci_are_folded(study_tables):
     many = render_page(study_tables(13, 10), ReportSettings(max_locus_plots=0))
     assert "<details open>" not in many

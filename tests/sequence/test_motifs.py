@@ -115,6 +115,7 @@ def test_only_n_and_short_sequences_have_no_sites(motifs):
     assert occupancy(np.zeros(0, dtype=np.uint8), motifs).shape == (0, 24)
 
 
+@pytest.mark.slow
 def test_thresholds_are_reached_as_often_as_asked(motifs):
     codes = np.random.default_rng(5).integers(0, 4, 2_000_000).astype(np.uint8)
     thresholds = site_thresholds(motifs)

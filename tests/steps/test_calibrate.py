@@ -10,6 +10,7 @@ from fineprior.foundation.calibrate_tables import CALIBRATE_BINS, CALIBRATE_COUN
 from fineprior.foundation.settings import CalibrateSettings, FinemapSettings, PriorSettings
 from fineprior.steps.calibrate import calibrate
 
+pytestmark = pytest.mark.slow
 FINEMAP = FinemapSettings(max_effects=3)
 
 
@@ -52,7 +53,6 @@ def test_a_simulated_study_is_counted_under_each_prior(runs):
     assert claimed["true"] != pytest.approx(claimed["uniform"], abs=1e-6)
 
 
-@pytest.mark.slow
 def test_the_same_study_again_and_another_replicate(files, runs, tmp_path):
     again, other = made(files, tmp_path), made(files, tmp_path, replicate=1)
     assert Path(again["bins"]).read_bytes() == Path(runs[0]["bins"]).read_bytes()

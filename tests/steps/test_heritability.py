@@ -12,6 +12,7 @@ from fineprior.genotypes.genotypes import PlinkPanel, write_panel
 from fineprior.steps.heritability import HeritabilityFiles, compute_ld_scores, fit_heritability
 from fineprior.steps.prior import annotate_variants
 
+pytestmark = pytest.mark.slow
 CHROMOSOMES = ["1", "2", "3", "4"]
 SIZE, PEOPLE, N = 3000, 500, 200_000.0
 BACKGROUND, TIMES = 3e-6, 10
@@ -116,7 +117,6 @@ def test_a_planted_annotation_is_found(genome, caplog):
     assert found["bin"].max() <= 20
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("bins", [0, 10])
 def test_a_chromosome_s_own_chi2_are_not_in_its_prior(genome, tmp_path, bins):
     folder, frame = genome
@@ -133,7 +133,6 @@ def test_a_chromosome_s_own_chi2_are_not_in_its_prior(genome, tmp_path, bins):
     assert not np.allclose(after.loc[~own, "heritability"], before.loc[~own, "heritability"], rtol=1e-2)
 
 
-@pytest.mark.slow
 def test_alleles_in_the_other_order_and_missing_variants(genome, tmp_path, caplog):
     folder, frame = genome
     before, _ = fitted(folder)

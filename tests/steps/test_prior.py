@@ -23,6 +23,7 @@ from fineprior.genotypes.ld_store import LocusLd, write_ld
 from fineprior.steps.prior import annotate_variants, assign_prior, fit_prior
 from fineprior.steps.signals import find_signals
 
+pytestmark = pytest.mark.slow
 SETTINGS = PriorSettings(rounds=1)
 FINEMAP = FinemapSettings(ld="in_sample", max_effects=3)
 SIZE = 40
@@ -158,7 +159,6 @@ def test_the_steps_say_what_each_bought(fitted):
     assert not (steps["difference"] > steps["difference_error"]).any() or used["difference"] > 0
 
 
-@pytest.mark.slow
 def test_annotations_enter_beside_the_score_and_controls_do_not(fitted, tmp_path):
     kinds = {"peak": "bed"}
     found = fitted_prior(inputs_of(fitted),
@@ -180,7 +180,6 @@ def test_annotations_enter_beside_the_score_and_controls_do_not(fitted, tmp_path
     assert means[1] > 1.5 * means[0]
 
 
-@pytest.mark.slow
 def test_tracks_may_enter_one_by_one(fitted, tmp_path):
     files = inputs_of(fitted)
     found = fitted_prior(files, tmp_path / "tracks", replace(SETTINGS, scores="tracks", rounds=0))
@@ -189,7 +188,6 @@ def test_tracks_may_enter_one_by_one(fitted, tmp_path):
     assert sums["dnase.l2"] > 0.5 > sums["rna.l2"]
 
 
-@pytest.mark.slow
 def test_the_reason_is_that_of_the_weight_where_a_fold_alone_has_too_few_loci(tmp_path):
     found = fitted_prior(study(tmp_path / "study", effect=3.0, loci=12), tmp_path, replace(SETTINGS, rounds=0))
     enrichment = ENRICHMENT.read(found["enrichment"])
@@ -198,7 +196,6 @@ def test_the_reason_is_that_of_the_weight_where_a_fold_alone_has_too_few_loci(tm
     assert enrichment["reason"].isna().all()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("ramps_up_to", "used"), [(5, "shaped"), (0, "iterated")])
 def test_a_chromosome_never_informs_its_own_log_odds(fitted, tmp_path, monkeypatch, ramps_up_to, used):
     """All that is used on a chromosome was made without it, but for the study's one weight and one step."""
@@ -222,7 +219,6 @@ def test_a_chromosome_never_informs_its_own_log_odds(fitted, tmp_path, monkeypat
         assert not one[~here].equals(two[~here])
 
 
-@pytest.mark.slow
 def test_the_fit_does_not_depend_on_the_batches_or_the_workers(fitted, tmp_path):
     found = fitted_prior(study(tmp_path / "study", batches=5), tmp_path, workers=2)
     for name in TABLES:
@@ -314,7 +310,6 @@ def test_a_useless_given_prior_is_not_used(fitted, tmp_path):
     np.testing.assert_allclose(table["prior"], 1 / SIZE)
 
 
-@pytest.mark.slow
 def test_a_given_score_goes_through_the_enrichment(fitted, tmp_path):
     _, outputs = given(fitted, tmp_path / "g", lambda score: {"given": -score}, source="given", given_as="score")
     found, own = (COEFFICIENTS.read(path) for path in (outputs["coefficients"], fitted["coefficients"]))
@@ -358,7 +353,6 @@ def test_annotations_of_a_batch(fitted, tmp_path):
     assert (tmp_path / "b.tsv.gz").read_bytes() == (tmp_path / "a.tsv.gz").read_bytes()
 
 
-@pytest.mark.slow
 def test_without_support_every_prior_is_uniform(tmp_path):
     files = study(tmp_path / "study", effect=0.0)
     found = fitted_prior(files, tmp_path)

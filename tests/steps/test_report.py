@@ -35,6 +35,7 @@ def paths(tmp_path_factory):
     return written
 
 
+@pytest.mark.slow
 def test_report_from_files(paths, tmp_path):
     output = tmp_path / "study" / "report.html"
     report(study="demo", **paths, output=str(output), settings=ReportSettings(max_locus_plots=1), min_r=0.3)
@@ -44,6 +45,7 @@ def test_report_from_files(paths, tmp_path):
     assert [path.name for path in output.parent.glob("[!.]*")] == ["report.html"]
 
 
+@pytest.mark.slow
 def test_sets_of_the_further_coverage_are_not_shown(paths, tmp_path):
     sets = t.CREDIBLE_SETS.read(paths["credible_sets"]["uniform"])
     sets = sets.assign(main=False, lead_variant="1:424242:A:C")

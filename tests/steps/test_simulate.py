@@ -17,6 +17,7 @@ from fineprior.sequence.motifs import occupancy, read_motifs
 from fineprior.simulate.grammar import disease_activity, track_effects
 from fineprior.steps.simulate import simulate_genome, simulate_study, simulate_tracks
 
+pytestmark = pytest.mark.slow
 MOTIFS = Path(__file__).parents[2] / "resources" / "backbone" / "motifs.meme"
 SETTINGS = EmbeddedSettings(chromosome_length=120_000, panel_size=61, gwas_size=200, causal_loci=4)
 TRACKS = ("disease1", "disease3", "general1", "general4")
@@ -53,7 +54,6 @@ def digests(folder):
     return {str(path.relative_to(folder)): sha256(path) for path in files}
 
 
-@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(study, tmp_path_factory):
     first = digests(study)
     assert len(first) == 3 + len(TRACKS) + 3 + 2 + 1

@@ -1,6 +1,7 @@
 """Config and sheets against the JSON schemas of workflow/schemas, with messages for people."""
 
 import csv
+import functools
 import io
 import json
 import math
@@ -148,13 +149,19 @@ def validate(values: dict[str, Any], schema: str, where: str, complete: bool = T
         The first violation, by key: what it is and what is allowed.
     """
     import jsonschema
-    import yaml
 
-    rules = yaml.safe_load((SCHEMAS / schema).read_text())
-    found = jsonschema.Draft202012Validator(rules).iter_errors(values)
+    found = jsonschema.Draft202012Validator(_rules(SCHEMAS / schema)).iter_errors(values)
     errors = sorted((e for e in found if complete or e.validator != "required"), key=lambda error: list(error.path))
     if errors:
         raise InputError(_sentence(errors[0], where))
+
+
+@functools.cache
+def _rules(path: Path) -> Any:
+    """A schema, read once: reading one takes a hundred times as long as checking a row against it."""
+    import yaml
+
+    return yaml.safe_load(path.read_text())
 
 
 def _sentence(error: Any, where: str) -> str:

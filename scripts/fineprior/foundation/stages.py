@@ -1,6 +1,7 @@
 """The stages of the pipeline: which function of `fineprior.steps` is behind each rule and each command."""
 
 import ast
+import functools
 from pathlib import Path
 
 STEPS = Path(__file__).parents[1] / "steps"
@@ -49,9 +50,14 @@ COMMANDS = {
 """Command -> step; `finemap` is the command for one locus from files, `calibrate` that for a whole study."""
 
 
+@functools.cache
+def _parsed(module: str) -> ast.Module:
+    """A module of steps; several of its functions are asked for at each start."""
+    return ast.parse((STEPS / f"{module}.py").read_text())
+
+
 def summary(step: str) -> str:
     """First line of a step's documentation, without importing it."""
     module, function = step.split(".")
-    tree = ast.parse((STEPS / f"{module}.py").read_text())
-    found = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function)
+    found = next(node for node in _parsed(module).body if isinstance(node, ast.FunctionDef) and node.name == function)
     return (ast.get_docstring(found) or "").split("\n", maxsplit=1)[0]
