@@ -258,7 +258,10 @@ def test_what_harmonising_lost_travels_to_the_status(batch):
     status = tables.LOCI_STATUS.read(run(batch)["status.tsv"]).set_index("locus")
     first, second, third = (status.loc[name] for name in status.index)
     assert first["status"] == "incomplete"
-    assert "1:9:A:T (p = 0, above 1.0 of the strongest that was fitted), was left out of the fit as" in first["reason"]
+    assert (
+        "1:9:A:T (p = 0, above -log10 p 1.0 of the strongest that was fitted), was left out of the fit"
+        in first["reason"]
+    )
     assert first["lost"] == "low_maf:1;missing_value:1"
     assert first[["gwas_rows", "fitted", "fitted_share", "lost_rows"]].tolist() == pytest.approx([14, 12, 12 / 14, 2])
     assert (first["lost_lead"], first["lost_neg_log10_p"]) == ("1:9:A:T", np.inf)
