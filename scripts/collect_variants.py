@@ -10,6 +10,5 @@ with log_to(snakemake.log[0], f"collect_variants {snakemake.wildcards.study} bat
         loci=snakemake.params.loci,
         output=snakemake.output.variants,
         dropped=snakemake.input.dropped,
-        chain=snakemake.input.chain or None,
         lost=snakemake.output.lost,
     )

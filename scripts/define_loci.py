@@ -14,7 +14,6 @@ with log_to(snakemake.log[0], f"define_loci {snakemake.wildcards.study}"):
         excluded=snakemake.output.excluded,
         batches=snakemake.output.get("batches", []),
         dropped=snakemake.input.get("dropped"),
-        chain=snakemake.input.get("chain") or None,
         lost=snakemake.output.get("lost", []),
         build=snakemake.params.build,
         settings=LociSettings(**snakemake.params.settings),

@@ -22,9 +22,10 @@ def variants(pos, neg_log10_p=None):
 
 
 def lost(*rows):
-    """Rows of variant, -log10 p, reason."""
+    """Rows of variant (chrom:pos:...), -log10 p, reason."""
     frame = pd.DataFrame(rows, columns=["variant", "neg_log10_p", "reason"])
-    return LOST.checked(frame.assign(locus=LOCUS, row=2, pos=2000), "test")
+    pos = [int([*str(name).split(":"), "2000"][1]) for name in frame["variant"]]
+    return LOST.checked(frame.assign(locus=LOCUS, row=2, pos=pos), "test")
 
 
 DENSE = variants(np.arange(1001, 11001, 100))
@@ -63,21 +64,25 @@ def test_rows_lost_on_every_way_are_counted_by_reason():
     ("gone", "reasons", "words"),
     [
         (lost(("1:77:A:G", 5.1, "absent_from_panel")), {}, "1:77:A:G (-log10 p 5.1, above 5.0 of the strongest"),
-        (lost(("1:77:A:G", np.inf, "missing_value")), {}, "1:77:A:G (p = 0, above 5.0"),
+        (lost(("1:77:A:G", np.inf, "missing_value")), {}, "(p = 0, above -log10 p 5.0 of the strongest that was"),
+        (lost(("1:77:A:G", np.inf, "missing_value")), {}, "as missing_value: a p-value of 0 alone gives no z"),
+        (lost(("1:77:A:G", 5.1, "low_info")), {}, "as low_info: the imputation quality is below harmonise.min_info"),
         (None, {"1:10901:A:C": "no_ld"}, "1:10901:A:C (-log10 p 5.0, above 5.0 of the strongest that was fitted)"),
+        (None, {"1:10901:A:C": "switched"}, "as switched: its alleles look switched"),
     ],
 )
 def test_a_lost_row_that_beats_the_lead_decides(gone, reasons, words):
     fit, _ = told(DENSE, gone, reasons)
     assert fit.status == "incomplete"
     assert words in fit.reason
-    assert fit.reason.endswith(f"was left out of the fit as {next(iter(reasons.values()), None) or gone['reason'][0]}")
+    assert f"was left out of the fit as {next(iter(reasons.values()), None) or gone['reason'][0]}: " in fit.reason
 
 
-def test_without_a_set_it_is_the_reason_for_that():
-    fit, _ = told(DENSE, lost(("1:77:A:G", 12.0, "absent_from_panel")), z=np.zeros(100))
-    assert fit.status == "no_signal"
-    assert "; the strongest row of the GWAS in the window, 1:77:A:G" in fit.reason
+@pytest.mark.parametrize(("strength", "status"), [(7.2, "no_signal"), (7.4, "incomplete"), (np.inf, "incomplete")])
+def test_a_locus_whose_only_signal_was_lost_is_not_one_without_signal(strength, status):
+    fit, _ = told(DENSE, lost(("1:77:A:G", strength, "absent_from_panel")), z=np.zeros(100))
+    assert fit.status == status
+    assert "the strongest row of the GWAS in the window, 1:77:A:G" in fit.reason
 
 
 @pytest.mark.parametrize("row", [("1:77:A:G", 5.0, "low_maf"), ("1:77:A:G", np.nan, "missing_value")])
@@ -85,12 +90,6 @@ def test_a_lost_row_that_does_not_beat_it_is_counted_only(row):
     fit, contents = told(DENSE, lost(row))
     assert (fit.status, fit.remarks) == ("ok", ())
     assert contents.columns()["lost_rows"] == 1
-
-
-def test_another_row_of_a_variant_is_remarked_on_only():
-    fit, _ = told(DENSE, lost(("1:10901:A:C", 8.0, "duplicate")))
-    assert fit.status == "ok"
-    assert "left out of the fit as duplicate" in fit.remarks[0]
 
 
 @pytest.mark.parametrize(
@@ -129,14 +128,17 @@ def test_density_of_an_array_is_remarked_on():
         variants(np.arange(1001, 11001, 800), np.full(13, 9.0)), settings=replace(SETTINGS, min_density=2)
     )
     assert contents.per_kb == pytest.approx(1.3)
-    assert fit.remarks[0].startswith("1.3 variants per kb, as few as on an array or in HapMap3")
+    assert fit.remarks[0].startswith("1.3 variants per kb, nearer to an array or HapMap3 (0.2 to 0.5) than to imputed")
     assert fit.status == "ok"
 
 
 @pytest.mark.parametrize(
     ("pos", "words"),
     [
-        (np.arange(1001, 6001, 50), "no variant in the last 5,049 of 10,000 bp of the window: do the data end there?"),
+        (
+            np.arange(1001, 6001, 50),
+            "no variant in the last 5,049 of 10,000 bp of the window, as if the data ended there",
+        ),
         (np.arange(6001, 11001, 50), "no variant in the first 5,000 of 10,000 bp"),
         (np.r_[np.arange(1001, 4001, 50), np.arange(8001, 11001, 50)], "no variant in 4,050 of 10,000 bp between two"),
     ],
@@ -146,6 +148,32 @@ def test_empty_places(pos, words):
     assert len(fit.remarks) == 1
     assert words in fit.remarks[0]
     assert told(variants(pos, np.full(len(pos), 9.0)), settings=replace(SETTINGS, max_empty=0.6))[0].remarks == ()
+
+
+@pytest.mark.parametrize(
+    ("pos", "words"),
+    [
+        (DENSE["pos"][:70], "30 rows of the GWAS, none fitted, in the last 3,099 of 10,000 bp of the window"),
+        (DENSE["pos"][30:], "30 rows of the GWAS, none fitted, in the first 3,000 of 10,000 bp of the window"),
+        (DENSE["pos"].drop(range(40, 60)), "20 rows of the GWAS, none fitted, in 2,100 of 10,000 bp between two"),
+    ],
+)
+def test_rows_that_were_lost_together_do_not_pass_for_the_end_of_the_data(pos, words):
+    gone = [name for name, at in zip(DENSE["variant_id"], DENSE["pos"], strict=True) if at not in set(pos)]
+    by_ld = contents_of(LOCUS, DENSE, dict.fromkeys(gone, "no_ld"))
+    by_harmonising = contents_of(LOCUS, variants(pos), {}, lost(*[(name, 0.1, "low_maf") for name in gone]))
+    for contents in (by_ld, by_harmonising):
+        fit = fit_locus(variants(pos)["variant_id"], np.full(len(pos), 0.1), np.eye(len(pos)), 20_000, None, SETTINGS)
+        remarks = with_contents(fit, contents, SETTINGS).remarks
+        assert len(remarks) == 1
+        assert remarks[0].startswith(words)
+
+
+def test_dense_data_that_end_early_are_not_called_thin():
+    table = variants(np.arange(1001, 2001, 125), np.full(8, 9.0))
+    fit, contents = told(table, settings=replace(SETTINGS, min_variants=0))
+    assert contents.per_kb == pytest.approx(0.8)
+    assert list(fit.remarks) == ["no variant in the last 9,124 of 10,000 bp of the window, as if the data ended there"]
 
 
 def test_without_a_window_the_span_of_the_variants_stands_for_it():

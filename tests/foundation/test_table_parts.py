@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -42,10 +43,11 @@ PLACED = pd.DataFrame([
         ([], []),
     ],
 )
-def test_places_are_read_once_each_half_open(tmp_path, places, rows):
+@pytest.mark.parametrize("name", ["t.parquet", "t.tsv", "t.tsv.gz"])
+def test_places_are_read_once_each_half_open(tmp_path, places, rows, name):
     parts = (PLACED[PLACED["chrom"] == chrom] for chrom in ("2", "1"))
-    write_parts(tables.SUMSTATS, parts, tmp_path / "t.parquet")
-    found = read_places(tables.SUMSTATS, tmp_path / "t.parquet", places)
+    write_parts(tables.SUMSTATS, parts, tmp_path / name)
+    found = read_places(tables.SUMSTATS, tmp_path / name, places)
     expected = tables.SUMSTATS.checked(PLACED.iloc[rows], "") if rows else tables.SUMSTATS.empty()
     pd.testing.assert_frame_equal(found, expected)
 
@@ -56,3 +58,14 @@ def test_what_is_no_table_has_no_places(tmp_path):
     (tmp_path / "t.parquet").write_text("text")
     with pytest.raises(InputError, match=r"t.parquet: not a readable sumstats table"):
         read_places(tables.SUMSTATS, tmp_path / "t.parquet", [("1", 0, 9)])
+
+
+def test_texts_are_read_as_they_were_written(tmp_path):
+    odd = ['say "ah"', "a\ttab", "two\nlines", "", "1e3", None]
+    frame = pd.DataFrame({"row": range(6), "chrom": "1", "pos": odd, "effect_allele": "A", "other_allele": "C",
+                          "neg_log10_p": [1.0, np.nan, np.inf, 0.5, 2.0, 3.0], "reason": "low_maf",
+                          "genome_chrom": ["1", "1", "1", "1", "1", None], "genome_pos": 123_456_789})  # fmt: skip
+    frame = tables.DROPPED.checked(frame, "")
+    tables.DROPPED.write(frame, tmp_path / "d.tsv.gz")
+    found = read_places(tables.DROPPED, tmp_path / "d.tsv.gz", [("1", 0, 2**30)], "genome_chrom", "genome_pos")
+    pd.testing.assert_frame_equal(found, frame.iloc[:5])

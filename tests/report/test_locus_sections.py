@@ -107,7 +107,7 @@ def test_what_a_locus_holds_is_said_in_words(tables):
     first = sections(tables, lost_lead="1:5:A:G", empty_start=120.0)[0]
     assert first["holds"] == (
         "Of 33 rows of the GWAS in the window 30 were fitted (90.9%); lost were low_maf 2, missing_value 1, the "
-        "strongest 1:5:A:G (\N{MINUS SIGN}log10 p 2.50). 0.300 variants per kb; none in the first 120 and the last "
+        "strongest 1:5:A:G (\N{MINUS SIGN}log10 p 2.50). 0.3 variants per kb; none in the first 120 and the last "
         "80 bp of the window; neighbours are at most 5,000 bp apart."
     )
     whole = sections(tables, lost=None, lost_lead=None, variants_per_kb=np.nan, empty_start=np.nan, empty_end=np.nan,

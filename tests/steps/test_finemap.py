@@ -1,11 +1,13 @@
 """Fine-mapping a batch from files to files, and gathering batches."""
 
 import gzip
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from bad_inputs.world import LENGTH, VARIANTS, build, harmonise, ld, loci
 from fineprior.finemap.fits import load_fits
 from fineprior.foundation import tables
 from fineprior.foundation.errors import InputError
@@ -258,7 +260,10 @@ def test_what_harmonising_lost_travels_to_the_status(batch):
     status = tables.LOCI_STATUS.read(run(batch)["status.tsv"]).set_index("locus")
     first, second, third = (status.loc[name] for name in status.index)
     assert first["status"] == "incomplete"
-    assert "1:9:A:T (p = 0, above 1.0 of the strongest that was fitted), was left out of the fit as" in first["reason"]
+    assert (
+        "1:9:A:T (p = 0, above -log10 p 1.0 of the strongest that was fitted), was left out of the fit"
+        in first["reason"]
+    )
     assert first["lost"] == "low_maf:1;missing_value:1"
     assert first[["gwas_rows", "fitted", "fitted_share", "lost_rows"]].tolist() == pytest.approx([14, 12, 12 / 14, 2])
     assert (first["lost_lead"], first["lost_neg_log10_p"]) == ("1:9:A:T", np.inf)
@@ -317,3 +322,51 @@ def test_a_prior_of_0_at_the_lead_is_0_and_said(batch):
     assert tables.FINEMAP_VARIANTS.read(paths["variants.tsv.gz"])["pip"].iloc[2] == 0
     remarks = tables.LOCI_STATUS.read(paths["status.tsv"])["remarks"].iloc[0]
     assert "a prior of 0 and therefore a PIP of 0, among them the strongest variant, 1:201:A:C" in remarks
+
+
+def from_sumstats_to_status(world):
+    """The row of LOCI_STATUS of all the chromosome, from the world's summary statistics on; uniform prior."""
+    world.write("locus.bed", f"1\t0\t{LENGTH}\n")
+    harmonise(world)
+    shutil.move(world / "out/sumstats.parquet", world / "sumstats.parquet")
+    loci(world, bed="locus.bed")
+    shutil.move(world / "out/0.tsv.gz", world / "variants.tsv.gz")
+    ld(world, panel="panel")
+    table = tables.LOCUS_VARIANTS.read(world / "variants.tsv.gz")
+    prior = table[["locus", "variant_id"]].assign(score=np.nan, log_odds=0.0, softmax=1.0, weight=0.0)
+    tables.PRIOR.write(prior.assign(prior=1 / len(table)), world / "out/prior.tsv.gz")
+    finemap(
+        variants=world / "variants.tsv.gz", ld=world / "out/ld.npz", prior=world / "out/prior.tsv.gz",
+        output=world / "out/v.tsv.gz", credible_sets=world / "out/c.tsv", status=world / "out/s.tsv",
+        fits=world / "out/f.npz", settings=FinemapSettings(ld="in_sample"), lost=world / "out/0.lost.tsv.gz",
+    )  # fmt: skip
+    return tables.LOCI_STATUS.read(world / "out/s.tsv").iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "p"),
+    [
+        ({"p_value": "0", "beta": "NA", "standard_error": "NA"}, "missing_value", "p = 0, above -log10 p "),
+        ({"effect_allele": "I", "other_allele": "D"}, "coded_alleles", "-log10 p 1"),
+        ({"standard_error": "-1"}, "bad_value", "-log10 p 1"),
+        ({"effect_allele": "GATTACA"}, "absent_from_panel", "-log10 p 1"),
+    ],
+)
+def test_a_lead_that_was_lost_on_any_way_is_named_in_its_locus(tmp_path, change, reason, p):
+    """From the summary statistics to the status: the lead is spoiled, and all others are as they were."""
+    world = build(tmp_path)
+    whole = from_sumstats_to_status(world)
+    assert "strongest row of the GWAS" not in str(whole["reason"])
+    lead = whole["lead_variant"].split(":")[1]
+    world.gwas(**{
+        name: lambda rows, name=name, value=value: np.where(rows["base_pair_location"] == lead, value, rows[name])
+        for name, value in change.items()
+    })  # fmt: skip
+    status = from_sumstats_to_status(world)
+    assert status["status"] == "incomplete"
+    assert status["reason"].startswith(f"the strongest row of the GWAS in the window, 1:{lead}:")
+    assert f"({p}" in status["reason"]
+    assert f"was left out of the fit as {reason}: " in status["reason"]
+    assert f"{reason}:1" in status["lost"].split(";")
+    assert (status["gwas_rows"], whole["gwas_rows"]) == (VARIANTS, VARIANTS)
+    assert status["lost_lead"].startswith(f"1:{lead}:")

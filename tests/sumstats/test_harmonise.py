@@ -661,6 +661,12 @@ def test_positions_are_lifted_and_what_is_lost_is_listed(world, tmp_path):
     assert outcomes_of.to_dict() == {r: counts[r] for r in lost} | {"lifted_reversed": turned.sum()}
     LIFTOVER.checked(result.liftover, "here")
     assert result.liftover.set_index("row")["target"][999] == "chr2:100"
+    gone = result.dropped.set_index("row")
+    place = gone["genome_chrom"].fillna("") + ":" + gone["genome_pos"].astype("str")
+    assert place[999] == "chr2:100"
+    turned_over = frame["row"][lost["lifted_indel"]]
+    assert place[turned_over].to_list() == ("chr1:" + truth["pos"][lost["lifted_indel"]].astype("str")).to_list()
+    assert (gone.loc[gone["reason"] == "not_lifted", "genome_pos"] == 0).all()
 
 
 def test_a_wrong_build_names_both_builds_and_the_shares(world, tmp_path):

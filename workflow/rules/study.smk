@@ -86,7 +86,6 @@ rule define_loci:
         known_regions=LONG_RANGE_LD if settings.loci.exclude != "none" else [],
         fasta=settings.genome.fasta,
         dropped="<results>/{study}/dropped.tsv.gz",
-        chain=of_study("chain"),
     output:
         loci=item("<results>/{study}/loci.tsv", "loci", "Input", "loci"),
         excluded="<results>/{study}/excluded_regions.tsv",
@@ -141,7 +140,6 @@ rule collect_variants:
         sumstats="<results>/{study}/sumstats.parquet",
         fasta=settings.genome.fasta,
         dropped="<results>/{study}/dropped.tsv.gz",
-        chain=of_study("chain"),
     output:
         variants="<results>/{study}/loci/{batch}.tsv.gz",
         lost="<results>/{study}/loci/{batch}.lost.tsv.gz",

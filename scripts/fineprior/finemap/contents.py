@@ -15,13 +15,21 @@ import pandas as pd
 from fineprior.finemap.locus import LocusFit
 from fineprior.foundation.locus_names import place_of
 from fineprior.foundation.settings import FinemapSettings
-from fineprior.sumstats.outcomes import DUPLICATE
+from fineprior.genotypes.ld_store import NO_LD, TRIMMED
+from fineprior.sumstats.outcomes import MISSING_VALUE, REASONS
 
 SWITCHED = "switched"
 INCOMPLETE = "incomplete"
 # An end or a gap is empty when it is so many times as wide as variants are apart on average.
 WIDE = 10
 BASES_PER_KB = 1000
+# A row of such a p-value would make a locus, which is not without signal when that row alone was lost.
+GENOME_WIDE = -np.log10(5e-8)
+_MEANINGS = REASONS | {
+    SWITCHED: "its alleles look switched",
+    NO_LD: "there is no LD of it",
+    TRIMMED: "too far from the lead for ld.max_memory_mb",
+}
 _ALONE = "a variant alone has no rival"
 _FEW = "so few variants have few rivals"
 
@@ -48,6 +56,8 @@ class Contents:
         Bases before the first and after the last fitted variant; NaN when the window is not known.
     largest_gap : float
         Bases between two neighbouring fitted variants, at most; NaN for fewer than two, or without positions.
+    lost_start, lost_end, lost_gap : int
+        Rows of the GWAS, known to be lost, in each of these three places.
     """
 
     gwas_rows: int
@@ -61,6 +71,9 @@ class Contents:
     empty_start: float
     empty_end: float
     largest_gap: float
+    lost_start: int = 0
+    lost_end: int = 0
+    lost_gap: int = 0
 
     @property
     def share(self) -> float:
@@ -119,10 +132,10 @@ def contents_of(
     """
     out = table["variant_id"].isin(list(reasons))
     kept = table[~out] if fitted else table.iloc[:0]
-    columns = {"variant": table["variant_id"], "neg_log10_p": table["neg_log10_p"]}
+    columns = {"variant": table["variant_id"], "neg_log10_p": table["neg_log10_p"], "pos": table["pos"]}
     gone = [pd.DataFrame(columns)[out].assign(reason=table["variant_id"][out].map(reasons))]
     if lost is not None and len(lost):
-        gone.append(lost[["variant", "neg_log10_p", "reason"]])
+        gone.append(lost[["variant", "neg_log10_p", "pos", "reason"]])
     rows = pd.concat([part for part in gone if len(part)] or gone[:1], ignore_index=True)
     counts = rows["reason"].value_counts()
     ordered = sorted(counts.items(), key=lambda item: (-int(item[1]), str(item[0])))
@@ -136,12 +149,12 @@ def contents_of(
         lost_reason="" if strongest is None else str(strongest["reason"]),
         lost_neg_log10_p=np.nan if strongest is None else float(strongest["neg_log10_p"]),
         lead_neg_log10_p=float(kept["neg_log10_p"].max()),
-        **_spaces(locus, kept["pos"].to_numpy(np.int64)),
+        **_spaces(locus, kept["pos"].to_numpy(np.int64), rows["pos"].to_numpy(np.int64)),
     )
 
 
-def _spaces(locus: str, pos: npt.NDArray[np.int64]) -> dict[str, Any]:
-    """Width of the window, and where it is empty."""
+def _spaces(locus: str, pos: npt.NDArray[np.int64], lost: npt.NDArray[np.int64]) -> dict[str, Any]:
+    """Width of the window, where it is empty, and how many of the lost rows (by position) would be there."""
     unknown: dict[str, Any] = {"width": 0, "empty_start": np.nan, "empty_end": np.nan, "largest_gap": np.nan}
     window = _window(locus)
     if not len(pos):
@@ -149,16 +162,25 @@ def _spaces(locus: str, pos: npt.NDArray[np.int64]) -> dict[str, Any]:
     if (pos < 1).any():
         return unknown
     pos = np.sort(pos)
-    gap = float(np.diff(pos).max()) if len(pos) > 1 else np.nan
+    gap: dict[str, Any] = {}
+    if len(pos) > 1:
+        first = int(np.diff(pos).argmax())
+        within = int(((lost > pos[first]) & (lost < pos[first + 1])).sum())
+        gap = {"largest_gap": float(pos[first + 1] - pos[first]), "lost_gap": within}
     if window is None or pos[0] <= window[0] or pos[-1] > window[1]:
-        return unknown | {"width": int(pos[-1] - pos[0]) + 1, "largest_gap": gap}
+        return unknown | {"width": int(pos[-1] - pos[0]) + 1} | gap
     start, end = window
-    return {
-        "width": end - start,
-        "empty_start": float(pos[0] - 1 - start),
-        "empty_end": float(end - pos[-1]),
-        "largest_gap": gap,
-    }
+    return (
+        unknown
+        | gap
+        | {
+            "width": end - start,
+            "empty_start": float(pos[0] - 1 - start),
+            "empty_end": float(end - pos[-1]),
+            "lost_start": int((lost < pos[0]).sum()),
+            "lost_end": int((lost > pos[-1]).sum()),
+        }
+    )
 
 
 def _window(locus: str) -> tuple[int, int] | None:
@@ -181,17 +203,16 @@ def with_contents(fit: LocusFit, contents: Contents, settings: FinemapSettings) 
     """The fit with what a reader should know of what it was made of.
 
     It is `incomplete` where what is missing decides the result: a row that was lost is stronger than all that were
-    fitted, or so few variants are left that they have no rivals. Without credible sets the status stays, and the
-    reason says it.
+    fitted, or so few variants are left that they have no rivals. Without credible sets the status stays unless that
+    row is genome-wide significant, and the reason says it.
     """
     if fit.fit is None:
         return fit
     decisive: list[str] = []
     remarks: list[str] = []
-    if contents.lost_lead and contents.lost_neg_log10_p > contents.lead_neg_log10_p:
-        # Another row of a variant that is there is no loss of it.
-        where = remarks if contents.lost_reason == DUPLICATE else decisive
-        where.append(_stronger(contents))
+    stronger = bool(contents.lost_lead) and contents.lost_neg_log10_p > contents.lead_neg_log10_p
+    if stronger:
+        decisive.append(_stronger(contents))
     thin = contents.share < settings.min_fitted
     if contents.fitted < settings.min_variants:
         text = f"{_fitted(contents)}, which makes PIPs large: {_ALONE if contents.fitted == 1 else _FEW}"
@@ -199,22 +220,22 @@ def with_contents(fit: LocusFit, contents: Contents, settings: FinemapSettings) 
     elif thin:
         remarks.append(f"{_fitted(contents)}, the others were left out of the fit ({contents.reasons})")
     remarks += _thin_places(contents, settings)
-    status = INCOMPLETE if decisive and fit.status != "no_signal" else fit.status
+    signal = fit.status != "no_signal" or (stronger and contents.lost_neg_log10_p > GENOME_WIDE)
+    status = INCOMPLETE if decisive and signal else fit.status
     parts = (*decisive, fit.reason) if status == INCOMPLETE else (fit.reason, *decisive)
     reason = "; ".join(text for text in parts if text)
     return replace(fit, status=status, reason=reason, remarks=(*fit.remarks, *remarks))
 
 
 def _stronger(contents: Contents) -> str:
+    known, fitted = bool(np.isfinite(contents.lost_neg_log10_p)), f"{contents.lead_neg_log10_p:.1f}"
+    p = f"-log10 p {contents.lost_neg_log10_p:.1f}, above {fitted}" if known else f"p = 0, above -log10 p {fitted}"
+    no_z = contents.lost_reason == MISSING_VALUE and not known
+    why = "a p-value of 0 alone gives no z" if no_z else _MEANINGS.get(contents.lost_reason, "")
     return (
-        f"the strongest row of the GWAS in the window, {contents.lost_lead} ({_p(contents.lost_neg_log10_p)}, above "
-        f"{contents.lead_neg_log10_p:.1f} of the strongest that was fitted), was left out of the fit as "
-        f"{contents.lost_reason}"
+        f"the strongest row of the GWAS in the window, {contents.lost_lead} ({p} of the strongest that was fitted), "
+        f"was left out of the fit as {contents.lost_reason}" + (f": {why}" if why else "")
     )
-
-
-def _p(neg_log10_p: float) -> str:
-    return f"-log10 p {neg_log10_p:.1f}" if np.isfinite(neg_log10_p) else "p = 0"
 
 
 def _fitted(contents: Contents) -> str:
@@ -226,20 +247,27 @@ def _fitted(contents: Contents) -> str:
 
 
 def _thin_places(contents: Contents, settings: FinemapSettings) -> list[str]:
-    remarks = []
-    if contents.per_kb < settings.min_density:
-        remarks.append(
-            f"{contents.per_kb:.2g} variants per kb, as few as on an array or in HapMap3: where the causal variant is "
-            "missing, its neighbours have its PIP"
+    remarks, empty = [], 0.0
+    if contents.fitted > 1 and settings.max_empty:
+        apart = (contents.width - np.nansum([contents.empty_start, contents.empty_end])) / (contents.fitted - 1)
+        least = max(settings.max_empty * contents.width, WIDE * apart)
+        for size, lost, first, last in (
+            (contents.empty_start, contents.lost_start, "the first ", "of the window, as if the data ended there"),
+            (contents.empty_end, contents.lost_end, "the last ", "of the window, as if the data ended there"),
+            (contents.largest_gap, contents.lost_gap, "", "between two neighbours"),
+        ):
+            if size > least:
+                empty += size
+                found = (
+                    "no variant" if not lost else f"{lost:,} row{'' if lost == 1 else 's'} of the GWAS, none fitted,"
+                )
+                where = last.partition(",")[0] if lost else last
+                remarks.append(f"{found} in {first}{size:,.0f} of {contents.width:,} bp {where}")
+    # Where the data end, those that there are may be dense.
+    if contents.fitted / max(contents.width - empty, 1) * BASES_PER_KB < settings.min_density:
+        remarks.insert(
+            0,
+            f"{contents.per_kb:.2g} variants per kb, nearer to an array or HapMap3 (0.2 to 0.5) than to imputed data "
+            "(2 and more): where the causal variant is missing, its neighbours have its PIP",
         )
-    if contents.fitted < 2:
-        return remarks
-    apart = (contents.width - np.nansum([contents.empty_start, contents.empty_end])) / (contents.fitted - 1)
-    least = max(settings.max_empty * contents.width, WIDE * apart) if settings.max_empty else np.inf
-    for name, size in (("first", contents.empty_start), ("last", contents.empty_end)):
-        if size > least:
-            where = f"the {name} {size:,.0f} of {contents.width:,} bp of the window"
-            remarks.append(f"no variant in {where}: do the data end there?")
-    if contents.largest_gap > least:
-        remarks.append(f"no variant in {contents.largest_gap:,.0f} of {contents.width:,} bp between two neighbours")
     return remarks

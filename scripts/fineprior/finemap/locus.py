@@ -189,7 +189,8 @@ def _remarks(ids: tuple[str, ...], ladder: LadderFit, n: Floats, R: npt.ArrayLik
         if not found.positive_semidefinite:
             remarks.append(f"R is not positive semidefinite: smallest eigenvalue {found.smallest_eigenvalue:.2g}")
         if found.discordant_pairs:
-            remarks.append(f"{found.discordant_pairs} pairs of |r| > 0.95 with z that do not fit to one another")
+            pairs = "1 pair" if found.discordant_pairs == 1 else f"{found.discordant_pairs} pairs"
+            remarks.append(f"{pairs} of |r| > 0.95 with z that do not fit to one another")
     if n.min() < MIN_N_SHARE * n.max():
         remarks.append(f"n differs between variants: from {n.min():g} to {n.max():g}")
     leads = [int(one.variables[0]) for one in ladder.fit.sets.sets]

@@ -70,8 +70,8 @@ DROPPED = define(
 the source has none that can be used
     reason | text | why, as in sumstats_qc
     genome_chrom | text | chromosome as the FASTA names it, NA when it has none
-    genome_pos | number | position in the FASTA, 1-based, lifted over where the source is of another build (of several \
-places that of the best chain); NA when there is none""",
+    genome_pos | integer | position in the FASTA, 1-based, lifted over where the source is of another build (of \
+several places that of the best chain); 0 when there is none""",
 )
 
 LIFTOVER = define(
@@ -120,7 +120,8 @@ EXCLUDED_REGIONS = define(
 
 LOST = define(
     "lost",
-    "Rows of the summary statistics in the loci of one batch that harmonising left out, by locus and position.",
+    "Rows of the summary statistics in the loci of one batch that harmonising left out, by locus and position; without \
+those whose variant is there in another row (duplicate, other_strand), which are not lost.",
     """
     locus | text | name of the locus
     row | integer | line of the source file, the header being line 1

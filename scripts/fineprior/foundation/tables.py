@@ -218,8 +218,8 @@ LOCI_STATUS = define(
     "How fine-mapping went, locus by locus.",
     """
     locus | text | name of the locus
-    status | text | ok, corrected (for the LD), single_effect (one effect, without LD), incomplete (what was lost \
-decides the result), no_signal (no set), failed
+    status | text | ok, corrected (for the LD), single_effect (one effect, without LD), incomplete (what is \
+missing decides the result), no_signal (no set), failed
     reason | text | what was done and why, why there is no set, or what failed; NA when ok
     remarks | text | what else is to be known of z, LD, prior and what the locus does not hold; NA when nothing
     variants | integer | variants of the locus
@@ -237,7 +237,8 @@ decides the result), no_signal (no set), failed
     lead_variant | text | variant with the largest |z|
     lead_z | number | its z
     max_pip | number | largest PIP
-    gwas_rows | integer | rows of the GWAS in the window, with those that harmonising left out where they are known
+    gwas_rows | integer | rows of the GWAS in the window (a variant's once), with those that harmonising left out \
+where they are known
     fitted | integer | of these, variants that were fitted
     fitted_share | number | their share
     lost_rows | integer | rows in the window that were not fitted

@@ -1,43 +1,31 @@
 """Rows of the summary statistics that harmonising left out, by the locus in whose window they lie."""
 
-import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from fineprior.foundation.table_parts import read_places
 from fineprior.foundation.tables import DROPPED, LOST
-from fineprior.genetics.genome import Genome
-from fineprior.genetics.liftover import Liftover
 from fineprior.genetics.loci import Interval
 
-_LARGEST = np.iinfo(np.int32).max
+ELSEWHERE = ("duplicate", "other_strand")
+"""Reasons of rows whose variant is there in another row."""
 
-log = logging.getLogger(__name__)
 
-
-def read_lost(
-    dropped: str | None, intervals: Sequence[Interval], genome: Genome, chain: str | None = None
-) -> pd.DataFrame | None:
-    """Table LOST of loci; None when it is not known what was dropped.
-
-    Parameters
-    ----------
-    dropped, chain
-        File of DROPPED, and the chain file where its positions are of another build.
-    intervals, genome
-        As of `lost_in_loci`.
+def read_lost(dropped: str | None, intervals: Sequence[Interval]) -> pd.DataFrame | None:
+    """Table LOST of loci, from a file of DROPPED; None when it is not known what was dropped.
 
     Raises
     ------
     InputError
-        A file is absent, or not of its kind.
+        The file is absent, damaged or not this table.
     """
     if dropped is None:
         return None
-    return lost_in_loci(DROPPED.read(dropped), intervals, genome, Liftover(chain) if chain else None)
+    places = [(interval.chrom, interval.start, interval.end) for interval in intervals]
+    return lost_in_loci(read_places(DROPPED, dropped, places, "genome_chrom", "genome_pos"), intervals)
 
 
 def write_lost(rows: pd.DataFrame | None, loci: Iterable[str], path: str | Path) -> None:
@@ -48,66 +36,34 @@ def write_lost(rows: pd.DataFrame | None, loci: Iterable[str], path: str | Path)
         LOST.write(rows[rows["locus"].isin(list(loci))], path)
 
 
-def lost_in_loci(
-    dropped: pd.DataFrame, intervals: Sequence[Interval], genome: Genome, liftover: Liftover | None = None
-) -> pd.DataFrame:
+def lost_in_loci(dropped: pd.DataFrame, intervals: Sequence[Interval]) -> pd.DataFrame:
     """Table LOST: the rows that lie in loci, by locus (chromosome by chromosome, in the order given) and position.
 
     Parameters
     ----------
     dropped
-        Table DROPPED. A row without a place (no whole number as its position, no such chromosome, or no single place
-        in the build of the FASTA) is in no locus.
+        Table DROPPED. A row without a place in the genome is in no locus, and one whose variant is there in another
+        row (`ELSEWHERE`) is not lost.
     intervals
         Loci; a row is listed with each that holds it.
-    genome
-        The reference genome.
-    liftover
-        From the build of the rows to that of the FASTA, when they differ.
 
     Returns
     -------
     A frame of LOST.
     """
-    contig, pos = _places(dropped, genome, liftover)
-    inside, holders = [np.empty(0, np.intp)], []
+    gone = dropped[~dropped["reason"].isin(ELSEWHERE)].sort_values("genome_pos", kind="stable")
+    by_chrom = {str(chrom): rows for chrom, rows in gone.groupby("genome_chrom", sort=False)}
+    found = [LOST.empty()]
     for chrom in dict.fromkeys(interval.chrom for interval in intervals):
-        own = np.flatnonzero(contig == chrom)
-        own = own[np.argsort(pos[own], kind="stable")]
-        there = pos[own]
+        own = by_chrom.get(chrom, gone.iloc[:0])
+        pos = own["genome_pos"].to_numpy()
         for interval in (one for one in intervals if one.chrom == chrom):
-            first, last = np.searchsorted(there, [interval.start + 1, interval.end + 1])
-            inside.append(own[first:last])
-            holders += [interval] * int(last - first)
-    if unplaced := int((contig == "").sum()):
-        log.info("%d of %d rows that harmonising left out have no place in this genome", unplaced, len(dropped))
-    index = np.concatenate(inside)
-    rows = dropped.iloc[index].reset_index(drop=True)
-    place = pd.Series(
-        [f"{interval.chrom}:{here}" for interval, here in zip(holders, pos[index], strict=True)], dtype="str"
-    )
+            first, last = np.searchsorted(pos, [interval.start + 1, interval.end + 1])
+            if last > first:
+                found.append(own.iloc[first:last].assign(locus=interval.name))
+    rows = pd.concat(found[1:] or found, ignore_index=True)
+    if rows.empty:
+        return LOST.empty()
+    place = rows["genome_chrom"] + ":" + rows["genome_pos"].astype("str")
     alleles = ":" + rows["other_allele"] + ":" + rows["effect_allele"]
-    names = pd.Series([interval.name for interval in holders], dtype="str")
-    return rows.assign(locus=names, pos=pos[index], variant=place + alleles.fillna(""))[LOST.names]
-
-
-def _places(
-    dropped: pd.DataFrame, genome: Genome, liftover: Liftover | None
-) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
-    """Contig of each row, empty where it has no place, and position."""
-    number = pd.to_numeric(dropped["pos"], errors="coerce").to_numpy(np.float64)
-    whole = (number >= 1) & (number <= _LARGEST) & (number == np.floor(number))
-    pos = np.where(whole, number, 0).astype(np.int64)
-    contig = np.full(len(dropped), "", object)
-    codes, names_of = pd.factorize(dropped["chrom"])
-    for code, name in enumerate(names_of):
-        rows = np.flatnonzero(whole & (codes == code))
-        if liftover is None:
-            contig[rows] = genome.find(str(name)) or ""
-            continue
-        there = liftover.places(str(name), pos[rows].astype(np.int32))
-        single = there.places == 1
-        names = np.array([*(genome.find(target) or "" for target in liftover.contigs), ""], object)
-        contig[rows] = np.where(single, names[there.contig], "")
-        pos[rows] = there.pos
-    return contig, pos
+    return rows.assign(pos=rows["genome_pos"], variant=place + alleles.fillna(""))[LOST.names]

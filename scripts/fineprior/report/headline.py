@@ -40,7 +40,7 @@ def _findings(folder: Path) -> list[str]:
     incomplete = int((status == "incomplete").sum())
     if incomplete:
         findings.append(
-            f"  incomplete: {incomplete} of {len(status)} loci, in which what was lost decides the result "
+            f"  incomplete: {incomplete} of {len(status)} loci, in which what is missing decides the result "
             "(functional/loci_status.tsv says what)"
         )
     gain = (both["pip_x"] - both["pip_y"]).dropna()

@@ -202,11 +202,11 @@ def _holds(status: pd.DataFrame, locus: str) -> str:
     if isinstance(row["lost"], str):
         text += f"; lost were {row['lost'].replace(':', ' ').replace(';', ', ')}"
     if isinstance(row["lost_lead"], str):
-        text += (
-            f", the strongest {shortened(row['lost_lead'])} (\N{MINUS SIGN}log10 p {number(row['lost_neg_log10_p'])})"
-        )
+        strength = row["lost_neg_log10_p"]
+        p = "p = 0" if np.isinf(strength) else f"\N{MINUS SIGN}log10 p {number(strength)}"
+        text += f", the strongest {shortened(row['lost_lead'])} ({p})"
     if np.isfinite(row["variants_per_kb"]):
-        text += f". {number(row['variants_per_kb'])} variants per kb"
+        text += f". {row['variants_per_kb']:.3g} variants per kb"
     if np.isfinite(row["empty_start"]):
         text += f"; none in the first {row['empty_start']:,.0f} and the last {row['empty_end']:,.0f} bp of the window"
     if np.isfinite(row["largest_gap"]):

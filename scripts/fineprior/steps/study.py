@@ -124,7 +124,6 @@ def define_loci(
     known_regions: str | None = None,
     dropped: str | None = None,
     lost: Sequence[str] = (),
-    chain: str | None = None,
 ) -> None:
     """Find a study's loci, or take them from a BED file; write them, what was left out, and each batch's variants.
 
@@ -142,8 +141,8 @@ def define_loci(
         Settings of the stage, and the name of the genome's build.
     known_regions
         Table of the regions that `settings.exclude` names; not read when it is none.
-    dropped, chain
-        Table DROPPED of `harmonise_sumstats`, and the chain file that it was given.
+    dropped
+        Table DROPPED of `harmonise_sumstats`.
     lost
         With `dropped` and `batches`: tables LOST to write, one for each batch; by default each lies beside the
         variants of its batch (`lost_beside`), where `finemap` looks for it.
@@ -156,7 +155,7 @@ def define_loci(
             logger.warning("%s: no variant with p <= %g, so there is no locus", sumstats, settings.p_threshold)
         loci, parts = describe_loci(intervals, table, settings.batches)
         left_out = describe_excluded([] if bed else regions, loci, table, genome, settings.p_threshold)
-        gone = read_lost(dropped, intervals, genome, chain) if batches else None
+        gone = read_lost(dropped, intervals) if batches else None
     logger.info("%s: %d loci with %d variants", sumstats, len(loci), loci["variants"].sum())
     LOCI.write(loci, output)
     EXCLUDED_REGIONS.write(left_out, excluded)
@@ -175,7 +174,6 @@ def collect_variants(
     output: str,
     dropped: str | None = None,
     lost: str | None = None,
-    chain: str | None = None,
 ) -> None:
     """Write the variants of a batch whose loci are known by name, with their statistics.
 
@@ -188,7 +186,7 @@ def collect_variants(
     output
         Table LOCUS_VARIANTS to write: the same as `define_loci` makes of a BED file with these loci.
 
-    dropped, lost, chain
+    dropped, lost
         As of `define_loci`, for this batch.
 
     Raises
@@ -199,7 +197,7 @@ def collect_variants(
     with Genome(fasta) as genome:
         places = [place_of(locus) for locus in loci]
         intervals = sorted_intervals([Interval(genome.resolve(c), start, end) for c, start, end in places], genome)
-        gone = read_lost(dropped, intervals, genome, chain)
+        gone = read_lost(dropped, intervals)
     table = read_places(SUMSTATS, sumstats, [(one.chrom, one.start, one.end) for one in intervals])
     logger.info("%s: %d variants in %d loci", sumstats, len(table), len(intervals))
     LOCUS_VARIANTS.write(describe_loci(intervals, table, 1)[1][0], output)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fineprior.foundation.tables import DROPPED, SUMSTATS, SUMSTATS_QC
 from fineprior.genetics.genome import Genome
+from fineprior.genetics.lost_rows import ELSEWHERE
 from fineprior.genetics.variants import flip, variant_id
 from fineprior.sumstats import outcomes
 from fineprior.sumstats.agreement import FROM_P, TWO_VALUES
@@ -106,7 +107,7 @@ class Harmonised:
                 "other_allele": _texts(rows.other[index], rows.alleles.spellings),
                 "neg_log10_p": rows.numbers["neg_log10_p"][index],
                 "reason": _texts(rows.reason[index].astype(np.int32), outcomes.reason_names()),
-                "genome_chrom": _texts(contig, self._contigs), "genome_pos": np.where(pos > 0, pos, np.nan),
+                "genome_chrom": _texts(contig, self._contigs), "genome_pos": np.maximum(pos, 0),
             }  # fmt: skip
             yield pd.DataFrame(part)[DROPPED.names]
 
@@ -176,7 +177,7 @@ def _texts(numbers: NDArray[np.int32], names: list[str] | tuple[str, ...]) -> pd
 def _warn_of_lost_hits(rows: Rows) -> None:
     """Name the strongest rows that were left out; one of whose variant another row was kept is not lost."""
     p = rows.numbers["neg_log10_p"]
-    kept_elsewhere = [outcomes.number_of(reason) for reason in (outcomes.DUPLICATE, outcomes.OTHER_STRAND)]
+    kept_elsewhere = [outcomes.number_of(reason) for reason in ELSEWHERE]
     hits = np.flatnonzero((rows.reason > 0) & (p > _GENOME_WIDE))
     hits = hits[~np.isin(rows.reason[hits], kept_elsewhere)]
     if len(hits):
