@@ -72,3 +72,9 @@ def test_plain_names_are_without_chr_and_zeros():
     assert [plain_name(name) for name in ("chr01", "CHRx", "26", "M", "chr25", "scaffold_7")] == [
         "1", "X", "MT", "MT", "MT", "SCAFFOLD_7",
     ]  # fmt: skip
+
+
+def test_plain_names_that_were_floats_are_numbers():
+    assert [plain_name(name) for name in ("1.0", "chr2.0", "23.0", "KI270728.1", "0")] == [
+        "1", "2", "X", "KI270728.1", "0",
+    ]  # fmt: skip

@@ -101,3 +101,10 @@ def test_men_with_half_of_their_allele_in_plink_files_are_said(tmp_path, caplog,
     (tmp_path / "chr1.fam").write_text(fam)
     say_heterozygous_men(open_panel(str(tmp_path / ("chr{chrom}" if parts else "chr1"))))
     assert said in caplog.text if said else not caplog.text
+
+
+def test_dosages_of_the_reference_allele_are_refused_and_a_few_odd_ones_are_not():
+    with pytest.raises(InputError, match="2 of 2 people with two equal alleles by GT have the other one by DS"):
+        read("GT:DS", "0/0:1.98", "1/1:0.1", "0/1:1", chrom="7")
+    found = read("GT:DS", "0/0:1.98", "1/1:1.9", "1/1:2", "0/1:1", chrom="7")
+    assert found.copies[0] == pytest.approx([1.98, 1.9, 2, 1])

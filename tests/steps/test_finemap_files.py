@@ -148,3 +148,33 @@ def test_a_prior_is_in_the_order_of_the_variants(tmp_path, caplog):
     (tmp_path / "prior.tsv").write_text("variant_id\tprior\nc\t3\n")
     with pytest.raises(InputError, match="no prior of variant a and 1 more; every variant needs one"):
         read_prior(tmp_path / "prior.tsv", ABC)
+
+
+def test_a_z_of_minus_nine_among_others_with_more_digits_is_a_code(tmp_path):
+    exact = "variant_id\tz\tn\n" + "".join(f"{name}\t{i - 3.51234}\t1000\n" for i, name in enumerate(IDS))
+    for code in ("-9", "-9.0", "-99"):
+        with pytest.raises(InputError, match=rf"line 2: z of {IDS[0]} is {float(code):g}, which stands for a missing"):
+            read_z(save(tmp_path / "z.tsv", exact.replace("-3.51234", code)), None)
+    assert read_z(save(tmp_path / "z.tsv", exact.replace("-3.51234", "-9.0001")), None)["z"].iloc[0] == -9.0001
+    assert read_z(save(tmp_path / "z.tsv", Z.replace("-3.5", "-9")), None)["z"].iloc[0] == -9
+
+
+def test_a_z_beside_another_beta_over_se_is_said(tmp_path, caplog):
+    head = "variant_id\tz\tbeta\tse\tn\n"
+    rows = [f"{name}\t{i - 3.5}\t{(i - 3.5) / 10:.2f}\t0.1\t1000\n" for i, name in enumerate(IDS)]
+    read_z(save(tmp_path / "z.tsv", head + "".join(rows)), None)
+    assert not caplog.messages
+    rows[6] = rows[6].replace("\t0.25\t", "\t-0.25\t")
+    assert read_z(save(tmp_path / "z.tsv", head + "".join(rows)), None)["z"].iloc[6] == 2.5
+    assert "z is not beta / se in 1 of 8 rows, first in line 8, most in line 8 (2.5 and -2.5); z counts" in caplog.text
+
+
+def test_a_z_beyond_the_root_of_n_and_a_column_twice_are_named(tmp_path, caplog):
+    read_z(save(tmp_path / "z.tsv", Z.replace("1000", "11")), None)
+    assert (
+        f"larger than the root of n in 2 rows, as if one variant explained most of the trait; the strongest: {IDS[0]}"
+        in (caplog.text)
+    )
+    twice = Z.replace("\tz\tn", "\tz\tz").replace("\t1000", "\t1")
+    with pytest.raises(InputError, match="column z is there twice"):
+        read_z(save(tmp_path / "z.tsv", twice), 1000)

@@ -115,3 +115,19 @@ def test_z_of_a_t_has_its_p_value():
 
 def test_floors_are_known():
     assert is_floor(-np.log10([2.2e-16, 1e-300, 3e-16, 1e-8])).tolist() == [True, True, False, False]
+
+
+def test_a_z_that_rounding_may_have_made_anything_is_said_where_no_p_tells(tmp_path, said):
+    z = np.where(np.arange(ROWS) == 3, 6.0, np.where(np.arange(ROWS) % 2, 2.0, -2.0))
+    write(tmp_path / "g.tsv", beta=(0.0234567 * z).round(2), standard_error=0.02)
+    read_sumstats(tmp_path / "g.tsv")
+    assert "may be anything" not in said.text
+    gone = {"beta": (0.0234567 * z).round(2), "standard_error": 0.02, "p_value": np.nan}
+    read_sumstats(write(tmp_path / "h.tsv", **gone))
+    # 0.14 +- 0.005 over 0.02 +- 0.005
+    assert (
+        "|z| may be anything between two numbers, in 50 of 50 rows; the strongest: line 5 (5.4 and 9.667)" in said.text
+    )
+    said.clear()
+    read_sumstats(write(tmp_path / "i.tsv", beta=0.0234567 * z, standard_error=0.0234567, p_value=np.nan))
+    assert "may be anything" not in said.text

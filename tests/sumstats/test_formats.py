@@ -440,3 +440,14 @@ def test_the_real_gwas(tmp_path):
 def test_real_effects_without_alleles_have_no_sign():
     with pytest.raises(InputError, match=r"no column holds alleles \(columns: CHR, SNP, BP, P, TYPED, EFFECT\)"):
         open_sumstats(PROSTATE / "gwas_dense_without_alleles.csv", sizes=SampleSizes(n=140306))
+
+
+def test_a_header_that_begins_with_a_sign_and_a_blank_is_read(tmp_path):
+    (tmp_path / "g").write_text("# chrom\tpos\tA1\tOMITTED\tOBS_CT\tBETA\tSE\n1\t10\tA\tG\t100\t0.2\t0.1\n")
+    assert read_sumstats(tmp_path / "g")["z"].tolist() == [2.0]
+
+
+def test_a_file_with_alleles_under_names_of_its_own_is_not_said_to_have_none(tmp_path):
+    (tmp_path / "g").write_text("Chrom\tPos\teffectAllele\totherAllele\tBeta\tPval\n1\t10\tA\tG\t0.2\t0.1\n")
+    with pytest.raises(InputError, match=r"columns Chrom, Pos, effectAllele, .* are those of no known format"):
+        read_sumstats(tmp_path / "g")

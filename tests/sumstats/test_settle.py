@@ -188,3 +188,24 @@ def test_numbers_rounded_beyond_use_leave_z_to_a_sharper_p_value(path, caplog):
     rows = settled(path, frame)
     assert rows.numbers["z"][0] == pytest.approx(6.5, rel=1e-4)
     assert "rounded so far in 1 of 60 rows" in caplog.text
+
+
+def test_natural_logarithms_of_p_values_are_known(path, caplog):
+    frame, z = table()
+    logarithms = -(norm.logsf(np.abs(z)) + np.log(2))
+    rows = settled(path, frame.drop(columns="p_value").assign(neg_log_10_p_value=logarithms))
+    assert rows.numbers["z"] == pytest.approx(z, rel=1e-4)
+    assert rows.numbers["neg_log10_p"] == pytest.approx(logarithms / np.log(10), rel=1e-4)
+    assert "-log10 p-values are natural logarithms" in caplog.text
+
+
+@pytest.mark.parametrize(("floor", "rows"), [(1e-300, 1), (3e-17, 3)])
+def test_a_floor_of_p_values_without_a_standard_error_is_said(path, caplog, floor, rows):
+    frame, _ = table()
+    frame = frame.drop(columns="standard_error")
+    settled(path, frame.assign(p_value=np.where(np.arange(ROWS) < 2, [3.1e-17, 3e-17] * 30, frame["p_value"])))
+    assert "in place of smaller ones" not in caplog.text
+    settled(path, frame.assign(p_value=np.where(np.arange(ROWS) < rows, floor, frame["p_value"])))
+    assert (
+        f"{rows} rows have the p-value {floor:.3g}, which stands in place of smaller ones, and nothing" in caplog.text
+    )

@@ -3,6 +3,7 @@
 import logging
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from scipy.stats import norm
@@ -118,3 +119,112 @@ def test_z_is_effect_over_standard_error_then_that_of_the_file_then_that_of_p():
     assert found["neg_log10_p"] == pytest.approx(p)
     assert found["expected"] == pytest.approx([-np.log10(2 * norm.sf(6)), -np.log10(2 * norm.sf(9)), *[np.nan] * 3],
                                               nan_ok=True)  # fmt: skip
+
+
+def effects(path, beta, se, p=None, n="20000", name="beta"):
+    """A file of these effects (numbers or text), each with its standard error and, perhaps, p-value."""
+    header = [name, "standard_error", "p_value", "n"]
+    p = ["NA"] * len(beta) if p is None else p
+    rows = zip(beta, [se] * len(beta) if isinstance(se, str | float) else se, p, [n] * len(beta), strict=True)
+    frame = pd.DataFrame(rows, columns=header).astype("str")
+    frame = frame.assign(
+        chromosome="1", effect_allele="A", other_allele="G", base_pair_location=range(1, len(beta) + 1)
+    )
+    frame.drop(columns=[column for column in header if frame[column].eq("NA").all()]).to_csv(
+        path, sep="\t", index=False
+    )
+    return read_sumstats(path)
+
+
+def signed(count=60):
+    """Effects with standard error 0.1 and both signs, and their p-values."""
+    z = np.random.default_rng(2).normal(0, 1.5, count).round(3)
+    z[:2] = 8.5, -7.25
+    return z / 10, 2 * norm.sf(np.abs(z))
+
+
+@pytest.mark.parametrize("code", ["9", "99", "999.0", "-1", "-9999"])
+def test_a_frequency_that_is_a_code_costs_no_row(tmp_path, said, code):
+    frame = read(tmp_path / "g", {}, *[{"effect_allele_frequency": code}] * 8)
+    assert f"effect_allele_frequency is {code} in 8 of 40 rows, first in line 3; that is taken as missing" in said.text
+    assert frame["eaf"].isna().sum() == 8
+    assert frame["z"].notna().all()
+
+
+@pytest.mark.parametrize(
+    ("beta", "se", "p"),
+    [("-9", "-9", "1e-10"), ("-9.0", "NA", "1e-10"), ("-9", "0.1", "1e-10"), ("-99", "1", "0.5"), ("-9", "-9", "-9"),
+     ("999", "999", "NA"), ("-999", "0.1", "NA")],
+)  # fmt: skip
+def test_an_effect_that_is_a_code_gives_no_sign(tmp_path, said, beta, se, p):
+    betas, p_values = signed()
+    frame = effects(tmp_path / "g", [*betas, beta], [*[0.1] * 60, se], [*p_values, p])
+    assert np.isnan(frame["z"].iloc[-1])
+    assert frame["z"].iloc[:-1].to_numpy() == pytest.approx(10 * betas)
+    assert f"beta is {float(beta):g} in 1 of 61 rows, first in line 62; that is taken as missing" in said.text
+
+
+@pytest.mark.parametrize(("beta", "se", "p"), [("-9", "3", 2 * norm.sf(3)), ("-9", "0.1", "0"), ("-9", "3", "NA")])
+def test_an_effect_of_minus_nine_that_its_row_bears_out_is_one(tmp_path, said, beta, se, p):
+    betas, p_values = signed()
+    frame = effects(tmp_path / "g", [*betas, beta], [*[0.1] * 60, se], [*p_values, p])
+    assert frame["z"].iloc[-1] == pytest.approx(float(beta) / float(se))
+    assert "taken as missing" not in said.text
+
+
+def test_a_z_that_is_a_code_is_missing(tmp_path, said):
+    betas, p_values = signed()
+    z = effects(tmp_path / "g", [*10 * betas, -9, -9], "NA", [*p_values, 0.2, "NA"], name="z_score")["z"]
+    assert z.isna().tolist() == [False] * 60 + [True] * 2
+    kept = effects(tmp_path / "h", [*10 * betas, -9], "NA", [*p_values, 2 * norm.sf(9)], name="z_score")["z"]
+    assert kept.iloc[-1] == -9
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("name", ["beta", "z_score"])
+def test_effects_of_one_sign_are_said(tmp_path, said, name, sign):
+    betas, _ = signed()
+    effects(tmp_path / "g", 10 * betas, 1.0 if name == "beta" else "NA", name=name)
+    assert "all effects are" not in said.text
+    effects(tmp_path / "h", sign * 10 * np.abs(betas), 1.0 if name == "beta" else "NA", name=name)
+    assert f"all effects are {'above' if sign > 0 else 'below'} 0 (" in said.text
+    assert "are they absolute values" in said.text
+
+
+@pytest.mark.parametrize("n", ["20", "20.000"])
+def test_a_z_beyond_the_root_of_the_sample_size_is_said(tmp_path, said, n):
+    betas, p_values = signed()
+    effects(tmp_path / "g", betas, 0.1, p_values)
+    assert "root of the sample size" not in said.text
+    effects(tmp_path / "h", betas, 0.1, p_values, n=n)
+    assert "|z| is larger than the root of the sample size" in said.text
+    assert "in 2 of 60 rows; the strongest: line 2 (8.5 and 4.472)" in said.text
+
+
+def test_p_values_in_the_column_of_their_logarithms_are_refused(tmp_path):
+    path, (betas, p_values) = tmp_path / "g", signed()
+    frame = pd.DataFrame({"chromosome": "1", "base_pair_location": range(1, 61), "effect_allele": "A",
+                          "other_allele": "G", "beta": betas, "n": 20000})  # fmt: skip
+    frame.assign(neg_log_10_p_value=p_values).to_csv(path, sep="\t", index=False)
+    with pytest.raises(InputError, match=r"-log10 p is at most 0\.\d+ in 60 rows; is that column a p-value"):
+        read_sumstats(path)
+    frame.assign(neg_log_10_p_value=-np.log10(p_values)).to_csv(path, sep="\t", index=False)
+    assert read_sumstats(path)["z"].to_numpy() == pytest.approx(10 * betas)
+
+
+def test_many_p_values_of_one_are_said(tmp_path, said):
+    betas, p_values = signed()
+    effects(tmp_path / "g", betas, "NA", p_values)
+    assert "corrected" not in said.text
+    effects(tmp_path / "h", betas, "NA", np.minimum(60 * p_values, 1))
+    assert "the p-value is 1 in " in said.text
+    assert "is it corrected for the number of tests" in said.text
+
+
+def test_a_file_without_p_whose_z_are_too_small_is_said(tmp_path, said):
+    betas, p_values = signed()
+    for se, p in ((0.1, None), (0.1, p_values)):
+        effects(tmp_path / "g", betas, se, p)
+        assert "as chance does not make it" not in said.text
+    effects(tmp_path / "h", betas, 0.1 * 14, None)
+    assert "is the standard error that of the effect, and not a standard deviation" in said.text

@@ -15,12 +15,12 @@ _NAMED_BY_PLINK = _NAMED | {"25": "X"}
 
 @lru_cache(maxsize=1024)
 def plain_name(chrom: str, plink: bool = False) -> str:
-    """A chromosome's name without `chr` and leading zeros, with 23, 24, 26 and M as X, Y, MT.
+    """A chromosome's name without `chr`, leading zeros and the `.0` of a float, with 23, 24, 26 and M as X, Y, MT.
 
     25 is MT in GWAS-SSF, and the pseudo-autosomal region of X in PLINK (`plink`), which also calls it XY, PAR1, PAR2.
     """
     name = re.sub(r"^chr", "", str(chrom).strip(), flags=re.IGNORECASE).upper()
-    name = re.sub(r"^0+(?=\d)", "", name)
+    name = re.sub(r"^0*(\d+)(\.0+)?$", r"\1", name)
     return (_NAMED_BY_PLINK if plink else _NAMED).get(name, name)
 
 

@@ -33,6 +33,9 @@ _TOLERANCE = 0.01
 _MOST_AT_ODDS = 0.1
 """Share of homozygous calls with a dosage below 1, from which on dosages are haploid and calls are not."""
 
+_MOST_OPPOSITE = 0.5
+"""Share of homozygous calls whose dosage is that of the other allele, from which on DS counts another allele."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -98,6 +101,8 @@ def copies_in(form: str, people: Sequence[str], alternatives: int, chrom: str, w
         raise InputError(f"{where}: DS '{texts[wrong[0]]}'{of} is not between 0 and {limit[wrong[0]]}")
     if uneven and alternatives == 1:
         _check_agreement(dosages[0], (kind == _DIPLOID) & (called[0] == 2), texts, where)
+    elif alternatives == 1:
+        _check_counted(dosages[0], called[0], texts, where)
     dosages = np.clip(dosages, 0, limit) * np.where(kind == _HAPLOID, 2, 1)
     dosages[:, half] = np.nan
     untold = there & np.isin(kind, (_NOT_CALLED, _ONE_NOT_CALLED))
@@ -148,6 +153,17 @@ def _check_agreement(dosages: NDArray[np.float32], twice: NDArray[np.bool_], tex
         raise InputError(
             f"{where}: {len(odd)} of {twice.sum()} people with two copies by GT have a DS below 1 (as "
             f"'{texts[odd[0]]}'): men's dosages are haploid here and their calls are not; write both alike, or GT alone"
+        )
+
+
+def _check_counted(dosages: NDArray[np.float32], called: NDArray[np.float32], texts: Sequence[str], where: str) -> None:
+    """Dosages and calls count one allele: they are not on opposite sides in most of those with two equal ones."""
+    equal = np.isin(called, (0, 2)) & ~np.isnan(dosages)
+    odd = np.flatnonzero(equal & (np.abs(dosages - called) > 1 + _TOLERANCE))
+    if len(odd) > _MOST_OPPOSITE * equal.sum():
+        raise InputError(
+            f"{where}: {len(odd)} of {equal.sum()} people with two equal alleles by GT have the other one by DS (as "
+            f"'{texts[odd[0]]}'): does DS count the reference allele? Write copies of the alternative allele"
         )
 
 

@@ -25,6 +25,10 @@ from fineprior.foundation.tables import CREDIBLE_SETS, FINEMAP_VARIANTS, LOCI_ST
 
 log = logging.getLogger(__name__)
 
+_USED = {"variant_id", "z", "beta", "se", "n", "prior", "chrom", "pos", "ref", "alt"}
+_APART, _APART_SHARE = 0.2, 0.1
+"""By how much z and beta / se may differ, beside a share of z."""
+
 Matrix = npt.NDArray[Any]
 
 
@@ -101,6 +105,8 @@ def read_z(path: str | Path, n: float | None) -> pd.DataFrame:
     table = _read_table(path, ["variant_id"])
     if "z" in table:
         z = _numbers(table, "z", path)
+        _check_codes(table, z, path)
+        _check_effects(table, z, path)
     elif {"beta", "se"} <= set(table):
         se = _numbers(table, "se", path, lambda values: values > 0, "above 0")
         z = _numbers(table, "beta", path) / se
@@ -114,9 +120,42 @@ def read_z(path: str | Path, n: float | None) -> pd.DataFrame:
         raise InputError(f"--n: {n:g}, a sample size above 1 is needed")
     else:
         size = np.full(len(table), float(n))
+    beyond = np.flatnonzero(z**2 > size)
+    if len(beyond):
+        top = beyond[np.abs(z[beyond]).argmax()]
+        log.warning(
+            "%s: |z| is larger than the root of n in %d rows, as if one variant explained most of the trait; the "
+            "strongest: %s (z %.4g, n %g); is n the number of people?",
+            path, len(beyond), table["variant_id"].iloc[top], z[top], size[top],
+        )  # fmt: skip
     made = pd.DataFrame({"variant_id": table["variant_id"], "z": z, "n": size})
     made["neg_log10_p"] = -(np.log(2) + log_ndtr(-np.abs(z))) / np.log(10)
     return made.assign(**_places(table, path))
+
+
+def _check_codes(table: pd.DataFrame, z: npt.NDArray[np.float64], path: str | Path) -> None:
+    """Refuse a z of -9 among z-scores with more digits: no estimate, but a code for a missing value."""
+    text = table["z"].str.strip()
+    coded = np.flatnonzero(text.str.fullmatch(r"-9{1,4}(\.0)?"))
+    if len(coded) and text.str.fullmatch(r"[+-]?\d*\.\d{2,}.*").any():
+        raise InputError(
+            f"{path}, line {coded[0] + 2}: z of {table['variant_id'].iloc[coded[0]]} is {z[coded[0]]:g}, which stands "
+            "for a missing value in many files; remove the row, or write the number with more digits (-9.0001)"
+        )
+
+
+def _check_effects(table: pd.DataFrame, z: npt.NDArray[np.float64], path: str | Path) -> None:
+    """Warn where beta / se is another z than the one beside it, which counts."""
+    if not {"beta", "se"} <= set(table):
+        return
+    with np.errstate(divide="ignore", invalid="ignore"):
+        own = (pd.to_numeric(table["beta"], errors="coerce") / pd.to_numeric(table["se"], errors="coerce")).to_numpy()
+        apart = np.abs(own - z)
+        differ = np.flatnonzero(apart > _APART + _APART_SHARE * np.abs(z))
+    if len(differ):
+        top = differ[apart[differ].argmax()]
+        log.warning("%s: z is not beta / se in %d of %d rows, first in line %d, most in line %d (%.4g and %.4g); "
+                    "z counts", path, len(differ), len(z), differ[0] + 2, top + 2, z[top], own[top])  # fmt: skip
 
 
 def _places(table: pd.DataFrame, path: str | Path) -> dict[str, Any]:
@@ -213,6 +252,9 @@ def _read_table(path: str | Path, needed: list[str]) -> pd.DataFrame:
     filled = np.flatnonzero((table != "").any(axis=1))
     table = table.iloc[: filled[-1] + 1 if len(filled) else 0]  # Excel leaves rows of tabs behind
     table = table.apply(_unquoted).rename(columns=lambda name: _unquoted(pd.Series([name])).iloc[0])
+    twice = [name for name in table if f"{name}.1" in table and name in _USED]  # the reader numbers the second
+    if twice:
+        raise InputError(f"{path}: column {twice[0]} is there twice")
     missing = [name for name in needed if name not in table]
     if missing:
         raise InputError(f"{path}: no column {missing[0]}; it has {', '.join(table)} (tabs between columns?)")

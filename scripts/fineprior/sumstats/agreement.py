@@ -22,6 +22,8 @@ a z that does not reach the bound of its p-value. FROM_P: `settle` took z from t
 _TOLERANCE, _RELATIVE = 0.2, 0.025
 _GAP = 0.06
 """Times 1 + the root of -log10 p: a difference of -log10 p that the tolerance of z allows at every z."""
+_VAGUE, _VAGUE_SHARE = 0.5, 0.05
+"""By how much rounding may change a z without a word, and the share of it besides."""
 _SAME_EFFECT, _SAME_LOG10_P = 0.1, 0.3
 """Share of an effect, and difference of -log10 p, by which what is there twice may differ beside rounding."""
 _HALF = np.log10(0.5)
@@ -71,6 +73,7 @@ class Agreement:
         marks = np.where(self._wald, WALD, 0).astype(np.uint8)
         self._p_values(marks)
         self._bounds(marks, checks, rows)
+        self._rounded(checks, rows)
         for ratio in [name for name in RATIOS if name in self._columns]:
             with np.errstate(divide="ignore", invalid="ignore"):
                 effects = {"beta": self._numbers["beta"], ratio: np.log(self._numbers[ratio])}
@@ -105,6 +108,18 @@ class Agreement:
         sharper = most - least < high - low
         marks[at[differ & beyond]] |= DISAGREES
         marks[at[differ & ~beyond & sharper]] |= ROUNDED
+
+    def _rounded(self, checks: FileChecks, rows: NDArray[np.int64]) -> None:
+        """Tell of z that rounding may have made anything, without a p-value that says better."""
+        at = np.flatnonzero(self._wald & np.isnan(self._found["claimed"]))
+        if not len(at):
+            return
+        low, high = self._z_range(at)
+        vague, least, most = np.zeros(len(rows), bool), np.zeros(len(rows)), np.zeros(len(rows))
+        least[at], most[at] = low, high
+        vague[at] = high - low > _VAGUE + _VAGUE_SHARE * low
+        what = "effect and standard error are rounded so far that |z| may be anything between two numbers,"
+        checks.add_conflict(what, vague, least, most, rows, fatal=False)
 
     def _bounds(self, marks: Marks, checks: FileChecks, rows: NDArray[np.int64]) -> None:
         with np.errstate(invalid="ignore"):

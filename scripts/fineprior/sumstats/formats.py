@@ -228,7 +228,7 @@ def _why_unknown(header: Sequence[str], names: set[str]) -> str:
     shown = ", ".join(header[:_SHOWN_COLUMNS]) + (", ..." if len(header) > _SHOWN_COLUMNS else "")
     if sum(bool(re.fullmatch(r"-?[0-9.]+(e-?[0-9]+)?", name.strip().lower())) for name in header) > 1:
         return f"the first line holds numbers ({shown}), so it is no header; add one"
-    if not names & _ALLELE_NAMES:
+    if not (names & _ALLELE_NAMES or any(name.endswith("ALLELE") for name in names)):
         return (
             f"no column holds alleles (columns: {shown}); effects without effect and other allele have no sign: join "
             "them to the file, or give the file that it was made from"
@@ -296,4 +296,4 @@ def _check_sufficient(layout: Layout, places: dict[str, int], header: Sequence[s
 
 
 def _plain(name: str) -> str:
-    return name.strip().lstrip("#").upper()
+    return name.strip().lstrip("#\ufeff").strip().upper()

@@ -31,6 +31,8 @@ _TELLING = 0.5
 _LEAST_FACTOR, _LARGEST_FACTOR = 0.5, 2.0
 """Factors between z and the p-value's that genomic control or another model can make."""
 _MOST = 0.5
+_FLOOR_FROM, _SHARED = 14.9, 3
+"""-log10 p, and rows with the smallest p-value of the file, from which on it may be a floor."""
 _SHOWN = 3
 
 logger = logging.getLogger(__name__)
@@ -79,6 +81,8 @@ _FAULTS = (
     _Fault(_one_sided(-1), "p-values are one-sided", _FROM_Z),
     _Fault(lambda rows, at: z_of(neg_log10_p_of(rows.numbers["z"][at]) + np.log10(2)), "p-values are one-sided",
            _FROM_Z),
+    _Fault(lambda rows, at: z_of(neg_log10_p_of(rows.numbers["z"][at]) * np.log(10)), "-log10 p-values are natural "
+           "logarithms", _FROM_Z),
 )  # fmt: skip
 
 
@@ -94,11 +98,29 @@ def settle(rows: Rows) -> None:
         z and p-values of the whole file are apart by a factor that no correction of p-values makes.
     """
     has_p = (rows.marks & HAS_P) > 0
+    _say_floors(rows, has_p)
     sample = np.flatnonzero(has_p & (np.maximum(rows.numbers["neg_log10_p"], rows.numbers["z"] ** 2 / 5) > _TELLING))
     factor = 1.0
     if len(sample) >= ENOUGH_ROWS:
         factor = _settle_file(rows, has_p, sample[:: -(-len(sample) // _SAMPLE)])
     _settle_rows(rows, has_p, factor)
+
+
+def _say_floors(rows: Rows, has_p: NDArray[np.bool_]) -> None:
+    """Tell of rows whose z is made of a p-value that stands in place of smaller ones."""
+    p = rows.numbers["neg_log10_p"]
+    usable = np.isfinite(p) & (rows.reason == 0)
+    smallest = p[usable].max(initial=0.0)
+    if smallest < _FLOOR_FROM:
+        return
+    at = np.flatnonzero(usable & (p == smallest) & ~has_p & ((rows.marks & WALD) == 0))
+    if len(at) and (len(at) >= _SHARED or is_floor(p[at[:1]])[0]):
+        z = _size(rows, at[[0]])
+        logger.warning(
+            "%s: %s rows have the p-value %.3g, which stands in place of smaller ones, and nothing else to make z of; "
+            "it may be too small there, as in %s", rows.source, f"{len(at):,}", 10.0 ** -p[at[0]],
+            _told(rows, at[[0]], z, z),
+        )  # fmt: skip
 
 
 def _settle_file(rows: Rows, has_p: NDArray[np.bool_], sample: Index) -> float:

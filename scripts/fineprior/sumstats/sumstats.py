@@ -35,9 +35,11 @@ from fineprior.sumstats.rows import MARKS
 from fineprior.sumstats.text_tables import PARQUET, VCF, Piece, kind_of, open_parquet, open_text
 from fineprior.sumstats.values import (
     MISSING_CODES,
+    SHARE_CODES,
     FileChecks,
     Floats,
     bounds,
+    coded_effects,
     complete,
     effective_size,
     floats,
@@ -149,8 +151,10 @@ class Sumstats:
             columns, rows = self._additive(columns, rows)
         texts = self._texts(columns, rows, begins)
         numbers = self._numbers(columns, texts["source_pos"], rows, checks)
-        beta = log_ratios(self.path, numbers["beta"], {key: numbers[key] for key in RATIOS if key in columns}, rows)
         eaf, n = _frequencies(numbers), self._sizes(numbers)
+        self._drop_codes(numbers, n, columns, rows, checks)
+        checks.add_logarithms(numbers["neg_log_10_p_value"])
+        beta = log_ratios(self.path, numbers["beta"], {key: numbers[key] for key in RATIOS if key in columns}, rows)
         found = complete(beta, numbers["standard_error"], numbers["z_score"], numbers["p_value"],
                          numbers["neg_log_10_p_value"], numbers["p_bound"])  # fmt: skip
         marks = Agreement(columns, numbers, beta, n, found).marks(checks, rows)
@@ -179,7 +183,7 @@ class Sumstats:
             if key == "p_value":
                 read[key] = neg_log10_of_p(columns[key], count)
             else:
-                codes = () if key in _SIGNED else (-1.0, *MISSING_CODES) if key in _SHARES else MISSING_CODES
+                codes = () if key in _SIGNED else SHARE_CODES if key in _SHARES else MISSING_CODES
                 read[key] = floats(columns[key], count, thousands=key in _SIZES, codes=codes)
             if key in _P_VALUES:
                 own_bound = bounds(columns[key], read[key], logarithm=key == "neg_log_10_p_value")
@@ -189,6 +193,22 @@ class Sumstats:
         if "base_pair_location" not in columns:
             read["base_pair_location"] = floats(positions, count)
         return read | {"p_bound": bound}
+
+    def _drop_codes(
+        self, numbers: dict[str, Floats], n: Floats, columns: Mapping[str, pa.Array], rows: Rows, checks: FileChecks
+    ) -> None:
+        """Effects and z-scores of -9 and the like are missing where the rest of the row says so."""
+        se, given = numbers["standard_error"], numbers["neg_log_10_p_value"]
+        claimed = np.where(np.isnan(given), numbers["p_value"], given)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            own = numbers["beta"] / se
+        no_se = (np.isnan(se) | (se == np.abs(numbers["beta"]))) & ("standard_error" in columns)
+        no_p = np.isnan(claimed) & bool(set(_P_VALUES) & set(columns))
+        for key, z, lacking in (("beta", own, no_se), ("z_score", numbers["z_score"], no_p)):
+            coded = coded_effects(numbers[key], z, claimed, n, lacking)
+            name = self._source.columns[self._places[key]] if key in self._places else key
+            checks.add_codes(name, numbers[key], coded, rows)
+            numbers[key] = np.where(coded, np.nan, numbers[key])
 
     def _additive(self, columns: dict[str, pa.Array], rows: Rows) -> tuple[dict[str, pa.Array], Rows]:
         """Only the rows of the additive test; the others are counted."""

@@ -22,9 +22,23 @@ _LEAST_AGREEMENT = 0.5
 _MOST_OUT_OF_RANGE = 0.1
 _SHOWN_LOG10_P = 50.0
 _SHOWN_TEXT = 30
+_OF_A_CODE = 1.0
+"""Difference of |z| from the p-value's, from which on a code is no effect."""
+_LARGEST_Z = 37.0
+"""|z| from which on a p-value may be written as 0."""
+_NEAR_ZERO = 0.21
+"""|z| below which half of the rows lie where lambda of genomic control is 0.1."""
+_WEAK = 2.0
+"""|z| up to which effects have both signs in a file."""
+_NO_LOGARITHM, _OF_ALL = 1e-6, 100
+"""-log10 p that no test gives, and rows of which one at least has a p-value below 0.1."""
 _P_OUTSIDE = "p-value is not within 0 to 1"
-MISSING_CODES = (-9.0, -99.0, -999.0)
+MISSING_CODES = (-9.0, -99.0, -999.0, -9999.0)
 """Numbers that stand for a missing value in columns of numbers that are never below 0."""
+SHARE_CODES = (*MISSING_CODES, -1.0, 9.0, 99.0, 999.0, 9999.0)
+"""Those in columns of numbers that are not above 1 either, or not by much."""
+EFFECT_CODES = (*MISSING_CODES, 99.0, 999.0, 9999.0)
+"""Those that an effect or a z-score can be as well: `coded_effects` tells which it is."""
 LARGEST_WITHOUT_SIGN = 2.0
 """|z| of a p-value up to which an effect of 0 (mostly a rounded one) is taken as z = 0."""
 _NUMBER = r"^[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eEdD][+-]?[0-9]+)?|(?i:inf|infinity))$"
@@ -197,6 +211,31 @@ def complete(beta: Floats, se: Floats, z: Floats, p: Floats, given: Floats, at_l
     return {"se": se, "z": z, "neg_log10_p": neg_log10_p, "claimed": claimed, "expected": expected}
 
 
+def coded_effects(
+    effect: Floats, z: Floats, claimed: Floats, n: Floats, lacking: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Which effects or z-scores are codes for a missing value: the rest of the row is not that of such a number.
+
+    Parameters
+    ----------
+    effect, z
+        The numbers, and the z that they make.
+    claimed, n
+        -log10 p as the file tells it, and sample sizes.
+    lacking
+        Rows in which the standard error of an effect, or the p-value of a z-score, is missing too.
+    """
+    coded = np.isin(effect, EFFECT_CODES)
+    if not coded.any():
+        return coded
+    at = np.flatnonzero(coded)
+    size, by_p = np.abs(z[at]), np.minimum(z_of(claimed[at]), _LARGEST_Z)
+    with np.errstate(invalid="ignore"):
+        odd = (size < by_p - _OF_A_CODE) | ((size > by_p + _OF_A_CODE) & (by_p < _LARGEST_Z)) | (size**2 > n[at])
+    coded[at] = lacking[at] | odd
+    return coded
+
+
 def log_ratios(path: Path, beta: Floats, ratios: dict[str, Floats], rows: NDArray[np.int64]) -> Floats:
     """Beta, and the logarithm of a ratio where there is none.
 
@@ -236,6 +275,13 @@ class FileChecks:
     codes: dict[str, tuple[int, int, str]] = field(default_factory=dict)
     bounds: dict[str, tuple[int, int, str]] = field(default_factory=dict)
     conflicts: dict[str, tuple[int, float, str, bool]] = field(default_factory=dict)
+    signs: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, np.int64))
+    ones: int = 0
+    without_p: int = 0
+    near_zero: int = 0
+    logarithms: int = 0
+    largest_logarithm: float = 0.0
+    tiny_logarithms: int = 0
     empty: tuple[int, int] = (0, 0)
 
     def add(self, frame: pd.DataFrame, claimed: Floats, expected: Floats) -> None:
@@ -253,6 +299,18 @@ class FileChecks:
             (_P_OUTSIDE, p, p < 0),
         ):
             self._count_outside(name, values, bad, frame["row"].to_numpy())
+        z, n = frame["z"].to_numpy(), frame["n"].to_numpy()
+        self.signs += [((z > 0) & (z < _WEAK)).sum(), ((z < 0) & (z > -_WEAK)).sum()]
+        self.ones += int((claimed == 0).sum())
+        self.without_p += int((np.isnan(claimed) & ~np.isnan(z)).sum())
+        self.near_zero += int((np.isnan(claimed) & (np.abs(z) < _NEAR_ZERO)).sum())
+        with np.errstate(invalid="ignore"):
+            root = np.sqrt(n)
+            self.add_conflict(
+                "|z| is larger than the root of the sample size, as if one variant explained most of the trait (is n "
+                "the number of people, and the standard error that of the effect?),",
+                (np.abs(z) > root) & (n > 0), z, root, frame["row"].to_numpy(), fatal=False,
+            )  # fmt: skip
         usable = np.isfinite(expected) & np.isfinite(claimed)
         if usable.any():
             pair = np.minimum([expected[usable], claimed[usable]], _SHOWN_LOG10_P)
@@ -284,11 +342,18 @@ class FileChecks:
             raise InputError(f"{self.path}: no sample size; {n_hint}")
         if self.betas >= ENOUGH_ROWS and not self.not_positive and self.like_ratios > 0.5 * self.betas:
             raise InputError(f"{self.path}: every beta is above 0 and they lie around 1; are they odds ratios?")
+        no_logarithm = self.logarithms >= _OF_ALL or (self.logarithms >= ENOUGH_ROWS and self.tiny_logarithms)
+        if no_logarithm and self.largest_logarithm <= 1:
+            raise InputError(
+                f"{self.path}: -log10 p is at most {self.largest_logarithm:g} in {self.logarithms:,} rows; is that "
+                "column a p-value?"
+            )
         agreement = self._agreement()
         if agreement < _LEAST_AGREEMENT:
             raise InputError(
                 f"{self.path}: p-values and effects contradict one another (correlation of -log10 p with that of "
-                f"effect / standard error: {agreement:.2f}); is p_value a -log10 p, or standard_error that of a ratio?"
+                f"effect / standard error: {agreement:.2f}); is p_value a -log10 p, or standard_error that of a ratio, "
+                "or a variance?"
             )
         for name, (count, line, value) in self.outside.items():
             if self._many(count):
@@ -301,7 +366,28 @@ class FileChecks:
             logger.warning("%s", told)
 
     def _say(self) -> None:
-        """Tell what was passed over, or taken for something else than a number."""
+        """Tell what was passed over, or taken for something else than a number, and what few files are like."""
+        if self.signs.max() >= ENOUGH_ROWS and not self.signs.min():
+            logger.warning(
+                "%s: all effects are %s 0 (%s rows of |z| below %g): right only where the effect allele is the one "
+                "that %s the trait; are they absolute values, ratios turned to be above 1, or chi-squared?", self.path,
+                "above" if self.signs[0] else "below", f"{self.signs.max():,}", _WEAK,
+                "raises" if self.signs[0] else "lowers",
+            )  # fmt: skip
+        if self.without_p >= ENOUGH_ROWS and self.near_zero > 0.5 * self.without_p:
+            logger.warning(
+                "%s: |z| is below %g in %s of %s rows, as chance does not make it (lambda below 0.1), and no p-value "
+                "says otherwise; is the standard error that of the effect, and not a standard deviation or the width "
+                "of an interval?", self.path, _NEAR_ZERO, f"{self.near_zero:,}", f"{self.without_p:,}",
+            )  # fmt: skip
+        if self._many(self.ones):
+            logger.warning(
+                "%s: the p-value is 1 in %s of %s rows; is it corrected for the number of tests, or rounded? "
+                "p-values as the test gave them are needed",
+                self.path,
+                f"{self.ones:,}",
+                f"{self.rows:,}",
+            )
         if self.empty[0]:
             logger.info("%s: %d empty lines are passed over, the first of them line %d", self.path, *self.empty)
         for name, (count, line, text) in self.texts.items():
@@ -321,6 +407,19 @@ class FileChecks:
         """Count rows in which nothing stands."""
         count, first = self.empty
         self.empty = (count + len(rows), first or int(rows[0]))
+
+    def add_logarithms(self, values: Floats) -> None:
+        """Count -log10 p as the file has them."""
+        self.logarithms += int((~np.isnan(values)).sum())
+        self.largest_logarithm = float(np.fmax(self.largest_logarithm, np.max(values, initial=0.0, where=values > 0)))
+        self.tiny_logarithms += int(((values > 0) & (values < _NO_LOGARITHM)).sum())
+
+    def add_codes(self, name: str, values: Floats, which: NDArray[np.bool_], rows: NDArray[np.int64]) -> None:
+        """Count effects that are codes for a missing value."""
+        if which.any():
+            first = int(np.argmax(which))
+            count, line, text = self.codes.get(name, (0, int(rows[first]), f"{values[first]:g}"))
+            self.codes[name] = (count + int(which.sum()), line, text)
 
     def add_text(self, name: str, column: pa.Array, numbers: Floats, bound: Floats, rows: NDArray[np.int64]) -> None:
         """Count the rows of a column that have something which is no number: text, a bound, or a code for missing."""
