@@ -1,7 +1,6 @@
 """Config and sheets against the JSON schemas of workflow/schemas, with messages for people."""
 
 import csv
-import io
 import json
 import math
 import re
@@ -12,7 +11,7 @@ from typing import Any
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.missing import is_missing
-from fineprior.foundation.reading import reading
+from fineprior.foundation.reading import text_of
 
 _IN_REPOSITORY = Path(__file__).resolve().parents[3] / "workflow" / "schemas"
 SCHEMAS = _IN_REPOSITORY if _IN_REPOSITORY.is_dir() else Path(sys.prefix) / "share" / "fineprior" / "schemas"
@@ -40,13 +39,8 @@ def read_sheet(root: Path, path: str, schema: str, row_type: type) -> list[dict[
     fields = list(row_type.__dataclass_fields__)  # type: ignore[attr-defined]
     if not (root / path).is_file():
         raise InputError(f"config: file '{path}' does not exist (looked in {root.resolve()})")
-    with reading(path, "a tab-separated sheet"):
-        try:
-            text = (root / path).read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError as error:
-            wrong = f"{path}: not UTF-8 text (byte {error.start}); save it as plain tab-separated text"
-            raise InputError(wrong) from error
-        table = list(csv.reader(io.StringIO(text, newline=""), delimiter="\t"))
+    with text_of(root / path, "a tab-separated sheet", "save it as plain tab-separated text") as text:
+        table = list(csv.reader(text, delimiter="\t"))
     while table and not any(cell.strip() for cell in table[-1]):
         table.pop()
     header = [name.strip() for name in table[0]] if table else []
