@@ -5,8 +5,8 @@
 Each file of the study is written once more through the layer (digest, record, fsync), and each input of each job is
 checked as the job does it; both by this process, in CPU seconds. The share is of the CPU time of those jobs that
 Snakemake measures (logs/benchmarks), so of less than the whole study: the true share is smaller. The embeddings of the
-training regions count twice, for they are written in parts before. Prints a table and, last,
-`ratio NAME VALUE goal GOAL`.
+training regions count twice, for they are written in parts before. Prints a table and, last, `ratio NAME VALUE goal
+GOAL`.
 """
 
 import argparse

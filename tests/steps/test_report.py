@@ -41,7 +41,7 @@ def test_report_from_files(paths, tmp_path):
     page = output.read_text(encoding="utf-8")
     assert page.startswith("<!DOCTYPE html>")
     assert "Priors against the truth" in page
-    assert [path.name for path in output.parent.iterdir()] == ["report.html"]
+    assert [path.name for path in output.parent.glob("[!.]*")] == ["report.html"]
 
 
 def test_sets_of_the_further_coverage_are_not_shown(paths, tmp_path):

@@ -98,9 +98,9 @@ def test_steps_write_the_same_bytes_again(prostate, tmp_path):
     for batch in range(2):
         compute_ld(variants=str(tmp_path / f"{batch}.tsv.gz"), panel=str(PROSTATE / "panel"),
                    output=str(tmp_path / f"{batch}.npz"), settings=LdSettings())  # fmt: skip
-    for file in sorted(prostate.iterdir()):
+    for file in sorted(prostate.glob("[!.]*")):
         assert (tmp_path / file.name).read_bytes() == file.read_bytes(), file.name
-    assert len(list(tmp_path.iterdir())) == len(list(prostate.iterdir())) == 10
+    assert len(list(tmp_path.glob("[!.]*"))) == len(list(prostate.glob("[!.]*"))) == 10
 
 
 @needs_prostate

@@ -33,7 +33,7 @@ class Fingerprints:
     """
 
     def __init__(self, cache: Path = CACHE) -> None:
-        self._cache = cache
+        self._cache = cache.absolute()  # it is written at the end, wherever the process is then
         self._known: dict[str, list[Any]] = self._read()
         self._asked: dict[str, str] = {}
         self._new: dict[str, list[Any]] = {}

@@ -107,6 +107,7 @@ def kept_people(samples: str | Path | None, people: Sequence[tuple[str, str]], p
         rows.setdefault((family, name), []).append(row)
     found: set[int] = set()
     unknown: list[str] = []
+    check(samples)
     for place, (number, fields) in enumerate(lines_of(samples, "a list of people")):
         if not place and fields[0].startswith("#"):
             continue
@@ -150,7 +151,6 @@ def lines_of(path: str | Path, what: str, table: bool = False) -> list[tuple[int
     InputError
         As `text_lines`.
     """
-    check(path)
     lines = [(number, line) for number, line in text_lines(path, what) if line.strip()]
     first = lines[0][1] if lines else ""
     mark = "\t" if "\t" in first.strip() else "," if re.match(r"[^\s,]+\s*,", first) else ""

@@ -6,7 +6,7 @@ from typing import Any
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.integrity import check
-from fineprior.foundation.missing import CODES, is_missing
+from fineprior.foundation.missing import is_missing
 from fineprior.foundation.yaml_files import read_yaml
 from fineprior.sumstats.values import effective_size
 
@@ -82,7 +82,7 @@ def _sample_size(file: Path, entries: dict[str, Any]) -> float | None:
 
     def number(entry: dict[str, Any], key: str) -> float | None:
         value = entry.get(key)
-        if is_missing(value, CODES):
+        if is_missing(value):
             return None
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _LARGEST:
             shown = "a list" if isinstance(value, list | dict) else repr(value)[:40]
