@@ -284,10 +284,10 @@ def test_bad_headers_are_named(tmp_path, header, message):
         (bytes(range(256)) * 40, "not a text file"),
         (b"x" * (1 << 20), "line 1: megabytes long"),
         (lines(HEADER, ROW.values(), ["x" * 3_000_000, *list(ROW.values())[1:]], ROW.values()), "line 3: megabytes"),
-        (gzip.compress(lines(HEADER, ROW.values()))[:-4] + b"1234", r"or damaged \(Incorrect length.*is the file whole"),
+        (gzip.compress(lines(HEADER, ROW.values()))[:-4] + b"1234", "Incorrect length.*is the file whole"),
         (b"\x28\xb5\x2f\xfdrubbish", "or damaged .*is the file whole"),
         (b"\x1f\x8b\x08rubbish", "or damaged .*is the file whole"),
-        (gzip.compress(("\t".join(HEADER) + "\n" + "\t".join(ROW.values()) * 99).encode())[:-20], "ended before.*is the file whole"),
+        (gzip.compress(("\t".join(HEADER) + "\n" + "\t".join(ROW.values()) * 99).encode())[:-20], "ended before"),
     ],
 )  # fmt: skip
 def test_files_that_cannot_be_read_are_named(tmp_path, content, message):

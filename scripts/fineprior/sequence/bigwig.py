@@ -105,11 +105,8 @@ class BigWig:
             first, leaves = self._first[number], self._leaves
             own = leaves[first : int(np.searchsorted(leaves["first_chrom"], number, "right"))]
             here = np.flatnonzero((own["first_chrom"] < number) | (own["start"] < end))
-            if len(here):
-                own = own[: here[-1] + 1]
-            for row in (
-                np.flatnonzero((own["last_chrom"] > number) | (own["end"] > start)).tolist() if len(here) else []
-            ):
+            own = own[: here[-1] + 1 if len(here) else 0]
+            for row in np.flatnonzero((own["last_chrom"] > number) | (own["end"] > start)).tolist():
                 starts, ends, values = self._block(first + row, number)
                 inside = slice(int(np.searchsorted(ends, start, "right")), int(np.searchsorted(starts, end)))
                 begins, stops = np.maximum(starts[inside], start), np.minimum(ends[inside], end)
