@@ -211,7 +211,7 @@ CASES = [
     (
         "binary list of variants",
         text("ld/v.txt", bytes(range(256))),
-        "ld/v.txt: not a readable list of variants, or damaged (",
+        "ld/v.txt: not a text file in UTF-8 (invalid start byte); is it a readable list of variants?",
     ),
     (
         "table of LD without a column",
