@@ -23,7 +23,7 @@ _OTHER = {
     b"\xfe\xff": "text in UTF-16: save it as UTF-8",
 }
 _BOMB_BYTES, _BOMB_RATIO = 1 << 28, 200
-"""Tables pack to a fifth or a twentieth; deflate's best, of one byte again and again, is 1:1032."""
+"""Tables pack to a fifth or a twentieth of their size; deflate packs one byte, repeated, to a 1032nd."""
 
 
 @contextmanager

@@ -1,7 +1,7 @@
-"""Whether the index of a FASTA file is the index of that file: bases would else be read from wrong places.
+"""Whether the index of a FASTA file is the index of that file; otherwise bases would be read from wrong places.
 
-htslib takes an index (.fai, and .gzi of a bgzip file) as it is. Looked at is where each sequence begins and ends, which
-costs some milliseconds; only where the index is older than the FASTA file is it made anew and compared.
+htslib takes an index (.fai, and .gzi of a bgzip file) as it is. The check looks at where each sequence begins and ends,
+which takes milliseconds; only where the index is older than the FASTA file does it make the index anew and compare.
 """
 
 import logging
@@ -22,7 +22,7 @@ _BEHIND = 1 << 9
 _BLOCK = 1 << 16
 _LOOKED_AT = 64
 _GZIP = b"\x1f\x8b"
-_AGAIN = "delete it (it is then made again)"
+_AGAIN = "delete that (it is then made again)"
 
 log = logging.getLogger(__name__)
 

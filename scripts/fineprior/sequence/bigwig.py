@@ -1,4 +1,4 @@
-"""Values of a bigWig file, read without a library: the usual one takes offsets and sizes of a file as they are.
+"""Values of a bigWig file, read without a library: the usual one trusts the offsets and sizes in the file.
 
 The format is that of Kent et al., Bioinformatics 2010 (https://doi.org/10.1093/bioinformatics/btq351, supplement). The
 index of the file is held against its size and order once, when it is opened; blocks of values are read when they are
@@ -47,7 +47,7 @@ class BigWig:
     Raises
     ------
     InputError
-        The file is absent, is none (a bigBed, say), is cut off, or its parts do not fit one another.
+        The file is absent, no bigWig (a bigBed, say) or cut off, or its parts do not fit one another.
     """
 
     def __init__(self, path: str | Path) -> None:
