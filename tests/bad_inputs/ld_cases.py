@@ -191,7 +191,7 @@ CASES = [
     (
         "LD in an unknown kind of file",
         matrix_in("ld/r.h5", lambda p, m: p.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(500))),
-        "ld/r.h5: not a readable LD matrix, or damaged ('utf-8' codec can't decode byte 0x89 in position",
+        "ld/r.h5: not a text file in UTF-8 (invalid start byte); is it a readable LD matrix?",
     ),
     (
         "list of variants without alleles",
@@ -211,7 +211,7 @@ CASES = [
     (
         "binary list of variants",
         text("ld/v.txt", bytes(range(256))),
-        "ld/v.txt: not a readable list of variants, or damaged (",
+        "ld/v.txt: not a text file in UTF-8 (invalid start byte); is it a readable list of variants?",
     ),
     (
         "table of LD without a column",
@@ -231,7 +231,7 @@ CASES = [
     (
         "table of LD that is binary",
         text("ld/ld.tsv", bytes(range(256))),
-        "ld/ld.tsv: not a tab-separated table, or damaged ('utf-8' codec can't decode byte 0x80",
+        "ld/ld.tsv: not a text file in UTF-8 (invalid start byte); is it a tab-separated table?",
     ),
     (
         "folder without LD",

@@ -122,7 +122,7 @@ CASES = [
     (
         "bim in UTF-16",
         lambda w: w.write("panel.bim", w.text("panel.bim").encode("utf-16")),
-        "panel.bim: not a .bim file, or damaged ('utf-8' codec can't decode byte 0xff in position 0: invalid start",
+        "panel.bim: text in UTF-16: save it as UTF-8",
     ),
     (
         "every variant twice in the panel",
@@ -232,7 +232,7 @@ CASES = [
     (
         "a list of people that is binary",
         text("keep", b"\xff\xfe\x00"),
-        "keep: not a list of people in UTF-8, or damaged ('utf-8' codec can't decode byte 0xff",
+        "keep: text in UTF-16: save it as UTF-8",
         {"samples": "keep"},
     ),
     (
@@ -307,7 +307,7 @@ CASES = [
     (
         "phenotype in UTF-16",
         lambda w: w.write("trait.txt", w.text("trait.txt").encode("utf-16")),
-        "trait.txt: not a table of people in UTF-8, or damaged ('utf-8' codec can't decode byte 0xff in position 0",
+        "trait.txt: text in UTF-16: save it as UTF-8",
         OWN,
     ),
     (
@@ -376,7 +376,7 @@ CASES = [
     (
         "loci in UTF-16",
         lambda w: w.write("loci.bed", "1\t0\t500\n".encode("utf-16")),
-        "loci.bed: not a text file in UTF-8, but in UTF-16; save it in UTF-8",
+        "loci.bed: text in UTF-16: save it as UTF-8",
         LOCI,
     ),
     (

@@ -405,12 +405,12 @@ CASES = [
     (
         "sheet in UTF-16",
         lambda w: w.write("config/studies.tsv", w.text("config/studies.tsv").encode("utf-16")),
-        "config/studies.tsv: not UTF-8 text (byte 0); save it as plain tab-separated text",
+        "config/studies.tsv: text in UTF-16: save it as UTF-8",
     ),
     (
         "sheet that is an Excel workbook",
         lambda w: w.write("config/studies.tsv", b"PK\x03\x04\x14\x00\x06\x00" + bytes(range(256))),
-        "config/studies.tsv: not UTF-8 text (byte 136); save it as plain tab-separated text",
+        "config/studies.tsv: a zip archive or an Excel file: unpack it, or save it as text",
     ),
     (
         "sheet with a byte of 0",

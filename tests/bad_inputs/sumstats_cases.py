@@ -108,15 +108,25 @@ CASES = [
     # the file
     ("no such file", None, "gwaz.tsv: no such file", {"sumstats": "gwaz.tsv"}),
     ("a folder", lambda w: (w / "gwas.d").mkdir(), "gwas.d: a folder, not a file", {"sumstats": "gwas.d"}),
-    ("truncated gzip", half_a_gzip, "gwas.tsv.gz: the file is damaged or cut off (Truncated compressed stream)", GZ),
+    (
+        "truncated gzip",
+        half_a_gzip,
+        "gwas.tsv.gz: not a file of summary statistics, or damaged (Compressed file ended before",
+        GZ,
+    ),
     (
         "damaged gzip",
         damaged_gzip,
-        "gwas.tsv.gz: the file is damaged or cut off (zlib inflate failed: incorrect data check)",
+        "gwas.tsv.gz: not a file of summary statistics, or damaged (CRC check failed",
         GZ,
     ),
     ("gzip with nothing in it", lambda w: w.write("gwas.tsv.gz", gzipped("")), "gwas.tsv.gz: the file is empty", GZ),
-    ("zip", in_a_zip, "gwas.zip: a zip archive: unpack it", {"sumstats": "gwas.zip"}),
+    (
+        "zip",
+        in_a_zip,
+        "gwas.zip: a zip archive or an Excel file: unpack it, or save it as text",
+        {"sumstats": "gwas.zip"},
+    ),
     ("bzip2", as_bytes(bz2.compress), "gwas.tsv: compressed by bzip2: unpack it, or compress it by gzip"),
     ("xz", as_bytes(lzma.compress), "gwas.tsv: compressed by xz: unpack it, or compress it by gzip"),
     ("empty file", as_bytes(lambda _: b""), "gwas.tsv: the file is empty"),
@@ -157,7 +167,7 @@ CASES = [
     (
         "an Excel workbook",
         lambda w: w.write("gwas.tsv", b"PK\x03\x04" + bytes(100)),
-        "gwas.tsv: a zip archive: unpack it",
+        "gwas.tsv: a zip archive or an Excel file: unpack it, or save it as text",
     ),
     # lines and columns
     (
@@ -481,7 +491,7 @@ CASES = [
     (
         "parquet cut off",
         half_a_parquet,
-        "gwas.parquet: the file is damaged or cut off (Parquet magic bytes not found in footer. Either",
+        "gwas.parquet: not a file of summary statistics, or damaged (Parquet magic bytes not found in footer. Either",
         PARQUET,
     ),
     (
@@ -499,7 +509,7 @@ CASES = [
     (
         "parquet with bytes for alleles",
         parquet(effect_allele=lambda n: pa.array([b"\xff\xfe"] * n)),
-        "gwas.parquet: the file is damaged or cut off (Invalid UTF8 payload)",
+        "gwas.parquet: not a file of summary statistics, or damaged (Invalid UTF8 payload)",
         PARQUET,
     ),
     (
@@ -523,19 +533,19 @@ CASES = [
     (
         "VCF with text for a number",
         gwas_vcf(values="high:0.1:1:500"),
-        "gwas.vcf: not a VCF that can be read, or cut off (unable to parse next record)",
+        "gwas.vcf: not a VCF that can be read, or damaged (unable to parse next record)",
         VCF,
     ),
     (
         "VCF with a short line",
         gwas_vcf(columns="1\t33"),
-        "gwas.vcf: not a VCF that can be read, or cut off (truncated file)",
+        "gwas.vcf: not a VCF that can be read, or damaged (truncated file)",
         VCF,
     ),
     (
         "VCF without a header",
         lambda w: w.write("gwas.vcf", "##fileformat=VCFv4.2\n1\t33\t.\tA\tC\n"),
-        "gwas.vcf: not a VCF that can be read, or cut off (file `b'gwas.vcf'` does not have valid header",
+        "gwas.vcf: not a VCF that can be read, or damaged (file `b'gwas.vcf'` does not have valid header",
         VCF,
     ),
     # genome and lift-over

@@ -31,7 +31,12 @@ def test_a_further_line_changes_one_batch_and_its_order_none(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("", "l.bed: no interval"), ("1 2\n", "line 1: '1 2' is not chromosome, start"), (b"\xff\xfe", "not a text file")],
+    [
+        ("", "l.bed: no interval"),
+        ("1 2\n", "line 1: '1 2' is not chromosome, start"),
+        (b"\xff\xfe", "text in UTF-16"),
+        (b"\xe9\n", "not a text file"),
+    ],
 )
 def test_what_is_no_bed_is_named(tmp_path, text, message):
     (tmp_path / "l.bed").write_bytes(text if isinstance(text, bytes) else text.encode())

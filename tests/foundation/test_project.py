@@ -148,7 +148,7 @@ def test_files_of_the_embedded_study_may_be_absent(root):
 
 def test_a_sheet_in_another_encoding_is_named(root):
     (root / "config/studies.tsv").write_bytes(STUDIES.replace("mine", "Prostatakarzinom, Köln").encode("latin-1"))
-    with pytest.raises(InputError, match=r"config/studies.tsv: not UTF-8 text \(byte"):
+    with pytest.raises(InputError, match=r"config/studies.tsv: not a text file in UTF-8 \(invalid"):
         load_project(CONFIG, root)
 
 

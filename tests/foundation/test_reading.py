@@ -1,5 +1,7 @@
 import gzip
+import lzma
 
+import pysam
 import pytest
 
 from fineprior.foundation import reading as module
@@ -69,7 +71,7 @@ def test_text_is_read_however_it_was_saved(tmp_path, name):
         (TEXT.encode("utf-16"), "text in UTF-16: save it as UTF-8"),
         (b"BZh91AY", "compressed by bzip2: unpack it"),
         (b"PK\x03\x04....", "a zip archive or an Excel file: unpack it"),
-        (b"caf\xe9\n", "not a table, or damaged .*byte 0xe9"),
+        (b"caf\xe9\n", r"not a text file in UTF-8 \(invalid continuation byte\); is it a table\?"),
         (gzip.compress(TEXT.encode())[:-9], "not a table, or damaged .*ended before"),
         (gzip.compress(TEXT.encode())[:-8] + bytes(8), "not a table, or damaged .*CRC"),
         (gzip.compress(bytes(range(256)))[:14] + b"\xff" * 20, "not a table, or damaged "),
@@ -79,6 +81,27 @@ def test_text_that_cannot_be_read_is_named(tmp_path, content, words):
     (tmp_path / "a").write_bytes(content)
     with pytest.raises(InputError, match=words), text_of(tmp_path / "a", "a table") as text:
         text.read()
+
+
+@pytest.mark.parametrize(
+    ("inside", "words"),
+    [(TEXT.encode("utf-16"), "text in UTF-16"), (lzma.compress(TEXT.encode()), "compressed by xz: unpack it")],
+)
+def test_what_is_packed_within_gzip_is_named_too(tmp_path, inside, words):
+    (tmp_path / "a.gz").write_bytes(gzip.compress(inside))
+    with pytest.raises(InputError, match=words), text_of(tmp_path / "a.gz", "a table"):
+        pass
+
+
+def test_a_file_of_bgzip_that_ends_between_two_blocks_is_cut_off(tmp_path):
+    (tmp_path / "a").write_text("1\t2\n" * 50_000)
+    pysam.tabix_compress(str(tmp_path / "a"), str(tmp_path / "a.gz"))
+    whole = (tmp_path / "a.gz").read_bytes()
+    with text_of(tmp_path / "a.gz", "a table") as text:
+        assert text.read() == (tmp_path / "a").read_text()
+    (tmp_path / "a.gz").write_bytes(whole[: int.from_bytes(whole[16:18], "little") + 1])
+    with pytest.raises(InputError, match=r"a\.gz: cut off"), text_of(tmp_path / "a.gz", "a table"):
+        pass
 
 
 def parts(path):

@@ -7,7 +7,7 @@ import pytest
 
 from fineprior.foundation import schemas
 from fineprior.foundation.errors import InputError
-from fineprior.foundation.schemas import SCHEMAS, check_extent, read_sheet, validate
+from fineprior.foundation.schemas import SCHEMAS, check_values, read_sheet, validate
 
 SCHEMA = {
     "type": "object",
@@ -74,8 +74,8 @@ def test_a_config_without_end_is_refused():
     for _ in range(5):
         endless = [endless] * 10
     with pytest.raises(InputError, match="config: more than 10,000 values"):
-        check_extent({"a": endless})
-    check_extent({"a": [1] * 9000})
+        check_values({"a": endless})
+    check_values({"a": [1] * 9000})
 
 
 def test_every_schema_of_the_workflow_is_one():

@@ -183,7 +183,7 @@ def test_a_sheet_that_a_spreadsheet_or_a_program_saved_has_the_same_rows(tmp_pat
         (lambda text: text.replace("mine", '"mine'), "line 2: a quotation mark that is not closed in its line"),
         (lambda text: text.replace("\t", ","), "one column, .* separated by tabs"),
         (lambda text: "\n" + text, "studies.tsv, line 1: empty"),
-        (lambda text: text.encode("utf-16"), "not UTF-8 text"),
+        (lambda text: text.encode("utf-16"), "text in UTF-16: save it as UTF-8"),
         (lambda text: text.replace("first", "NA"), "line 2: 'study' is missing"),
         (lambda _: "", "no row below the header"),
         (lambda _: "study\thead\n\t\n", "no row below the header"),

@@ -43,7 +43,7 @@ def test_without_a_list_everybody_is_kept():
         ("a\nb\n", r"line 2: 2 people of panel have the name 'b'"),
         ("a\nNA\nc\n", r"line 2: 'NA' names nobody"),
         ("f1 a\nc\nIID\n", r"1 people are not in panel: IID"),
-        ("a\0\n", "bytes of 0"),
+        ("a\0\n", r"line 1: not text in UTF-8 \(a byte is 0\)"),
         ("a\n", "1 people; LD needs two or more"),
         ("", "0 people"),
     ],

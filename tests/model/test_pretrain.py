@@ -10,25 +10,11 @@ from enformer_pytorch import Enformer
 from safetensors.torch import load_file
 
 from fineprior.model.pretrain import build_backbone, embed, one_hot
-from fineprior.model.pretrain_data import (
-    PretrainSettings,
-    random_background,
-    reverse_complement,
-)
+from fineprior.model.pretrain_data import PretrainSettings, random_background, reverse_complement
 from fineprior.sequence.motifs import site_thresholds
+from toy_training import SMALL
 
 SHIPPED = Path(__file__).parents[2] / "resources" / "backbone"
-SMALL = PretrainSettings(
-    dim=48,
-    depth=1,
-    heads=2,
-    attn_dim_key=12,
-    steps=2,
-    synthetic_windows=4,
-    dhs_windows=4,
-    head_windows=8,
-    test_windows=8,
-)
 
 
 def test_config_names_the_tracks(motifs):

@@ -4,22 +4,8 @@ import pytest
 import torch
 from enformer_pytorch import Enformer
 
-from fineprior.model.pretrain_data import (
-    PretrainSettings,
-)
 from fineprior.model.pretrain_run import pretrain
-
-SMALL = PretrainSettings(
-    dim=48,
-    depth=1,
-    heads=2,
-    attn_dim_key=12,
-    steps=2,
-    synthetic_windows=4,
-    dhs_windows=4,
-    head_windows=8,
-    test_windows=8,
-)
+from toy_training import SMALL
 
 
 @pytest.mark.slow

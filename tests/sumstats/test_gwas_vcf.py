@@ -42,7 +42,7 @@ def test_the_size_of_the_header(tmp_path, sample, size):
     assert open_vcf(path).sample_size == size
 
 
-@pytest.mark.parametrize("size", ["-5", "inf"])
+@pytest.mark.parametrize("size", ["-5", "inf", "many"])
 def test_a_size_that_cannot_be_is_named(tmp_path, size):
     path = write(tmp_path / "g.vcf", *RECORDS, sample=f"TotalControls={size}")
     with pytest.raises(InputError, match=f"TotalControls of ##SAMPLE is '{size}'; allowed: a number above 0"):

@@ -56,6 +56,13 @@ def test_a_p_value_that_is_a_bound_keeps_it(tmp_path, said, text):
     assert f"p_value is only a bound in 2 of 40 rows, first in line 2 ('{text}')" in said.text
 
 
+@pytest.mark.parametrize("word", ["NA", " NA ", "n/a", "-NaN", "Null", "#N/A", "."])
+def test_every_word_for_missing_is_missing_and_no_text(tmp_path, said, word):
+    frame = read(tmp_path / "g", *[{"effect_allele_frequency": word}] * 20, of=20)
+    assert frame["eaf"].isna().all()
+    assert "is no number" not in said.text
+
+
 def test_many_bounds_refuse_no_file(tmp_path):
     assert len(read(tmp_path / "g", *[{"p_value": "<2e-16"}] * 20)) == 40
 

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from fineprior.foundation.errors import InputError
 
 _NPY, _ZIP, _EMPTY_ZIP = b"\x93NUMPY", b"PK\x03\x04", b"PK\x05\x06"
-_DEFLATE = 1032
+DEFLATE = 1032
 """The most bytes that one byte of deflate unpacks to."""
 _ENCRYPTED = 1
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-_PLAIN = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: _DEFLATE}
+_PLAIN = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: DEFLATE}
 
 Array = NDArray[Any]
 
@@ -32,8 +32,8 @@ class Archive(Mapping[str, Array]):
     Raises
     ------
     InputError
-        An array is encrypted, compressed in another way than by deflate, holds Python
-        objects, or is said to be larger or smaller than the file can hold.
+        An array is encrypted, compressed in another way than by deflate, holds Python objects, or is said to be larger
+        or smaller than the file can hold.
     """
 
     def __init__(self, path: str | Path) -> None:

@@ -1,8 +1,8 @@
-"""Digests of the user's files, known again by size and time, for the params of the rules that read them.
+"""Digests of the user's files, for the params of the rules that read them.
 
 Snakemake runs a job again when an input is newer than its results. A file that was put in the place of another and is
 older than the results would go unseen; with its digest among the params it does not. A file that was only touched, or
-moved back and forth, has the digest that it had.
+moved back and forth, has the digest that it had. A file of the same size and time is not read again.
 """
 
 import atexit
@@ -29,7 +29,7 @@ class Fingerprints:
     Parameters
     ----------
     cache
-        Where; what is not there, or cannot be read or written, is computed again.
+        That file; without it, or where it cannot be read or written, digests are computed again.
     """
 
     def __init__(self, cache: Path = CACHE) -> None:
@@ -83,9 +83,9 @@ class Fingerprints:
 
 
 def older_replacements(known: Fingerprints, used_files: str | Path = USED_FILES) -> list[str]:
-    """Sentences on inputs of the last whole run in whose place another file is now that is older than its results.
+    """A sentence for each input of the last whole run that was replaced since by a file older than its results.
 
-    Of files that are newer Snakemake itself speaks.
+    Snakemake itself names those that are newer.
     """
     sentences = []
     with suppress(OSError, KeyError, ValueError, csv.Error), open(used_files, newline="") as handle:

@@ -5,8 +5,8 @@
 - Formats that have room for it hold their digest themselves, so that a copy is checked as well (the seal): a .gz as the
   name of an empty last member, a .npz and a .pt as the archive's comment, a .parquet between its pages and its footer,
   a .npy behind its end, a .safetensors in its metadata. Other programs pass over it.
-- Of every file the digest also stands in `.digests/<name>` beside it (the record). Text has no other, for a comment or
-  a further line would reach whoever reads the table.
+- The digest of every file also stands in `.digests/<name>` beside it (the record). Text has only the record, for a
+  comment or a further line would reach whoever reads the table.
 
 The digest is the SHA-256 of the whole file with 64 zeros where the seal has it. Neither seal nor record holds a time:
 the same content gives the same bytes.

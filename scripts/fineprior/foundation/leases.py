@@ -1,8 +1,8 @@
 """Folders that several jobs work in at once, also from several machines: the last one to finish removes them.
 
-Each job holds a lease, a file in the folder that it touches every minute. A lease of a job that was killed is seen by
-its process, on the same machine, or by its age. A folder that goes in spite of all costs work and nothing else: those
-who work in one compute again what they do not find.
+Each job holds a lease, a file in the folder that it touches every minute. That the job of a lease was killed shows in
+its process, on the same machine, or in the age of the lease. A folder that disappears nevertheless costs time and
+nothing else: a job computes again what it does not find.
 """
 
 import hashlib

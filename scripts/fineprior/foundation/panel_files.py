@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.reading import text_of
 
 CHROM = "{chrom}"
 """Stands in a path for the name of a chromosome: one panel for each."""
@@ -109,10 +110,8 @@ def ld_files(path: str) -> list[str]:
 
 def _named_in(table: Path) -> list[str]:
     """Files in the columns matrix and variants of a table; their paths start at its folder."""
-    try:
-        rows = list(csv.DictReader(table.read_text(encoding="utf-8-sig").splitlines(), delimiter="\t"))
-    except UnicodeDecodeError:
-        raise InputError(f"{table}: not a tab-separated table with the columns matrix and variants") from None
+    with text_of(table, "a tab-separated table with the columns matrix and variants") as text:
+        rows = list(csv.DictReader(text, delimiter="\t"))
     names = dict.fromkeys(row.get(column) or "" for row in rows for column in ("matrix", "variants"))
     if not rows or "" in names:
         raise InputError(f"{table}: a table of LD files has the columns matrix and variants, filled in each row")

@@ -11,16 +11,19 @@ from fineprior.foundation.errors import InputError
 
 _LONGEST = 200
 _GZIP = b"\x1f\x8b"
+_ZSTD = b"\x28\xb5\x2f\xfd"
+_BGZIP_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+_LONGEST_START = 18
 _OTHER = {
     b"BZh": "compressed by bzip2: unpack it, or compress it by gzip",
     b"\xfd7zXZ": "compressed by xz: unpack it, or compress it by gzip",
-    b"\x28\xb5\x2f\xfd": "compressed by zstd: unpack it, or compress it by gzip",
+    _ZSTD: "compressed by zstd: unpack it, or compress it by gzip",
     b"PK\x03\x04": "a zip archive or an Excel file: unpack it, or save it as text",
     b"\xff\xfe": "text in UTF-16: save it as UTF-8",
     b"\xfe\xff": "text in UTF-16: save it as UTF-8",
 }
 _BOMB_BYTES, _BOMB_RATIO = 1 << 28, 200
-"""Tables pack to a fifth or a twentieth; deflate's best, of one byte again and again, is 1:1032."""
+"""Tables pack to a fifth or a twentieth of their size; deflate packs one byte, repeated, to a 1032nd."""
 
 
 @contextmanager
@@ -72,10 +75,13 @@ def text_of(path: str | Path, what: str, remedy: str = "") -> Iterator[IO[str]]:
     Raises
     ------
     InputError
-        As `reading`; the file is compressed in another way, is in UTF-16, or unpacks to far more than a table does.
+        As `reading` and `unpacked`; the file is not in UTF-8.
     """
     with reading(path, what, remedy), unpacked(path) as data, io.TextIOWrapper(data, "utf-8-sig", newline=None) as text:
-        yield text
+        try:
+            yield text
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path}: not a text file in UTF-8 ({error.reason}); is it {what}?") from error
 
 
 def unpacked(path: str | Path) -> io.BufferedReader:
@@ -84,16 +90,49 @@ def unpacked(path: str | Path) -> io.BufferedReader:
     Raises
     ------
     InputError
-        The file is compressed in another way or in UTF-16; while it is read: it unpacks to more than 256 MB and to
-        more than 200 times its size.
+        The file, or what is packed in it, is compressed in another way or in UTF-16; it is of bgzip and cut off, also
+        where that is between two blocks; while it is read: it unpacks to more than 256 MB and to more than 200 times
+        its size.
     """
     handle = Path(path).open("rb")  # noqa: SIM115 (the caller closes it)
-    start = handle.peek(8)
+    try:
+        start = handle.peek(_LONGEST_START)
+        _refuse_other(path, start)
+        if not start.startswith(_GZIP):
+            return handle
+        if is_bgzip(start) and not _ends_as_bgzip(Path(path)):
+            raise InputError(
+                f"{path}: cut off: the last block of a file of bgzip is not there; copy it, or pack it, again"
+            )
+        data: io.BufferedReader = io.BufferedReader(_Unpacked(handle, path), 1 << 16)
+        _refuse_other(path, data.peek(_LONGEST_START))
+        return data
+    except BaseException:
+        handle.close()
+        raise
+
+
+def is_bgzip(start: bytes) -> bool:
+    """Whether a file that begins so (18 bytes) is of bgzip."""
+    return start.startswith(_GZIP + b"\x08\x04") and start[12:14] == b"BC"
+
+
+def is_zstd(path: str | Path) -> bool:
+    """Whether a file is compressed by zstd, which a few readers can unpack."""
+    with Path(path).open("rb") as handle:
+        return handle.read(len(_ZSTD)) == _ZSTD
+
+
+def _ends_as_bgzip(path: Path) -> bool:
+    with path.open("rb") as handle:
+        handle.seek(max(0, path.stat().st_size - len(_BGZIP_END)))
+        return handle.read() == _BGZIP_END
+
+
+def _refuse_other(path: str | Path, start: bytes) -> None:
     for mark, what in _OTHER.items():
         if start.startswith(mark):
-            handle.close()
             raise InputError(f"{path}: {what}")
-    return io.BufferedReader(_Unpacked(handle, path), 1 << 16) if start.startswith(_GZIP) else handle
 
 
 class _Unpacked(io.RawIOBase):

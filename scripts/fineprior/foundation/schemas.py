@@ -2,7 +2,6 @@
 
 import csv
 import functools
-import io
 import json
 import math
 import re
@@ -13,12 +12,12 @@ from typing import Any
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.missing import is_missing
-from fineprior.foundation.reading import reading
+from fineprior.foundation.reading import text_of
+from fineprior.foundation.yaml_files import DEEPEST, MOST_VALUES
 
 _IN_REPOSITORY = Path(__file__).resolve().parents[3] / "workflow" / "schemas"
 SCHEMAS = _IN_REPOSITORY if _IN_REPOSITORY.is_dir() else Path(sys.prefix) / "share" / "fineprior" / "schemas"
 """Of the repository, or where `pip install .` puts them."""
-_MOST_VALUES, _DEEPEST = 10_000, 20
 _ABOVE_ANY_NUMBER = 10**18
 _LONGEST_SHOWN = 100
 _KINDS = {
@@ -41,13 +40,8 @@ def read_sheet(root: Path, path: str, schema: str, row_type: type) -> list[dict[
     fields = list(row_type.__dataclass_fields__)  # type: ignore[attr-defined]
     if not (root / path).is_file():
         raise InputError(f"config: file '{path}' does not exist (looked in {root.resolve()})")
-    with reading(path, "a tab-separated sheet"):
-        try:
-            text = (root / path).read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError as error:
-            wrong = f"{path}: not UTF-8 text (byte {error.start}); save it as plain tab-separated text"
-            raise InputError(wrong) from error
-        table = list(csv.reader(io.StringIO(text, newline=""), delimiter="\t"))
+    with text_of(root / path, "a tab-separated sheet", "save it as plain tab-separated text") as text:
+        table = list(csv.reader(text, delimiter="\t"))
     while table and not any(cell.strip() for cell in table[-1]):
         table.pop()
     header = [name.strip() for name in table[0]] if table else []
@@ -101,13 +95,13 @@ def check_values(config: Any) -> None:
     waiting: list[tuple[str, Any, int]] = [("", config, 0)]
     for seen, (key, value, depth) in enumerate(_values(waiting)):
         place = f"config: {key}"
-        if seen > _MOST_VALUES:
+        if seen > MOST_VALUES:
             raise InputError(
-                f"config: more than {_MOST_VALUES:,} values; do anchors (&) and aliases (*) repeat one another?"
+                f"config: more than {MOST_VALUES:,} values; do anchors (&) and aliases (*) repeat one another?"
             )
         if isinstance(value, dict | list):
-            if depth > _DEEPEST:
-                raise InputError(f"{shown(place)}: more than {_DEEPEST} lists or blocks within one another")
+            if depth > DEEPEST:
+                raise InputError(f"{shown(place)}: more than {DEEPEST} lists or blocks within one another")
             for name in value if isinstance(value, dict) else ():
                 if not isinstance(name, str) or not name.isprintable():
                     why = "cannot be seen" if isinstance(name, str) else "is not text to YAML; put it in quotes"

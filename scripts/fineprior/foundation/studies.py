@@ -8,10 +8,10 @@ from typing import Any
 
 from fineprior.foundation.builds import plain_build
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.missing import CODES, is_code
 
 _NUMBERS = ("n", "cases", "controls", "panel_size")
 _FLAGS = {"true": True, "false": False}
-_MISSING_CODES = (-9, -99, -999)
 
 
 @dataclass(frozen=True)
@@ -163,13 +163,13 @@ def _check_build(study: Study, build: str, where: str) -> None:
 
 def _number(name: str, text: str, where: str) -> float:
     """A number of the sheet; 0 for a code that stands for a missing one."""
+    if is_code(text, CODES):
+        return 0.0
     plain = text.replace(",", "") if re.fullmatch("[0-9]{1,3}(,[0-9]{3})+", text) else text
     try:
         number = float(plain) if "_" not in plain else math.nan
     except ValueError:
         number = math.nan
-    if number in _MISSING_CODES:
-        return 0.0
     whole = name == "panel_size"
     if not 0 < number < math.inf or (whole and number != int(number)):
         kind = "a whole number above 0" if whole else "a number above 0"

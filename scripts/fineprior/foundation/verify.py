@@ -12,8 +12,8 @@ from fineprior.foundation.provenance import file_digest
 
 DESCRIPTION = """Read each byte of the results and compare it with the digests that were noted when they were written
 (in the files themselves, and in .digests/ beside them), and read the inputs and compare them with
-results/provenance/files.tsv. Listed are files that differ, are missing, or are not known (not written by fineprior, or
-by an older version). Nothing is changed.
+results/provenance/files.tsv. The list names files that differ, are missing, or are not known (not written by
+fineprior, or by an older version). Nothing is changed.
 
 Ends with 0 when nothing differs or is missing, with 1 otherwise."""
 _DIFFERS, _MISSING, _UNKNOWN = "differs", "missing", "not known"

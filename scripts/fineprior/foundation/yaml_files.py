@@ -1,4 +1,4 @@
-"""The strict door for YAML: what PyYAML would take as something else than it looks like is refused, with its line."""
+"""Strict YAML: what PyYAML would take for something other than it looks like is refused, with its line."""
 
 import math
 import re
@@ -11,7 +11,8 @@ from typing import Any
 from fineprior.foundation.errors import InputError
 
 _LARGEST = 1_000_000
-_MOST_VALUES, _DEEPEST = 10_000, 20
+MOST_VALUES, DEEPEST = 10_000, 20
+"""Of a config: values, and lists or blocks within one another."""
 _LONGEST_NUMBER, _SHOWN = 40, 60
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
@@ -139,9 +140,9 @@ class _Check:
     def _grow(self, event: Any, place: str) -> None:
         """Count a value, and all those that an alias stands for."""
         self._count += 1 + self._sizes.get(event.anchor, 0)
-        if self._count > _MOST_VALUES:
+        if self._count > MOST_VALUES:
             raise InputError(
-                f"{place}: more than {_MOST_VALUES:,} values; do anchors (&) and aliases (*) repeat one another?"
+                f"{place}: more than {MOST_VALUES:,} values; do anchors (&) and aliases (*) repeat one another?"
             )
         tag = getattr(event, "tag", None)
         if tag is not None:
@@ -173,8 +174,8 @@ class _Check:
                 parent.key = None
             return
         self._within.append(_Open(event.anchor, self._count, {} if block else None))
-        if len(self._within) > _DEEPEST:
-            raise InputError(f"{place}: more than {_DEEPEST} lists or blocks within one another")
+        if len(self._within) > DEEPEST:
+            raise InputError(f"{place}: more than {DEEPEST} lists or blocks within one another")
 
 
 def _check_key(key: str, kind: str, line: int, keys: dict[str, int], where: str) -> None:

@@ -1,7 +1,7 @@
-"""Whether the index of a FASTA file is the index of that file: bases would else be read from wrong places.
+"""Whether the index of a FASTA file is the index of that file; otherwise bases would be read from wrong places.
 
-htslib takes an index (.fai, and .gzi of a bgzip file) as it is. Looked at is where each sequence begins and ends, which
-costs some milliseconds; only where the index is older than the FASTA file is it made anew and compared.
+htslib takes an index (.fai, and .gzi of a bgzip file) as it is. The check looks at where each sequence begins and ends,
+which takes milliseconds; only where the index is older than the FASTA file does it make the index anew and compare.
 """
 
 import logging
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.fasta_index import IndexLine, index_of, read_index
+from fineprior.foundation.reading import is_bgzip
 
 _LONGEST_HEADER = 1 << 14
 _BEHIND = 1 << 9
@@ -84,7 +85,7 @@ def check_index(path: Path) -> None:
 def _wrong(index: Path, line: IndexLine) -> InputError:
     return InputError(
         f"{index}: sequence '{line.name}' is not where this index says; it is that of another FASTA file or of an "
-        "earlier state: delete it (it is then made again)"
+        f"earlier state: {_AGAIN}"
     )
 
 
@@ -230,7 +231,7 @@ class _BgzipBytes:
         with self._path.open("rb") as handle:
             handle.seek(at)
             raw = handle.read(_BLOCK)
-        if raw[:4] != _GZIP + b"\x08\x04" or raw[12:14] != b"BC":
+        if not is_bgzip(raw):
             raise self._other()
         length = int.from_bytes(raw[16:18], "little") + 1
         try:

@@ -29,7 +29,7 @@ def read_lost(dropped: str | None, intervals: Sequence[Interval]) -> pd.DataFram
 
 
 def write_lost(rows: pd.DataFrame | None, loci: Iterable[str], path: str | Path) -> None:
-    """Write the rows of some loci; where nothing is known of such rows, what an earlier run knew goes."""
+    """Write the rows of some loci; where nothing is known of such rows (None), remove what an earlier run wrote."""
     if rows is None:
         Path(path).unlink(missing_ok=True)
     else:

@@ -18,11 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fineprior.foundation.contigs import is_part_of_x, plain_name
 from fineprior.foundation.errors import InputError
-from fineprior.genetics.genome import plain_name
 
 _HAPLOID, _DIPLOID, _HALF, _NOT_CALLED, _ONE_NOT_CALLED = 1, 2, 3, 4, 5
-_PSEUDO_AUTOSOMAL = {"XY", "PAR1", "PAR2", "25"}
 _PAIRED_ON_X = ((10_001, 2_781_479), (154_931_044, 1 << 31))
 """Where X may be pseudo-autosomal, in GRCh37 or GRCh38: 1-based, both within."""
 _LOOKED_AT = 500
@@ -142,7 +141,7 @@ def say_heterozygous_men(panel: Any) -> None:
 
 def _is_uneven(chrom: str, names: Collection[str] = ("X", "Y", "MT")) -> bool:
     """Whether people have different numbers of this chromosome; XY, PAR1 and PAR2 are chromosomes of their own."""
-    return plain_name(chrom, plink=True) in names and chrom.upper().removeprefix("CHR") not in _PSEUDO_AUTOSOMAL
+    return plain_name(chrom, plink=True) in names and not is_part_of_x(chrom)
 
 
 def _check_agreement(dosages: NDArray[np.float32], twice: NDArray[np.bool_], texts: Sequence[str], where: str) -> None:

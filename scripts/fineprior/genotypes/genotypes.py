@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
-from fineprior.foundation.reading import reading
+from fineprior.foundation.reading import reading, unpacked
 from fineprior.genotypes.people import kept_people, read_fam, read_men
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -242,7 +242,7 @@ def _lines_at(path: Path, rows: NDArray[np.integer]) -> tuple[list[bytes], int]:
     wanted, place = np.unique(rows, return_inverse=True)
     lines: list[bytes] = []
     done, rest = 0, b""
-    with reading(path, "a .bim file"), path.open("rb") as handle:
+    with reading(path, "a .bim file"), unpacked(path) as handle:
         while block := handle.read(_BYTES_AT_ONCE):
             block = rest + block if done or rest else block.removeprefix(_BYTE_ORDER_MARK)
             ends = np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n"))
@@ -261,8 +261,7 @@ def _lines_at(path: Path, rows: NDArray[np.integer]) -> tuple[list[bytes], int]:
 def _read_bim(path: Path, lines: list[bytes] | None = None) -> pd.DataFrame:
     """Table of a .bim, or of some lines of it."""
     text = dict.fromkeys(["chrom", "snp_id", "a1", "a2"], "str")
-    source = path if lines is None else io.BytesIO(b"\n".join(lines))
-    with reading(path, "a .bim file"):
+    with reading(path, "a .bim file"), unpacked(path) if lines is None else io.BytesIO(b"\n".join(lines)) as source:
         frame = pd.read_csv(source, sep=r"\s+", names=_BIM, dtype=text, keep_default_na=False, quoting=3)
     if frame.empty:
         raise InputError(f"{path}: no variants in this file")

@@ -1,6 +1,5 @@
 """The people of a panel, and which of them a list keeps."""
 
-import codecs
 import csv
 import re
 from collections.abc import Sequence
@@ -12,11 +11,13 @@ from numpy.typing import NDArray
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.integrity import check
 from fineprior.foundation.missing import is_missing
-from fineprior.foundation.reading import reading
+from fineprior.foundation.reading import is_zstd, reading, unpacked
+from fineprior.foundation.text_lines import text_lines
 
 _NAMED = 3
 _MAN = {"1", "1.0", "m", "male"}
 _LOOKED_AT = 1 << 16
+_BYTE_ORDER_MARK = "\ufeff".encode()
 _WORD = re.compile(r'"([^"]*)"(?=\s|$)|(\S+)')
 """A field between blanks, without the quotation marks that R writes around text."""
 
@@ -138,7 +139,7 @@ def lines_of(path: str | Path, what: str, table: bool = False) -> list[tuple[int
     Parameters
     ----------
     path
-        The file, in UTF-8, with or without a byte-order mark.
+        The file; see `text_lines`.
     what
         What it should be, with its article, for messages.
     table
@@ -148,15 +149,9 @@ def lines_of(path: str | Path, what: str, table: bool = False) -> list[tuple[int
     Raises
     ------
     InputError
-        The file is absent or no text in UTF-8.
+        As `text_lines`.
     """
-    if not Path(path).is_file():
-        raise InputError(f"{path}: {'a folder, not a file' if Path(path).is_dir() else 'no such file'}")
-    with reading(path, f"{what} in UTF-8", "save it as plain text in UTF-8"):
-        text = Path(path).read_bytes().decode("utf-8-sig")
-    if "\0" in text:
-        raise InputError(f"{path}: not {what} (bytes of 0); save it as plain text in UTF-8")
-    lines = [(number, line) for number, line in enumerate(re.split("\r\n|\r|\n", text), 1) if line.strip()]
+    lines = [(number, line) for number, line in text_lines(path, what) if line.strip()]
     first = lines[0][1] if lines else ""
     mark = "\t" if "\t" in first.strip() else "," if re.match(r"[^\s,]+\s*,", first) else ""
     if not table or not mark:
@@ -174,16 +169,18 @@ def check_text(path: Path) -> None:
     Raises
     ------
     InputError
-        It begins with a byte-order mark, is in UTF-16, has line ends of CR alone, or an empty line near its beginning
-        or at its end.
+        As `unpacked`; the file begins with a byte-order mark, has line ends of CR alone, or an empty line near its
+        beginning or at its end.
     """
-    with reading(path, "a text file"), path.open("rb") as handle:
-        start = handle.read(_LOOKED_AT)
-        handle.seek(max(path.stat().st_size - 4, 0))
-        end = handle.read()
-    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise InputError(f"{path}: text in UTF-16; save it as UTF-8")
-    if start.startswith(codecs.BOM_UTF8):
+    with reading(path, "a text file"):
+        if is_zstd(path):
+            return
+        with unpacked(path) as data:
+            start = data.read(_LOOKED_AT)
+        with path.open("rb") as handle:
+            handle.seek(max(path.stat().st_size - 4, 0))
+            end = handle.read()
+    if start.startswith(_BYTE_ORDER_MARK):
         raise InputError(f"{path}: begins with a byte-order mark; save it as UTF-8 without one")
     if start.startswith(b"#") and b"\r" in start and b"\n" not in start:
         raise InputError(f"{path}: lines end with CR alone; write them with LF (tr '\\r' '\\n')")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.linalg import qr
 
 from fineprior.foundation.errors import InputError
-from fineprior.foundation.missing import is_minus_nine, missing_among
+from fineprior.foundation.missing import PLINK_CODES, is_code, missing_among
 from fineprior.genotypes.people import lines_of
 
 _CASE_WORDS = {
@@ -190,7 +190,7 @@ def _read_table(path: Path, words: Mapping[str, float]) -> pd.DataFrame:
 def _numbers(column: pd.Series, words: Mapping[str, float], path: Path, lines: Sequence[int]) -> NDArray[np.float64]:
     """A column as numbers, NaN where missing; what -9 costs, and what might be missing too, is said."""
     texts = column.unique()
-    absent = column.isin(list(missing_among(texts, minus_nine=True))).to_numpy(bool)
+    absent = column.isin(list(missing_among(texts, PLINK_CODES))).to_numpy(bool)
     known = column[~absent].str.strip().str.casefold()
     if len(known) and known.isin(words).all():
         numbers = column.str.strip().str.casefold().map(words).where(~absent).to_numpy(np.float64)
@@ -206,7 +206,7 @@ def _numbers(column: pd.Series, words: Mapping[str, float], path: Path, lines: S
             f"{path}, line {lines[wrong[0]]}: {column.name} of person '{column.index[wrong[0]]}' is "
             f"'{column.iloc[wrong[0]]}'; a number or NA is needed (write categories as columns of 0 and 1)"
         )
-    nines = int(column.isin([text for text in texts if is_minus_nine(text)]).sum())
+    nines = int(column.isin([text for text in texts if is_code(text, PLINK_CODES)]).sum())
     _say_missing(path, str(column.name), numbers[~absent], nines)
     return numbers
 

@@ -9,7 +9,7 @@ from typing import Any
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path, sha256
 from fineprior.foundation.project import FETCHED, hub_folder
-from fineprior.foundation.reading import reading
+from fineprior.foundation.reading import reading, text_of
 from fineprior.foundation.settings import BackboneSettings
 from fineprior.model.tensor_files import parse_json
 
@@ -131,9 +131,8 @@ def read_json(path: Path) -> dict[str, Any]:
     InputError
         It is not that.
     """
-    with reading(path, "JSON"):
-        text = path.read_text(encoding="utf-8-sig")
-    return parse_json(text, str(path))
+    with text_of(path, "JSON") as text:
+        return parse_json(text.read(), str(path))
 
 
 def _listed(name: str, revision: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
 from fineprior.foundation.integrity import check_shared
 from fineprior.foundation.logs import Progress
+from fineprior.foundation.reading import reading
 from fineprior.genetics.genome import Genome
 from fineprior.model.embeddings import bins_of_regions, embedded_batch
 
@@ -80,10 +81,11 @@ def cache_regions(
 def _read(part: Path, compute: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
     """What a part holds; computed again where it is damaged, or gone."""
     try:
-        check_shared(part)
-        embedding: NDArray[np.float32] = np.load(part, allow_pickle=False)
-        return embedding
-    except (InputError, OSError, ValueError) as error:
+        with reading(part, "embeddings"):
+            check_shared(part)
+            embedding: NDArray[np.float32] = np.load(part, allow_pickle=False)
+            return embedding
+    except InputError as error:
         logger.warning("%s; it is computed again", str(error).partition(";")[0])
         return compute()
 

@@ -1,4 +1,4 @@
-"""What a file of tensors holds by its header, before a tensor is read; and JSON that says what it seems to say."""
+"""What a file of tensors holds by its header, before a tensor is read; and strict JSON."""
 
 import json
 import math
@@ -30,7 +30,7 @@ def read_header(path: str | Path, what: str = "a safetensors file") -> dict[str,
     Raises
     ------
     InputError
-        The header is no header, claims more or less than the file has, or a tensor is not of floating type.
+        The header is malformed, claims more or less than the file has, or a tensor is not of floating type.
     """
     path = Path(path)
     with reading(path, what):

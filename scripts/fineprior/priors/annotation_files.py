@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from fineprior.foundation.contigs import Contigs, plain_name
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.integrity import check
+from fineprior.foundation.missing import SPELLINGS
 from fineprior.foundation.panel_files import CHROM, chromosomes_of
 from fineprior.foundation.reading import reading, text_of
 
@@ -236,4 +237,4 @@ def _parts(path: str, columns: list[str]) -> Iterator[pd.DataFrame]:
     texts = dict.fromkeys({"SNP", "CHR", *_ALLELES} & set(columns), "str")
     with text_of(path, _WHAT) as text:
         yield from pd.read_csv(text, sep=r"\s+", usecols=columns, dtype=texts, chunksize=_AT_ONCE,
-                               keep_default_na=False, na_values=["NA", "nan", "NaN"])  # fmt: skip
+                               keep_default_na=False, na_values=SPELLINGS)  # fmt: skip

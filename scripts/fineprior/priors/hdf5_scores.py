@@ -1,7 +1,7 @@
 """Scores of variants in HDF5 files, read in a process of its own: the library for it can die of a damaged file.
 
-The process is started for the first file and serves those after it; what it sends are plain arrays. It dies with the
-process that started it, or when a file is its end.
+The process is started for the first file and serves those after it; it sends plain arrays. It ends with the process
+that started it, or when a file kills it.
 """
 
 import importlib
@@ -22,13 +22,13 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fineprior.foundation.arrays import DEFLATE
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.reading import reading
 
 PATIENCE = 120.0
 """Seconds without a sign of life from the process, after which a file is taken for damaged."""
 _ROWS_AT_ONCE, _SCORES_AT_ONCE = 1 << 20, 4096
-_DEFLATE = 1032
 _TEXTS = ("chr", "ref", "alt")
 _WHAT = "an HDF5 file with chr, pos, ref, alt and SAD"
 _PART, _WRONG, _END = b"part", b"odds", b"done"
@@ -198,7 +198,7 @@ def _check_held(dataset: Any, name: str, size: int) -> None:
     """Whether a file of this size can hold what a dataset says that it holds."""
     claimed = dataset.size * dataset.dtype.itemsize
     held = dataset.id.get_storage_size()
-    if held > size or claimed > held * (_DEFLATE if dataset.chunks else 1):
+    if held > size or claimed > held * (DEFLATE if dataset.chunks else 1):
         raise InputError(f"file: {name} has shape {dataset.shape} of {dataset.dtype}, {claimed:,} bytes, but the file "
                          f"holds {held:,} of it; is it damaged or cut off?")  # fmt: skip
 

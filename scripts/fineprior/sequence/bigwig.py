@@ -1,4 +1,4 @@
-"""Values of a bigWig file, read without a library: the usual one takes offsets and sizes of a file as they are.
+"""Values of a bigWig file, read without a library: the usual one trusts the offsets and sizes in the file.
 
 The format is that of Kent et al., Bioinformatics 2010 (https://doi.org/10.1093/bioinformatics/btq351, supplement). The
 index of the file is held against its size and order once, when it is opened; blocks of values are read when they are
@@ -47,7 +47,7 @@ class BigWig:
     Raises
     ------
     InputError
-        The file is absent, is none (a bigBed, say), is cut off, or its parts do not fit one another.
+        The file is absent, no bigWig (a bigBed, say) or cut off, or its parts do not fit one another.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -105,11 +105,8 @@ class BigWig:
             first, leaves = self._first[number], self._leaves
             own = leaves[first : int(np.searchsorted(leaves["first_chrom"], number, "right"))]
             here = np.flatnonzero((own["first_chrom"] < number) | (own["start"] < end))
-            if len(here):
-                own = own[: here[-1] + 1]
-            for row in (
-                np.flatnonzero((own["last_chrom"] > number) | (own["end"] > start)).tolist() if len(here) else []
-            ):
+            own = own[: here[-1] + 1 if len(here) else 0]
+            for row in np.flatnonzero((own["last_chrom"] > number) | (own["end"] > start)).tolist():
                 starts, ends, values = self._block(first + row, number)
                 inside = slice(int(np.searchsorted(ends, start, "right")), int(np.searchsorted(starts, end)))
                 begins, stops = np.maximum(starts[inside], start), np.minimum(ends[inside], end)

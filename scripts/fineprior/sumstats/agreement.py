@@ -1,7 +1,7 @@
 """Whether the numbers of a row are those of one result: z and p-value, and whatever else is there twice.
 
-A chunk is looked at while its text is at hand, because what rounding can explain is no disagreement. What follows from
-it is settled when all rows are there (`sumstats.settle`).
+Rounding can explain a difference, and shows in the text of a number, so each chunk is compared while its text is at
+hand. What follows from a disagreement is settled when all rows are there (`sumstats.settle`).
 """
 
 from collections.abc import Mapping

@@ -15,9 +15,10 @@ import pyarrow as pa
 import pysam
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.missing import CODES, is_missing
 from fineprior.foundation.reading import reading
-from fineprior.sumstats.text_tables import MISSING, Piece
-from fineprior.sumstats.values import MISSING_CODES, effective_size, floats
+from fineprior.sumstats.text_tables import Piece
+from fineprior.sumstats.values import effective_size, floats
 
 _RECORDS_AT_ONCE = 100_000
 _FIELDS = {
@@ -120,12 +121,12 @@ def _header_size(path: Path, entries: list[dict[str, str]]) -> float | None:
 
     def number(name: str) -> float | None:
         text = entries[0].get(name, "").strip('"').strip() if entries else ""
-        if text in MISSING:
+        if is_missing(text, (0.0, *CODES)):  # there are 0 cases of a quantitative trait
             return None
-        size = float(floats(pa.array([text]), 1, thousands=True, codes=(0.0, *MISSING_CODES))[0])
-        if not np.isnan(size) and not 0 < size < np.inf:
+        size = float(floats(pa.array([text]), 1, thousands=True)[0])
+        if not 0 < size < np.inf:
             raise InputError(f"{path}: {name} of ##SAMPLE is '{text}'; allowed: a number above 0")
-        return None if np.isnan(size) else size
+        return size
 
     cases, controls = number("TotalCases"), number("TotalControls")
     if cases and controls:
@@ -143,9 +144,5 @@ def _opened(path: Path) -> Iterator[pysam.VariantFile]:
                     yield file
             except NotImplementedError:  # pysam seeks, which htslib can do in bgzip only
                 raise InputError(f"{path}: compressed by gzip, not bgzip; unpack it, or compress it by bgzip") from None
-            except (OSError, ValueError) as error:
-                if isinstance(error, InputError):
-                    raise
-                raise InputError(f"{path}: not a VCF that can be read, or cut off ({error})") from error
     finally:
         pysam.set_verbosity(before)

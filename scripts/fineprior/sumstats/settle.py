@@ -1,10 +1,10 @@
 """z against p-value, over all rows of a file: which of the two is right where they disagree.
 
-What is wrong with a file as a whole is told by what z would be without it: the standard error is that of the ratio (z
-times the ratio is the p-value's), or a variance, or p-values are one-sided, or apart by one factor (genomic control).
+A fault of the whole file shows in what z would be without it: the standard error is that of the ratio (z times the
+ratio is the p-value's), or a variance, or p-values are one-sided, or apart by one factor (genomic control).
 Where rows disagree by themselves, z takes the p-value: a Firth, likelihood-ratio or saddlepoint p-value is better than
-effect / standard error, and a p-value is less often made from rounded numbers. The exception are p-values that stand
-in place of smaller ones.
+effect / standard error, and a p-value is less often made from rounded numbers. The exception is a p-value that stands
+in place of smaller ones (2.2e-16).
 """
 
 import logging
@@ -23,8 +23,8 @@ from fineprior.sumstats.values import ENOUGH_ROWS, LARGEST_WITHOUT_SIGN, Floats,
 
 _SAMPLE = 100_000
 _FROM, _LEFT = 4e-4, 0.25
-"""Mean square of the difference of |z| from which a file is looked at, and the share of it that an explanation
-leaves at most."""
+"""Mean square of the difference of |z| from which a file is looked at, and the largest share of it that is left by what
+explains it."""
 _CLIPPED = 1.0
 _TELLING = 0.5
 """-log10 p from which a row tells of the file."""
@@ -130,7 +130,7 @@ def _settle_file(rows: Rows, has_p: NDArray[np.bool_], sample: Index) -> float:
 
     def left(z: Floats) -> float:
         with np.errstate(invalid="ignore", over="ignore"):
-            return float(np.nan_to_num(np.minimum(np.abs(z - by_p), _CLIPPED), nan=_CLIPPED).__pow__(2).mean())
+            return float(np.square(np.nan_to_num(np.minimum(np.abs(z - by_p), _CLIPPED), nan=_CLIPPED)).mean())
 
     before = left(z)
     if before < _FROM:

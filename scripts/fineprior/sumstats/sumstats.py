@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.integrity import check
+from fineprior.foundation.missing import CODES, CODES_OF_SHARES
 from fineprior.sumstats.agreement import CONTRADICTS, TWO_VALUES, WALD, Agreement
 from fineprior.sumstats.formats import NUMBERS, RATIOS, TEXTS, Layout, bind, choose_layout
 from fineprior.sumstats.gwas_vcf import open_vcf
@@ -34,8 +35,6 @@ from fineprior.sumstats.metadata import read_metadata as read_metadata
 from fineprior.sumstats.rows import MARKS
 from fineprior.sumstats.text_tables import PARQUET, VCF, Piece, kind_of, open_parquet, open_text
 from fineprior.sumstats.values import (
-    MISSING_CODES,
-    SHARE_CODES,
     FileChecks,
     Floats,
     bounds,
@@ -183,7 +182,7 @@ class Sumstats:
             if key == "p_value":
                 read[key] = neg_log10_of_p(columns[key], count)
             else:
-                codes = () if key in _SIGNED else SHARE_CODES if key in _SHARES else MISSING_CODES
+                codes = () if key in _SIGNED else CODES_OF_SHARES if key in _SHARES else CODES
                 read[key] = floats(columns[key], count, thousands=key in _SIZES, codes=codes)
             if key in _P_VALUES:
                 own_bound = bounds(columns[key], read[key], logarithm=key == "neg_log_10_p_value")

@@ -11,27 +11,22 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
+from typing import IO
 
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
 from fineprior.foundation.errors import InputError
-from fineprior.foundation.reading import reading
+from fineprior.foundation.missing import SPELLINGS
+from fineprior.foundation.reading import is_zstd, reading, unpacked
 
 BLOCK_BYTES = 1 << 24
 """Text that is parsed at a time; about the length that a line can have."""
 _HEADER_BYTES = 1 << 20
-_COMPRESSIONS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
-_UNREADABLE = {
-    b"PK\x03\x04": "a zip archive: unpack it",
-    b"BZh": "compressed by bzip2: unpack it, or compress it by gzip",
-    b"\xfd7zXZ": "compressed by xz: unpack it, or compress it by gzip",
-    b"\xff\xfe": "text in UTF-16: save it as UTF-8",
-    b"\xfe\xff": "text in UTF-16: save it as UTF-8",
-}
+_WHAT = "a file of summary statistics"
+_REMEDY = "is the file whole?"
 PARQUET, VCF, TEXT = "parquet", "vcf", "text"
-MISSING = ("", ".", "#NA", "NA", "N/A", "n/a", "NaN", "nan", "NAN", "-nan", "NULL", "null", "None", "<NA>")
 
 Piece = tuple[int, dict[str, pa.Array]]
 """Number of the first row in the source, and the columns by what they are."""
@@ -45,42 +40,20 @@ def kind_of(path: Path) -> str:
     InputError
         There is no such file, or it is one that is not read (zip, xz, UTF-16).
     """
-    if not path.is_file():
-        raise InputError(f"{path}: {'a folder, not a file' if path.is_dir() else 'no such file'}")
-    with damage_named(path):
-        with path.open("rb") as handle:
-            magic = handle.read(8)
-        for start, what in _UNREADABLE.items():
-            if magic.startswith(start):
-                raise InputError(f"{path}: {what}")
-        if magic.startswith(b"PAR1"):
-            return PARQUET
-        with _stream(path) as stream:
-            start = stream.read(32)
-        if start.startswith((b"\xff\xfe", b"\xfe\xff")):  # within a compressed file
-            raise InputError(f"{path}: {_UNREADABLE[start[:2]]}")
+    with _stream(path) as stream:
+        start = stream.read(32)
+    if start.startswith(b"PAR1"):
+        return PARQUET
     return VCF if start.startswith((b"##fileformat=VCF", b"BCF\x02")) else TEXT
 
 
 @contextmanager
-def damage_named(path: Path) -> Iterator[None]:
-    """Whatever goes wrong while the file is read is the user's file."""
-    with reading(path, "a file of summary statistics"):
-        try:
-            yield
-        except PermissionError:
-            raise InputError(f"{path}: may not be read (permissions)") from None
-        except (pa.ArrowException, OSError) as error:
-            raise InputError(f"{path}: the file is damaged or cut off ({' '.join(str(error).split())})") from error
-
-
-@contextmanager
-def _stream(path: Path) -> Iterator[pa.NativeFile]:
-    """The file's bytes, uncompressed."""
-    with path.open("rb") as handle:
-        magic = handle.read(4)
-    compression = next((name for start, name in _COMPRESSIONS.items() if magic.startswith(start)), None)
-    with pa.input_stream(str(path), compression=compression) as stream:
+def _stream(path: Path) -> Iterator[IO[bytes]]:
+    """The file's bytes, unpacked, within `reading`."""
+    with (
+        reading(path, _WHAT, _REMEDY),
+        pa.input_stream(str(path), compression="zstd") if is_zstd(path) else unpacked(path) as stream,
+    ):
         yield stream
 
 
@@ -113,13 +86,13 @@ class TextTable:
             The file is damaged, lines differ in their number of columns, or one has no end.
         """
         line = self.skipped + 1
-        with damage_named(self.path), _stream(self.path) as stream, closing(self._blocks(stream)) as blocks:
+        with _stream(self.path) as stream, closing(self._blocks(stream)) as blocks:
             for block in blocks:
                 for batch in self._read(block, line, sorted(set(places.values()))):
                     yield line, {key: batch.column(f"c{place}") for key, place in places.items()}
                     line += batch.num_rows
 
-    def _blocks(self, stream: pa.NativeFile) -> Generator[bytes, None, None]:
+    def _blocks(self, stream: IO[bytes]) -> Generator[bytes, None, None]:
         """Whole lines after the header, about `BLOCK_BYTES` at a time; the next block is read meanwhile.
 
         All of them end in a line feed, whatever the file's end in.
@@ -186,7 +159,7 @@ class TextTable:
                 ),
                 convert_options=pa.csv.ConvertOptions(
                     column_types=dict.fromkeys(wanted, pa.string()), include_columns=wanted,
-                    null_values=list(MISSING), strings_can_be_null=True,
+                    null_values=SPELLINGS, strings_can_be_null=True,
                 ),
             )  # fmt: skip
         except pa.ArrowInvalid as error:
@@ -290,7 +263,7 @@ def open_text(path: Path) -> TextTable:
     InputError
         The file is empty, not text, has a header of one column, or one that does not end.
     """
-    with damage_named(path), _stream(path) as stream:
+    with _stream(path) as stream:
         start = stream.read(_HEADER_BYTES)
     whole = len(start) < _HEADER_BYTES
     if not start.strip():
@@ -368,7 +341,7 @@ class ParquetTable:
         """As `TextTable.pieces`, with columns of the types that the file has."""
         names = {self.columns[place] for place in places.values()}
         row = 1
-        with damage_named(self.path), pa.parquet.ParquetFile(self.path) as file:
+        with reading(self.path, _WHAT, _REMEDY), pa.parquet.ParquetFile(self.path) as file:
             for batch in file.iter_batches(batch_size=1 << 18, columns=sorted(names)):
                 yield row, {key: self._plain(batch, self.columns[place]) for key, place in places.items()}
                 row += batch.num_rows
@@ -393,5 +366,5 @@ def open_parquet(path: Path) -> ParquetTable:
     InputError
         The file is damaged.
     """
-    with damage_named(path):
+    with reading(path, _WHAT, _REMEDY):
         return ParquetTable(path, list(pa.parquet.read_schema(path).names))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtri_exp
 
 from fineprior.foundation.errors import InputError
+from fineprior.foundation.missing import CODES, CODES_OF_EFFECTS, missing_among
 from fineprior.sumstats.formats import RATIOS
 
 Floats = NDArray[np.float64]
@@ -33,12 +34,6 @@ _WEAK = 2.0
 _NO_LOGARITHM, _OF_ALL = 1e-6, 100
 """-log10 p that no test gives, and rows of which one at least has a p-value below 0.1."""
 _P_OUTSIDE = "p-value is not within 0 to 1"
-MISSING_CODES = (-9.0, -99.0, -999.0, -9999.0)
-"""Numbers that stand for a missing value in columns of numbers that are never below 0."""
-SHARE_CODES = (*MISSING_CODES, -1.0, 9.0, 99.0, 999.0, 9999.0)
-"""Those in columns of numbers that are not above 1 either, or not by much."""
-EFFECT_CODES = (*MISSING_CODES, 99.0, 999.0, 9999.0)
-"""Those that an effect or a z-score can be as well: `coded_effects` tells which it is."""
 LARGEST_WITHOUT_SIGN = 2.0
 """|z| of a p-value up to which an effect of 0 (mostly a rounded one) is taken as z = 0."""
 _NUMBER = r"^[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eEdD][+-]?[0-9]+)?|(?i:inf|infinity))$"
@@ -111,7 +106,7 @@ def neg_log10_of_p(values: pa.Array | None, rows: int) -> Floats:
     p < 0 gives -inf and p > 1 a value below 0, out of range for whoever checks; a p-value that a float cannot hold is
     taken from its text (1e-400 gives 400), and one of 0 is infinite: its size is to be taken from elsewhere.
     """
-    p = floats(values, rows, codes=MISSING_CODES)
+    p = floats(values, rows, codes=CODES)
     with np.errstate(divide="ignore", invalid="ignore"):
         found: Floats = np.select([p < 0, p == 0], [-np.inf, np.inf], 0.0 - np.log10(p))
     small = np.flatnonzero((p >= 0) & (p < np.finfo(float).tiny))
@@ -225,7 +220,7 @@ def coded_effects(
     lacking
         Rows in which the standard error of an effect, or the p-value of a z-score, is missing too.
     """
-    coded = np.isin(effect, EFFECT_CODES)
+    coded = np.isin(effect, CODES_OF_EFFECTS)
     if not coded.any():
         return coded
     at = np.flatnonzero(coded)
@@ -429,6 +424,10 @@ class FileChecks:
             return
         found = np.flatnonzero(missing & column.is_valid().to_numpy(zero_copy_only=False))
         taken = column.take(pa.array(found))
+        if is_text:  # blanks may stand around a word
+            absent = pa.array(list(missing_among(pa.compute.unique(taken).to_pylist())), pa.string())
+            other = ~pa.compute.is_in(taken, absent).to_numpy(zero_copy_only=False)
+            found, taken = found[other], taken.filter(pa.array(other))
         coded = ~np.isnan(floats(taken, len(found)))
         bounded = ~coded & ~np.isnan(bound[found])
         for counts, which in ((self.codes, coded), (self.bounds, bounded), (self.texts, ~coded & ~bounded)):
