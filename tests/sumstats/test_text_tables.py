@@ -4,6 +4,7 @@ import gzip
 import logging
 
 import pandas as pd
+import pysam
 import pytest
 
 from fineprior.foundation.errors import InputError
@@ -143,3 +144,13 @@ def test_comments_before_the_header_of_a_file_with_carriage_returns(tmp_path, pl
     found = read(tmp_path / "g", b"## mine\r# of 2021\r" + table(end="\r"))
     pd.testing.assert_frame_equal(found.drop(columns="row"), plain.drop(columns="row"))
     assert found["row"].iloc[0] == 4
+
+
+def test_a_file_of_bgzip_that_ends_between_two_blocks_is_cut_off(tmp_path):
+    (tmp_path / "g").write_bytes(table(*LINES * 200))
+    pysam.tabix_compress(str(tmp_path / "g"), str(tmp_path / "g.gz"))
+    whole = (tmp_path / "g.gz").read_bytes()
+    assert len(read_sumstats(tmp_path / "g.gz")) == 200 * len(LINES)
+    (tmp_path / "g.gz").write_bytes(whole[: int.from_bytes(whole[16:18], "little") + 1])
+    with pytest.raises(InputError, match=r"g\.gz: cut off"):
+        read_sumstats(tmp_path / "g.gz")
