@@ -262,3 +262,15 @@ def test_a_weight_of_0_excludes_a_variant_where_asked_for(options):
     fit = susie_rss(z, R, N, L=3, prior_weights=weights, zero_excludes=True, **options)
     assert fit.pip[lead] == 0
     assert susie_rss(z, R, N, L=3, prior_weights=weights, **options).pip[lead] > 0.5, "as in susieR"
+
+
+def test_a_weight_of_0_that_a_signal_can_overrule_is_told(caplog):
+    z, R, _ = locus(3)
+    weights = np.ones(len(z))
+    susie_rss(z, R, N, prior_weights=weights)
+    assert "prior_weights" not in caplog.text
+    weights[:2] = 0
+    susie_rss(z, R, N, prior_weights=weights, zero_excludes=True)
+    assert "prior_weights" not in caplog.text
+    susie_rss(z, R, N, prior_weights=weights)
+    assert "prior_weights: 2 are 0; as in susieR each is taken as 1.5e-8" in caplog.text

@@ -114,3 +114,24 @@ def test_a_damaged_number_is_told_by_its_checksum(tmp_path):
     path.write_bytes(data)
     with Archive(path) as stored, pytest.raises(zipfile.BadZipFile, match="CRC"):
         stored["R"]
+
+
+@pytest.mark.parametrize("names", [("R.npy", "R.npy"), ("R.npy", "R")])
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_of_two_arrays_of_a_name_neither_is_taken(tmp_path, names):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        for name, last in zip(names, (b"\0", b"\1"), strict=True):
+            archive.writestr(name, npy((4, 4), data=b"\0" * 63 + last))
+    with pytest.raises(InputError, match=r"a\.npz: array 'R' stands twice"):
+        Archive(tmp_path / "a.npz")
+
+
+def test_an_archive_whose_list_is_blanked_is_not_an_empty_one(tmp_path):
+    np.savez(tmp_path / "none.npz")
+    with Archive(tmp_path / "none.npz") as stored:
+        assert not len(stored)
+    np.savez(tmp_path / "a.npz", R=R)
+    content = (tmp_path / "a.npz").read_bytes()
+    (tmp_path / "a.npz").write_bytes(content[:-18] + bytes(18))  # all of the end record but its mark
+    with pytest.raises(InputError, match=r"a\.npz: its list of arrays is lost"):
+        Archive(tmp_path / "a.npz")

@@ -87,3 +87,37 @@ def test_a_limit_of_the_size_of_files_is_one_line(tmp_path, form):
 def test_a_read_only_file_system_is_one_line(tmp_path):
     with pytest.raises(InputError, match=r"a\.npz: cannot be written \(Read-only file system\); choose another folder"):
         write_with(errno.EROFS, tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("harm", ["folder", "file"])
+def test_something_else_in_its_place_is_one_line(tmp_path, harm):
+    path = tmp_path / "made/a.npy"
+    if harm == "folder":
+        (path / "x").mkdir(parents=True)
+    else:
+        path.parent.write_text("")
+
+    def write():
+        with atomic_path(path) as temporary:
+            temporary.write_text("x")
+
+    with pytest.raises(InputError, match=r"a\.npy: cannot be written, for a (folder|file) has .*move that away"):
+        write()
+
+
+def test_an_error_about_another_file_stays_what_it_is(tmp_path):
+    def write():
+        with atomic_path(tmp_path / "a.tsv"):
+            raise PermissionError(errno.EACCES, "no", str(tmp_path / "input.tsv"))
+
+    with pytest.raises(PermissionError):
+        write()
+
+
+def test_a_place_without_permission_is_one_line(tmp_path):
+    def write():
+        with atomic_path(tmp_path / "a.tsv") as temporary:
+            raise PermissionError(errno.EACCES, "no", str(temporary))
+
+    with pytest.raises(InputError, match=r"a\.tsv: may not be written"):
+        write()

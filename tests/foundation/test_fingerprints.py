@@ -91,3 +91,15 @@ def test_a_rule_runs_again_for_an_older_file_and_not_for_a_touched_one(tmp_path)
     assert "harmonise_sumstats, 1 job: an older file is in the place of: gwas.tsv" in said
     run()
     assert "Nothing to be done" in run("-n")
+
+
+def test_a_file_of_the_same_size_and_time_is_another_one(tmp_path):
+    path, other, cache = tmp_path / "a.txt", tmp_path / "b.txt", tmp_path / "inputs.json"
+    path.write_text("one")
+    before = Fingerprints(cache)
+    known = before[str(path)]
+    before.save()
+    other.write_text("two")
+    os.utime(other, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
+    other.replace(path)
+    assert Fingerprints(cache)[str(path)] == file_digest(path)[0] != known

@@ -143,6 +143,13 @@ def test_places_outside_of_a_sparse_matrix_are_named(tmp_path, name):
     [
         (spoilt("csr", format=lambda a: np.array("lil")), "a sparse matrix of the form 'lil'"),
         (spoilt("csr", data=lambda a: a.astype(str)), "holds <U32, not numbers"),
+        (spoilt("csr", data=lambda a: np.sign(a).astype(np.int8)), r"holds whole numbers \(int8\)"),
+        (spoilt("csr", indices=lambda a: np.concatenate([a[:3], a[2:3], a[4:]])), "a place .* has two values"),
+        (
+            spoilt("coo", row=lambda a: a[[0, *range(len(a) - 1)]], col=lambda a: a[[0, *range(len(a) - 1)]]),
+            "a place of the sparse matrix has two values",
+        ),
+        (lambda path: np.savez(path, R=np.rint(R).astype(int)), r"holds whole numbers \(int64\)"),
         (spoilt("csr", shape=lambda a: a * 10**8), r"4,000,000,000 variants, but its list of variants has 40"),
         (spoilt("csr", shape=lambda a: a[:1]), "a square matrix is needed"),
     ],

@@ -270,7 +270,7 @@ def test_which_variants_there_are_does_not_change_the_store():
 def test_description_of_another_backbone(tmp_path, keys):
     fill(tmp_path, keys)
     (next(tmp_path.glob("*/store.json"))).write_text("{}")
-    with pytest.raises(InputError, match=r"store\.json: describes another backbone"):
+    with pytest.raises(InputError, match=r"store\.json: damaged, or describes another backbone"):
         Store(tmp_path, IDENTITY, SHAPE)
 
 
@@ -369,3 +369,25 @@ def test_keys_are_of_what_a_window_can_show():
 
 def test_block_size_is_part_of_no_key():
     assert stores.BLOCK not in IDENTITY.values()
+
+
+@pytest.mark.parametrize("harm", ["pipe", "not finite"])
+def test_a_part_that_is_no_file_or_has_no_numbers_is_named_and_computed_again(tmp_path, keys, expected, harm, caplog):
+    fill(tmp_path, keys)
+    part = parts(tmp_path)[0]
+    with np.load(part) as stored:
+        held = dict(stored)
+    if harm == "pipe":
+        os.mkfifo(part.with_name("part-pipe.npz"))
+    else:  # of an older version, which had no digests
+        np.savez(part, **held | {"reference": held["reference"] * np.nan})
+        os.utime(part, (1, 1))
+    assert same(fill(tmp_path, keys)[0], expected)
+    assert "not a usable part of the store" in caplog.text
+
+
+def test_a_description_that_is_no_text_is_one_line(tmp_path, keys):
+    fill(tmp_path, keys)
+    next(tmp_path.glob("*/store.json")).write_bytes(b"\xff{}")
+    with pytest.raises(InputError, match=r"store\.json: damaged, or .*delete it and run again"):
+        fill(tmp_path, keys)

@@ -115,3 +115,28 @@ def test_part_of_a_file_leaves_nothing_for_the_next(tmp_path):
     assert np.concatenate([first["SAD"], *(part["SAD"] for part in parts)]).sum() == np.arange(100).sum()
     next(read_scores(path, "", POS))
     assert (rows(other)["SAD"] == 1).all()
+
+
+def elsewhere(way):
+    """SAD whose values are in another file."""
+
+    def make(stored, name):
+        other = f"{stored.filename}.other"
+        with h5py.File(other, "w") as source:
+            source["x"] = np.zeros((50, 2))
+        if way == "link":
+            stored[name] = h5py.ExternalLink(other, "x")
+        elif way == "virtual":
+            layout = h5py.VirtualLayout((50, 2), "f8")
+            layout[:] = h5py.VirtualSource(other, "x", (50, 2))
+            stored.create_virtual_dataset(name, layout)
+        else:
+            stored.create_dataset(name, (50, 2), "f8", external=[(other, 0, 800)])
+
+    return make
+
+
+@pytest.mark.parametrize("way", ["link", "virtual", "bytes"])
+def test_values_in_another_file_are_not_read(tmp_path, way):
+    with pytest.raises(InputError, match=r"a\.h5: SAD lies in another file"):
+        rows(write(tmp_path / "a.h5", SAD=elsewhere(way)))

@@ -111,3 +111,25 @@ def test_a_tree_that_bites_its_own_tail_ends(tmp_path):
     (tmp_path / "a.bw").write_bytes(data)
     with pytest.raises(InputError, match="its index is damaged"):
         BigWig(tmp_path / "a.bw")
+
+
+@pytest.mark.parametrize("place", ["header", "root", "leaf"])
+def test_an_index_that_is_blanked_is_not_that_of_a_file_without_values(tmp_path, path, place):
+    if place == "leaf":  # more blocks than one node of the index names
+        starts = np.arange(250_000) * 2
+        with pyBigWig.open(str(path), "w") as track:
+            track.addHeader([("chr1", 500_000)])
+            track.addEntries(
+                ["chr1"] * len(starts), starts.tolist(), ends=(starts + 1).tolist(), values=[1.0] * len(starts)
+            )
+    content = bytearray(path.read_bytes())
+    (index,) = struct.unpack_from("<Q", content, 24)
+    at = {"header": 24, "root": index + 48, "leaf": index + 48}[place]
+    if place == "leaf":
+        leaf, _, _ = struct.unpack_from("<BBH", content, at)
+        assert not leaf  # a branch, whose first item ends with the place of a leaf
+        (at,) = struct.unpack_from("<Q", content, at + 4 + 16)
+    content[at : at + 8] = bytes(8)
+    (tmp_path / "b.bw").write_bytes(content)
+    with pytest.raises(InputError, match="damaged"):
+        BigWig(tmp_path / "b.bw")

@@ -118,3 +118,10 @@ def test_a_part_that_is_damaged_later_is_one_line(files):
     turned(files[0] / "store" / found.identity / "part-00002.npy")
     with pytest.raises(InputError, match=r"part-00002\.npy: damaged"):
         found.targets[np.arange(15)]
+
+
+def test_a_part_that_is_gone_later_is_one_line(files):
+    found, _ = read(files)
+    min(files[0].rglob("part-*.npy")).unlink()
+    with pytest.raises(InputError, match=r"part-00000\.npy: no such file"):
+        found.targets[np.arange(4)]

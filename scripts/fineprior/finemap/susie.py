@@ -4,6 +4,7 @@ Wang et al. 2020 (doi:10.1111/rssb.12388); Zou et al. 2022 (doi:10.1371/journal.
 susieR 0.16.5, but max_iter is 100 as in susieR up to 0.14.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,6 +27,8 @@ from fineprior.finemap.sufficient import (
 from fineprior.foundation.errors import InputError
 
 Z_METHODS = ("wald", "score")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -179,12 +182,19 @@ def susie_rss(
         raise InputError("refine, estimate_residual_variance: not possible together with inflation")
     check_n(n)
     scores = _z_scores(z, bhat, shat)
+    weights = check_prior_weights(prior_weights, len(scores))
+    if not (zero_excludes or weights.all()):
+        logger.warning(
+            "prior_weights: %d are 0; as in susieR each is taken as 1.5e-8, which a strong signal overrules "
+            "(zero_excludes=True keeps them 0)",
+            int((weights == 0).sum()),
+        )
     correlation = _correlations(R, len(scores))
     data = sufficient_statistics(
         scores,
         correlation,
         n,
-        prior_weights=check_prior_weights(prior_weights, len(scores)),
+        prior_weights=weights,
         null_weight=null_weight,
         var_y=var_y if z is None and var_y is not None else 1.0,
         shrink=z_method == "wald" or z is None,

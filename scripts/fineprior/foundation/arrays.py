@@ -32,8 +32,8 @@ class Archive(Mapping[str, Array]):
     Raises
     ------
     InputError
-        An array is encrypted, compressed in another way than by deflate, holds Python objects, or is said to be larger
-        or smaller than the file can hold.
+        An array is encrypted, compressed in another way than by deflate, holds Python objects, is said to be larger or
+        smaller than the file can hold, or stands twice; or the archive's list of arrays is lost.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -41,7 +41,14 @@ class Archive(Mapping[str, Array]):
         if not is_archive(path):
             raise ValueError("not an .npz by its content")
         self._zip = zipfile.ZipFile(path)
-        self._entries = {entry.filename.removesuffix(".npy"): entry for entry in self._zip.infolist()}
+        entries = self._zip.infolist()
+        if not entries and is_archive(path, filled=True):
+            raise InputError(f"{path}: its list of arrays is lost, though it holds some; is it damaged?")
+        self._entries = {entry.filename.removesuffix(".npy"): entry for entry in entries}
+        if len(self._entries) < len(entries):
+            names = [entry.filename.removesuffix(".npy") for entry in entries]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise InputError(f"{path}: array '{twice}' stands twice; one of a name is needed")
         for name, entry in self._entries.items():
             if entry.flag_bits & _ENCRYPTED:
                 raise InputError(f"{path}: array '{name}' is encrypted; unpack the archive and write it without")
@@ -85,10 +92,10 @@ class Archive(Mapping[str, Array]):
         return sum(entry.file_size for entry in self._entries.values())
 
 
-def is_archive(path: str | Path) -> bool:
-    """Whether a file begins as a zip archive, which an .npz is."""
+def is_archive(path: str | Path, filled: bool = False) -> bool:
+    """Whether a file begins as a zip archive, which an .npz is; as one that is not empty when it must be `filled`."""
     with Path(path).open("rb") as handle:
-        return handle.read(4) in (_ZIP, _EMPTY_ZIP)
+        return handle.read(4) in ((_ZIP,) if filled else (_ZIP, _EMPTY_ZIP))
 
 
 def mapped_array(path: str | Path) -> Array:

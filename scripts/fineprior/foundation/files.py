@@ -17,6 +17,15 @@ _REMEDIES = {
     errno.EFBIG: "too large to be written ({}); raise the limit (ulimit -f) and run again, finished work is kept",
     errno.EROFS: "cannot be written ({}); choose another folder, or mount the file system for writing",
 }
+_OF_PLACE = {
+    errno.EISDIR: "cannot be written, for a folder has its name; move that away and run again",
+    errno.ENOTDIR: "cannot be written, for a file has the name of one of its folders; move that away and run again",
+    errno.EEXIST: "cannot be written, for a file has the name of one of its folders; move that away and run again",
+    errno.EACCES: "may not be written ({}); change the permissions of its folder, or choose another",
+    errno.EPERM: "may not be written ({}); change the permissions of its folder, or choose another",
+    errno.ENAMETOOLONG: "cannot be written ({}); choose shorter names",
+}
+"""Where the error is about the file's own place: the same numbers may come of what is read meanwhile."""
 _IN_WORDS = re.compile("os error ([0-9]+)|inline_container.*unexpected pos|PytorchStreamWriter failed")
 """How safetensors and torch, which raise errors of their own, say that writing stopped short."""
 
@@ -37,7 +46,8 @@ def atomic_path(path: str | Path, shared: bool = False) -> Iterator[Path]:
     Raises
     ------
     InputError
-        The file system is full, or the user's share of it; it is read-only; or files may not be as large.
+        The file system is full, or the user's share of it; it is read-only; files may not be as large; or a file may
+        not be written in this place.
     """
     path = Path(path)
     temporary = path.with_name(f".{os.getpid()}-{os.urandom(4).hex()}.{path.name}")
@@ -46,7 +56,7 @@ def atomic_path(path: str | Path, shared: bool = False) -> Iterator[Path]:
         yield temporary
         _publish(temporary, path, shared)
     except Exception as error:
-        if why := not_written(error):
+        if why := not_written(error) or _not_here(error, temporary, path):
             raise InputError(f"{path}: {why}") from None
         raise
     finally:
@@ -60,6 +70,15 @@ def not_written(error: Exception) -> str:
     if code is None and (found := _IN_WORDS.search(str(error))):
         code = int(found[1]) if found[1] else errno.ENOSPC
     return _REMEDIES[code].format(os.strerror(code)) if code in _REMEDIES else ""
+
+
+def _not_here(error: Exception, temporary: Path, path: Path) -> str:
+    """As `not_written`, where the error names the file or a folder that it is in."""
+    code = error.errno if isinstance(error, OSError) else None
+    places = {str(place) for place in (temporary, path, *path.parents)}
+    if code not in _OF_PLACE or str(getattr(error, "filename", None)) not in places:
+        return ""
+    return _OF_PLACE[code].format(os.strerror(code))
 
 
 def _publish(temporary: Path, path: Path, shared: bool) -> None:

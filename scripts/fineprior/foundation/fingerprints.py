@@ -62,9 +62,10 @@ class Fingerprints:
     def _digest(self, path: str) -> str:
         try:
             found = os.stat(path)
-            state = [found.st_size, found.st_mtime_ns]
+            # The time of change, which no program can set, tells a file that was put here with another's size and time.
+            state = [found.st_size, found.st_mtime_ns, found.st_ctime_ns]
             known = self._known.get(path)
-            if isinstance(known, list) and known[:2] == state and isinstance(known[-1], str):
+            if isinstance(known, list) and known[:-1] == state and isinstance(known[-1], str):
                 return known[-1]
             digest = file_digest(path)[0]
         except OSError:

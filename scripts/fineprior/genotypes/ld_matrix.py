@@ -148,8 +148,7 @@ def _from_sparse(stored: Archive, rows: NDArray[np.integer], count: int, path: P
         raise InputError(f"{path}: a sparse matrix of the form '{form[:20]}'; read are {', '.join(_PLACES)}")
     _check_shape(tuple(stored["shape"].tolist()), count, path)
     values, places = stored["data"], [stored[name] for name in _PLACES[form]]
-    if values.dtype.kind not in "fiu":
-        raise InputError(f"{path}: holds {values.dtype}, not numbers")
+    check_kind(values.dtype, path)
     if not all(one.ndim == 1 and one.dtype.kind in "iu" for one in places) or not _fit(form, values, places, count):
         raise InputError(
             f"{path}: places of values lie outside of the matrix, or are not as many as these; is it damaged?"
@@ -160,7 +159,16 @@ def _from_sparse(stored: Archive, rows: NDArray[np.integer], count: int, path: P
         matrix = scipy.sparse.coo_matrix((values, tuple(places)), shape=(count, count))
     else:
         matrix = getattr(scipy.sparse, f"{form}_matrix")((values, *places), shape=(count, count))
+    if form != "dia" and _twice(matrix):  # scipy would add them up
+        raise InputError(f"{path}: a place of the sparse matrix has two values; is it damaged?")
     return matrix.tocsr()[rows][:, rows].toarray().astype(np.float32)
+
+
+def _twice(matrix: Any) -> bool:
+    """Whether a place of a sparse matrix has several values."""
+    once = matrix.copy()
+    once.sum_duplicates()
+    return bool(once.nnz < matrix.nnz)
 
 
 def _fit(form: str, values: NDArray[Any], places: list[NDArray[Any]], count: int) -> bool:
@@ -246,10 +254,23 @@ def _numbers(line: str, where: str) -> NDArray[np.float32]:
 
 
 def _chosen(matrix: NDArray[Any], rows: NDArray[np.integer], count: int, path: Path) -> NDArray[np.float32]:
-    if matrix.dtype.kind not in "fiu":
-        raise InputError(f"{path}: holds {matrix.dtype}, not numbers")
+    check_kind(matrix.dtype, path)
     _check_shape(matrix.shape, count, path)
     return np.array(matrix[np.ix_(rows, rows)], np.float32)
+
+
+def check_kind(kind: "np.dtype[Any]", path: str | Path) -> None:
+    """Stop at a matrix of another type of number than the floating ones.
+
+    Raises
+    ------
+    InputError
+        What it holds.
+    """
+    if kind.kind in "iu":  # every r would have been cut to 0 or 1
+        raise InputError(f"{path}: holds whole numbers ({kind}); correlations need a floating type")
+    if kind.kind != "f":
+        raise InputError(f"{path}: holds {kind}, not numbers")
 
 
 def _check_shape(shape: tuple[int, ...], count: int, path: Path) -> None:

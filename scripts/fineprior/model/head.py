@@ -233,6 +233,9 @@ def load_head(path: str | Path) -> Head:
                     base=metadata.get("base", ""), other_strand=pairs)  # fmt: skip
     if weight.ndim != 2 or bias.shape != (len(tracks),) or len(weight) != len(tracks):
         raise InputError(f"{path}: weight {weight.shape} and bias {bias.shape} do not fit {len(tracks)} tracks")
+    paired = not pairs or [pairs[other] for other in pairs if other in range(len(pairs))] == list(range(len(tracks)))
+    if len(set(tracks)) < len(tracks) or head.bin_size < 1 or not isinstance(head.backbone, str) or not paired:
+        raise InputError(f"{path}: tracks, their other strands, backbone or bin_size are not those of a head")
     for name, value in found.items():
         if not np.isfinite(value).all():
             raise InputError(f"{path}: '{name}' has values that are not finite")

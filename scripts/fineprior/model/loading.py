@@ -34,6 +34,7 @@ _ALLOWED: dict[str, tuple[type, float, float]] = {
 }  # fmt: skip
 """What numbers of a configuration may be."""
 _POSITIONS = 6
+_VARIANCE = "running_var"
 _KINDS = {torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64"}
 _TF_GAMMA_TOKENS, _TF_GAMMA_FEATURES = 1536, 192
 _TRUNK = {"_trunk.1": "stem", "_trunk.2": "conv_tower", "_trunk.4": "transformer", "_trunk.6": "final_pointwise"}
@@ -189,9 +190,11 @@ def _load_weights(enformer: Enformer, tensors: dict[str, Tensor], path: Path) ->
     for name, value in enformer.state_dict().items():
         if name.startswith("_trunk."):
             continue
-        if not torch.isfinite(tensors[name]).all():
-            raise InputError(f"{path}: '{name}' has values that are not finite")
         value.copy_(tensors[name])
+        if not torch.isfinite(value).all():  # looked at as the model has them: float64 holds more than float32
+            raise InputError(f"{path}: '{name}' has values that are not finite, or too large for {value.dtype}")
+        if name.endswith(_VARIANCE) and (value < 0).any():
+            raise InputError(f"{path}: '{name}' has variances below 0")
 
 
 def _read_weights(path: Path, wanted: dict[str, tuple[int, ...]]) -> dict[str, Tensor]:

@@ -111,12 +111,13 @@ class Store:
             if not description.is_file():
                 with atomic_path(description, shared=True) as temporary:
                     temporary.write_text(self.identity + "\n")
-            found = description.read_text().strip()
+            found = description.read_text("utf-8", "replace").strip()
         except OSError as error:
             raise InputError(f"{self.folder}: the store cannot be used ({error.strerror})") from None
         if found != self.identity:
             raise InputError(
-                f"{description}: describes another backbone or other settings than its folder is for; move it away"
+                f"{description}: damaged, or describes another backbone or other settings than its folder is for; "
+                "delete it and run again: it is made anew"
             )
         self._remove_leftovers()
 
@@ -195,6 +196,9 @@ class Store:
                 continue
             self._known.add(name)
             path, looked = self.folder / name, time.time()
+            if path.exists() and not path.is_file():
+                logger.warning("%s: not a usable part of the store, left aside (no file)", path)
+                continue
             try:
                 found = self._wanted(path, place, missing)
             except FileNotFoundError:  # damaged, and another job has removed it
@@ -229,6 +233,8 @@ class Store:
             one, two = part["reference"], part["difference"]
             if one.shape != (len(places), *self.shape) or two.shape != one.shape:
                 raise _ForeignError(f"embeddings of shape {one.shape[1:]} instead of {self.shape}")
+            if not (np.isfinite(one).all() and np.isfinite(two).all()):
+                raise ValueError("embeddings that are not finite")
             return places[chosen], one[chosen], two[chosen]
 
     def _discard(self, path: Path, looked: float, reason: str, certain: bool) -> None:

@@ -190,5 +190,7 @@ def _hdf5_rows(path: str, column: str, positions: set[int]) -> Iterator[pd.DataF
     for part in read_scores(path, column, np.array(sorted(positions), np.int64)):
         values = part["SAD"]
         size = values[:, 0] if values.shape[1] == 1 else np.sqrt(np.square(values).sum(axis=1))
+        if np.isinf(size).any():
+            raise InputError(f"{path}: SAD has values whose squares are too large for a number; is it damaged?")
         texts = {name: pd.Series(part[key], dtype="str") for name, key in _HDF5.items()}
         yield pd.DataFrame({**texts, "pos": part["pos"], "value": size})

@@ -164,7 +164,7 @@ def _rows(path: str, column: str, positions: NDArray[np.int64]) -> Iterator[Arra
         for name in (*_TEXTS, "pos", "SAD"):
             if not isinstance(stored.get(name), h5py.Dataset):
                 raise InputError(f"file: not {_WHAT} (no dataset {name}; there are {', '.join(stored) or 'none'})")
-            _check_held(stored[name], name, os.path.getsize(path))
+            _check_held(stored[name], name, path)
         scores, pos = stored["SAD"], stored["pos"]
         if scores.ndim != 2 or any(stored[name].shape != scores.shape[:1] for name in (*_TEXTS, "pos")):
             shapes = ", ".join(f"{name} {stored[name].shape}" for name in (*_TEXTS, "pos", "SAD"))
@@ -194,8 +194,13 @@ def _rows(path: str, column: str, positions: NDArray[np.int64]) -> Iterator[Arra
                 yield {name: text[rows] for name, text in texts.items()} | {"pos": here[chosen[rows]], "SAD": values}
 
 
-def _check_held(dataset: Any, name: str, size: int) -> None:
-    """Whether a file of this size can hold what a dataset says that it holds."""
+def _check_held(dataset: Any, name: str, path: str) -> None:
+    """Whether a file holds a dataset itself, and is large enough for what the dataset says that it holds."""
+    size = os.path.getsize(path)
+    if dataset.is_virtual or dataset.external or dataset.file.filename != path:
+        raise InputError(f"file: {name} lies in another file (a link, or a virtual dataset); copy its values into one")
+    if dataset.shape is None:
+        raise InputError(f"file: {name} is without a shape and without values")
     claimed = dataset.size * dataset.dtype.itemsize
     held = dataset.id.get_storage_size()
     if held > size or claimed > held * (DEFLATE if dataset.chunks else 1):

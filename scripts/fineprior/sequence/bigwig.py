@@ -69,6 +69,8 @@ class BigWig:
             empty = index == 0  # as libBigWig leaves a file without values
             if not (_HEADER <= chroms <= data and (data <= index or empty)) or unpacked > _LONGEST_BLOCK:
                 raise self._odd("its header")
+            if empty and self._bytes(data, 4) != bytes(4):  # an index that is lost, not one that is not needed
+                raise self._odd("its header")
             if version not in {3, 4, 5} or _HEADER + 24 * zooms > chroms:
                 raise self._odd("its header")
             self._unpacked = unpacked
@@ -148,7 +150,7 @@ class BigWig:
                 raise self._odd(what)
             seen.add(at)
             leaf, _, items = struct.unpack("<BBH", self._bytes(at, 4))
-            if leaf > 1:
+            if leaf > 1 or (not items and depth):
                 raise self._odd(what)
             found.append((at + 4, bool(leaf), items))
             if not leaf:
@@ -171,7 +173,7 @@ class BigWig:
             (parts if leaf else spans).append(np.frombuffer(self._bytes(place, items * kind.itemsize), kind))
         leaves, branches = np.concatenate(parts), np.concatenate(spans)
         (blocks,) = struct.unpack("<I", self._bytes(data, 4))  # or the number of values, by the format's text
-        if blocks < len(leaves):
+        if blocks < len(leaves) or (blocks and not len(leaves)):
             raise self._odd(what)
         for each in (leaves, branches):
             ordered = (each["first_chrom"] < each["last_chrom"]) | (each["start"] <= each["end"])

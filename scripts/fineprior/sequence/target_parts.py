@@ -16,8 +16,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fineprior.foundation.files import atomic_path
-from fineprior.foundation.integrity import DamagedError, check_shared
+from fineprior.foundation.integrity import REMEDY, DamagedError, check_shared
 from fineprior.foundation.logs import Progress
+from fineprior.foundation.reading import reading
 from fineprior.foundation.settings import TrackSettings
 from fineprior.genetics.genome import Genome
 from fineprior.sequence.tracks import bin_starts, check_intervals, read_targets, usable_bins
@@ -55,7 +56,8 @@ class TargetParts:
         for number in np.unique(part).tolist():
             chosen = part == number
             check_shared(self._files[number], once=True)
-            found[chosen] = np.load(self._files[number], mmap_mode="r", allow_pickle=False)[place[chosen]]
+            with reading(self._files[number], "a part of the targets", REMEDY):
+                found[chosen] = np.load(self._files[number], mmap_mode="r", allow_pickle=False)[place[chosen]]
         return found
 
 

@@ -22,6 +22,7 @@ from fineprior.foundation.errors import InputError
 from fineprior.foundation.reading import reading, text_of
 from fineprior.foundation.settings import FinemapSettings
 from fineprior.foundation.tables import CREDIBLE_SETS, FINEMAP_VARIANTS, LOCI_STATUS
+from fineprior.genotypes.ld_matrix import check_kind
 
 log = logging.getLogger(__name__)
 
@@ -197,6 +198,7 @@ def read_correlations(
         raise InputError(f"{path}: panel_size has shape {size.shape} of {size.dtype}, one number is needed")
     if R.ndim != 2 or R.shape[0] != R.shape[1] or R.dtype.kind not in "fiu":
         raise InputError(f"{path}: shape {R.shape} of {R.dtype}, a square matrix of numbers is needed")
+    check_kind(R.dtype, path)
     ids = arrays.get("variant_id") if names is None else np.array(_lines(names), np.str_)
     if ids is None:
         if len(R) != len(variant_ids):
