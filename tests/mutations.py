@@ -5,7 +5,8 @@
 
 The faults are cosmic-ray's (`pip install cosmic-ray`): another operator, comparison, number or constant, a loop that
 does nothing. Of each room a sample is tried, in a copy of the repository. None are put where they change nothing but
-words: annotations, decorators, errors that are raised, calls of a logger, `strict=` of a zip, `__repr__`.
+words: annotations and their classes' options, decorators, errors that are raised, calls of a logger, `strict=` of a
+zip, `__repr__`.
 
 A fault is killed by the tests of its module, else by those of its room and all that import the module, directly or
 through one other; for sumstats by the catalogue of bad inputs too. Slow tests and Snakemake's are not run. All these
@@ -38,7 +39,8 @@ for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 ROOT = Path(__file__).parents[1]
 COPIED = ("scripts", "tests", "workflow", "resources", "config", "docs", "envs", "pyproject.toml", "Snakefile")
-LOADED = ("h5py", "matplotlib", "msprime", "pandas", "pyarrow.compute", "pysam", "pytest", "scipy.stats", "torch")
+LOADED = ("h5py", "hypothesis", "matplotlib", "msprime", "pandas", "pyarrow.compute", "pysam", "pytest", "scipy.stats",
+          "torch")  # fmt: skip
 ALIKE = ({"Add", "Sub"}, {"Mul", "Div"}, {"Lt", "LtE"}, {"Gt", "GtE"}, {"Lt", "Gt"}, {"Eq", "NotEq"},
          {"BitAnd", "BitOr"})  # fmt: skip
 OTHERS = {"ReplaceUnaryOperator_Delete_USub", "ReplaceUnaryOperator_Delete_Invert", "ReplaceUnaryOperator_Delete_Not",
@@ -82,7 +84,7 @@ def is_wording(node) -> bool:
             parent.type in {"raise_stmt", "decorator", "tfpdef"}
             or (parent.type == "annassign" and node is parent.children[1])
             or (parent.type == "funcdef" and (node is parent.annotation or parent.name.value == "__repr__"))
-            or (parent.type == "argument" and getattr(first, "value", "") == "strict")
+            or (parent.type == "argument" and getattr(first, "value", "") in {"kw_only", "repr", "strict", "total"})
             or (parent.type == "atom_expr" and getattr(first, "value", "") == "logger")
         ):
             return True
@@ -204,9 +206,15 @@ def _be_tested(folder: Path, names: list[str], seconds: float, keeping: bool) ->
     sys.dont_write_bytecode = not keeping
     if not keeping:
         os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+    import hypothesis
     import pytest
 
-    ended = pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow and not workflow", *names])
+    # What fails need not be made small, and fails the next time as well.
+    phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
+    hypothesis.settings.register_profile("faults", phases=phases, derandomize=True, database=None, deadline=None)
+    hypothesis.settings.load_profile("faults")
+    chosen = ["-m", "not slow and not workflow"]
+    ended = pytest.main(["-x", "-q", "--tb=no", "-p", "no:cacheprovider", *chosen, *names])
     ours = sys.modules.get("fineprior")
     if ours is not None and not Path(str(ours.__file__)).is_relative_to(folder):
         ended = 1  # not the copy was tested
