@@ -48,7 +48,7 @@ OTHERS = {"ReplaceUnaryOperator_Delete_USub", "ReplaceUnaryOperator_Delete_Inver
           "ReplaceBreakWithContinue", "ReplaceContinueWithBreak", "NumberReplacer", "ZeroIterationForLoop"}  # fmt: skip
 LONGER = 5
 """Times the usual CPU time after which a fault counts as noticed, and ..."""
-LEAST_SECONDS = 20
+LEAST_SECONDS = 10
 """... the least such time. Waiting for other programs does not count, up to ..."""
 WAITING = 20
 """... times that time."""
