@@ -188,3 +188,14 @@ def test_numbers_rounded_beyond_use_leave_z_to_a_sharper_p_value(path, caplog):
     rows = settled(path, frame)
     assert rows.numbers["z"][0] == pytest.approx(6.5, rel=1e-4)
     assert "rounded so far in 1 of 60 rows" in caplog.text
+
+
+def test_many_rows_without_an_effect_do_not_hide_what_the_others_tell(path, caplog):
+    """A row of p above 0.3 hardly moves with a factor of z; 600 of them are no sample of what is wrong."""
+    z = np.r_[np.linspace(3.5, 5, 30), np.linspace(0.4, 0.9, 600)]
+    frame = pd.DataFrame({
+        "chromosome": "1", "base_pair_location": 10 * np.arange(1, len(z) + 1), "effect_allele": "A",
+        "other_allele": "G", "beta": 0.1 * z, "standard_error": 0.1, "p_value": 2 * norm.sf(z / 1.02**0.5), "n": 20000,
+    })  # fmt: skip
+    settled(path, frame)
+    assert "genomic control with lambda 1.02" in caplog.text

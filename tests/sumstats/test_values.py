@@ -3,13 +3,14 @@
 import logging
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from scipy.stats import norm
 
 from fineprior.foundation.errors import InputError
 from fineprior.sumstats.sumstats import read_sumstats
-from fineprior.sumstats.values import bounds, complete, floats, neg_log10_of_p, places_written
+from fineprior.sumstats.values import FileChecks, bounds, complete, floats, neg_log10_of_p, places_written
 
 HEADER = ["chromosome", "base_pair_location", "effect_allele", "other_allele", "odds_ratio", "standard_error",
           "effect_allele_frequency", "p_value", "info", "n"]  # fmt: skip
@@ -118,3 +119,18 @@ def test_z_is_effect_over_standard_error_then_that_of_the_file_then_that_of_p():
     assert found["neg_log10_p"] == pytest.approx(p)
     assert found["expected"] == pytest.approx([-np.log10(2 * norm.sf(6)), -np.log10(2 * norm.sf(9)), *[np.nan] * 3],
                                               nan_ok=True)  # fmt: skip
+
+
+@pytest.mark.parametrize("chunks", [1, 3])
+def test_agreement_of_a_file_is_the_correlation_over_all_its_chunks(tmp_path, chunks):
+    """Of -log10 p with that of z, from 20 rows on; the message tells it."""
+    expected, other = np.random.default_rng(4).exponential(3.0, (2, 60))
+    claimed = 0.3 * expected + other
+    r = np.corrcoef(expected, claimed)[0, 1]
+    assert 0.1 < r < 0.45
+    frame = pd.DataFrame({"n": 100.0, "beta": -1.0, "se": 1.0, "eaf": 0.2, "neg_log10_p": claimed, "row": 2})
+    checks = FileChecks(tmp_path / "g.tsv")
+    for rows in np.array_split(np.arange(60), chunks):
+        checks.add(frame.iloc[rows], claimed[rows], expected[rows])
+    with pytest.raises(InputError, match=f"effect / standard error: {r:.2f}"):
+        checks.finish("")
