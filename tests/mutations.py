@@ -83,6 +83,7 @@ def is_wording(node) -> bool:
         if (
             parent.type in {"raise_stmt", "decorator", "tfpdef"}
             or (parent.type == "annassign" and node is parent.children[1])
+            or (parent.type == "parameters" and node.type == "operator")  # of *, and /
             or (parent.type == "funcdef" and (node is parent.annotation or parent.name.value == "__repr__"))
             or (parent.type == "argument" and getattr(first, "value", "") in {"kw_only", "repr", "strict", "total"})
             or (parent.type == "atom_expr" and getattr(first, "value", "") == "logger")

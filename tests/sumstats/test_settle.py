@@ -116,6 +116,18 @@ def test_effects_of_another_scale_are_refused(path):
         settled(path, frame)
 
 
+@pytest.mark.parametrize(("factor", "refused"), [(0.45, True), (0.55, False), (1.9, False), (2.1, True)])
+def test_p_values_of_z_times_a_factor_are_told_up_to_twice_or_half_and_refused_beyond(path, caplog, factor, refused):
+    frame, z = table()
+    frame["p_value"] = 2 * norm.sf(factor * np.abs(z))
+    if refused:
+        with pytest.raises(InputError, match=rf"p-values are those of {factor:.3g} times effect / standard error"):
+            settled(path, frame)
+    else:
+        settled(path, frame)
+        assert f"p-values are those of {factor:.3f} times z" in caplog.text
+
+
 def test_rows_of_which_the_p_value_is_another_are_named_and_z_takes_it(path, caplog):
     """As of SAIGE and REGENIE: Wald z of rare variants beside saddlepoint or Firth p-values."""
     frame, z = table()
