@@ -38,7 +38,8 @@ for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[threads] = "1"
 
 ROOT = Path(__file__).parents[1]
-COPIED = ("scripts", "tests", "workflow", "resources", "config", "docs", "envs", "pyproject.toml", "Snakefile")
+COPIED = ("scripts", "tests", "benchmarks", "workflow", "resources", "config", "docs", "envs", "pyproject.toml",
+          "Snakefile")  # fmt: skip
 LOADED = ("h5py", "hypothesis", "matplotlib", "msprime", "pandas", "pyarrow.compute", "pysam", "pytest", "scipy.stats",
           "torch")  # fmt: skip
 ALIKE = ({"Add", "Sub"}, {"Mul", "Div"}, {"Lt", "LtE"}, {"Gt", "GtE"}, {"Lt", "Gt"}, {"Eq", "NotEq"},
