@@ -180,6 +180,7 @@ def test_without_a_window_the_span_of_the_variants_stands_for_it():
     contents = contents_of("locus", variants([101, 151, 200]), {})
     assert (contents.width, contents.largest_gap) == (100, 50)
     assert np.isnan([contents.empty_start, contents.empty_end]).all()
+    assert contents_of("locus", variants([1, 51, 100]), {}).width == 100, "1 is the first base there is"
     elsewhere = contents_of("chr1_0_150", variants([101, 151, 200]), {})
     assert elsewhere.width == 100, "a name that is not the place of the variants is no window"
 

@@ -87,3 +87,12 @@ def test_inflation_hears_of_all_effects_and_weakens_secondary_ones():
 def test_inflation_excludes_what_needs_the_elbo(named):
     with pytest.raises(InputError, match="not possible together with inflation"):
         susie_rss([1.0, 2.0], np.eye(2), N, inflation=Recorded(0.0), **named)
+
+
+def test_the_least_that_options_may_be_is_allowed():
+    z, R = np.array([6.0, 0.5]), np.eye(2)
+    fit = susie_rss(z, R, N, L=1, max_iter=1)
+    assert fit.niter == 1
+    for name in ("L", "max_iter"):
+        with pytest.raises(InputError, match=f"{name}: 0, 1 or more is allowed"):
+            susie_rss(z, R, N, **{name: 0})

@@ -80,6 +80,7 @@ def test_without_ld_there_is_no_infinitesimal_variance(R):
     """Both moments say the same of sigma2 and tau2 when there are no variances, or as many variants as people."""
     fit = susie_inf([3.0, 1.0, -1.0], R, 4)
     assert fit.tau2 == 0
+    assert 0 < fit.sparse.sigma2 <= 1, "no more than the whole phenotype"
     assert np.isfinite(fit.sparse.pip).all()
 
 

@@ -58,6 +58,7 @@ def test_products_are_those_of_xtx_and_the_null_column_is_zero(cohort):
         data = sufficient_statistics(z, R, PEOPLE, prior_weights=np.arange(1.0, P + 1), null_weight=null_weight)
         np.testing.assert_allclose(data.times(np.append(b, [7.0] * len(null))), [*(X.T @ X @ b), *null], rtol=1e-10)
         np.testing.assert_allclose(data.pi, [*((1 - null_weight) * b / b.sum()), *([null_weight] if null else [])])
+        np.testing.assert_allclose(np.broadcast_to(data.d, data.Xty.shape), [*[PEOPLE - 1] * P, *null])
         assert data.null_index == (P if null else None)
 
 

@@ -40,12 +40,19 @@ def test_likelihood_by_hand():
     np.testing.assert_allclose(second, np.log([7]))
 
 
+def test_a_signal_that_no_locus_has_is_none():
+    block = Block.of(np.zeros((3, 1)), np.array([[0.0, 2.0], [0.0, 1.0], [0.0, 3.0]]), np.array([0, 2]))
+    (signal,) = block.signals
+    np.testing.assert_array_equal(signal.log_bf, [2, 1, 3])
+
+
 def test_blocks_put_together_are_the_same_loci(simulated):
-    one, two = simulated(1, [0.5, 0.2], loci=20, signals=2), simulated(2, [0.5, 0.2], loci=15)
-    pieces = [one.block, two.block]
+    one, two = simulated(1, [0.5, 0.2], loci=20, signals=2), simulated(2, [0.5, 0.2], loci=15, size=300)
+    assert two.block.thinned is not two.block
     b = np.array([0.3, -0.2])
-    for apart, together in zip(derivatives(pieces, b, 1.0), derivatives([merged(pieces)], b, 1.0), strict=True):
-        np.testing.assert_allclose(together, apart)
+    for pieces in ([one.block, two.block], [one.block, two.block.thinned]):
+        for apart, together in zip(derivatives(pieces, b, 1.0), derivatives([merged(pieces)], b, 1.0), strict=True):
+            np.testing.assert_allclose(together, apart)
 
 
 def test_thinned_loci_keep_signals_and_stand_for_the_others(simulated):

@@ -156,3 +156,11 @@ def test_what_the_data_do_not_determine():
     flat = fit_enrichment([Block.of(np.zeros((5, 1)), np.arange(5.0)[:, None], np.array([0]))], 0.0)
     assert flat.coefficients[0] == 0
     assert np.isnan(flat.standard_errors[0])
+
+
+def test_loci_without_signals_tell_nothing(simulated):
+    block = simulated(4, [0.5, 1.0], loci=20).block
+    silent = Block(block.features, block.starts, (), block.keys)
+    at = np.array([0.3, -0.6])
+    for alone, beside in zip(derivatives([block], at, 2.0), derivatives([silent, block], at, 2.0), strict=True):
+        np.testing.assert_array_equal(beside, alone)

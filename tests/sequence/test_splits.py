@@ -148,3 +148,20 @@ def test_enformers_own_regions(shared_data):
     # Enformer's windows reach over those of other splits; what must not is the 114,688 bp of targets.
     centre = regions.assign(start=regions["start"] + 40_960, end=regions["end"] - 40_960)
     assert by_backbone(centre[["chrom", "start", "end"]], path)["split"].isin(["train", "valid", "test"]).all()
+
+
+@pytest.mark.parametrize(("count", "alike"), [(2, False), (3, True)])
+def test_three_shared_words_make_regions_alike_and_two_do_not(tmp_path, caplog, count, alike):
+    one, other = np.random.default_rng(6).integers(0, 4, (2, WIDTH)).astype(np.uint8)
+    for shared in range(WIDTH):
+        mixed = np.concatenate([one[:shared], other[shared:]])
+        if len(np.intersect1d(sampled_words(one), sampled_words(mixed))) == count:
+            break
+    texts = ["".join("ACGT"[code] for code in codes) for codes in (one, mixed)]
+    (tmp_path / "g.fa").write_text(f">chr1\n{texts[0]}\n>chr2\n{texts[1]}\n")
+    caplog.set_level("INFO")
+    with Genome(tmp_path / "g.fa") as genome:
+        regions = tile_regions(genome, WIDTH, WIDTH)
+        assert (len(set(homology_groups(regions, genome))) == 1) == alike
+        by_homology(regions, genome, 1)
+    assert f"2 regions in {1 if alike else 2} groups" in caplog.text

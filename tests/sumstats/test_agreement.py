@@ -114,7 +114,10 @@ def test_z_of_a_t_has_its_p_value():
 
 
 def test_floors_are_known():
-    assert is_floor(-np.log10([2.2e-16, 1e-300, 3e-16, 1e-8])).tolist() == [True, True, False, False]
+    """R's epsilon in three lengths, powers of ten, the least normal number, the least of all; not their neighbours."""
+    written = [2.2e-16, 2.22e-16, 2e-16, 1e-15, 1e-16, 1e-299, 1e-300, 1e-307, 2.225e-308, 1e-308, 4.94e-324]
+    assert is_floor(-np.log10(written)).all()
+    assert not is_floor(-np.log10([3e-16, 1.1e-16, 1e-14, 1.1e-300, 1e-8, 0.5])).any()
 
 
 def test_a_z_that_rounding_may_have_made_anything_is_said_where_no_p_tells(tmp_path, said):

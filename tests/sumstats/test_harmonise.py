@@ -435,13 +435,17 @@ def doubtful(world, change):
     ("change", "words"),
     [
         (lambda eaf: np.minimum(eaf, 1 - eaf), "never above 0.5, .* it is that of the minor allele, and is not used"),
+        (
+            lambda eaf: np.where(np.arange(len(eaf)) % 9 == 0, 0.5, np.minimum(eaf, 1 - eaf)),
+            "never above 0.5, .* it is that of the minor allele, and is not used",
+        ),
         (lambda eaf: np.random.default_rng(1).permutation(eaf), "agrees poorly .* It tells no strand"),
         (
             lambda eaf: np.where(np.arange(len(eaf)) % 8 == 0, 1 - eaf, eaf),
             "another allele is the minor one.* no strand",
         ),
     ],
-    ids=["of the minor allele", "of nothing", "of the other allele in some rows"],
+    ids=["of the minor allele", "of it, up to a half", "of nothing", "of the other allele in some rows"],
 )
 @pytest.mark.parametrize("policy", ["frequency", "trust"])
 def test_doubtful_frequencies_settle_no_strand(world, caplog, change, words, policy):

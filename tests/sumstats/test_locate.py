@@ -42,6 +42,14 @@ def test_places_of_all_rows_whatever_became_of_them(genome):
     assert (contig.tolist(), pos.tolist()) == ([0], [70])
 
 
+def test_the_first_and_the_last_base_of_a_contig_are_places(genome):
+    rows = rows_of(("1", 1), ("1", 100), ("1", 101), ("2", 1), ("2", 60))
+    assert Places(rows, genome, None, plink=False).of(np.arange(5))[1].tolist() == [1, 100, 0, 1, 60]
+    standing = Standing(rows)
+    locate(standing, genome, None, plink=False)
+    assert standing.index.tolist() == [0, 1, 3, 4]
+
+
 def test_places_are_lifted_over_and_of_several_the_best_is_taken(genome, tmp_path):
     (tmp_path / "c.chain").write_text(CHAIN)
     rows = rows_of(("1", 5), ("1", 45), ("1", 70), ("2", 3))

@@ -116,6 +116,18 @@ def test_effects_of_another_scale_are_refused(path):
         settled(path, frame)
 
 
+@pytest.mark.parametrize(("factor", "refused"), [(0.45, True), (0.55, False), (1.9, False), (2.1, True)])
+def test_p_values_of_z_times_a_factor_are_told_up_to_twice_or_half_and_refused_beyond(path, caplog, factor, refused):
+    frame, z = table()
+    frame["p_value"] = 2 * norm.sf(factor * np.abs(z))
+    if refused:
+        with pytest.raises(InputError, match=rf"p-values are those of {factor:.3g} times effect / standard error"):
+            settled(path, frame)
+    else:
+        settled(path, frame)
+        assert f"p-values are those of {factor:.3f} times z" in caplog.text
+
+
 def test_rows_of_which_the_p_value_is_another_are_named_and_z_takes_it(path, caplog):
     """As of SAIGE and REGENIE: Wald z of rare variants beside saddlepoint or Firth p-values."""
     frame, z = table()
@@ -209,3 +221,14 @@ def test_a_floor_of_p_values_without_a_standard_error_is_said(path, caplog, floo
     assert (
         f"{rows} rows have the p-value {floor:.3g}, which stands in place of smaller ones, and nothing" in caplog.text
     )
+
+
+def test_many_rows_without_an_effect_do_not_hide_what_the_others_tell(path, caplog):
+    """A row of p above 0.3 hardly moves with a factor of z; 600 of them are no sample of what is wrong."""
+    z = np.r_[np.linspace(3.5, 5, 30), np.linspace(0.4, 0.9, 600)]
+    frame = pd.DataFrame({
+        "chromosome": "1", "base_pair_location": 10 * np.arange(1, len(z) + 1), "effect_allele": "A",
+        "other_allele": "G", "beta": 0.1 * z, "standard_error": 0.1, "p_value": 2 * norm.sf(z / 1.02**0.5), "n": 20000,
+    })  # fmt: skip
+    settled(path, frame)
+    assert "genomic control with lambda 1.02" in caplog.text

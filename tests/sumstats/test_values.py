@@ -10,7 +10,7 @@ from scipy.stats import norm
 
 from fineprior.foundation.errors import InputError
 from fineprior.sumstats.sumstats import read_sumstats
-from fineprior.sumstats.values import bounds, complete, floats, neg_log10_of_p, places_written
+from fineprior.sumstats.values import FileChecks, bounds, complete, floats, neg_log10_of_p, places_written
 
 HEADER = ["chromosome", "base_pair_location", "effect_allele", "other_allele", "odds_ratio", "standard_error",
           "effect_allele_frequency", "p_value", "info", "n"]  # fmt: skip
@@ -235,3 +235,18 @@ def test_a_file_without_p_whose_z_are_too_small_is_said(tmp_path, said):
         assert "as chance does not make it" not in said.text
     effects(tmp_path / "h", betas, 0.1 * 14, None)
     assert "is the standard error that of the effect, and not a standard deviation" in said.text
+
+
+@pytest.mark.parametrize("chunks", [1, 3])
+def test_agreement_of_a_file_is_the_correlation_over_all_its_chunks(tmp_path, chunks):
+    """Of -log10 p with that of z, from 20 rows on; the message tells it."""
+    expected, other = np.random.default_rng(4).exponential(3.0, (2, 60))
+    claimed = 0.3 * expected + other
+    r = np.corrcoef(expected, claimed)[0, 1]
+    assert 0.1 < r < 0.45
+    frame = pd.DataFrame({"n": 100.0, "beta": -1.0, "se": 1.0, "z": -1.0, "eaf": 0.2, "neg_log10_p": claimed, "row": 2})
+    checks = FileChecks(tmp_path / "g.tsv")
+    for rows in np.array_split(np.arange(60), chunks):
+        checks.add(frame.iloc[rows], claimed[rows], expected[rows])
+    with pytest.raises(InputError, match=f"effect / standard error: {r:.2f}"):
+        checks.finish("")
