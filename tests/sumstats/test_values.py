@@ -250,3 +250,18 @@ def test_agreement_of_a_file_is_the_correlation_over_all_its_chunks(tmp_path, ch
         checks.add(frame.iloc[rows], claimed[rows], expected[rows])
     with pytest.raises(InputError, match=f"effect / standard error: {r:.2f}"):
         checks.finish("")
+
+
+def test_a_ratio_and_a_logarithm_of_p_that_are_codes_are_missing(tmp_path, said):
+    frame = read(tmp_path / "g", {}, {"odds_ratio": "999"}, {"odds_ratio": "99", "standard_error": "99"})
+    assert frame["z"].isna().tolist() == [False, True, True, *[False] * 37]
+    assert "odds_ratio is 999 in 2 of 40 rows, first in line 3; that is taken as missing" in said.text
+    betas, p_values = signed()
+    path = tmp_path / "h"
+    logarithms = np.where(np.arange(60) == 0, 999, -np.log10(p_values))
+    pd.DataFrame({"chromosome": "1", "base_pair_location": range(1, 61), "effect_allele": "A", "other_allele": "G",
+                  "beta": betas, "standard_error": 0.1, "neg_log_10_p_value": logarithms, "n": 20000}
+                 ).to_csv(path, sep="\t", index=False)  # fmt: skip
+    frame = read_sumstats(path)
+    assert frame["neg_log10_p"].iloc[0] == pytest.approx(-np.log10(2 * norm.sf(8.5)))
+    assert "neg_log_10_p_value is 999.0 in 1 of 60 rows, first in line 2; that is taken as missing" in said.text

@@ -70,6 +70,8 @@ _ADDITIVE = "ADD"
 _SIGNED = ("beta", "z_score", "base_pair_location")
 _SHARES = ("effect_allele_frequency", "frequency_in_cases", "frequency_in_controls", "info")
 _SIZES = ("n", "n_cases", "n_controls")
+_CODES = dict.fromkeys(_SHARES, CODES_OF_SHARES) | {"neg_log_10_p_value": (*CODES, 999.0, 9999.0)}
+"""Of other columns than `CODES`; of -log10 p without 99, which hits have."""
 _P_VALUES = ("p_value", "neg_log_10_p_value")
 _P_OF_ANOTHER_MODEL = ("bolt",)
 """Formats whose p-value is meant to be another one than that of effect and standard error."""
@@ -182,7 +184,7 @@ class Sumstats:
             if key == "p_value":
                 read[key] = neg_log10_of_p(columns[key], count)
             else:
-                codes = () if key in _SIGNED else CODES_OF_SHARES if key in _SHARES else CODES
+                codes = () if key in _SIGNED else _CODES.get(key, CODES)
                 read[key] = floats(columns[key], count, thousands=key in _SIZES, codes=codes)
             if key in _P_VALUES:
                 own_bound = bounds(columns[key], read[key], logarithm=key == "neg_log_10_p_value")
@@ -199,15 +201,18 @@ class Sumstats:
         """Effects and z-scores of -9 and the like are missing where the rest of the row says so."""
         se, given = numbers["standard_error"], numbers["neg_log_10_p_value"]
         claimed = np.where(np.isnan(given), numbers["p_value"], given)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            own = numbers["beta"] / se
-        no_se = (np.isnan(se) | (se == np.abs(numbers["beta"]))) & ("standard_error" in columns)
         no_p = np.isnan(claimed) & bool(set(_P_VALUES) & set(columns))
-        for key, z, lacking in (("beta", own, no_se), ("z_score", numbers["z_score"], no_p)):
-            coded = coded_effects(numbers[key], z, claimed, n, lacking)
+        for key in [key for key in ("beta", *RATIOS, "z_score") if key in columns]:
+            effect, lacking = numbers[key], no_p
+            z = effect
+            if key != "z_score":
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    z = (np.log(effect) if key in RATIOS else effect) / se
+                lacking = (np.isnan(se) | (se == np.abs(effect))) & ("standard_error" in columns)
+            coded = coded_effects(effect, z, claimed, n, lacking)
             name = self._source.columns[self._places[key]] if key in self._places else key
-            checks.add_codes(name, numbers[key], coded, rows)
-            numbers[key] = np.where(coded, np.nan, numbers[key])
+            checks.add_codes(name, effect, coded, rows)
+            numbers[key] = np.where(coded, np.nan, effect)
 
     def _additive(self, columns: dict[str, pa.Array], rows: Rows) -> tuple[dict[str, pa.Array], Rows]:
         """Only the rows of the additive test; the others are counted."""

@@ -304,7 +304,7 @@ class FileChecks:
             self.add_conflict(
                 "|z| is larger than the root of the sample size, as if one variant explained most of the trait (is n "
                 "the number of people, and the standard error that of the effect?),",
-                (np.abs(z) > root) & (n > 0), z, root, frame["row"].to_numpy(), fatal=False,
+                (np.abs(z) > root) & (n > 0) & np.isfinite(z), z, root, frame["row"].to_numpy(), fatal=False,
             )  # fmt: skip
         usable = np.isfinite(expected) & np.isfinite(claimed)
         if usable.any():
