@@ -15,6 +15,7 @@ from fineprior.foundation.errors import InputError
 from fineprior.foundation.files import atomic_path
 from fineprior.foundation.integrity import check_shared
 from fineprior.foundation.logs import Progress
+from fineprior.foundation.reading import reading
 from fineprior.genetics.genome import Genome
 from fineprior.model.embeddings import bins_of_regions, embedded_batch
 
@@ -81,9 +82,10 @@ def _read(part: Path, compute: Callable[[], NDArray[np.float32]]) -> NDArray[np.
     """What a part holds; computed again where it is damaged, or gone."""
     try:
         check_shared(part)
-        embedding: NDArray[np.float32] = np.load(part, allow_pickle=False)
+        with reading(part, "a part of the embeddings"):
+            embedding: NDArray[np.float32] = np.load(part, allow_pickle=False)
         return embedding
-    except (InputError, OSError, ValueError) as error:
+    except InputError as error:
         logger.warning("%s; it is computed again", str(error).partition(";")[0])
         return compute()
 
