@@ -156,3 +156,16 @@ def test_files_that_are_no_head(tmp_path, kind):
         message = "do not fit 3 tracks"
     with pytest.raises(InputError, match=message):
         load_head(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"tracks": ("a", "a")}, {"bin_size": 0}, {"other_strand": (5, 9)}, {"other_strand": (-1, 0)},
+     {"other_strand": (1, 1)}],
+)  # fmt: skip
+def test_a_head_whose_parts_cannot_be(tmp_path, change):
+    given = {"weight": np.ones((2, 3), np.float32), "bias": np.ones(2, np.float32), "tracks": ("a", "b"),
+             "backbone": "b", "bin_size": 128} | change  # fmt: skip
+    write_head(Head(**given), tmp_path / "h.safetensors")
+    with pytest.raises(InputError, match="are not those of a head"):
+        load_head(tmp_path / "h.safetensors")

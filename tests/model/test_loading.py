@@ -193,6 +193,22 @@ def test_weights_that_are_not_finite(saved):
         load_enformer(saved)
 
 
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("stem.0.bias", lambda value: value.double() + 1e300, "not finite, or too large for torch.float32"),
+        ("conv_tower.0.0.0.running_var", lambda value: value - 100, "has variances below 0"),
+    ],
+)
+def test_weights_that_the_model_cannot_hold(saved, name, change, message):
+    path = Path(saved.weights) / "model.safetensors"
+    tensors = load_file(path)
+    tensors[name] = change(tensors[name])
+    save_file(tensors, path)
+    with pytest.raises(InputError, match=message):
+        load_enformer(saved)
+
+
 def test_the_digest_of_the_settings_is_checked(saved):
     digest = sha256(f"{saved.weights}/model.safetensors")
     load_enformer(toy_settings(saved.weights, sha256=digest))

@@ -166,6 +166,8 @@ def _from_sparse(stored: Archive, rows: NDArray[np.integer], count: int, path: P
 
 def _twice(matrix: Any) -> bool:
     """Whether a place of a sparse matrix has several values."""
+    if matrix.format != "coo" and matrix.has_canonical_format:  # as nearly all are: in order, no copy needed
+        return False
     once = matrix.copy()
     once.sum_duplicates()
     return bool(once.nnz < matrix.nnz)
