@@ -9,8 +9,8 @@ words: annotations and their classes' options, decorators, errors that are raise
 zip, `__repr__`.
 
 A fault is killed by the tests of its module, else by those of its room and all that import the module, directly or
-through one other; for sumstats by the catalogue of bad inputs too. Slow tests and Snakemake's are not run. All these
-tests must pass on the library as it is. They run in the order of the time that they took then, and a fault that makes
+through one other; for sumstats by the catalogue of bad inputs too. Snakemake's tests and the fuzzers are not run. All
+these tests must pass on the library as it is. They run in the order of the time that they took then, and a fault that makes
 them take five times as long is killed, too.
 
 What survives is printed with its line. Look at each survivor: mostly a test is missing, sometimes both lines mean the
@@ -215,7 +215,7 @@ def _be_tested(folder: Path, names: list[str], seconds: float, keeping: bool) ->
     phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
     hypothesis.settings.register_profile("faults", phases=phases, derandomize=True, database=None, deadline=None)
     hypothesis.settings.load_profile("faults")
-    chosen = ["-m", "not slow and not workflow"]
+    chosen = ["-m", "not workflow", "--ignore=tests/bad_inputs/test_fuzz.py"]
     ended = pytest.main(["-x", "-q", "--tb=no", "-p", "no:cacheprovider", *chosen, *names])
     ours = sys.modules.get("fineprior")
     if ours is not None and not Path(str(ours.__file__)).is_relative_to(folder):
