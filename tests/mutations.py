@@ -10,7 +10,7 @@ zip, `__repr__`.
 
 A fault is killed by the tests of its module, else by those of its room and all that import the module, directly or
 through one other; for sumstats by the catalogue of bad inputs too. Snakemake's tests and the fuzzers are not run. All
-these tests must pass on the library as it is. They run in the order of the time that they took then, and a fault that makes
+tests must pass on the library as it is. They run in the order of the time that they took then, and a fault that makes
 them take five times as long is killed, too.
 
 What survives is printed with its line. Look at each survivor: mostly a test is missing, sometimes both lines mean the
