@@ -195,7 +195,7 @@ THROUGH_SNAKEMAKE = [
     ),
     ("-n", lambda w: w.studies(study="../trait"), 'config/studies.tsv, line 2: study = "../trait" must match'),
     ("-n", lambda w: w.studies(panel="pannel"), "config/studies.tsv, line 2 (study 'trait'): panel 'pannel'"),
-    ("--nocolor", lambda w: w.write("gwas.tsv", gzipped(w.text("gwas.tsv"))[:900]), "gwas.tsv: the file is damaged"),
+    ("--nocolor", lambda w: w.write("gwas.tsv", gzipped(w.text("gwas.tsv"))[:900]), "gwas.tsv: not a file of summary statistics, or damaged"),
     ("--nocolor", sumstats_cases.exchanged, "are effect_allele and other_allele exchanged?"),
     ("--nocolor", lambda w: w.edit("panel.bim", "\t0\t32\t", "\t32\t"), "panel.bim, line 1: not 6 columns"),
     ("--nocolor", lambda w: w.write("genome.fa.fai", "1\t4000\t9\t60\t61\n"), "genome.fa.fai: sequence '1' is not"),
