@@ -6,7 +6,8 @@ import pytest
 from fineprior.foundation.errors import InputError
 from fineprior.foundation.tables import DROPPED, LOST, lost_beside
 from fineprior.genetics.loci import Interval
-from fineprior.genetics.lost_rows import lost_in_loci, read_lost, write_lost
+from fineprior.genetics.lost_rows import ELSEWHERE, lost_in_loci, read_lost, write_lost
+from fineprior.sumstats.outcomes import DUPLICATE, OTHER_STRAND
 
 LOCI = [Interval("chr2", 100, 200), Interval("chr2", 150, 300), Interval("chr1", 0, 50)]
 
@@ -38,8 +39,9 @@ def test_a_row_without_a_place_is_in_no_locus():
     assert LOST.checked(lost_in_loci(dropped(), whole), "test").empty
 
 
-@pytest.mark.parametrize("reason", ["duplicate", "other_strand"])
+@pytest.mark.parametrize("reason", [DUPLICATE, OTHER_STRAND])
 def test_what_is_there_in_another_row_is_not_lost(reason):
+    assert reason in ELSEWHERE
     found = lost_in_loci(dropped(("chr2", 120, 9.0, reason), ("chr2", 120, 9.0, "contradictory_twins")), LOCI)
     assert found["reason"].tolist() == ["contradictory_twins"]
 

@@ -11,7 +11,7 @@ from fineprior.foundation.tables import DROPPED, LOST
 from fineprior.genetics.loci import Interval
 
 ELSEWHERE = ("duplicate", "other_strand")
-"""Reasons of rows whose variant is there in another row."""
+"""Reasons (`sumstats.outcomes`) of rows whose variant is there in another row."""
 
 
 def read_lost(dropped: str | None, intervals: Sequence[Interval]) -> pd.DataFrame | None:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from fineprior.foundation.tables import DROPPED, SUMSTATS, SUMSTATS_QC
 from fineprior.genetics.genome import Genome
-from fineprior.genetics.lost_rows import ELSEWHERE
 from fineprior.genetics.variants import flip, variant_id
 from fineprior.sumstats import outcomes
 from fineprior.sumstats.agreement import FROM_P, TWO_VALUES
@@ -177,7 +176,7 @@ def _texts(numbers: NDArray[np.int32], names: list[str] | tuple[str, ...]) -> pd
 def _warn_of_lost_hits(rows: Rows) -> None:
     """Name the strongest rows that were left out; one of whose variant another row was kept is not lost."""
     p = rows.numbers["neg_log10_p"]
-    kept_elsewhere = [outcomes.number_of(reason) for reason in ELSEWHERE]
+    kept_elsewhere = [outcomes.number_of(reason) for reason in (outcomes.DUPLICATE, outcomes.OTHER_STRAND)]
     hits = np.flatnonzero((rows.reason > 0) & (p > _GENOME_WIDE))
     hits = hits[~np.isin(rows.reason[hits], kept_elsewhere)]
     if len(hits):
