@@ -250,6 +250,7 @@ def test_wrong_files_are_one_line(files, capsys, change, message):
     assert not (files / "out").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -306,6 +307,7 @@ def test_the_help_explains_input_output_and_has_an_example():
         assert word in done.stdout
 
 
+@pytest.mark.slow
 def test_a_prior_of_0_at_the_strongest_variant_is_0_and_said(files, locus, capsys):
     z, _ = locus
     lead = int(np.abs(z).argmax())

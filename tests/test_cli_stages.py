@@ -24,6 +24,7 @@ def batch(results, out, *further):
                      "--prior", str(results / "prior/uniform/0.tsv.gz"), *files, *further])  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_stage_gives_what_the_workflow_gives(results, tmp_path):
     assert batch(results, tmp_path, "--set", "finemap.ld=in_sample") == 0
     made = (tmp_path / "variants.tsv.gz").read_bytes()

@@ -59,6 +59,7 @@ def same(found, expected):
     pd.testing.assert_frame_equal(found.drop(columns="action"), expected.drop(columns="action"), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_harmonising_is_idempotent(study):
     table = study.expected
     again = table.rename(columns={"alt": "effect_allele", "ref": "other_allele"}).assign(
@@ -70,6 +71,7 @@ def test_harmonising_is_idempotent(study):
     same(found, table)
 
 
+@pytest.mark.slow
 @few
 @given(which=subsets)
 def test_which_allele_a_row_calls_its_effect_allele_is_irrelevant(study, which):
@@ -80,6 +82,7 @@ def test_which_allele_a_row_calls_its_effect_allele_is_irrelevant(study, which):
     assert np.allclose(study.pips(found), study.pips(study.expected), atol=1e-9)
 
 
+@pytest.mark.slow
 @few
 @given(seed=st.integers(0, 2**32 - 1))
 def test_the_order_of_rows_is_irrelevant(study, seed):
@@ -87,6 +90,7 @@ def test_the_order_of_rows_is_irrelevant(study, seed):
     pd.testing.assert_frame_equal(study.harmonised(study.rows.iloc[order]), study.expected)
 
 
+@pytest.mark.slow
 @few
 @given(which=subsets, turned=subsets)
 def test_the_strand_of_rows_that_are_no_palindromes_is_irrelevant(study, which, turned):

@@ -194,6 +194,7 @@ def forms(shared_data, tmp_path_factory):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["pgen", "vcf", "bcf"])
 def test_every_form_of_a_panel_gives_the_same_table_and_ld(data, forms, expected, r, tmp_path, form):
     panel = forms["prostate_chr17"][form]
@@ -202,6 +203,7 @@ def test_every_form_of_a_panel_gives_the_same_table_and_ld(data, forms, expected
     assert np.array_equal(panel_ld(found, open_panel(str(panel))).astype(float), r)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["pgen", "vcf", "bcf"])
 def test_every_form_of_a_panel_with_indels_has_the_same_genotypes(forms, form):
     """All 7,568 variants of 503 people; A1 may be either allele in a .bed."""
@@ -262,6 +264,7 @@ def as_triangle(folder, r):
     return "r.ld"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [write_polyfun, as_npy, as_text, as_triangle])
 def test_ld_that_is_computed_already_gives_the_same_posterior(data, expected, r, tmp_path, form):
     """LD of all 441 variants of the panel, counted as the .bim counts; without frequencies palindromes are left out."""

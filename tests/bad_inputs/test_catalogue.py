@@ -65,6 +65,7 @@ def test_the_catalogue_is_large_and_its_names_are_unique():
     assert len(set(names)) == len(names)
 
 
+@pytest.mark.slow
 def test_a_giant_line_does_not_fill_the_memory(world):
     sumstats_cases.giant_line(world)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -99,6 +100,7 @@ WORKS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spoil", WORKS.values(), ids=WORKS)
 def test_what_looks_odd_and_works(world, spoil):
     harmonise(world)

@@ -23,6 +23,7 @@ def mismatched_locus(p=1200, people=150, seed=0):
     return z, panel
 
 
+@pytest.mark.slow
 def test_what_is_left_out_and_float32_do_not_show(monkeypatch):
     z, panel = mismatched_locus()
     R = PanelCorrelation.from_genotypes(panel).matrix(np.float32).matrix

@@ -46,6 +46,7 @@ def test_polygenic_variance_is_found(study):
     assert susie_inf(z_of(X, sparse), R, N).tau2 < tau2 / 5
 
 
+@pytest.mark.slow
 def test_polygenic_effects_make_no_sets(study):
     X, _, y = study
     z, R = z_of(X, y), np.corrcoef(X.T)
@@ -89,6 +90,7 @@ def test_overflow_is_an_error_and_no_zeros():
         susie_inf([1e200, 0.0, 1.0], np.eye(3), 5000)
 
 
+@pytest.mark.slow
 def test_method_of_the_prior_variance_is_one_of_susies(study):
     X, y, _ = study
     z, R = z_of(X, y), np.corrcoef(X.T)

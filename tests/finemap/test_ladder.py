@@ -86,6 +86,7 @@ def test_a_locus_may_end_without_a_set():
     assert found.fit.sets.reason == "the set is led by a variant of |z| below 7"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("switched", [[59], [19, 61]])
 def test_switched_variants_are_left_out_of_the_fit_and_kept_in_the_arrays(locus, switched):
     z, _, panel = locus
@@ -157,6 +158,7 @@ def test_susie_inf_is_taken_when_asked_for(locus):
     assert 20 in leads(found.fit)
 
 
+@pytest.mark.slow
 def test_settings_reach_susie_inf(locus):
     z, R, _ = locus
     settings = replace(IN_SAMPLE, model="susie_inf", prior_variance_method="EM", tolerance=1e-5, max_iterations=500)

@@ -58,6 +58,7 @@ def test_names_must_fit(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Missing constructor")
 def test_a_reader_in_python_finds_every_value(path):
     rdata = pytest.importorskip("rdata")

@@ -1,6 +1,7 @@
 """Refinement leaves local optima."""
 
 import numpy as np
+import pytest
 
 from fineprior.finemap.susie import susie_rss
 
@@ -19,6 +20,7 @@ def test_a_fit_that_began_with_the_wrong_variant_finds_the_causal_ones():
     assert refined.elbo[-1] > plain.elbo[-1] + 10
 
 
+@pytest.mark.slow
 def test_refinement_does_not_lose():
     for seed in range(3):
         rng = np.random.default_rng(seed)

@@ -46,6 +46,7 @@ seeds = st.integers(0, 10_000)
 few = settings(max_examples=15, deadline=None, derandomize=True)
 
 
+@pytest.mark.slow
 @few
 @given(seeds)
 def test_alpha_is_a_distribution_and_the_elbo_does_not_fall(seed):
@@ -57,6 +58,7 @@ def test_alpha_is_a_distribution_and_the_elbo_does_not_fall(seed):
     assert fit.pip.shape == z.shape
 
 
+@pytest.mark.slow
 @few
 @given(seeds)
 def test_order_of_variants_does_not_matter(seed):
@@ -78,6 +80,7 @@ def test_the_counted_allele_does_not_matter(seed):
     np.testing.assert_allclose(flipped.mu, sign * fit.mu, atol=1e-9)
 
 
+@pytest.mark.slow
 @few
 @given(seeds, st.floats(1e-6, 1e6))
 def test_only_the_ratio_of_prior_weights_matters(seed, factor):

@@ -93,6 +93,7 @@ def test_numbers_are_digits_only():
     assert {whole_number(text) for text in ("", "-1", "1.0", "1e3", "\u00b2", " 1", "9" * 19)} == {None}
 
 
+@pytest.mark.slow
 def test_a_large_file_is_not_held_in_memory(tmp_path):
     write(tmp_path / "a.bed", "".join(f"chr1\t{i}\t{i + 9}\tpeak\n" for i in range(200_000)))
     tracemalloc.start()

@@ -81,6 +81,7 @@ def test_what_only_the_whole_project_tells_by_name_is_named_everywhere(tmp_path)
     assert "  finemap, 1 job: its code changed" in found
 
 
+@pytest.mark.slow
 def test_modules_that_changed_are_named_behind_the_rules_that_import_them(tmp_path):
     known = {name: "0" for name in ("finemap/susie.py", "report/plots.py", "genetics/loci.py")}
     path = tmp_path / MODULES

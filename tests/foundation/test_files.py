@@ -73,6 +73,7 @@ except InputError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["parquet", "npz", "csv.gz", "safetensors", "pt"])
 def test_a_limit_of_the_size_of_files_is_one_line(tmp_path, form):
     command = [sys.executable, "-c", LIMITED, form, str(tmp_path)]

@@ -65,6 +65,7 @@ def test_what_is_no_text_is_named(tmp_path, content, message):
         read(tmp_path / "a.bed")
 
 
+@pytest.mark.slow
 def test_one_line_without_end_is_refused_before_it_fills_the_memory(tmp_path):
     (tmp_path / "a.bed").write_bytes(gzip.compress(b"chr1\t1\t2\n" + b"A" * (1 << 26)))
     tracemalloc.start()

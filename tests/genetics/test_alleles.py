@@ -64,6 +64,7 @@ def haplotype(reference, pos, ref, alt):
     return reference[: pos - 1] + alt + reference[pos - 1 + len(ref) :]
 
 
+@pytest.mark.slow
 @given(st.text("AC", min_size=12, max_size=30), st.data())
 def test_every_spelling_of_a_change_becomes_the_same_one(reference, data):
     pos = data.draw(st.integers(2, len(reference) - 6))

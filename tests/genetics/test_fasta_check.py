@@ -106,6 +106,7 @@ def packed(tmp_path):
     return tmp_path / "g.fa.gz"
 
 
+@pytest.mark.slow
 def test_the_index_of_another_bgzip_file_is_named(packed, tmp_path):
     (tmp_path / "g.fa").write_text(fasta_text(200_000, 160, 90_000, 1))
     pysam.tabix_compress(str(tmp_path / "g.fa"), str(packed), force=True)

@@ -81,6 +81,7 @@ def test_a_rest_without_a_hit_is_no_locus(genome):
     assert loci[0].note.endswith("from 900-1400")
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(1, LENGTH), st.integers(50, 120)), max_size=40, unique_by=lambda t: t[0]),
@@ -262,6 +263,7 @@ def test_a_bed_wins_over_excluded_regions_and_says_so(genome, tmp_path):
     assert loci["note"].to_list()[1] == "no harmonised variant in it"
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.integers(1, 9_999), max_size=40, unique=True),
     st.lists(st.tuples(st.integers(0, 9_900), st.integers(1, 2_000)), max_size=4),

@@ -71,6 +71,7 @@ def one_logistic(g, y, design):
     return coefficients[0], se, -(stats.norm.logsf(abs(coefficients[0] / se)) + np.log(2)) / np.log(10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["trait", "disease"])
 @pytest.mark.parametrize("with_covariates", [False, True])
 def test_each_variant_has_the_answer_of_its_own_regression(study, name, with_covariates):

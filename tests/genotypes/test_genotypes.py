@@ -44,6 +44,7 @@ def test_padding_bits_count_nobody(prefix):
     assert PlinkPanel(prefix).dosages([0])[:, 0].tolist() == [0, 1, 2, 2, 1]
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.integers(1, 9), st.integers(1, 12), st.integers(0, 2**32 - 1))
 def test_what_is_written_is_read(tmp_path_factory, people, count, seed):

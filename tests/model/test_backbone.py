@@ -20,6 +20,7 @@ def saved(tmp_path):
     return save_toy(tmp_path / "toy")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["safetensors", "duplicated", "bin"])
 def test_embeddings_are_those_of_the_library(tmp_path, windows, form):
     enformer = toy_enformer()
@@ -62,6 +63,7 @@ def test_batches_do_not_matter(saved, windows):
     assert torch.allclose(backbone.embed(many)[-3:], backbone.embed(windows), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_tensorflow_gamma_positions_are_switched_on_from_a_directory(tmp_path):
     changes = {"dim": 192, "heads": 1, "depth": 1, "num_downsamples": 3}
     enformer = toy_enformer(**changes, use_tf_gamma=True)

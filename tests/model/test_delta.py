@@ -114,6 +114,7 @@ def expected(enformer, backbone, sequences, settings, row):
     return reference, np.where(left[:, None], one, two) - reference
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [
@@ -190,6 +191,7 @@ def embedder(long_models, genome):
     return lambda **options: AlleleEmbedder(sequences, long_models[1], settings, **options)
 
 
+@pytest.mark.slow
 def test_results_do_not_depend_on_what_was_asked_before(embedder):
     rows = np.arange(len(SITES))
     whole = embedder().embed(rows)

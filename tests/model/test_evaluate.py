@@ -119,6 +119,7 @@ def test_three_models_side_by_side(study, monkeypatch):
     assert own["pearson_r"].notna().all()
 
 
+@pytest.mark.slow
 def test_test_regions_have_no_say_in_simpler_models(study, monkeypatch):
     monkeypatch.setattr(evaluate, "SCRATCH_EPOCHS", 2)
     settings, *_, data = study
@@ -142,6 +143,7 @@ def test_own_track_of_another_backbone_is_not_available(study):
     assert all(note.startswith("not available") for note in notes)
 
 
+@pytest.mark.slow
 def test_bins_without_observation_change_nothing_elsewhere(study, monkeypatch):
     """Models see the same when the first region's bins are missing as when that region is no training region."""
     monkeypatch.setattr(evaluate, "SCRATCH_EPOCHS", 1)
@@ -207,6 +209,7 @@ def test_scatter_is_a_sample_of_known_bins():
     assert whole["track"].value_counts().tolist() == [2000, 2000]
 
 
+@pytest.mark.slow
 def test_network_from_scratch_is_new_reproducible_and_learns(study):
     settings, *_, data = study
     first, second = (evaluate.train_scratch(data, settings, seed=3) for _ in range(2))

@@ -13,6 +13,7 @@ HISTORY = pd.DataFrame({
 METRICS = pd.DataFrame({"track": ["a"], "split": ["test"], "pearson_r": [0.75]})
 
 
+@pytest.mark.slow
 def test_events_hold_the_course_of_training(tmp_path):
     loader = pytest.importorskip("tensorboard.backend.event_processing.event_file_loader")
     write_events(HISTORY, METRICS, str(tmp_path))

@@ -94,6 +94,7 @@ def test_ranks_of_known_cases():
     assert best_threshold(np.array([5.0, 4, 3, 2, 1]), label) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rounded", [8, 1])
 def test_labels_are_judged_as_scikit_learn_does(rounded):
     """Where it is installed; with scores that are tied, too."""

@@ -46,6 +46,7 @@ def study(tmp_path):
     return Data(Read(targets), split), cached, tmp_path / "regions.npz"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "loss"), [("linear", "poisson"), ("mlp", "poisson"), ("linear", "poisson_multinomial")]
 )
@@ -67,6 +68,7 @@ def test_what_does_not_fit_into_memory_is_read_a_few_regions_at_a_time(study, mo
     assert r[1] > 0.3
 
 
+@pytest.mark.slow
 def test_where_embeddings_lie_does_not_matter(study, tmp_path):
     data, cached, path = study
     for mode in ("linear", "mlp"):

@@ -40,6 +40,7 @@ def trained():
     return regions, targets, signal, head, history
 
 
+@pytest.mark.slow
 def test_the_true_signal_is_found_in_ill_conditioned_embeddings(trained):
     regions, _, signal, head, _ = trained
     test = regions.split == "test"
@@ -64,6 +65,7 @@ def test_training_stops_without_progress():
     assert len(history) == history["epoch"][history["best"]].item() + 3 < 60
 
 
+@pytest.mark.slow
 def test_shift_and_scale_of_the_embedding_do_not_matter(trained):
     regions, targets, _, head, _ = trained
     scale = np.geomspace(0.1, 10, regions.embedding.shape[1]).astype(np.float32)
@@ -74,6 +76,7 @@ def test_shift_and_scale_of_the_embedding_do_not_matter(trained):
     assert np.allclose(again.predict(other.embedding), head.predict(regions.embedding), rtol=0.02, atol=0.01)
 
 
+@pytest.mark.slow
 def test_same_input_same_bytes(trained, tmp_path):
     regions, targets, _, head, _ = trained
     torch.rand(7)  # the random state at the start is not part of the input

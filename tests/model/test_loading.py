@@ -154,6 +154,7 @@ def test_a_configuration_that_no_model_can_have(tmp_path, change, message, monke
         load_enformer(settings)
 
 
+@pytest.mark.slow
 def test_weights_of_another_size_take_no_memory(saved, monkeypatch):
     """A configuration that asks for more than the file has is refused by names and shapes."""
     Path(saved.weights, "config.json").write_text(json.dumps(CONFIG | {"dim": 49_152, "heads": 64, "depth": 150}))

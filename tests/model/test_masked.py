@@ -28,6 +28,7 @@ def pretrained():
     return pretrain_masked(*windows(), LENGTH, SMALL, 1)
 
 
+@pytest.mark.slow
 def test_hidden_bases_are_learned(pretrained):
     _, figures = pretrained
     assert figures["loss_composition"] == pytest.approx(np.log(4), abs=0.01)
@@ -54,6 +55,7 @@ def test_same_input_same_bytes(pretrained, tmp_path):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_like_one_that_was_not(tmp_path, monkeypatch):
     short = replace(SMALL, steps=6)
     expected, figures = pretrain_masked(*windows(), LENGTH, short, 1)

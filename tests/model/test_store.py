@@ -123,6 +123,7 @@ def test_killed_at_random_moments(tmp_path, keys, expected, seed):
         assert same((out["arr_0"], out["arr_1"]), expected)
 
 
+@pytest.mark.slow
 def test_two_jobs_at_once(tmp_path, keys, expected):
     outputs = [tmp_path / f"{job}.npz" for job in "ab"]
     journals = [tmp_path / f"journal{job}" for job in "ab"]

@@ -22,6 +22,7 @@ def test_linear_is_the_head_of_the_embeddings_byte_for_byte(trained, data, backb
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
+@pytest.mark.slow
 def test_the_backbone_is_left_as_it_was_where_nothing_was_better(data, backbone):
     wrong = Arrays(data.codes, data.targets.copy(), data.split)
     wrong.targets[data.split == "valid"] = wrong.targets[data.split == "valid"][:, ::-1]
@@ -32,6 +33,7 @@ def test_the_backbone_is_left_as_it_was_where_nothing_was_better(data, backbone)
     assert np.array_equal(head.trunk["transformer.0.1.fn.1.weight"], before.numpy())
 
 
+@pytest.mark.slow
 def test_bf16_is_close_and_not_the_same(data, backbone):
     settings = replace(QUICK, mode="full", epochs=1)
     plain, rough = (
@@ -41,6 +43,7 @@ def test_bf16_is_close_and_not_the_same(data, backbone):
     assert rough["valid_loss"].iloc[-1] == pytest.approx(plain["valid_loss"].iloc[-1], rel=0.05)
 
 
+@pytest.mark.slow
 def test_dropped_bins_have_no_say(data, backbone):
     holed = Arrays(data.codes, data.targets.copy(), data.split)
     holed.targets[:, 3] = np.nan
@@ -106,6 +109,7 @@ def test_validation_regions_without_a_usable_bin(data, backbone):
         train(holed, backbone, NAMES, replace(QUICK, mode="full", freeze_epochs=0), 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["linear", "lora"])
 def test_a_head_knows_its_strand_pairs(data, backbone, trained, tmp_path, mode):
     pairs = Tracks.of(["gc", "a"], pairs=["a", "gc"])

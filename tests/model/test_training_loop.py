@@ -26,6 +26,7 @@ def killed_after(monkeypatch, steps):
     monkeypatch.setattr(training_loop, "_step", step)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "steps"),
     [

@@ -26,6 +26,7 @@ def test_what_each_mode_changes(trained):
     assert trained["lora"][0].parameters < trained["last_blocks"][0].parameters < trained["full"][0].parameters
 
 
+@pytest.mark.slow
 def test_checkpointing_and_accumulation_change_nothing_but_memory(data, backbone):
     settings = replace(QUICK, mode="full", epochs=1, freeze_epochs=0, augment_rc=False, augment_shift=0)
     plain = train(data, backbone, NAMES, replace(settings, batch_regions=14), 1)[0]

@@ -25,6 +25,7 @@ def data(seed=1, variants=1500, strength=1.0, base=-1.5):
     return features, rng.random(variants) < 1 / (1 + np.exp(-logit)), chrom, 1 / (1 + np.exp(-logit))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("calibration", ["platt", "isotonic"])
 def test_probabilities_are_calibrated_and_rank(calibration):
     features, label, chrom, truth = data(variants=4000, strength=3.0)
@@ -54,6 +55,7 @@ def test_labels_of_a_chromosome_do_not_touch_its_probabilities():
         assert not np.array_equal(one.probability(features, chrom), two.probability(features, chrom))
 
 
+@pytest.mark.slow
 def test_a_chromosome_may_be_called_with_or_without_chr():
     features, label, chrom, _ = data(variants=600)
     head, _ = train_variant_head(features, label, chrom, "b")
@@ -102,6 +104,7 @@ def test_features_do_not_know_the_allele(tmp_path):
     assert np.allclose(variant_features(doubled), variant_features(one) + np.log(2), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("calibration", ["platt", "isotonic"])
 def test_round_trip_and_same_bytes(tmp_path, calibration):
     features, label, chrom, _ = data(variants=300)

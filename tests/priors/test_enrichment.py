@@ -64,6 +64,7 @@ def test_the_truth_is_recovered(simulated, truth):
     assert (fit.standard_errors < 0.2).all()
 
 
+@pytest.mark.slow
 def test_standard_errors_match_the_spread_over_studies(simulated):
     fits = [fitted(simulated(seed, 0.8, loci=80, size=20), 0.1) for seed in range(60)]
     errors = np.array([(fit.coefficients[0] - 0.8) / fit.standard_errors[0] for fit in fits])
@@ -71,6 +72,7 @@ def test_standard_errors_match_the_spread_over_studies(simulated):
     assert abs(errors.mean()) < 0.5
 
 
+@pytest.mark.slow
 def test_bootstrap_errors_agree_with_the_curvature_and_are_seeded(simulated):
     loci = simulated(3, [0.8, 0.0], loci=200)
     fit = fitted(loci)

@@ -18,6 +18,7 @@ def facts(fold):
     return (fold.ridge, fold.coefficients.tolist(), fold.support, {n: b.tolist() for n, b in fold.inner.items()})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [30, 300])
 def test_a_chromosome_never_informs_its_own_prior(simulated, size):
     loci = simulated(1, [1.0, 0.0], loci=40, size=size)
@@ -88,6 +89,7 @@ def test_parts_are_of_whole_chromosomes_and_of_like_size(simulated):
     assert counts.max() - counts.min() <= 1
 
 
+@pytest.mark.slow
 def test_ridge_is_weak_for_strong_scores_and_strong_for_noise(simulated):
     strong = fit_fold(simulated(5, [1.0] * 3, loci=200).by_chromosome, free(3), SETTINGS, 1)
     noise = fit_fold(simulated(6, [0.0] * 20, loci=60).by_chromosome, free(20), SETTINGS, 1)
@@ -113,6 +115,7 @@ def test_fixed_coefficients_are_judged_and_not_estimated(simulated):
     assert np.isnan(fold.fit.standard_errors).all()
 
 
+@pytest.mark.slow
 def test_workers_do_not_change_the_result(simulated):
     blocks = simulated(9, 1.0, loci=40).by_chromosome
     one, two = (cross_fit(blocks, free(1), SETTINGS, 1, workers=workers) for workers in (1, 2))

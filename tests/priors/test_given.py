@@ -71,6 +71,7 @@ def sad(path, rows, effects):
         stored["SAD"] = np.array(effects, dtype=np.float16)
 
 
+@pytest.mark.slow
 def test_enformer_files_of_several_chromosomes(tmp_path):
     sad(tmp_path / "g.1.h5", [("chr1", 10, "A", "C"), ("chr1", 10, "G", "A")], [[3.0, 4.0, 9.0], [1.0, -2.0, 9.0]])
     sad(tmp_path / "g.2.h5", [("chr2", 7, "C", "T")], [[0.5, 0.0, 9.0]])

@@ -86,6 +86,7 @@ def test_a_library_that_dies_is_the_file_s_fault_and_the_next_file_is_read(tmp_p
     assert len(rows(path)["pos"]) == 3
 
 
+@pytest.mark.slow
 def test_a_process_that_has_ended_in_between_is_started_again(tmp_path):
     path = write(tmp_path / "a.h5")
     assert len(rows(path)["pos"]) == 3
@@ -94,6 +95,7 @@ def test_a_process_that_has_ended_in_between_is_started_again(tmp_path):
     assert len(rows(path)["pos"]) == 3
 
 
+@pytest.mark.slow
 def test_a_library_that_hangs_is_ended(tmp_path, monkeypatch):
     path = write(tmp_path / "a.h5")
     assert len(rows(path)["pos"]) == 3
@@ -107,6 +109,7 @@ def test_a_library_that_hangs_is_ended(tmp_path, monkeypatch):
     assert len(rows(path)["pos"]) == 3
 
 
+@pytest.mark.slow
 def test_part_of_a_file_leaves_nothing_for_the_next(tmp_path):
     path, other = write(tmp_path / "a.h5"), write(tmp_path / "b.h5", SAD=np.ones((50, 2)))
     parts = read_scores(path, "", POS)

@@ -120,6 +120,7 @@ def test_held_out_likelihood_of_thinned_loci_is_close(simulated):
     assert gains[1] == pytest.approx(gains[0], rel=0.1)
 
 
+@pytest.mark.slow
 def test_enrichment_and_interval_hold_the_truth(simulated):
     inside = 0
     for seed in range(20):
@@ -148,6 +149,7 @@ def test_a_prior_that_is_too_bold_gets_less_weight(simulated):
     assert judged(loci, 3.0, **options).weight < judged(loci, 0.8, **options).weight
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("truth", [0.0, -0.8])
 def test_a_score_that_does_not_help_is_not_used(simulated, truth):
     supports = [judged(simulated(seed, truth, loci=40)) for seed in range(12)]

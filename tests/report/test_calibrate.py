@@ -53,6 +53,7 @@ def test_the_summary_adds_up_studies():
     assert (credible.loc["functional", "hits_90"], credible.loc["functional", "claimed_fdr_90"]) == (140, 1.0)
 
 
+@pytest.mark.slow
 def test_sentences_say_what_is_found_and_whether_the_claims_hold():
     (line,) = sentences(summary_of(*counted(HITS, FALSE)))
     assert line.startswith("enrichment_10: the functional prior finds 100 of 40 causal variants")

@@ -30,6 +30,7 @@ def test_p_values_as_text(neg_log10_p, text):
     assert found == text if text else pd.isna(found)
 
 
+@pytest.mark.slow
 def test_bed_has_the_variants_of_the_sets_with_pips_as_scores(study, tmp_path):
     _, variants, sets, _ = study
     long_ref = variants.assign(ref=variants["ref"].mask(variants["pos"] == 9001, "ACG"))

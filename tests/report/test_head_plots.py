@@ -11,6 +11,7 @@ def curve(tracks):
     return pd.DataFrame(rows, columns=["mode", "regions", "track", "pearson_r"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("tracks", "named"), [(2, 2), (9, 0)])
 def test_curve_has_a_line_for_each_track_and_their_mean(tracks, named):
     table = curve(tracks)

@@ -35,6 +35,7 @@ def test_names_the_report_and_three_findings(results, study):
     assert len(lines) == 4
 
 
+@pytest.mark.slow
 def test_no_set_and_failed_loci(results, study):
     for prior in ("uniform", "functional"):
         tables.CREDIBLE_SETS.write(tables.CREDIBLE_SETS.empty(), results / "trait" / prior / "credible_sets.tsv")

@@ -52,6 +52,7 @@ def test_missing_values_are_packed_as_null(variants):
     assert None not in read["p"]
 
 
+@pytest.mark.slow
 def test_a_hundred_large_loci_fit_into_a_page(study_tables):
     made = study_tables(1, 3_000)
     own = joined_variants(made.variants)

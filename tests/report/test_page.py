@@ -84,6 +84,7 @@ def test_shared_windows_beside_centred_ones(page):
     ) in text_of(page)
 
 
+@pytest.mark.slow
 def test_page_is_self_contained_and_well_formed(page):
     document = Document(page)
     assert all(reference.startswith(("#", "data:image/")) for reference in document.references)
@@ -139,6 +140,7 @@ def test_plots_left_out_are_counted_and_those_that_changed_most_are_shown(page, 
     assert page.count("Plot left out.") == 2
 
 
+@pytest.mark.slow
 def test_loci_are_in_order_of_the_genome(bare):
     mixed = replace(bare, loci=bare.loci.iloc[[0, 3, 1, 2]].assign(chrom=["chr1", "chrX", "chr1", "chrX"]))
     text = render_page(mixed, ReportSettings(max_locus_plots=0))
@@ -203,6 +205,7 @@ def test_failed_locus_without_variants_shows_its_reason(bare):
     assert "No fine-mapped variant to plot." in article
 
 
+@pytest.mark.slow
 def test_a_locus_of_a_bed_file_without_variants_has_no_lead(bare):
     loci = bare.loci.copy()
     name = loci["locus"].iloc[2]
@@ -235,6 +238,7 @@ def test_many_loci_are_folded(study_tables):
     assert many.count('<article id="locus-') == 13
 
 
+@pytest.mark.slow
 def test_a_page_says_what_a_locus_does_not_hold(study_tables):
     tables = study_tables(4)
     remarks = {prior: frame.assign(remarks="0.3 variants per <kb>") for prior, frame in tables.status.items()}

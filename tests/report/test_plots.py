@@ -66,6 +66,7 @@ def test_every_ld_colour_survives_the_palette_of_the_png():
         assert np.abs(seen - 255 * np.array(to_rgb(colour))).max(axis=1).min() <= 2, colour
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["svg", "png"])
 def test_same_bytes_whatever_style_the_user_has(kind):
     first = data_uri(locus_figure, locus(), 900, 1_100, kind=kind)
@@ -96,6 +97,7 @@ def test_a_uniform_functional_prior_is_drawn_flat_at_one():
     assert upper >= 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "columns",
     [{"pip_uniform": np.nan, "pip_functional": np.nan}, {"prior_ratio": np.nan}, {"r_lead": [np.nan] * 6},

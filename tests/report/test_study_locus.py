@@ -24,6 +24,7 @@ def made(tmp_path_factory):
     return pq.read_table(path), variants, sets, fits
 
 
+@pytest.mark.slow
 def test_a_row_for_each_set_in_gentropys_schema(made):
     table, _, sets, _ = made
     assert table.schema.equals(SCHEMA)

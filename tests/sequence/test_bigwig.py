@@ -26,6 +26,7 @@ def path(tmp_path):
     return tmp_path / "a.bw"
 
 
+@pytest.mark.slow
 def test_values_are_those_of_the_usual_library(path):
     rng = np.random.default_rng(2)
     with BigWig(path) as found, pyBigWig.open(str(path)) as known:

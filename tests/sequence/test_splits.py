@@ -139,6 +139,7 @@ def test_wrong_folds(tmp_path):
         warn_of_seen(regions, tmp_path / "seen.bed")
 
 
+@pytest.mark.slow
 def test_enformers_own_regions(shared_data):
     path = shared_data / "enformer" / "sequences_hg38.bed"
     if not path.is_file():
@@ -150,6 +151,7 @@ def test_enformers_own_regions(shared_data):
     assert by_backbone(centre[["chrom", "start", "end"]], path)["split"].isin(["train", "valid", "test"]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "alike"), [(2, False), (3, True)])
 def test_three_shared_words_make_regions_alike_and_two_do_not(tmp_path, caplog, count, alike):
     one, other = np.random.default_rng(6).integers(0, 4, (2, WIDTH)).astype(np.uint8)

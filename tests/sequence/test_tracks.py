@@ -136,6 +136,7 @@ def test_no_regions(tmp_path, text):
         read_regions(path, 2048)
 
 
+@pytest.mark.slow
 def test_real_dnase_signal_is_what_the_bigwig_library_reports(shared_data):
     paths = sorted((shared_data / "dnase_chr1").glob("*.b*w*"))
     if not paths:

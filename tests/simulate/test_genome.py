@@ -25,6 +25,7 @@ def test_sequence_has_telomeres_little_cpg_and_realistic_gc(codes):
     assert cpg < 0.5 * gpc
 
 
+@pytest.mark.slow
 def test_elements_make_disease_activity_that_shuffled_sequence_has_not(codes, motifs):
     inner = codes[2_000:-2_000]
     shuffled = np.random.default_rng(1).permutation(inner)

@@ -19,6 +19,7 @@ def population(codes):
     return simulate_population(codes, PIECES, 300, 0.01, np.random.default_rng(7))
 
 
+@pytest.mark.slow
 def test_variants_are_substitutions_of_the_sequence_at_unique_positions(codes, population):
     assert len(population.positions) > 150
     assert (np.diff(population.positions) > 0).all()

@@ -71,6 +71,7 @@ def test_causal_variants_are_eligible_and_close_together_in_each_locus(variants)
     assert np.diff(centres).min() > 75_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("enrichment", [1.0, 10.0])
 def test_a_functional_variant_is_drawn_enrichment_times_as_often(variants, enrichment):
     draws = [choose_causal(variants, LENGTHS, 11, enrichment, np.random.default_rng(seed)) for seed in range(40)]

@@ -96,6 +96,7 @@ def test_indels_beyond_the_longest_are_not_scored(study):
     assert scores["score"].isna().tolist() == [False, False, True, False]
 
 
+@pytest.mark.slow
 def test_same_input_same_bytes(study):
     """From a store of its own, and from one that has everything."""
     folder, _, settings = study
@@ -127,6 +128,7 @@ def test_scores_of_a_study(study):
     assert {"pc1", "pc2", "liver.quantile"} <= set(table.columns)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [80, 3, 0])
 def test_windows_beside_centred_ones(study, monkeypatch, count):
     """The scores are those of a run with either setting; the offset is that of the variant in its window."""
@@ -163,6 +165,7 @@ def test_reference_alleles_of_another_genome(study):
         run(folder, settings, "swapped.tsv.gz")
 
 
+@pytest.mark.slow
 def test_a_head_that_changed_the_backbone_embeds_variants_with_its_own(study):
     folder, _, settings = study
     plain = run(folder, settings)

@@ -29,6 +29,7 @@ def read(study):
     return pd.concat([LOCUS_VARIANTS.read(path) for path in study.files.variants], ignore_index=True)
 
 
+@pytest.mark.slow
 def test_variants_stay_and_z_are_new(files, tmp_path):
     study = simulated(files, tmp_path)
     before = pd.concat([LOCUS_VARIANTS.read(path) for path in files.variants], ignore_index=True)
@@ -50,6 +51,7 @@ def test_the_top_tenth_of_all_scores_has_the_odds(files, tmp_path):
     assert (truth["odds"] == 10).sum() == pytest.approx(0.1 * len(truth), abs=1)
 
 
+@pytest.mark.slow
 def test_effects_are_as_strong_as_asked_for(tmp_path):
     strengths = {}
     for name, lead, settings in (

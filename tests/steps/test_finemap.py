@@ -101,6 +101,7 @@ def test_signal_null_and_single_variant(batch):
     assert list(load_fits(paths["fits.npz"])) == ["chr1_0_2000", "chr1_5000_7000", "chr1_9000_9500"]
 
 
+@pytest.mark.slow
 def test_same_bytes_twice(batch):
     first, second = run(batch, "first"), run(batch, "second", workers=2)
     assert all(first[key].read_bytes() == second[key].read_bytes() for key in first)
@@ -171,6 +172,7 @@ def test_missing_ld_and_prior_are_named(batch):
     assert not list(batch.glob("out.*"))
 
 
+@pytest.mark.slow
 def test_gather_orders_by_loci(batch):
     paths = run(batch)
     loci = tables.LOCI_STATUS.read(paths["status.tsv"])[["locus", "variants"]].iloc[::-1]
@@ -343,6 +345,7 @@ def from_sumstats_to_status(world):
     return tables.LOCI_STATUS.read(world / "out/s.tsv").iloc[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "reason", "p"),
     [

@@ -1,6 +1,7 @@
 import gzip
 
 import pandas as pd
+import pytest
 
 from fineprior.foundation import tables
 from fineprior.foundation.settings import Settings
@@ -8,6 +9,7 @@ from fineprior.steps.methods import methods
 from small_study import write_results
 
 
+@pytest.mark.slow
 def test_the_format_is_that_of_the_file(tmp_path):
     results = write_results(tmp_path, "mine")
     with gzip.open(tmp_path / "gwas.gz", "wt") as handle:

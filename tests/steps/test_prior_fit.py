@@ -58,6 +58,7 @@ def rows(study, shuffles):
         return fitted_rows(study, "functional", {"score": "score"})
 
 
+@pytest.mark.slow
 def test_there_is_a_row_for_all_loci_and_for_each_chromosome_left_out(rows):
     enrichment = ENRICHMENT.checked(pd.DataFrame(rows.enrichment), "enrichment").set_index("left_out")
     assert enrichment.index.tolist() == [ALL_LOCI, "chr1", "chr2", "chr3"]

@@ -58,6 +58,7 @@ def test_sets_of_the_further_coverage_are_not_shown(paths, tmp_path):
     assert "1:424242:A:C" not in output.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_optional_tables_may_be_absent(paths, tmp_path):
     optional = ("baselines", "head_metrics", "history", "curve", "folds", "scatter", "shift", "windows",
                 "truth_comparison", "calibration")  # fmt: skip

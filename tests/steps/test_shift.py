@@ -90,6 +90,7 @@ def test_variants_in_training_bins_are_counted(study):
     assert share > 0
 
 
+@pytest.mark.slow
 def test_regions_that_spell_a_chromosome_in_two_ways_are_all_counted(study):
     folder, _ = study
     expected = shift_of(folder).loc["variants in training bins", "scored"]

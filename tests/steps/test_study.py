@@ -147,6 +147,7 @@ def test_no_hit_is_no_locus_and_a_warning(prostate, tmp_path, caplog):
         assert stored.files == ["panel_size"]
 
 
+@pytest.mark.slow
 @needs_prostate
 def test_the_wrong_genome_is_named(tmp_path):
     bases = np.random.default_rng(1).choice(list("ACGT"), 1_000_000)
@@ -186,6 +187,7 @@ def harmonise_in_newer(folder, **more):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_prostate_is_lifted_with_the_real_chain(newer, prostate):
     harmonise_in_newer(newer, build="GRCh38", source_build="GRCh37", chain=str(CHAIN))
     old, new = SUMSTATS.read(prostate / "sumstats.parquet"), SUMSTATS.read(newer / "o.parquet")

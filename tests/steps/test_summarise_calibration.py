@@ -9,6 +9,7 @@ from fineprior.foundation.errors import InputError
 from fineprior.steps.summarise_calibration import summarise_calibration
 
 
+@pytest.mark.slow
 def test_studies_are_put_together(tmp_path):
     files = {"counts": [], "bins": []}
     for scenario in ("noise", "enrichment_10"):

@@ -113,6 +113,7 @@ def test_same_input_same_bytes(study):
             assert first.read() == second.read()
 
 
+@pytest.mark.slow
 def test_head_beside_simpler_models(study, monkeypatch):
     folder, settings = study
     monkeypatch.setattr(evaluate, "SCRATCH_EPOCHS", 1)

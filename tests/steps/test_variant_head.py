@@ -40,6 +40,7 @@ def study(tmp_path_factory):
     return folder, table
 
 
+@pytest.mark.slow
 def test_labelled_variants_become_a_head_with_its_figures(study):
     folder, table = study
     figures = VARIANT_HEAD_METRICS.read(folder / "metrics.tsv").set_index("measure")["value"]

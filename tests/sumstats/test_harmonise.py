@@ -78,6 +78,7 @@ def test_a_clean_gwas_is_kept_whole_and_sorted(world):
         schema.checked(frame, "here")
 
 
+@pytest.mark.slow
 @hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_alleles_exchanged_strands_turned_rows_shuffled_case_lowered_change_nothing(world, data):
@@ -94,6 +95,7 @@ def test_alleles_exchanged_strands_turned_rows_shuffled_case_lowered_change_noth
     assert (result.sumstats["action"].to_numpy() == names[turned.astype(int), swapped.astype(int)])[told].all()
 
 
+@pytest.mark.slow
 @hypothesis_settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_harmonising_twice_is_harmonising_once(world, data):
@@ -511,6 +513,7 @@ def test_chunks_are_as_good_as_one_frame(world):
     pd.testing.assert_frame_equal(pieces.qc, whole.qc)
 
 
+@pytest.mark.slow
 def test_tables_in_pieces_are_the_tables(world, monkeypatch):
     frame = world.gwas.copy()
     frame.loc[::5, "info"] = 0.1

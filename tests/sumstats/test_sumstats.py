@@ -54,6 +54,7 @@ def test_plain_and_gzip_any_order_any_case_any_line_end(tmp_path):
     assert read_sumstats(tmp_path / "d.tsv").equals(first)
 
 
+@pytest.mark.slow
 def test_chunks_do_not_show(tmp_path, monkeypatch):
     rows = [{"base_pair_location": str(i), "chromosome": "X" if i > 5 else "1"} for i in range(1, 51)]
     path = write(tmp_path / "a.tsv.gz", rows)

@@ -29,6 +29,7 @@ def plain(tmp_path):
     return read(tmp_path / "plain", table())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [1 << 24, 64, 65, 66, 67])
 @pytest.mark.parametrize("end", ["\r", "\r\n", "\r\r\n"])
 @pytest.mark.parametrize("sign", [",", "\t", "  "])

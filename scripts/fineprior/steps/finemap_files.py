@@ -121,7 +121,7 @@ def read_z(path: str | Path, n: float | None) -> pd.DataFrame:
         raise InputError(f"--n: {n:g}, a sample size above 1 is needed")
     else:
         size = np.full(len(table), float(n))
-    beyond = np.flatnonzero(z**2 > size)
+    beyond = np.flatnonzero(np.abs(z) > np.sqrt(size))
     if len(beyond):
         top = beyond[np.abs(z[beyond]).argmax()]
         log.warning(
