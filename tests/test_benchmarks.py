@@ -193,6 +193,7 @@ def test_association_is_beside_plink_beyond_the_digits_that_are_written(module):
     assert (effect, se) == (pytest.approx(1e-3, rel=0.01), 0.0)
 
 
+@pytest.mark.slow
 def test_calibration_says_what_was_reached_and_writes_its_page(module, tmp_path):
     benchmark = module("calibration")
     from calibrate_counts import FALSE, HITS, counted
@@ -263,6 +264,7 @@ def test_the_large_project_and_genome_are_read_as_any_other(module, tmp_path):
     assert len(scale.SUMSTATS.checked(table, "")) == 220
 
 
+@pytest.mark.slow
 def test_scores_with_a_known_shape(module):
     benchmark = module("score_shape")
     score = np.random.default_rng(1).lognormal(size=5000)

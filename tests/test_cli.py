@@ -81,6 +81,7 @@ def test_by_default_ld_is_a_panels(files):
     assert read(files)[2]["panel_size"].item() == 500
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["text", "npz", "npz of loci", "npz in another order", "list of names", "more"])
 def test_ld_in_every_form_is_the_same(files, locus, kind):
     run(files)
@@ -109,6 +110,7 @@ def test_ld_in_every_form_is_the_same(files, locus, kind):
     np.testing.assert_allclose(read(files)[0]["pip"], before, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_beta_and_se_and_n_by_variant(files, locus):
     run(files)
     before = read(files)[0]["pip"]
@@ -123,6 +125,7 @@ def test_beta_and_se_and_n_by_variant(files, locus):
     assert sets[["start", "end"]].eq(0).all().all()
 
 
+@pytest.mark.slow
 def test_a_prior_moves_the_pip_and_further_variants_are_counted(files, capsys):
     run(files)
     before = read(files)[0]["pip"]
@@ -300,6 +303,7 @@ def test_options_are_those_of_the_config():
         assert cli.OPTIONS[name][0] == expected, name
 
 
+@pytest.mark.slow
 def test_the_help_explains_input_output_and_has_an_example():
     command = [sys.executable, "-m", "fineprior.cli", "finemap", "--help"]
     done = subprocess.run(command, cwd=ROOT / "scripts", capture_output=True, text=True, check=True)
@@ -332,6 +336,7 @@ def test_a_prior_that_is_none_is_refused(files, capsys, values, message):
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_priors_of_any_size_sum_to_1(files):
     for scale in ("1e-320", "1e308"):
         edit(files / "prior.tsv", prior=[scale] * P)

@@ -40,6 +40,7 @@ def test_settings_come_from_a_config_and_set_goes_before(results, tmp_path):
     assert set(sets["requested_coverage"]) == {0.5}
 
 
+@pytest.mark.slow
 def test_lists_flags_and_pairs(results, tmp_path):
     arguments = ["gather", "--loci", str(results / "loci.tsv")]
     batch_files = {"variants": "variants.tsv.gz", "credible-sets": "credible_sets.tsv", "status": "status.tsv",

@@ -41,6 +41,7 @@ def test_what_is_left_out_and_float32_do_not_show(monkeypatch):
     assert [one.variables.tolist() for one in fit.sets.sets] == [one.variables.tolist() for one in exact.sets.sets]
 
 
+@pytest.mark.slow
 def test_a_panel_without_its_matrix_gives_the_same_fit():
     z, panel = mismatched_locus(p=700)
     low_rank = PanelCorrelation.from_genotypes(panel)
@@ -62,6 +63,7 @@ class Recorded:
         self.sweeps.append((residual_z, expected_z, explained))
 
 
+@pytest.mark.slow
 def test_inflation_by_nothing_changes_nothing():
     z, panel = mismatched_locus(p=300)
     R = np.corrcoef(panel, rowvar=False)
@@ -70,6 +72,7 @@ def test_inflation_by_nothing_changes_nothing():
     assert same.niter == fit.niter
 
 
+@pytest.mark.slow
 def test_inflation_hears_of_all_effects_and_weakens_secondary_ones():
     z, panel = mismatched_locus(p=300)
     R = np.corrcoef(panel, rowvar=False)

@@ -36,6 +36,7 @@ def test_without_infinitesimal_effects_it_is_susie(study):
     assert not fit.infinitesimal.any()
 
 
+@pytest.mark.slow
 def test_polygenic_variance_is_found(study):
     X, sparse, polygenic = study
     R = np.corrcoef(X.T)

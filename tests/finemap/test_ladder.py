@@ -42,6 +42,7 @@ def leads(fit):
     return sorted(int(found.variables[0]) for found in fit.sets.sets)
 
 
+@pytest.mark.slow
 def test_ld_of_the_gwas_is_plain_susie(locus):
     z, R, _ = locus
     found = climb_down(z, R, N, None, np.inf, IN_SAMPLE)
@@ -69,6 +70,7 @@ def test_without_panel_error_it_is_plain_susie(locus):
     assert found.lost == ()
 
 
+@pytest.mark.slow
 def test_a_set_without_a_z_of_its_own_is_not_kept():
     """Two effects that hide one another in LD of 0.8: the second shows only once the first is subtracted."""
     R = np.array([[1, 0.8, 0], [0.8, 1, 0], [0, 0, 1.0]])

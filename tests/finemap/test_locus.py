@@ -156,6 +156,7 @@ def simulated(people, p, seed=5):
     return [f"v{j}" for j in range(p)], z, np.corrcoef(root @ rng.normal(size=(p, people)))
 
 
+@pytest.mark.slow
 def test_more_variants_than_people_in_the_panel():
     ids, z, panel = simulated(people=60, p=200)
     assert np.linalg.matrix_rank(panel) < 200

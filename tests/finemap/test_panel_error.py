@@ -4,6 +4,7 @@ import pytest
 from fineprior.finemap.panel_error import PanelError, estimate_drift
 
 
+@pytest.mark.slow
 def test_variance_is_that_of_a_panel():
     """Over panels drawn from N(0, R) the z that b explains has the variance of the formula."""
     rng = np.random.default_rng(1)

@@ -54,6 +54,7 @@ def test_kriging_is_that_of_susier(locus):
     assert not found.switched.any()
 
 
+@pytest.mark.slow
 def test_default_path_ends_with_the_one_set_and_says_why(locus):
     names, z, R, people = locus
     plain = [{names[j] for j in found.variables} for found in susie_rss(z, R, N).sets.sets]
@@ -66,6 +67,7 @@ def test_default_path_ends_with_the_one_set_and_says_why(locus):
     assert "rs11247570 (z = 3.9" in found.reason
 
 
+@pytest.mark.slow
 def test_default_path_needs_no_panel_size(locus):
     names, z, R, _ = locus
     found = fit_locus(names, z, R, N, None, FinemapSettings())
@@ -80,6 +82,7 @@ def test_one_effect_gives_the_same_set_without_ld(locus):
     assert found.fit.pip[names.index("rs684232")] == pytest.approx(0.717, abs=0.001)
 
 
+@pytest.mark.slow
 def test_wrong_alleles_are_found(locus):
     names, z, R, people = locus
     z = z.copy()

@@ -79,6 +79,7 @@ def test_a_reader_in_python_finds_every_value(path):
             assert stored["sets"]["cs"][found.name].tolist() == sorted(found.variables + 1)
 
 
+@pytest.mark.slow
 def test_base_r_reads_names_classes_and_types(path):
     printed = in_r(
         path,

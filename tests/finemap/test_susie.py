@@ -70,6 +70,7 @@ def test_order_of_variants_does_not_matter(seed):
     np.testing.assert_allclose(moved.pip, fit.pip[order], atol=1e-5)
 
 
+@pytest.mark.slow
 @few
 @given(seeds)
 def test_the_counted_allele_does_not_matter(seed):
@@ -91,6 +92,7 @@ def test_only_the_ratio_of_prior_weights_matters(seed, factor):
     np.testing.assert_allclose(scaled.pip, fit.pip, atol=1e-6)
 
 
+@pytest.mark.slow
 @few
 @given(seeds)
 def test_float32_and_float64_agree(seed):

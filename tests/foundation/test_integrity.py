@@ -68,6 +68,7 @@ def test_other_programs_read_past_the_seal(tmp_path, name):
     check(path, required=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SEALED)
 def test_each_turned_bit_of_a_copy_is_found(tmp_path, name):
     path, copy = written(tmp_path / name), tmp_path / f"copy{name}"

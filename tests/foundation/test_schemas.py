@@ -78,6 +78,7 @@ def test_a_config_without_end_is_refused():
     check_values({"a": [1] * 9000})
 
 
+@pytest.mark.slow
 def test_every_schema_of_the_workflow_is_one():
     import jsonschema
     import yaml

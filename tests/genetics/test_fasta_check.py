@@ -142,6 +142,7 @@ def test_a_malformed_index_of_blocks_is_named(packed, change):
         Genome(packed)
 
 
+@pytest.mark.slow
 def test_a_bgzip_fasta_that_is_cut_off_is_named(packed):
     packed.write_bytes(packed.read_bytes()[:-3000])
     os.utime(packed, ns=(0, 0))

@@ -95,6 +95,7 @@ def pyliftover():
     return pytest.importorskip("pyliftover").LiftOver(str(REAL))
 
 
+@pytest.mark.slow
 @needs_chain
 def test_the_offset_that_is_known_of_chromosome_17(real):
     pos = np.arange(400_001, 1_000_001, dtype=np.int32)

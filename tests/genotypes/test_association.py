@@ -101,6 +101,7 @@ def test_variants_without_an_answer_say_why(study):
         assert without[["beta", "standard_error", "neg_log_10_p_value"]].isna().all(axis=None)
 
 
+@pytest.mark.slow
 def test_blocks_do_not_matter(study, monkeypatch):
     whole = result(study[0], "disease")
     monkeypatch.setattr("fineprior.genotypes.association._NUMBERS_AT_ONCE", 17 * PEOPLE)

@@ -248,6 +248,7 @@ def test_tokens_and_reference_windows_are_computed_once(embedder, monkeypatch, l
     assert counted["tower"] - before == 2 * (12 + 13)  # only the alleles' own slices
 
 
+@pytest.mark.slow
 def test_smaller_batches_when_memory_is_short(embedder, monkeypatch, long_models):
     rows = np.arange(len(SITES))
     right = embedder(batch_size=8).embed(rows)
@@ -265,6 +266,7 @@ def test_smaller_batches_when_memory_is_short(embedder, monkeypatch, long_models
     assert all(np.allclose(one, two, atol=1e-4) for one, two in zip(found, right, strict=True))
 
 
+@pytest.mark.slow
 def test_low_precision_propagates_differences(long_models, genome, monkeypatch):
     """On a CPU too: the difference path is taken, and close to the exact one."""
     _, backbone = long_models

@@ -79,6 +79,7 @@ def by_hand(sequences, backbone, settings, row, strand=0):
     return reference[read], (stitched - reference)[read]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [WINDOWS, replace(WINDOWS, indels="left", centre_bins=6)])
 def test_alleles_on_both_strands(sequences, backbone, genome, settings):
     found = embeddings.embed_alleles(sequences, backbone, settings, batch_size=5)

@@ -69,6 +69,7 @@ def test_counts_of_the_other_strand_are_the_same():
     assert turned.shape[1] == 2080
 
 
+@pytest.mark.slow
 def test_kmer_ridge_finds_what_is_in_the_words(study, monkeypatch):
     """Flanks switched off, so that the words of a bin say almost all of its signal."""
     monkeypatch.setattr(evaluate, "KMER_FLANK", 3)
@@ -101,6 +102,7 @@ def test_kmer_ridge_is_one_of_scikit_learns(study):
         assert found.intercept[track] == pytest.approx(nearest.intercept_, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_three_models_side_by_side(study, monkeypatch):
     monkeypatch.setattr(evaluate, "SCRATCH_EPOCHS", 1)
     monkeypatch.setattr(evaluate, "KMER", 4)

@@ -19,6 +19,7 @@ def saved(tmp_path):
     return save_toy(tmp_path / "toy")
 
 
+@pytest.mark.slow
 def test_digest_is_of_weights_and_configuration(tmp_path):
     first = load_enformer(save_toy(tmp_path / "a"))[1]
     assert load_enformer(save_toy(tmp_path / "b"))[1] == first

@@ -47,6 +47,7 @@ def scored(variants):
     return np.arange(len(variants[0]))
 
 
+@pytest.mark.slow
 def test_the_screen_finds_the_large_effects(variants, backbone, scored):
     embedder = AlleleEmbedder(variants[1], backbone, WINDOWS)
     _, difference = embedder.embed(scored)

@@ -210,6 +210,7 @@ def test_a_damaged_part_goes_although_another_grouping_takes_its_place(tmp_path,
     assert "not a usable part" not in caplog.text
 
 
+@pytest.mark.slow
 def test_a_bit_of_a_part_is_never_read_as_another_number(tmp_path, keys, expected):
     fill(tmp_path, keys[:BLOCK])
     (part,) = parts(tmp_path)

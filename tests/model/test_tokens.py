@@ -79,6 +79,7 @@ def test_windows_of_one_phase_share_all_but_their_ends(backbone, codes):
     assert backbone.computed > before + 2 * 6 + 2 * 6 + 64
 
 
+@pytest.mark.slow
 def test_what_is_kept_is_bounded(backbone, codes):
     tokens = WindowTokens(codes, backbone, cache_bytes=200 * 24 * 4)
     for start in range(0, 2200, 37):

@@ -102,6 +102,7 @@ def test_settings_that_do_not_fit(data, backbone, settings, message):
         train(data, backbone, NAMES, replace(QUICK, **settings), 1)
 
 
+@pytest.mark.slow
 def test_validation_regions_without_a_usable_bin(data, backbone):
     holed = Arrays(data.codes, data.targets.copy(), data.split)
     holed.targets[data.split == "valid"] = np.nan

@@ -56,6 +56,7 @@ def test_a_checkpoint_of_another_training_is_refused(data, backbone, tmp_path):
         train(data, backbone, NAMES, replace(QUICK, mode="mlp", hidden=5), 1, checkpoint=tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "changes"),
     [("lora", {"l2": 1.0}), ("mlp", {"l2": 1.0}), ("full", {"clip_norm": 1e-9}), ("full", {"dropout": 0.5})],

@@ -12,6 +12,7 @@ from fineprior.model.tuned_backbone import LORA_A, LORA_B, apply_change, read_ch
 from toy_training import MODES
 
 
+@pytest.mark.slow
 def test_a_head_that_changed_the_backbone_has_a_backbone_of_its_own(trained, backbone):
     base = load_backbone(backbone).digest
     digests = {mode: trained[mode][0].backbone for mode in MODES}

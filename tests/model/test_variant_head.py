@@ -73,6 +73,7 @@ def test_other_chromosomes_get_the_model_of_all():
     assert not np.array_equal(new, head.probability(features, chrom))
 
 
+@pytest.mark.slow
 def test_labels_without_meaning_leave_the_base_rate():
     features, label, chrom, _ = data(variants=900, strength=0.0)
     head, metrics = train_variant_head(features, label, chrom, "b")

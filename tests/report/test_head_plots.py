@@ -33,6 +33,7 @@ def test_scatter_has_a_panel_for_each_of_the_first_tracks():
     assert points[:, 1] == pytest.approx(np.log1p(np.arange(6, 11)))
 
 
+@pytest.mark.slow
 def test_pictures_are_png_and_the_same_each_time():
     first, second = (data_uri(curve_figure, curve(3), kind="png") for _ in range(2))
     assert first == second

@@ -26,6 +26,7 @@ def results(tmp_path, study):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_names_the_report_and_three_findings(results, study):
     lines = headline(results, ["trait", "not_run"])
     assert lines[0] == f"trait: {results}/trait/report.html (tables beside it)"
@@ -46,6 +47,7 @@ def test_no_set_and_failed_loci(results, study):
     assert len(lines) == 3
 
 
+@pytest.mark.slow
 def test_incomplete_loci_are_counted(results, study):
     status = study.status["functional"].assign(status=["incomplete", "ok", "incomplete", "failed"])
     tables.LOCI_STATUS.write(status, results / "trait/functional/loci_status.tsv")

@@ -87,6 +87,7 @@ def test_the_shipped_backbone_is_not_enformer(facts):
     assert "it is not Enformer" in methods_page(changed(facts, backbone=backbone))
 
 
+@pytest.mark.slow
 def test_a_study_without_loci(facts):
     empty = dataclasses.replace(
         facts, loci=tables.LOCI.empty(), status=tables.LOCI_STATUS.empty(), credible_sets=tables.CREDIBLE_SETS.empty(),

@@ -148,6 +148,7 @@ def test_loci_are_in_order_of_the_genome(bare):
     assert titles == list(bare.loci["locus"].iloc[[0, 1, 2, 3]])
 
 
+@pytest.mark.slow
 def test_summary_numbers(bare):
     comparison = pd.DataFrame({
         "locus": ["a", "b", "c"], "prior": "functional", "sets_uniform": [1, 3, 0], "sets": [2, 2, 0],
@@ -182,6 +183,7 @@ def test_study_without_head_truth_and_weight(tables, without_optional):
     assert "nan" not in text_of(page).lower().split()
 
 
+@pytest.mark.slow
 def test_low_tracks_are_flagged_and_labels_have_their_columns(bare):
     metrics = bare.head_metrics.assign(auroc=0.8)
     metrics.loc[metrics["track"] == "disease_2", "pearson_r"] = 0.1
@@ -190,11 +192,13 @@ def test_low_tracks_are_flagged_and_labels_have_their_columns(bare):
     assert "auROC" in text
 
 
+@pytest.mark.slow
 def test_head_without_baselines(bare):
     page = render_page(replace(bare, baselines=bare.baselines.iloc[:0]), ReportSettings(max_locus_plots=0))
     assert "No comparison with simpler models" in page
 
 
+@pytest.mark.slow
 def test_failed_locus_without_variants_shows_its_reason(bare):
     failed = bare.status["uniform"].query("status == 'failed'")["locus"].iloc[0]
     variants = {prior: frame[frame["locus"] != failed] for prior, frame in bare.variants.items()}
@@ -217,6 +221,7 @@ def test_a_locus_of_a_bed_file_without_variants_has_no_lead(bare):
     assert "lead" not in article
 
 
+@pytest.mark.slow
 def test_long_credible_sets_are_cut_with_a_count(bare):
     sets = bare.credible_sets["uniform"].copy()
     sets["variant_ids"] = ",".join(f"chr1:{i}:A:T" for i in range(1_500))
@@ -226,6 +231,7 @@ def test_long_credible_sets_are_cut_with_a_count(bare):
     assert "chr1:12:A:T" not in page
 
 
+@pytest.mark.slow
 def test_loci_are_open_where_they_are_few(bare):
     few = render_page(bare, ReportSettings(max_locus_plots=0))
     assert few.count("<details open>") == 4

@@ -57,6 +57,7 @@ def test_colour_is_that_of_the_bin_of_r_squared(r, colour):
     assert colours == {1_000: plots.PURPLE, 1_010: colour}
 
 
+@pytest.mark.slow
 def test_every_ld_colour_survives_the_palette_of_the_png():
     uri = data_uri(locus_figure, locus(), 900, 1_100, kind="png")
     image = Image.open(io.BytesIO(base64.b64decode(uri.removeprefix("data:image/png;base64,")))).convert("RGB")

@@ -83,6 +83,7 @@ def test_like_regions_share_enough_words_that_are_no_repeat(genome, monkeypatch)
     assert groups[5] != groups[13]
 
 
+@pytest.mark.slow
 def test_no_group_is_in_two_splits(genome):
     regions = tile_regions(genome, WIDTH, WIDTH)
     for seed in range(5):

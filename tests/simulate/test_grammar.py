@@ -56,6 +56,7 @@ def test_leading_axes_and_further_motifs_do_not_matter(motifs):
     np.testing.assert_allclose(batch[2], disease_activity(occupied[2][:, columns], needed), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_track_effects_are_those_of_the_whole_chromosome_computed_again(motifs):
     rng = np.random.default_rng(3)
     codes = rng.integers(0, 4, 2_500).astype(np.uint8)

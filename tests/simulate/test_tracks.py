@@ -5,6 +5,7 @@ import pytest
 from fineprior.simulate.tracks import BACKGROUND, DEPTH, simulate_coverage, write_bigwig
 
 
+@pytest.mark.slow
 def test_coverage_has_the_mean_and_variance_of_poisson_reads():
     for level in (0.0, 2.0, 25.0):
         values = simulate_coverage(np.full(40_000, level), np.random.default_rng(1))

@@ -51,6 +51,7 @@ def metrics(folder, **r):
     return str(folder / "metrics.tsv")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("liver", "kidney"), [(0.1, 0.9), (np.nan, 0.9), (0.1, 0.2)])
 def test_tracks_that_the_head_does_not_predict_stay_out_of_what_priors_take(study, liver, kidney):
     folder, _, settings = study
@@ -80,6 +81,7 @@ def run(folder, settings, variants="variants.tsv.gz", out="", windows=WINDOWS):
     return names
 
 
+@pytest.mark.slow
 def test_from_variants_to_scores(study):
     folder, variants, settings = study
     scores = SCORES.read(run(folder, settings)["scores.tsv.gz"])
@@ -89,6 +91,7 @@ def test_from_variants_to_scores(study):
     assert {"liver.l2", "kidney.sad", "liver.log_sum", "liver.central", "kidney.max"} <= set(scores.columns)
 
 
+@pytest.mark.slow
 def test_indels_beyond_the_longest_are_not_scored(study):
     folder, _, settings = study
     scores = SCORES.read(run(folder, settings, windows=WindowSettings(max_indel_length=1))["scores.tsv.gz"])
@@ -108,6 +111,7 @@ def test_same_input_same_bytes(study):
                 assert one.read() == two.read(), name
 
 
+@pytest.mark.slow
 def test_a_second_run_embeds_nothing(study, monkeypatch):
     folder, _, settings = study
     run(folder, settings)
@@ -115,6 +119,7 @@ def test_a_second_run_embeds_nothing(study, monkeypatch):
     run(folder, settings)
 
 
+@pytest.mark.slow
 def test_scores_of_a_study(study):
     folder, variants, settings = study
     scores = run(folder, settings)["scores.tsv.gz"]

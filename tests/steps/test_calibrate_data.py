@@ -67,6 +67,7 @@ def test_effects_are_as_strong_as_asked_for(tmp_path):
     assert strengths["weak"] < 25
 
 
+@pytest.mark.slow
 def test_a_panel_drawn_anew_changes_the_ld_only(files, tmp_path):
     study = simulated(files, tmp_path, settings=CalibrateSettings(ld="panel"))
     for before, after in zip(files.ld, study.files.ld, strict=True):

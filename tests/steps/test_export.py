@@ -28,6 +28,7 @@ NAMES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", EXPORTS)
 def test_each_form_needs_only_its_files_and_gives_the_same_bytes_again(results, form, tmp_path):
     for _ in range(2):

@@ -107,6 +107,7 @@ def test_same_bytes_twice(batch):
     assert all(first[key].read_bytes() == second[key].read_bytes() for key in first)
 
 
+@pytest.mark.slow
 def test_ld_in_another_order_is_joined_by_name(batch):
     before = tables.FINEMAP_VARIANTS.read(run(batch)["variants.tsv.gz"])
     with np.load(batch / "ld.npz") as arrays:
@@ -145,6 +146,7 @@ def test_a_locus_without_ld_has_one_effect(batch):
     assert np.isnan(sets["min_abs_r"].iloc[0]) == (sets["variants"].iloc[0] > 1)
 
 
+@pytest.mark.slow
 def test_a_switched_variant_is_left_out_and_shown(batch):
     table = tables.LOCUS_VARIANTS.read(batch / "variants.tsv.gz")
     table.loc[3, "z"] *= -1
@@ -215,6 +217,7 @@ def add_to_ld(folder, locus, **arrays):
     return known
 
 
+@pytest.mark.slow
 def test_variants_without_ld_are_listed_and_not_fitted(batch):
     locus, names = "chr1_0_2000", tables.LOCUS_VARIANTS.read(batch / "variants.tsv.gz")["variant_id"].iloc[:12]
     with np.load(batch / "ld.npz") as stored:
@@ -292,6 +295,7 @@ def test_variants_that_the_ld_lacks_are_lost_too(batch):
     assert (status["lost"], status["fitted"], status["gwas_rows"]) == ("no_ld:1", 11, 12)
 
 
+@pytest.mark.slow
 def test_a_locus_of_lost_rows_alone_says_what_they_were(batch):
     paths = run(batch)
     frame = pd.DataFrame({"locus": ["chr8_0_9"], "chrom": "8", "start": 0, "end": 9, "lead_variant": None,
@@ -316,6 +320,7 @@ def test_a_locus_of_lost_rows_alone_says_what_they_were(batch):
     assert (status["gwas_rows"], status["lost_lead"], status["lost_neg_log10_p"]) == (2, "8:3:A:T", 9)
 
 
+@pytest.mark.slow
 def test_a_prior_of_0_at_the_lead_is_0_and_said(batch):
     prior = tables.PRIOR.read(batch / "prior.tsv.gz")
     prior.loc[2, "prior"] = 0.0

@@ -65,6 +65,7 @@ def shift_of(folder, **more):
     return SHIFT.read(folder / "shift.tsv").set_index("measure")
 
 
+@pytest.mark.slow
 def test_each_kind_of_shift_is_assessed(study):
     folder, _ = study
     found = shift_of(folder)
@@ -79,6 +80,7 @@ def test_each_kind_of_shift_is_assessed(study):
     assert (strata["scored"] > 0.3).all()
 
 
+@pytest.mark.slow
 def test_variants_in_training_bins_are_counted(study):
     folder, _ = study
     position = np.concatenate(
@@ -100,6 +102,7 @@ def test_regions_that_spell_a_chromosome_in_two_ways_are_all_counted(study):
     assert shift_of(folder).loc["variants in training bins", "scored"] == expected
 
 
+@pytest.mark.slow
 def test_windows_of_another_kind_are_seen(study):
     folder, _ = study
     with np.load(folder / "e0.npz") as arrays:
@@ -109,6 +112,7 @@ def test_windows_of_another_kind_are_seen(study):
     assert shift_of(folder).loc["far from training windows", "verdict"] == "shifted"
 
 
+@pytest.mark.slow
 def test_a_trunk_of_its_own_cannot_be_compared(study):
     folder, head = study
     write_head(dataclasses.replace(head, backbone="tuned"), folder / "head")
@@ -121,6 +125,7 @@ def test_a_trunk_of_its_own_cannot_be_compared(study):
     assert "trunk of its own" in found.loc["embedding", "sentence"]
 
 
+@pytest.mark.slow
 def test_labels_of_another_base_rate_are_shifted(study):
     folder, _ = study
     empty = np.zeros((1, DIM))
@@ -131,6 +136,7 @@ def test_labels_of_another_base_rate_are_shifted(study):
     assert row["difference"] == pytest.approx(-np.log(SIZE - 1), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_too_few_loci_say_nothing_of_concept(study):
     folder, _ = study
     for batch in (0, 1):

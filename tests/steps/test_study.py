@@ -58,6 +58,7 @@ def prostate(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_prostate_is_harmonised_as_expected(prostate):
     table = SUMSTATS.read(prostate / "sumstats.parquet")
     assert len(table) == 314
@@ -91,6 +92,7 @@ def test_prostate_z_follows_its_ld_with_the_lead(prostate):
         assert other.files == ["panel_size"]
 
 
+@pytest.mark.slow
 @needs_prostate
 def test_steps_write_the_same_bytes_again(prostate, tmp_path):
     harmonise_prostate(tmp_path)
@@ -201,11 +203,13 @@ def test_prostate_is_lifted_with_the_real_chain(newer, prostate):
     assert LIFTOVER.read(newer / "l.tsv").empty
 
 
+@pytest.mark.slow
 def test_a_build_that_is_not_declared_is_named(newer, tmp_path):
     with pytest.raises(InputError, match=r"genome_assembly is 'GRCh37' .* 'GRCh38'"):
         harmonise_in_newer(newer, build="GRCh38")
 
 
+@pytest.mark.slow
 @needs_chr20
 def test_all_of_chr20_agrees_with_its_fasta_insertions_and_deletions_too():
     panel = PlinkPanel(CHR20 / "panel")

@@ -47,6 +47,7 @@ def test_compare_priors(files, tmp_path):
     assert table["high_pip"].tolist() == [1, 0]
 
 
+@pytest.mark.slow
 def test_compare_truth(files, tmp_path):
     causal = pd.DataFrame([{"variant_id": "chr1:5:A:C", "chrom": "chr1", "pos": 5, "ref": "A", "alt": "C",
                             "effect": 0.2, "track_effect": 1.0, "functional": True}])  # fmt: skip

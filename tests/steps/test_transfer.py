@@ -75,6 +75,7 @@ def train(folder, out, **changes):
     return paths
 
 
+@pytest.mark.slow
 def test_embeddings_of_regions(study):
     folder, settings = study
     found = read_region_embeddings(folder / "regions.npz")
@@ -169,6 +170,7 @@ def test_track_of_another_genome(study, tmp_path):
         train(folder, "four", bigwigs=[path, path])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["mlp", "lora"])
 def test_other_modes_on_the_same_data_path(study, mode):
     folder, _ = study
