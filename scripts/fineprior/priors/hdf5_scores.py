@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,6 +92,7 @@ class _Server:
             stderr=self._said,
             env=environment,
         )
+        self._in, self._out = cast(IO[bytes], self._process.stdin), cast(IO[bytes], self._process.stdout)
 
     def is_there(self) -> bool:
         """Whether it is alive, and serves this process and not one from which this was forked."""
@@ -99,11 +100,10 @@ class _Server:
 
     def ask(self, path: str, column: str, positions: NDArray[np.int64]) -> None:
         """Send what is wanted."""
-        assert self._process.stdin is not None
         head = json.dumps({"path": path, "column": column, "positions": len(positions)}).encode()
         with suppress(BrokenPipeError):  # `answer` says why it ended
-            self._process.stdin.write(struct.pack("<Q", len(head)) + head + positions.astype("<i8").tobytes())
-            self._process.stdin.flush()
+            self._in.write(struct.pack("<Q", len(head)) + head + positions.astype("<i8").tobytes())
+            self._in.flush()
 
     def answer(self) -> tuple[bytes, bytes]:
         """The next that it sends: its kind and its content."""
@@ -117,8 +117,7 @@ class _Server:
         self._said.close()
 
     def _bytes(self, count: int) -> bytes:
-        assert self._process.stdout is not None
-        place, parts = self._process.stdout.fileno(), []
+        place, parts = self._out.fileno(), []
         while count:
             if not select.select([place], [], [], PATIENCE)[0]:
                 raise TimeoutError(f"nothing was read of it in {PATIENCE:.0f} s")
