@@ -28,10 +28,10 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
-from fineprior.foundation.settings import EmbeddedSettings  # noqa: E402
-from fineprior.foundation.tables import ASSOCIATION  # noqa: E402
-from fineprior.genotypes.genotypes import PlinkPanel, write_panel  # noqa: E402
-from fineprior.steps.simulate import simulate_genome, simulate_study  # noqa: E402
+from fineprior.files.tables import ASSOCIATION  # noqa: E402
+from fineprior.genotypes.bed_panel import PlinkPanel, write_panel  # noqa: E402
+from fineprior.project.settings import EmbeddedSettings  # noqa: E402
+from fineprior.steps.simulate_study import simulate_genome, simulate_study  # noqa: E402
 
 MOTIFS = ROOT / "resources/backbone/motifs.meme"
 OURS = """

@@ -35,10 +35,10 @@ import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 from ld_simulation import read_founders  # noqa: E402
 
-from fineprior.foundation.settings import CalibrateSettings, FinemapSettings, PriorSettings  # noqa: E402
-from fineprior.foundation.tables import LOCUS_VARIANTS, SCORES  # noqa: E402
+from fineprior.files.tables import LOCUS_VARIANTS, SCORES  # noqa: E402
 from fineprior.genotypes.ld_store import LocusLd, write_ld  # noqa: E402
-from fineprior.report.calibrate import MEASURES  # noqa: E402
+from fineprior.project.settings import CalibrateSettings, FinemapSettings, PriorSettings  # noqa: E402
+from fineprior.report.calibration import MEASURES  # noqa: E402
 from fineprior.steps.calibrate_data import StudyFiles  # noqa: E402
 from fineprior.steps.calibrate_study import CalibratedStudy, calibrate_study  # noqa: E402
 

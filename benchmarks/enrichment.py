@@ -25,10 +25,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 import numpy as np
 
-from fineprior.foundation.settings import PriorSettings
 from fineprior.priors.blocks import Block, merged
 from fineprior.priors.enrichment import fit_enrichment, log_bayes_factors
 from fineprior.priors.folds import POLISHED, Model, cross_fit
+from fineprior.project.settings import PriorSettings
 
 CHROMOSOMES = 22
 TRUTH = (1.0, 0.7, 0.5, -0.5, 0.3)

@@ -30,8 +30,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 import numpy as np
 import pandas as pd
 
-from fineprior.foundation.table_parts import write_parts
-from fineprior.foundation.tables import SUMSTATS
+from fineprior.files.table_parts import write_parts
+from fineprior.files.tables import SUMSTATS
 from fineprior.priors.annotation_files import AnnotationFiles
 from fineprior.priors.heritability import fit_regression, split_halves
 from fineprior.priors.heritability_rows import ScoreRows, StudyVariants

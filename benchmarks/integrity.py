@@ -24,7 +24,8 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 import pandas as pd  # noqa: E402
 
-from fineprior.foundation import files, integrity  # noqa: E402
+from fineprior.files import integrity  # noqa: E402
+from fineprior.files import whole as files  # noqa: E402
 
 GOAL = 0.02
 TWICE = "regions/embeddings.npz"

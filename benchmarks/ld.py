@@ -28,8 +28,8 @@ sys.path.insert(0, str(SOURCE))  # of the processes that are spawned, too
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 OURS = """
 import sys, time
-from fineprior.foundation.settings import LdSettings
-from fineprior.steps.study import compute_ld
+from fineprior.project.settings import LdSettings
+from fineprior.steps.prepare_study import compute_ld
 start = time.perf_counter()
 if len(sys.argv) > 1:
     variants, panel, output = sys.argv[1:]
@@ -52,8 +52,8 @@ def simulate(folder: Path, people: int, variants: int, seed: int) -> Path:
     import numpy as np
     import pandas as pd
 
-    from fineprior.foundation.tables import LOCUS_VARIANTS
-    from fineprior.genotypes.genotypes import write_panel
+    from fineprior.files.tables import LOCUS_VARIANTS
+    from fineprior.genotypes.bed_panel import write_panel
 
     rng = np.random.default_rng(seed)
     frequency = rng.beta(0.6, 0.6, variants).clip(0.02, 0.98)

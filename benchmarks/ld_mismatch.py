@@ -27,10 +27,10 @@ import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 from ld_simulation import SimulatedLocus, people_of, read_founders, simulate_locus  # noqa: E402
 
+from fineprior.files.errors import InputError  # noqa: E402
 from fineprior.finemap.locus import fit_locus  # noqa: E402
 from fineprior.finemap.susie import susie_rss  # noqa: E402
-from fineprior.foundation.errors import InputError  # noqa: E402
-from fineprior.foundation.settings import FinemapSettings  # noqa: E402
+from fineprior.project.settings import FinemapSettings  # noqa: E402
 
 SOURCES = ("coalescent", "mosaic", "drifted")
 DEFAULT = FinemapSettings()

@@ -24,8 +24,8 @@ import torch
 from random_enformer import FULL, SMALL, random_bases, random_enformer
 from torch import Tensor, nn
 
-from fineprior.model.difference import DifferenceTransformer, Edit, Products, Reference
-from fineprior.model.transformer import Transformer
+from fineprior.engine.difference import DifferenceTransformer, Edit, Products, Reference
+from fineprior.engine.transformer import Transformer
 
 BIN, TOKENS = 128, 1536
 BINS = slice(TOKENS // 2 - 2, TOKENS // 2 + 2)

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 import pandas as pd
 
-from fineprior.foundation import tables
+from fineprior.files import tables
 from fineprior.report.locus_sections import SHOWN_PRIORS, joined_variants
 from fineprior.report.plots import encoded, locus_figure
 

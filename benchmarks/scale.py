@@ -37,9 +37,9 @@ import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 import yaml  # noqa: E402
 
-from fineprior.foundation.table_parts import write_parts  # noqa: E402
-from fineprior.foundation.tables import LOCI, LOCUS_VARIANTS, SUMSTATS  # noqa: E402
-from fineprior.genotypes.genotypes import write_panel  # noqa: E402
+from fineprior.files.table_parts import write_parts
+from fineprior.files.tables import LOCI, LOCUS_VARIANTS, SUMSTATS  # noqa: E402
+from fineprior.genotypes.bed_panel import write_panel  # noqa: E402
 
 PARTS = ("dry_run", "overhead", "growth", "example")
 COPIED = ("Snakefile", "workflow", "scripts", "config", "resources/backbone", "resources/long_range_ld.tsv", "envs")
@@ -88,8 +88,8 @@ STEPS = {
 }
 """Each in a process of its own, as its rule's job."""
 IMPORTS = """
-from fineprior.foundation.locus_names import loci_by_batch
-from fineprior.foundation.settings import FinemapSettings, LdSettings, LociSettings
+from fineprior.genome.bed import loci_by_batch
+from fineprior.project.settings import FinemapSettings, LdSettings, LociSettings
 """
 MODULES = {"define_loci": "study", "collect_variants": "study", "compute_ld": "study", "find_signals": "signals",
            "assign_prior": "prior", "finemap": "finemap"}  # fmt: skip

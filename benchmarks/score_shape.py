@@ -27,9 +27,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
-from fineprior.foundation.settings import PriorSettings  # noqa: E402
-from fineprior.foundation.tables import LOCUS_VARIANTS, SCORES  # noqa: E402
-from fineprior.priors.blocks import Block, Floats, Integers, locus_sizes, locus_starts, log_softmax  # noqa: E402
+from fineprior.files.arrays import Floats  # noqa: E402
+from fineprior.files.tables import LOCUS_VARIANTS, SCORES  # noqa: E402
+from fineprior.priors.blocks import Block, Integers, locus_sizes, locus_starts, log_softmax  # noqa: E402
 from fineprior.priors.enrichment import log_bayes_factors  # noqa: E402
 from fineprior.priors.features import (  # noqa: E402
     Feature,
@@ -41,6 +41,7 @@ from fineprior.priors.features import (  # noqa: E402
 )
 from fineprior.priors.folds import Model, cross_fit, log_odds_of, study_support  # noqa: E402
 from fineprior.priors.strength import functional_prior, held_out_likelihood  # noqa: E402
+from fineprior.project.settings import PriorSettings  # noqa: E402
 from fineprior.simulate.scenarios import draw_effects, simulate_z  # noqa: E402
 from fineprior.steps.prior_data import genome_order, read_locus_ld  # noqa: E402
 

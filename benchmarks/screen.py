@@ -21,15 +21,15 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from fineprior.foundation.settings import BackboneSettings, WindowSettings
-from fineprior.foundation.tables import LOCUS_VARIANTS
-from fineprior.genetics.genome import Genome
-from fineprior.model.backbone import load_backbone
-from fineprior.model.delta import AlleleEmbedder
-from fineprior.model.embeddings import embed_alleles
-from fineprior.model.head import load_head
-from fineprior.model.scores import score_table
-from fineprior.model.screen import largest_of_each, magnitudes
+from fineprior.engine.backbone import load_backbone
+from fineprior.engine.delta import AlleleEmbedder
+from fineprior.engine.embeddings import embed_alleles
+from fineprior.engine.screen import largest_of_each, magnitudes
+from fineprior.files.tables import LOCUS_VARIANTS
+from fineprior.genome.fasta import Genome
+from fineprior.heads.head import load_head
+from fineprior.heads.scores import score_table
+from fineprior.project.settings import BackboneSettings, WindowSettings
 from fineprior.sequence.windows import SCORED, locus_sequences
 
 SHARES = (0.05, 0.1, 0.2)

@@ -49,11 +49,11 @@ OTHER = """
 import sys, time
 root, what = sys.argv[1:3]
 import numpy as np
-from fineprior.finemap.batch import fit_loci
+from fineprior.finemap.locus import fit_loci
 from fineprior.finemap.correlation import Correlation, PanelCorrelation
 from fineprior.finemap.locus import fit_locus
 from fineprior.finemap.susie import susie_rss
-from fineprior.foundation.settings import FinemapSettings
+from fineprior.project.settings import FinemapSettings
 def fit(locus, R=None):
     folder = f"{root}/locus{locus}"
     R = np.load(f"{folder}/R.npy", mmap_mode="r") if R is None else R

@@ -68,7 +68,7 @@ seconds = time.process_time() - before
 {WRITE}"""
 DEFAULT = f"""{READ}
 from fineprior.finemap.locus import fit_locus
-from fineprior.foundation.settings import FinemapSettings
+from fineprior.project.settings import FinemapSettings
 ids = [str(j) for j in range(len(z))]
 before = time.process_time()
 fit = fit_locus(ids, z, R, {N}, prior, FinemapSettings(), panel_size={PANEL}).fit

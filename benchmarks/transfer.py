@@ -33,18 +33,18 @@ import pandas as pd
 import torch
 import yaml
 
-from fineprior.foundation.settings import BackboneSettings, HeadSettings, TrackSettings
-from fineprior.foundation.tables import TRUTH_COMPARISON
-from fineprior.genetics.genome import Genome
-from fineprior.model.backbone import load_backbone
-from fineprior.model.embeddings import embed_regions, region_codes
-from fineprior.model.evaluate import RegionData, region_data
-from fineprior.model.evaluate_curve import predicted_test
-from fineprior.model.evaluate_metrics import quality_table
-from fineprior.model.head import poisson_loss, train_head
-from fineprior.model.loading import load_enformer
-from fineprior.model.training import train
-from fineprior.model.training_data import Tracks
+from fineprior.engine.backbone import load_backbone
+from fineprior.engine.embeddings import embed_regions, region_codes
+from fineprior.engine.loading import load_enformer
+from fineprior.files.tables import TRUTH_COMPARISON
+from fineprior.genome.fasta import Genome
+from fineprior.heads.evaluation import RegionData, region_data
+from fineprior.heads.head import poisson_loss, train_head
+from fineprior.heads.learning_curve import predicted_test
+from fineprior.heads.metrics import quality_table
+from fineprior.heads.training import train
+from fineprior.heads.training_data import Tracks
+from fineprior.project.settings import BackboneSettings, HeadSettings, TrackSettings
 from fineprior.sequence.tracks import bin_starts, read_regions, read_targets
 from fineprior.sequence.windows import one_hot
 

@@ -1,7 +1,7 @@
 """Rule assess_shift: whether what the head was trained on is like what it scores."""
 
-from fineprior.foundation.logs import log_to
-from fineprior.steps.shift import assess_shift
+from fineprior.files.logs import log_to
+from fineprior.steps.assess_shift import assess_shift
 
 with log_to(snakemake.log[0], f"assess_shift {snakemake.wildcards.study}"):
     assess_shift(

@@ -1,8 +1,8 @@
 """Rule assign_prior: prior causal probabilities of a batch."""
 
-from fineprior.foundation.logs import log_to
-from fineprior.foundation.settings import PriorSettings
-from fineprior.steps.prior import assign_prior
+from fineprior.files.logs import log_to
+from fineprior.project.settings import PriorSettings
+from fineprior.steps.assign_prior import assign_prior
 
 FILES = ("scores", "annotations", "enrichment", "coefficients", "ld")
 

@@ -5,7 +5,7 @@ import os
 # The regressions are many small products: BLAS gets the rule's threads. Before numpy is loaded.
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = str(snakemake.threads)
 
-from fineprior.foundation.logs import log_to
+from fineprior.files.logs import log_to
 from fineprior.steps.associate import associate
 
 with log_to(snakemake.log[0], f"associate {snakemake.wildcards.study}"):

@@ -5,9 +5,9 @@ import os
 # Loci are fitted in processes of their own: each with one thread, whatever the rule has. Before numpy is loaded.
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
-from fineprior.foundation.logs import log_to
-from fineprior.foundation.settings import CalibrateSettings, FinemapSettings, PriorSettings
-from fineprior.steps.calibrate import calibrate
+from fineprior.files.logs import log_to
+from fineprior.project.settings import CalibrateSettings, FinemapSettings, PriorSettings
+from fineprior.steps.calibrate_batch import calibrate
 from fineprior.steps.calibrate_data import StudyFiles
 
 given, params = snakemake.input, snakemake.params

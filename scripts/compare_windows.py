@@ -5,9 +5,9 @@ import os
 # One thread: with more, sums are in another order and results are other bytes. Batches run side by side instead.
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
-from fineprior.foundation.logs import log_to
-from fineprior.foundation.settings import BackboneSettings, ScoreSettings, WindowSettings
-from fineprior.steps.annotate import compare_windows
+from fineprior.files.logs import log_to
+from fineprior.project.settings import BackboneSettings, ScoreSettings, WindowSettings
+from fineprior.steps.score_variants import compare_windows
 
 with log_to(snakemake.log[0], f"compare_windows {snakemake.wildcards.study}"):
     compare_windows(

@@ -1,8 +1,8 @@
 """Rule compute_ld: LD of a batch of loci, from a panel or from LD files."""
 
-from fineprior.foundation.logs import log_to
-from fineprior.foundation.settings import LdSettings
-from fineprior.steps.study import compute_ld
+from fineprior.files.logs import log_to
+from fineprior.project.settings import LdSettings
+from fineprior.steps.prepare_study import compute_ld
 
 with log_to(snakemake.log[0], f"compute_ld {snakemake.wildcards.study} batch {snakemake.wildcards.batch}"):
     compute_ld(

@@ -1,8 +1,8 @@
 """Rule define_loci: loci of a study, in batches."""
 
-from fineprior.foundation.logs import log_to
-from fineprior.foundation.settings import LociSettings
-from fineprior.steps.study import define_loci
+from fineprior.files.logs import log_to
+from fineprior.project.settings import LociSettings
+from fineprior.steps.prepare_study import define_loci
 
 with log_to(snakemake.log[0], f"define_loci {snakemake.wildcards.study}"):
     define_loci(

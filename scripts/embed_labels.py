@@ -1,8 +1,8 @@
 """Rule embed_labels: embeddings of both alleles of each labelled variant."""
 
-from fineprior.foundation.logs import log_to
-from fineprior.foundation.settings import BackboneSettings, WindowSettings
-from fineprior.steps.variant_head import embed_labels
+from fineprior.files.logs import log_to
+from fineprior.project.settings import BackboneSettings, WindowSettings
+from fineprior.steps.train_labels import embed_labels
 
 with log_to(snakemake.log[0], "embed_labels"):
     embed_labels(

@@ -5,9 +5,9 @@ import os
 # One thread: with more, sums are in another order and results are other bytes. Batches run side by side instead.
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
-from fineprior.foundation.logs import log_to
-from fineprior.foundation.settings import BackboneSettings
-from fineprior.steps.transfer import embed_regions
+from fineprior.files.logs import log_to
+from fineprior.project.settings import BackboneSettings
+from fineprior.steps.train_head import embed_regions
 
 with log_to(snakemake.log[0], "embed_regions"):
     embed_regions(

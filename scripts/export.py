@@ -1,7 +1,7 @@
 """Rule export: a study's results in the form of another program."""
 
-from fineprior.foundation.logs import log_to
-from fineprior.steps.export import export
+from fineprior.files.logs import log_to
+from fineprior.steps.export_results import export
 
 with log_to(snakemake.log[0], f"export {snakemake.wildcards.study} {snakemake.wildcards.form}"):
     export(

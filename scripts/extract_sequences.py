@@ -1,8 +1,8 @@
 """Rule extract_sequences: slabs of the genome and the variants on them."""
 
-from fineprior.foundation.logs import log_to
-from fineprior.foundation.settings import WindowSettings
-from fineprior.steps.annotate import extract_sequences
+from fineprior.files.logs import log_to
+from fineprior.project.settings import WindowSettings
+from fineprior.steps.score_variants import extract_sequences
 
 with log_to(snakemake.log[0], f"extract_sequences {snakemake.wildcards.study} batch {snakemake.wildcards.batch}"):
     extract_sequences(

@@ -5,9 +5,9 @@ import os
 # Loci are fitted in processes of their own: each with one thread, whatever the rule has. Before numpy is loaded.
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
-from fineprior.foundation.logs import log_to
-from fineprior.foundation.settings import FinemapSettings
-from fineprior.steps.finemap import finemap
+from fineprior.files.logs import log_to
+from fineprior.project.settings import FinemapSettings
+from fineprior.steps.finemap_batch import finemap
 
 with log_to(
     snakemake.log[0],

@@ -5,9 +5,9 @@ import os
 # Loci are fitted again in processes of their own. Before numpy is loaded.
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
-from fineprior.foundation.logs import log_to
-from fineprior.foundation.settings import FinemapSettings, PriorSettings
-from fineprior.steps.prior import fit_prior
+from fineprior.files.logs import log_to
+from fineprior.project.settings import FinemapSettings, PriorSettings
+from fineprior.steps.assign_prior import fit_prior
 
 with log_to(snakemake.log[0], f"fit_prior {snakemake.wildcards.study}"):
     fit_prior(

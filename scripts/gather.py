@@ -1,7 +1,7 @@
 """Rule gather: tables of all batches as one."""
 
-from fineprior.foundation.logs import log_to
-from fineprior.steps.finemap import gather
+from fineprior.files.logs import log_to
+from fineprior.steps.finemap_batch import gather
 
 with log_to(snakemake.log[0], f"gather {snakemake.wildcards.study} {snakemake.wildcards.prior}"):
     gather(

@@ -1,8 +1,8 @@
 """Rule gather_scores: scores of all variants of a study, with quantiles and components."""
 
-from fineprior.foundation.logs import log_to
-from fineprior.foundation.settings import ScoreSettings
-from fineprior.steps.annotate import gather_scores
+from fineprior.files.logs import log_to
+from fineprior.project.settings import ScoreSettings
+from fineprior.steps.score_variants import gather_scores
 
 with log_to(snakemake.log[0], f"gather_scores {snakemake.wildcards.study}"):
     gather_scores(

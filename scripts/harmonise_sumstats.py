@@ -1,8 +1,8 @@
 """Rule harmonise_sumstats: summary statistics on the alleles of the FASTA and the panel."""
 
-from fineprior.foundation.logs import log_to
-from fineprior.foundation.settings import HarmoniseSettings
-from fineprior.steps.study import harmonise_sumstats
+from fineprior.files.logs import log_to
+from fineprior.project.settings import HarmoniseSettings
+from fineprior.steps.prepare_study import harmonise_sumstats
 
 with log_to(snakemake.log[0], f"harmonise_sumstats {snakemake.wildcards.study}"):
     harmonise_sumstats(

@@ -1,8 +1,8 @@
 """Rule methods: the methods of a study as text for a paper."""
 
-from fineprior.foundation.logs import log_to
-from fineprior.foundation.settings import Settings, from_dict
-from fineprior.steps.methods import methods
+from fineprior.files.logs import log_to
+from fineprior.project.settings import Settings, from_dict
+from fineprior.steps.write_methods import methods
 
 with log_to(snakemake.log[0], f"methods {snakemake.wildcards.study}"):
     methods(

@@ -1,7 +1,7 @@
 """Rule predict_causal: probabilities of a study's variants by the head on labelled variants."""
 
-from fineprior.foundation.logs import log_to
-from fineprior.steps.variant_head import predict_causal
+from fineprior.files.logs import log_to
+from fineprior.steps.train_labels import predict_causal
 
 with log_to(snakemake.log[0], f"predict_causal {snakemake.wildcards.study}"):
     predict_causal(

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from fineprior.foundation.logs import log_to
-from fineprior.foundation.settings import PretrainSettings
-from fineprior.steps.pretrain import pretrain_backbone
+from fineprior.files.logs import log_to
+from fineprior.project.settings import PretrainSettings
+from fineprior.steps.pretrain_masked import pretrain_backbone
 
 with log_to(snakemake.log[0], "pretrain_backbone"):
     pretrain_backbone(

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from fineprior.foundation.logs import log_to
-from fineprior.foundation.settings import MaskedSettings
-from fineprior.steps.pretrain import pretrain_masked
+from fineprior.files.logs import log_to
+from fineprior.project.settings import MaskedSettings
+from fineprior.steps.pretrain_masked import pretrain_masked
 
 with log_to(snakemake.log[0], "pretrain_masked"):
     pretrain_masked(

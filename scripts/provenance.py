@@ -1,9 +1,9 @@
 """Rule provenance: settings, software, code and files that results rest on."""
 
-from fineprior.foundation.logs import log_to
-from fineprior.foundation.provenance import module_digests
-from fineprior.foundation.settings import Settings, from_dict
-from fineprior.steps.provenance import provenance
+from fineprior.files.logs import log_to
+from fineprior.plan.provenance import module_digests
+from fineprior.project.settings import Settings, from_dict
+from fineprior.steps.write_provenance import provenance
 
 with log_to(snakemake.log[0], "provenance"):
     provenance(

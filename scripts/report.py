@@ -1,9 +1,9 @@
 """Rule report: the report page of a study."""
 
-from fineprior.foundation.logs import log_to
-from fineprior.foundation.settings import ReportSettings
-from fineprior.steps.inputs import under_each_prior
-from fineprior.steps.report import report
+from fineprior.files.logs import log_to
+from fineprior.plan.inputs import under_each_prior
+from fineprior.project.settings import ReportSettings
+from fineprior.steps.write_report import report
 
 with log_to(snakemake.log[0], f"report {snakemake.wildcards.study}"):
     report(

@@ -5,9 +5,9 @@ import os
 # One thread: with more, sums are in another order and results are other bytes. Batches run side by side instead.
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
-from fineprior.foundation.logs import log_to
-from fineprior.foundation.settings import ScoreSettings
-from fineprior.steps.annotate import score_variants
+from fineprior.files.logs import log_to
+from fineprior.project.settings import ScoreSettings
+from fineprior.steps.score_variants import score_variants
 
 with log_to(snakemake.log[0], f"score_variants {snakemake.wildcards.study} batch {snakemake.wildcards.batch}"):
     score_variants(

@@ -1,8 +1,8 @@
 """Rule simulate_genome: the embedded study's genome and training regions."""
 
-from fineprior.foundation.logs import log_to
-from fineprior.foundation.settings import EmbeddedSettings
-from fineprior.steps.simulate import simulate_genome
+from fineprior.files.logs import log_to
+from fineprior.project.settings import EmbeddedSettings
+from fineprior.steps.simulate_study import simulate_genome
 
 with log_to(snakemake.log[0], "simulate_genome"):
     simulate_genome(

@@ -1,8 +1,8 @@
 """Rule simulate_study: the embedded study's panel, GWAS and truth."""
 
-from fineprior.foundation.logs import log_to
-from fineprior.foundation.settings import EmbeddedSettings
-from fineprior.steps.simulate import simulate_study
+from fineprior.files.logs import log_to
+from fineprior.project.settings import EmbeddedSettings
+from fineprior.steps.simulate_study import simulate_study
 
 with log_to(snakemake.log[0], "simulate_study"):
     simulate_study(

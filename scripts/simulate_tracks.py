@@ -1,8 +1,8 @@
 """Rule simulate_tracks: the embedded study's bigWig tracks."""
 
-from fineprior.foundation.logs import log_to
-from fineprior.foundation.settings import EmbeddedSettings
-from fineprior.steps.simulate import simulate_tracks
+from fineprior.files.logs import log_to
+from fineprior.project.settings import EmbeddedSettings
+from fineprior.steps.simulate_study import simulate_tracks
 
 with log_to(snakemake.log[0], "simulate_tracks"):
     simulate_tracks(

@@ -1,6 +1,6 @@
 """Rule summarise_calibration: all simulated studies of a study in two tables and a figure."""
 
-from fineprior.foundation.logs import log_to
+from fineprior.files.logs import log_to
 from fineprior.steps.summarise_calibration import summarise_calibration
 
 with log_to(snakemake.log[0], f"summarise_calibration {snakemake.wildcards.study}"):

@@ -5,9 +5,9 @@ import os
 # One thread: with more, sums are in another order and results are other bytes. Batches run side by side instead.
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
-from fineprior.foundation.logs import log_to
-from fineprior.foundation.settings import BackboneSettings, HeadSettings
-from fineprior.steps.transfer import train_head
+from fineprior.files.logs import log_to
+from fineprior.project.settings import BackboneSettings, HeadSettings
+from fineprior.steps.train_head import train_head
 
 with log_to(snakemake.log[0], f"train_head {snakemake.wildcards.head}"):
     train_head(

@@ -1,7 +1,7 @@
 """Rule train_labels: a head on labelled variants."""
 
-from fineprior.foundation.logs import log_to
-from fineprior.steps.variant_head import train_labels
+from fineprior.files.logs import log_to
+from fineprior.steps.train_labels import train_labels
 
 with log_to(snakemake.log[0], "train_labels"):
     train_labels(

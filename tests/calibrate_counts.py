@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import pandas as pd
 
-from fineprior.foundation.calibrate_tables import CALIBRATE_BINS, CALIBRATE_COUNTS
-from fineprior.report.calibrate import PIP_BINS
+from fineprior.files.tables import CALIBRATE_BINS, CALIBRATE_COUNTS
+from fineprior.report.calibration import PIP_BINS
 
 PRIORS = ("uniform", "functional", "shuffled", "true")
 HITS = {"uniform": 40, "functional": 60, "shuffled": 40, "true": 70}

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from fineprior.foundation.tables import ANNOTATIONS, LOCUS_VARIANTS, SCORES
+from fineprior.files.tables import ANNOTATIONS, LOCUS_VARIANTS, SCORES
 from fineprior.genotypes.ld_store import LocusLd, write_ld
 from fineprior.steps.calibrate_data import StudyFiles
 

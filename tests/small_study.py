@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from fineprior.foundation import tables
-from fineprior.foundation.settings import FinemapSettings
+from fineprior.files import tables
 from fineprior.genotypes.ld_store import LocusLd, write_ld
-from fineprior.steps.finemap import finemap, gather
-from fineprior.steps.inputs import PRIORS
+from fineprior.plan.inputs import PRIORS
+from fineprior.project.settings import FinemapSettings
+from fineprior.steps.finemap_batch import finemap, gather
 from fineprior.steps.summarise import compare_priors
 
 P, N = 40, 20_000

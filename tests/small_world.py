@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fineprior.genetics.genome import Genome
-from fineprior.genotypes.genotypes import PlinkPanel, write_panel
-from fineprior.sumstats.sumstats import STANDARD, neg_log10_p_of
+from fineprior.genome.fasta import Genome
+from fineprior.genotypes.bed_panel import PlinkPanel, write_panel
+from fineprior.sumstats.reader import STANDARD, neg_log10_p_of
 
 PEOPLE = 101
 TURN = str.maketrans("ACGT", "TGCA")

@@ -115,8 +115,8 @@ def test_a_stopped_run_goes_on_and_another_seed_is_new(module, tmp_path, monkeyp
 
 @pytest.mark.slow
 def test_every_row_that_harmonising_keeps_is_that_of_its_variant(module, tmp_path):
-    from fineprior.foundation.settings import HarmoniseSettings
-    from fineprior.steps.study import harmonise_sumstats
+    from fineprior.project.settings import HarmoniseSettings
+    from fineprior.steps.prepare_study import harmonise_sumstats
 
     benchmark = module("harmonise")
     rows = benchmark.make(tmp_path, 6600, 1, seed=3)
@@ -197,7 +197,7 @@ def test_association_is_beside_plink_beyond_the_digits_that_are_written(module):
 def test_calibration_says_what_was_reached_and_writes_its_page(module, tmp_path):
     benchmark = module("calibration")
     from calibrate_counts import FALSE, HITS, counted
-    from fineprior.report.calibrate import summary_of
+    from fineprior.report.calibration import summary_of
 
     made = [counted(HITS, FALSE, scenario=name) for name in ("enrichment_10", "enrichment_1", "inverted")]
     summary = pd.concat([summary_of(*one) for one in made], ignore_index=True)
@@ -250,8 +250,8 @@ def test_processes_are_measured_as_they_end(module, tmp_path):
 def test_the_large_project_and_genome_are_read_as_any_other(module, tmp_path):
     import yaml
 
-    from fineprior.foundation.project import load_project
-    from fineprior.genetics.genome import Genome
+    from fineprior.genome.fasta import Genome
+    from fineprior.project.project import load_project
 
     scale = module("scale")
     scale.write_large_project(tmp_path / "large", studies=3, loci=5, batches=2)

@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from fineprior import cli
+from fineprior.files.tables import CREDIBLE_SETS, FINEMAP_VARIANTS, LOCI_STATUS, main_sets
 from fineprior.finemap.fits import load_fits
 from fineprior.finemap.susie import susie_rss
-from fineprior.foundation.tables import CREDIBLE_SETS, FINEMAP_VARIANTS, LOCI_STATUS, main_sets
 from workflow_runs import ROOT
 
 P, N = 30, 20_000

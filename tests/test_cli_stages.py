@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from fineprior import cli
-from fineprior.foundation import tables
-from fineprior.foundation.stages import COMMANDS
+from fineprior.files import tables
+from fineprior.plan.stages import COMMANDS, module_of
 from small_study import write_results
 
 
@@ -120,6 +120,6 @@ def _has_settings(command):
     import importlib
     import typing
 
-    module, name = COMMANDS[command].split(".")
-    kinds = typing.get_type_hints(getattr(importlib.import_module(f"fineprior.steps.{module}"), name)).values()
+    name = COMMANDS[command]
+    kinds = typing.get_type_hints(getattr(importlib.import_module(f"fineprior.steps.{module_of(name)}"), name)).values()
     return any(dataclasses.is_dataclass(each) for kind in kinds for each in (kind, *typing.get_args(kind)))

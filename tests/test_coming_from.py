@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from fineprior import cli
-from fineprior.foundation.settings import FinemapSettings
-from fineprior.foundation.tables import FINEMAP_VARIANTS
+from fineprior.files.tables import FINEMAP_VARIANTS
+from fineprior.project.settings import FinemapSettings
 from workflow_runs import ROOT, copy_repository, snakemake
 
 PAGE = (ROOT / "docs/coming-from.md").read_text()

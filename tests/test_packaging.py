@@ -9,7 +9,7 @@ import tomllib
 import pytest
 import yaml
 
-from fineprior.foundation.schemas import SCHEMAS
+from fineprior.project.schemas import SCHEMAS
 from workflow_runs import MINIATURE, ROOT, copy_repository, edit_config
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())

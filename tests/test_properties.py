@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from bad_inputs.world import VARIANTS, build
 from fineprior.finemap.susie import susie_rss
-from fineprior.foundation.settings import HarmoniseSettings
-from fineprior.genetics.genome import Genome
-from fineprior.genotypes.genotypes import PlinkPanel
+from fineprior.genome.fasta import Genome
+from fineprior.genotypes.bed_panel import PlinkPanel
 from fineprior.genotypes.ld import panel_ld
+from fineprior.project.settings import HarmoniseSettings
 from fineprior.sumstats.harmonise import harmonise
-from fineprior.sumstats.sumstats import STANDARD, read_sumstats
+from fineprior.sumstats.reader import STANDARD, read_sumstats
 
 SETTINGS = HarmoniseSettings(min_maf=0.0)
 COMPLEMENT = str.maketrans("ACGT", "TGCA")

@@ -7,7 +7,7 @@ import subprocess
 import pandas as pd
 import pytest
 
-from fineprior.foundation import tables
+from fineprior.files import tables
 from small_study import CAUSAL, P, write_results
 from workflow_runs import ROOT
 

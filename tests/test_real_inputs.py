@@ -10,16 +10,16 @@ import pytest
 import yaml
 from scipy import sparse
 
+from fineprior.files.tables import LOCUS_VARIANTS, SUMSTATS
 from fineprior.finemap.susie import susie_rss
-from fineprior.foundation.settings import HarmoniseSettings, LdSettings, LociSettings
-from fineprior.foundation.tables import LOCUS_VARIANTS, SUMSTATS
-from fineprior.genetics.genome import Genome
-from fineprior.genotypes.genotypes import PlinkPanel
+from fineprior.genome.fasta import Genome
+from fineprior.genotypes.bed_panel import PlinkPanel
 from fineprior.genotypes.ld import panel_ld
 from fineprior.genotypes.ld_store import read_ld
 from fineprior.genotypes.panels import open_panel
-from fineprior.steps.study import compute_ld, define_loci, harmonise_sumstats
-from fineprior.sumstats.sumstats import open_sumstats
+from fineprior.project.settings import HarmoniseSettings, LdSettings, LociSettings
+from fineprior.steps.prepare_study import compute_ld, define_loci, harmonise_sumstats
+from fineprior.sumstats.reader import open_sumstats
 
 LEAD, N = "17:618965:T:C", 140_306
 PIPS = {"rs684232": 0.717, "rs461251": 0.283}

@@ -7,7 +7,7 @@ nothing to learn a prior from, so the functional prior must say so and stay unif
 import pytest
 import yaml
 
-from fineprior.foundation import tables
+from fineprior.files import tables
 from workflow_runs import ROOT, snakemake
 
 pytestmark = pytest.mark.workflow

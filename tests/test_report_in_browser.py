@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from browser import CHROMIUM, DRIVER, Page
-from fineprior.foundation.settings import ReportSettings
+from fineprior.project.settings import ReportSettings
 from fineprior.report.page import render_page
 
 pytestmark = [

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fineprior.foundation import tables
-from fineprior.foundation.locus_names import batch_of
-from fineprior.genotypes.genotypes import PlinkPanel
+from fineprior.files import tables
+from fineprior.genome.bed import batch_of
+from fineprior.genotypes.bed_panel import PlinkPanel
 from workflow_runs import (
     add_study,
     change_study,
@@ -183,11 +183,9 @@ STATISTICS = batches("embedded", "find_signals") | after_finemap() | after_prior
     ("module", "expected"),
     [
         pytest.param("finemap/susie.py", STATISTICS, id="5 susie"),
-        pytest.param("finemap/rds.py", gathered("embedded", PRIORS) | summary("embedded"), id="5 rds"),
+        pytest.param("finemap/fits.py", gathered("embedded", PRIORS) | summary("embedded"), id="5 rds"),
         pytest.param("priors/enrichment.py", after_priors() | of("embedded", "assess_shift"), id="5 enrichment"),
-        pytest.param(
-            "genetics/excluded_regions.py", of("embedded", "define_loci") | after_loci("embedded"), id="5 loci"
-        ),
+        pytest.param("genome/excluded_regions.py", of("embedded", "define_loci") | after_loci("embedded"), id="5 loci"),
         pytest.param("report/plots.py", of("embedded", "report") | PROJECT, id="10 plots"),
         pytest.param("cli.py", set(), id="10 cli"),
     ],

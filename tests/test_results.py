@@ -5,11 +5,11 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from fineprior.foundation import tables
-from fineprior.foundation.files import sha256
-from fineprior.foundation.project import load_project
-from fineprior.foundation.settings import from_dict
-from fineprior.steps.inputs import EXPORTS
+from fineprior.files import tables
+from fineprior.files.whole import sha256
+from fineprior.plan.inputs import EXPORTS
+from fineprior.project.project import load_project
+from fineprior.project.settings import from_dict
 from workflow_runs import edit_config, planned_jobs, snakemake
 
 pytestmark = pytest.mark.workflow

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fineprior.foundation.tables import LEARNING_CURVE
+from fineprior.files.tables import LEARNING_CURVE
 
 pytestmark = pytest.mark.slow
 DOCS = Path(__file__).parents[1] / "docs"

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fineprior.foundation import tables
-from fineprior.genotypes.genotypes import PlinkPanel
+from fineprior.files import tables
+from fineprior.genotypes.bed_panel import PlinkPanel
 from fineprior.genotypes.ld import correlation
 from fineprior.genotypes.ld_store import read_ld
 from workflow_runs import (

@@ -4,9 +4,9 @@ import shutil
 
 import pytest
 
-from fineprior.foundation import tables
-from fineprior.model.embeddings import read_variant_embeddings
-from fineprior.model.head import load_head
+from fineprior.engine.embeddings import read_variant_embeddings
+from fineprior.files import tables
+from fineprior.heads.head import load_head
 from workflow_runs import edit_config, planned_jobs, snakemake
 
 pytestmark = pytest.mark.workflow

@@ -6,7 +6,7 @@ import torch
 from enformer_pytorch import Enformer
 from safetensors.torch import save_file
 
-from fineprior.foundation.settings import BackboneSettings
+from fineprior.project.settings import BackboneSettings
 
 CONTEXT, TARGET_BINS, BIN_SIZE, DIM = 512, 12, 32, 48
 CONFIG = {

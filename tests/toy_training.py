@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fineprior.foundation.settings import HeadSettings
-from fineprior.model.pretrain_data import PretrainSettings
-from fineprior.model.training_data import Tracks
+from fineprior.heads.pretrain_data import PretrainSettings
+from fineprior.heads.training_data import Tracks
+from fineprior.project.settings import HeadSettings
 
 NAMES = Tracks.of(["gc", "a"])
 

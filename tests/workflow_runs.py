@@ -15,7 +15,7 @@ import pandas as pd
 import yaml
 from scipy import sparse
 
-from fineprior.genotypes.genotypes import PlinkPanel, write_panel
+from fineprior.genotypes.bed_panel import PlinkPanel, write_panel
 from fineprior.genotypes.ld import correlation
 
 ROOT = Path(__file__).parents[1]

@@ -13,14 +13,14 @@ import typing
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.explain import DESCRIPTION as EXPLAIN
-from fineprior.foundation.explain import add_arguments, explain
-from fineprior.foundation.settings import FinemapSettings, Settings
-from fineprior.foundation.stages import BEFORE, COMMANDS, STAGES, summary
-from fineprior.foundation.verify import DESCRIPTION as VERIFY
-from fineprior.foundation.verify import add_arguments as add_verify_arguments
-from fineprior.foundation.verify import verify
+from fineprior.files.errors import InputError
+from fineprior.plan.explain import DESCRIPTION as EXPLAIN
+from fineprior.plan.explain import add_arguments, explain
+from fineprior.plan.stages import BEFORE, COMMANDS, STAGES, module_of, summary
+from fineprior.plan.verify import DESCRIPTION as VERIFY
+from fineprior.plan.verify import add_arguments as add_verify_arguments
+from fineprior.plan.verify import verify
+from fineprior.project.settings import FinemapSettings, Settings
 
 DESCRIPTION = """Fine-map one locus with SuSiE: which variants are likely to be causal, given association
 statistics, LD, and (if you have one) a prior probability of each variant.
@@ -233,7 +233,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _calibrate(arguments: argparse.Namespace) -> int:
-    from fineprior.report.calibrate import sentences
+    from fineprior.report.calibration import sentences
     from fineprior.steps.calibrate_study import calibrate_study, read_project, study_of
 
     project = read_project(arguments.config)
@@ -287,8 +287,8 @@ def _stages_in_words() -> str:
 
 def _run_stage(command: str, argv: list[str]) -> int:
     """Call the function behind a stage with arguments that its signature describes."""
-    module, name = COMMANDS[command].split(".")
-    function = getattr(importlib.import_module(f"fineprior.steps.{module}"), name)
+    name = COMMANDS[command]
+    function = getattr(importlib.import_module(f"fineprior.steps.{module_of(name)}"), name)
     kinds = typing.get_type_hints(function)
     parameters = inspect.signature(function).parameters.values()
     top = argparse.ArgumentParser(
@@ -373,8 +373,8 @@ class _Pairs(argparse.Action):
 
 def _settings(config: str | None, changes: list[str]) -> Settings:
     """Settings of a config file, with changes `block.key=value` laid over it; checked as those of the workflow."""
-    from fineprior.foundation.project import settings_alone
-    from fineprior.foundation.yaml_files import parse_yaml, read_yaml
+    from fineprior.files.yaml_files import parse_yaml, read_yaml
+    from fineprior.project.project import settings_alone
 
     values: dict[str, Any] = read_yaml(config) if config else {}
     given: set[str] = set()

@@ -108,7 +108,7 @@ def digest(value):
 
 def _in_child(reader, folder, seeds, out):
     """Read one spoiled input after another; a line before and one after each."""
-    from fineprior.foundation.errors import InputError
+    from fineprior.files.errors import InputError
 
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)

@@ -20,32 +20,31 @@ import scipy.sparse
 import yaml
 
 from bad_inputs import world as small
+from fineprior.engine.loading import load_enformer
 from fineprior.finemap.fits import load_fits, save_fits
 from fineprior.finemap.susie import susie_rss
-from fineprior.foundation.settings import BackboneSettings, TrackSettings
-from fineprior.genetics.bed import read_intervals
-from fineprior.genetics.genome import Genome
-from fineprior.genetics.liftover import Liftover
-from fineprior.genotypes.genotypes import PlinkPanel
+from fineprior.genome.fasta import Genome
+from fineprior.genome.intervals import Intervals, read_intervals
+from fineprior.genome.liftover import Liftover
+from fineprior.genotypes.bed_panel import PlinkPanel
 from fineprior.genotypes.ld_files import LdSource, read_variants
 from fineprior.genotypes.ld_matrix import read_matrix
-from fineprior.genotypes.people import kept_people
 from fineprior.genotypes.pgen_panel import PgenPanel
 from fineprior.genotypes.phenotypes import read_cohort
+from fineprior.genotypes.samples import kept_people
 from fineprior.genotypes.vcf_panel import VcfPanel
-from fineprior.model.head import Head, load_head, write_head
-from fineprior.model.loading import load_enformer
-from fineprior.model.tuned_backbone import read_change
-from fineprior.model.variant_head import read_labels
+from fineprior.heads.head import Head, load_head, write_head
+from fineprior.heads.tuned_backbone import read_change
+from fineprior.heads.variant_head import read_labels
 from fineprior.priors.annotation import distance_to_tss, interval_overlap, track_signal
 from fineprior.priors.annotation_files import AnnotationFiles, read_sizes
 from fineprior.priors.given import read_values
-from fineprior.sequence.intervals import Intervals
+from fineprior.project.settings import BackboneSettings, TrackSettings
 from fineprior.sequence.motifs import Motif, read_motifs, write_motifs
 from fineprior.sequence.tracks import read_regions, read_targets
 from fineprior.steps.calibrate_study import read_project
 from fineprior.steps.finemap_files import read_correlations, read_prior, read_z
-from fineprior.sumstats.sumstats import open_sumstats
+from fineprior.sumstats.reader import open_sumstats
 
 PLAIN = "plain text"
 READERS = {}

@@ -12,8 +12,8 @@ import pytest
 
 from bad_inputs import ld_cases, panel_cases, project_cases, sumstats_cases
 from bad_inputs.world import World, build, finemap, gzipped, harmonise, ld, loci, project
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.tables import DROPPED, LOCI, SUMSTATS
+from fineprior.files.errors import InputError
+from fineprior.files.tables import DROPPED, LOCI, SUMSTATS
 from fineprior.genotypes.ld_store import read_ld
 from workflow_runs import ROOT, snakemake
 

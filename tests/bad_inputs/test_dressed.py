@@ -10,7 +10,7 @@ import pytest
 
 from bad_inputs.fuzz import digest
 from bad_inputs.fuzz_readers import READERS
-from fineprior.foundation.errors import InputError
+from fineprior.files.errors import InputError
 
 MARK = b"\xef\xbb\xbf"
 DRESSES = {
@@ -64,11 +64,14 @@ def test_text_is_read_alike_or_named(name, tmp_path):
                 if path.is_file() and path.name not in there:
                     path.unlink()
             (tmp_path / file).write_bytes(put_on(there[file]))
+            said = None
             try:
                 assert joined(reader.read(tmp_path)) == expected, (file, dress)
             except InputError as error:
-                assert dress in NAMED.get(name, {"UTF-16"}), (file, dress, str(error))
-                assert "\n" not in str(error)
+                said = str(error)
+            if said is not None:
+                assert dress in NAMED.get(name, {"UTF-16"}), (file, dress, said)
+                assert "\n" not in said
                 if dress in {"byte-order mark", "UTF-16"} and not file.endswith(".fai"):
-                    assert any(word in str(error) for word in ("byte-order mark", "UTF-")), (file, str(error))
+                    assert any(word in said for word in ("byte-order mark", "UTF-")), (file, said)
         (tmp_path / file).write_bytes(there[file])

@@ -16,18 +16,18 @@ import pandas as pd
 import yaml
 
 from fineprior import cli
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.integrity import RECORDS
-from fineprior.foundation.project import load_project
-from fineprior.foundation.settings import HarmoniseSettings, LdSettings, LociSettings
-from fineprior.foundation.tables import LOCUS_VARIANTS
-from fineprior.foundation.yaml_files import read_yaml
-from fineprior.genotypes.genotypes import PlinkPanel, write_panel
+from fineprior.files.errors import InputError
+from fineprior.files.integrity import RECORDS
+from fineprior.files.tables import LOCUS_VARIANTS
+from fineprior.files.yaml_files import read_yaml
+from fineprior.genotypes.bed_panel import PlinkPanel, write_panel
 from fineprior.genotypes.ld import correlation
+from fineprior.plan.check import check_formats, check_intervals
+from fineprior.project.project import load_project
+from fineprior.project.settings import HarmoniseSettings, LdSettings, LociSettings
 from fineprior.steps.associate import associate
-from fineprior.steps.check import check_formats, check_intervals
-from fineprior.steps.study import compute_ld, define_loci, harmonise_sumstats
-from fineprior.sumstats.sumstats import neg_log10_p_of
+from fineprior.steps.prepare_study import compute_ld, define_loci, harmonise_sumstats
+from fineprior.sumstats.reader import neg_log10_p_of
 
 PEOPLE, VARIANTS, LENGTH = 80, 120, 4_000
 OTHER = {"A": "CGCT", "C": "ATAG", "G": "ATAC", "T": "CGCA"}

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fineprior.files.tables import LOST
 from fineprior.finemap.contents import contents_of, switched, with_contents
 from fineprior.finemap.locus import fit_locus
-from fineprior.foundation.settings import FinemapSettings
-from fineprior.foundation.tables import LOST
+from fineprior.project.settings import FinemapSettings
 
 SETTINGS = FinemapSettings(ld="in_sample")
 LOCUS = "chr1_1000_11000"

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from fineprior.files.errors import InputError
 from fineprior.finemap.correlation import Correlation, PanelCorrelation, panel_correlations
-from fineprior.foundation.errors import InputError
 
 RNG = np.random.default_rng(0)
 COVARIANCE = np.cov(RNG.standard_normal((300, 200)), rowvar=False)

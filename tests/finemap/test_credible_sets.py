@@ -3,10 +3,10 @@ import re
 import numpy as np
 import pytest
 
+from fineprior.files.errors import InputError
 from fineprior.finemap import credible_sets as module
 from fineprior.finemap.correlation import Correlation
 from fineprior.finemap.credible_sets import credible_sets
-from fineprior.foundation.errors import InputError
 
 # Two blocks of three variants: |r| 0.9 and 0.6 inside, 0.1 between.
 BLOCKS = np.full((6, 6), 0.1)

@@ -3,9 +3,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from fineprior.files.errors import InputError
 from fineprior.finemap.fits import FitFiles, load_fits, save_fits
 from fineprior.finemap.susie import susie_rss
-from fineprior.foundation.errors import InputError
 
 Z = np.array([9.0, 1.0, -7.0])
 

@@ -3,10 +3,10 @@ import math
 import numpy as np
 import pytest
 
+from fineprior.files.errors import InputError
 from fineprior.finemap import ibss
 from fineprior.finemap.correlation import PanelCorrelation
 from fineprior.finemap.susie import susie_rss
-from fineprior.foundation.errors import InputError
 
 N = 20_000
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from fineprior.files.errors import InputError
 from fineprior.finemap.infinitesimal import susie_inf
 from fineprior.finemap.susie import susie_rss
-from fineprior.foundation.errors import InputError
 
 N = 4000
 

@@ -6,12 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fineprior.files.errors import InputError
 from fineprior.finemap.infinitesimal import susie_inf
-from fineprior.finemap.ladder import climb_down
-from fineprior.finemap.single_signal import single_signal
+from fineprior.finemap.ladder import climb_down, single_signal
 from fineprior.finemap.susie import susie_rss
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.settings import FinemapSettings
+from fineprior.project.settings import FinemapSettings
 
 N, P, PANEL = 50_000, 80, 300
 PANEL_LD = FinemapSettings()

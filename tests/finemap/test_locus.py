@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fineprior.finemap.locus import fit_locus
-from fineprior.foundation.settings import FinemapSettings
+from fineprior.project.settings import FinemapSettings
 
 IDS = ["1:10:A:C", "1:20:G:T", "1:30:C:T"]
 Z = np.array([9.0, 1.0, 0.5])

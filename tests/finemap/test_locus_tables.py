@@ -2,10 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fineprior.files.tables import CREDIBLE_SETS, FINEMAP_VARIANTS, LOCI_STATUS, main_sets
 from fineprior.finemap.locus import fit_locus
 from fineprior.finemap.locus_tables import further_sets, set_rows, status_row, variant_rows
-from fineprior.foundation.settings import FinemapSettings
-from fineprior.foundation.tables import CREDIBLE_SETS, FINEMAP_VARIANTS, LOCI_STATUS, main_sets
+from fineprior.project.settings import FinemapSettings
 
 # Variants 0, 1, 2 in high LD, 3 and 4 with one another; signals at 0 and 3.
 R = np.eye(6)

@@ -10,7 +10,7 @@ import pytest
 from fineprior.finemap.ld_mismatch import diagnose_ld, estimate_s
 from fineprior.finemap.locus import fit_locus
 from fineprior.finemap.susie import susie_rss
-from fineprior.foundation.settings import FinemapSettings
+from fineprior.project.settings import FinemapSettings
 
 FOLDER = Path(__file__).parents[3] / "shared/data/prostate_chr17"
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="real data are not here")

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fineprior.files.errors import InputError
 from fineprior.finemap.regression import susie, susie_ss
 from fineprior.finemap.susie import susie_rss
-from fineprior.foundation.errors import InputError
 
 FOLDER = Path(__file__).parents[1] / "reference" / "susie"
 DATA = np.loadtxt(FOLDER / "regression_data.tsv")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from fineprior.files.errors import InputError
 from fineprior.finemap.correlation import Correlation
 from fineprior.finemap.sufficient import (
     check_n,
@@ -12,7 +13,6 @@ from fineprior.finemap.sufficient import (
     sufficient_statistics,
     z_from_effects,
 )
-from fineprior.foundation.errors import InputError
 
 PEOPLE, P = 200, 6
 

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fineprior.files.errors import InputError
 from fineprior.finemap.susie import susie_rss
-from fineprior.foundation.errors import InputError
 
 N = 5_000
 # The V search and the convergence test are continuous in the data only between jumps: tight tolerances keep the

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from fineprior.foundation.tables import ASSOCIATION
+from fineprior.files.tables import ASSOCIATION
 from fineprior.genotypes.association import associate, neg_log10_p_of_t
-from fineprior.genotypes.genotypes import PlinkPanel, write_panel
+from fineprior.genotypes.bed_panel import PlinkPanel, write_panel
 from fineprior.genotypes.phenotypes import read_cohort
 
 PEOPLE, VARIANTS = 300, 500

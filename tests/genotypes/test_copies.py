@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fineprior.foundation.errors import InputError
+from fineprior.files.errors import InputError
+from fineprior.genotypes.bed_panel import write_panel
 from fineprior.genotypes.copies import copies_in, say_heterozygous_men
-from fineprior.genotypes.genotypes import write_panel
 from fineprior.genotypes.panels import open_panel
 
 NAN = np.nan

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fineprior.foundation.errors import InputError
+from fineprior.files.errors import InputError
 from fineprior.genotypes import ld
-from fineprior.genotypes.genotypes import PlinkPanel, write_panel
+from fineprior.genotypes.bed_panel import PlinkPanel, write_panel
 from fineprior.genotypes.ld import correlation, ld_memory_mb, nearest_to_lead, panel_ld, variants_that_fit
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import scipy.sparse
 
-from fineprior.foundation.errors import InputError
+from fineprior.files.errors import InputError
 from fineprior.genotypes.ld import panel_ld
 from fineprior.genotypes.ld_files import LdSource, match, read_variants
 from fineprior.genotypes.panels import open_panel

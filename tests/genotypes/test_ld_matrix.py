@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from fineprior.foundation.errors import InputError
+from fineprior.files.errors import InputError
 from fineprior.genotypes import ld_matrix
 from fineprior.genotypes.ld_matrix import checked_matrix, read_matrix, without_gaps
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fineprior.foundation.errors import InputError
+from fineprior.files.errors import InputError
 from fineprior.genotypes.ld_scores import ld_scores
 
 

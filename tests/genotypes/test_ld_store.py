@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fineprior.foundation.errors import InputError
+from fineprior.files.errors import InputError
 from fineprior.genotypes.ld_store import LocusLd, read_ld, read_panel_size, write_ld
 
 

@@ -8,15 +8,14 @@ import pgenlib
 import pysam
 import pytest
 
-from fineprior.foundation.errors import InputError
-from fineprior.genetics.alleles import Alleles
-from fineprior.genetics.genome import Genome
-from fineprior.genotypes import genotypes
+from fineprior.files.errors import InputError
+from fineprior.genome.alleles import Alleles
+from fineprior.genome.fasta import Genome
+from fineprior.genotypes import bed_panel as genotypes
 from fineprior.genotypes.association import associate
-from fineprior.genotypes.genotypes import PlinkPanel, write_panel
+from fineprior.genotypes.bed_panel import PlinkPanel, write_panel
 from fineprior.genotypes.ld import panel_ld
-from fineprior.genotypes.panel_match import match
-from fineprior.genotypes.panels import open_panel
+from fineprior.genotypes.panels import match, open_panel
 from fineprior.genotypes.pgen_panel import PgenPanel
 from fineprior.genotypes.phenotypes import read_cohort
 from fineprior.genotypes.vcf_panel import VcfPanel

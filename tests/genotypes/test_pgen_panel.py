@@ -3,7 +3,7 @@ import pgenlib
 import pyarrow as pa
 import pytest
 
-from fineprior.foundation.errors import InputError
+from fineprior.files.errors import InputError
 from fineprior.genotypes import pgen_panel
 from fineprior.genotypes.pgen_panel import PgenPanel
 

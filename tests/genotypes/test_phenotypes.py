@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fineprior.foundation.errors import InputError
+from fineprior.files.errors import InputError
 from fineprior.genotypes.phenotypes import read_cohort
 
 PEOPLE = [f"p{i}" for i in range(8)]

@@ -5,7 +5,7 @@ import pandas as pd
 import pysam
 import pytest
 
-from fineprior.foundation.errors import InputError
+from fineprior.files.errors import InputError
 from fineprior.genotypes.vcf_panel import VcfPanel
 
 HEADER = """##fileformat=VCFv4.2

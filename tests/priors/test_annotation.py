@@ -7,7 +7,7 @@ import pandas as pd
 import pyBigWig
 import pytest
 
-from fineprior.foundation.errors import InputError
+from fineprior.files.errors import InputError
 from fineprior.priors.annotation import distance_to_tss, interval_overlap, track_signal
 
 VARIANTS = pd.DataFrame({

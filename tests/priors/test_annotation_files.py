@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fineprior.foundation.errors import InputError
+from fineprior.files.errors import InputError
 from fineprior.priors.annotation_files import AnnotationFiles, Match, check_matches, read_sizes, variant_keys
 
 TABLE = pd.DataFrame({

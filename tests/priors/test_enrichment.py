@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import minimize
 from scipy.stats import norm
 
-from fineprior.foundation.errors import InputError
+from fineprior.files.errors import InputError
 from fineprior.priors.blocks import Block
 from fineprior.priors.enrichment import bootstrap_errors, derivatives, fit_enrichment, log_bayes_factors
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fineprior.foundation.errors import InputError
+from fineprior.files.errors import InputError
 from fineprior.priors.features import (
     Feature,
     feature_matrix,

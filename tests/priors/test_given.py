@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fineprior.foundation.errors import InputError
+from fineprior.files.errors import InputError
 from fineprior.priors.given import read_values
 
 VARIANTS = pd.DataFrame({

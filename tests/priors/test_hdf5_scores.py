@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from fineprior.foundation.errors import InputError
+from fineprior.files.errors import InputError
 from fineprior.priors import hdf5_scores
 from fineprior.priors.hdf5_scores import read_scores
 

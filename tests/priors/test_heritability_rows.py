@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.tables import SUMSTATS
+from fineprior.files.errors import InputError
+from fineprior.files.tables import SUMSTATS
 from fineprior.priors.annotation_files import AnnotationFiles
 from fineprior.priors.heritability_rows import ScoreRows, StudyVariants, columns_of, weight_column, weights_of
 

@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.settings import PriorSettings
+from fineprior.files.errors import InputError
 from fineprior.priors.blocks import Block
 from fineprior.priors.folds import Model, fit_fold
 from fineprior.priors.strength import (
@@ -20,6 +19,7 @@ from fineprior.priors.strength import (
     top_decile_ratio,
     within_locus_sd,
 )
+from fineprior.project.settings import PriorSettings
 
 SETTINGS = PriorSettings()
 PLAIN = PriorSettings(max_ratio=1e12, uniform_weight=0.0)

@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from fineprior.foundation import tables as t
-from fineprior.foundation.table import Table
+from fineprior.files import tables as t
+from fineprior.files.table import Table
 from fineprior.report.page import StudyTables
 
 PRIORS = ("uniform", "functional", "shuffled")

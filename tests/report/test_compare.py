@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.tables import (
+from fineprior.files.errors import InputError
+from fineprior.files.tables import (
     CALIBRATION,
     COMPARISON,
     CREDIBLE_SETS,

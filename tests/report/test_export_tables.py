@@ -3,10 +3,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from fineprior.foundation import tables
-from fineprior.foundation.errors import InputError
+from fineprior.files import tables
+from fineprior.files.errors import InputError
 from fineprior.report import export_tables
-from fineprior.sumstats.sumstats import open_sumstats
+from fineprior.sumstats.reader import open_sumstats
 from small_study import CAUSAL, P, write_results
 
 LOCUS, EMPTY = CAUSAL

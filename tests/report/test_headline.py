@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fineprior.foundation import tables
+from fineprior.files import tables
 from fineprior.report.headline import headline
 
 

@@ -4,8 +4,8 @@ import re
 import pandas as pd
 import pytest
 
-from fineprior.foundation import tables
-from fineprior.foundation.settings import FinemapSettings, Settings, from_dict
+from fineprior.files import tables
+from fineprior.project.settings import FinemapSettings, Settings, from_dict
 from fineprior.report.methods import CITATIONS, StudyFacts, methods_page
 
 

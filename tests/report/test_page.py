@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fineprior.foundation.settings import ReportSettings
+from fineprior.project.settings import ReportSettings
 from fineprior.report.page import render_page
 
 VOID = {"meta", "img", "br", "link", "input", "hr"}

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fineprior.foundation.tables import LOCI
+from fineprior.files.tables import LOCI
 from fineprior.report.page_table import Header, number, page_table
 
 DASH = "\N{EN DASH}"

@@ -2,8 +2,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from fineprior.files import tables
 from fineprior.finemap.fits import FitFiles
-from fineprior.foundation import tables
 from fineprior.report.study_locus import SCHEMA, study_locus_id, write_study_locus
 from small_study import CAUSAL, write_results
 

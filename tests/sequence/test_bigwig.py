@@ -7,7 +7,7 @@ import numpy as np
 import pyBigWig
 import pytest
 
-from fineprior.foundation.errors import InputError
+from fineprior.files.errors import InputError
 from fineprior.sequence.bigwig import BigWig
 
 LENGTHS = {"chr10": 60_000, "chr2": 5_000, "chrX": 900}

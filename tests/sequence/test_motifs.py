@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fineprior.foundation.errors import InputError
+from fineprior.files.errors import InputError
 from fineprior.sequence import motifs as motifs_module
 from fineprior.sequence.motifs import (
     Motif,

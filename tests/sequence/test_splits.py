@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fineprior.foundation.errors import InputError
-from fineprior.genetics.genome import Genome
+from fineprior.files.errors import InputError
+from fineprior.genome.fasta import Genome
 from fineprior.sequence import splits
 from fineprior.sequence.splits import (
     by_backbone,

@@ -3,9 +3,9 @@ import pandas as pd
 import pyBigWig
 import pytest
 
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.settings import TrackSettings
-from fineprior.genetics.genome import Genome
+from fineprior.files.errors import InputError
+from fineprior.genome.fasta import Genome
+from fineprior.project.settings import TrackSettings
 from fineprior.sequence import target_parts
 from fineprior.sequence.target_parts import region_files
 from fineprior.sequence.tracks import bin_starts, read_targets

@@ -2,11 +2,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.settings import WindowSettings
-from fineprior.foundation.tables import LOCUS_VARIANTS
-from fineprior.genetics.genome import Genome, codes_of, reverse_complement
-from fineprior.genotypes.genotypes import PlinkPanel
+from fineprior.files.errors import InputError
+from fineprior.files.tables import LOCUS_VARIANTS
+from fineprior.genome.fasta import Genome, codes_of, reverse_complement
+from fineprior.genotypes.bed_panel import PlinkPanel
+from fineprior.project.settings import WindowSettings
 from fineprior.sequence.windows import (
     ALL_N,
     LEFT,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fineprior.foundation.errors import InputError
+from fineprior.files.errors import InputError
 from fineprior.sequence.motifs import occupancy
 from fineprior.simulate.grammar import (
     DISEASE_RULES,

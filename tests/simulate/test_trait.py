@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fineprior.foundation.errors import InputError
+from fineprior.files.errors import InputError
 from fineprior.simulate.trait import (
     Causal,
     choose_causal,

@@ -3,10 +3,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from fineprior.foundation.tables import ASSOCIATION
-from fineprior.genotypes.genotypes import write_panel
+from fineprior.files.tables import ASSOCIATION
+from fineprior.genotypes.bed_panel import write_panel
 from fineprior.steps.associate import associate
-from fineprior.sumstats.sumstats import read_sumstats
+from fineprior.sumstats.reader import read_sumstats
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from calibrate_study import SIZE, study_files
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.settings import CalibrateSettings, PriorSettings
-from fineprior.foundation.tables import LOCUS_VARIANTS, SCORES
+from fineprior.files.errors import InputError
+from fineprior.files.tables import LOCUS_VARIANTS, SCORES
 from fineprior.genotypes.ld_store import LocusLd, read_ld, write_ld
-from fineprior.steps.calibrate_data import StudyFiles, simulate_study
+from fineprior.project.settings import CalibrateSettings, PriorSettings
+from fineprior.steps.calibrate_data import StudyFiles, simulate_associations
 
 SETTINGS = CalibrateSettings()
 
@@ -22,7 +22,7 @@ def files(tmp_path_factory):
 
 
 def simulated(files, folder, name="enrichment_10", settings=SETTINGS, priors=None, seed=1):
-    return simulate_study(files, folder, name, settings, priors or PriorSettings(), np.random.default_rng(seed))
+    return simulate_associations(files, folder, name, settings, priors or PriorSettings(), np.random.default_rng(seed))
 
 
 def read(study):

@@ -4,7 +4,7 @@ import pytest
 
 from calibrate_study import study_files
 from fineprior import cli
-from fineprior.foundation.calibrate_tables import CALIBRATE_SUMMARY
+from fineprior.files.tables import CALIBRATE_SUMMARY
 
 CONFIG = """
 studies: studies.tsv

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fineprior.foundation.errors import InputError
+from fineprior.files.errors import InputError
 from fineprior.steps import finemap_files as module
 from fineprior.steps.finemap_files import read_correlations, read_prior, read_z
 

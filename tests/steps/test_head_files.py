@@ -2,10 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fineprior.foundation.settings import BackboneSettings
-from fineprior.foundation.tables import HEAD_METRICS
-from fineprior.model.embeddings import RegionEmbeddings
-from fineprior.model.head import Head
+from fineprior.engine.embeddings import RegionEmbeddings
+from fineprior.files.tables import HEAD_METRICS
+from fineprior.heads.head import Head
+from fineprior.project.settings import BackboneSettings
 from fineprior.sequence.target_parts import RegionFiles
 from fineprior.steps import head_files
 from fineprior.steps.head_files import metrics_of_head

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.settings import PriorSettings
+from fineprior.files.errors import InputError
 from fineprior.genotypes.ld_store import LocusLd, write_ld
+from fineprior.project.settings import PriorSettings
 from fineprior.steps.prior_data import (
     feature_kinds,
     frequencies,

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fineprior.foundation.settings import FinemapSettings, PriorSettings
-from fineprior.foundation.tables import COEFFICIENTS, ENRICHMENT, PRIOR_STEPS
+from fineprior.files.tables import COEFFICIENTS, ENRICHMENT, PRIOR_STEPS
 from fineprior.genotypes.ld_store import LocusLd, write_ld
 from fineprior.priors.strength import ALL_LOCI
+from fineprior.project.settings import FinemapSettings, PriorSettings
 from fineprior.steps import prior_fit
 from fineprior.steps.prior_fit import fitted_rows
 from fineprior.steps.prior_study import Study

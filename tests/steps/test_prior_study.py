@@ -6,7 +6,7 @@ import pytest
 
 from fineprior.finemap.fits import FitFiles, save_fits
 from fineprior.finemap.susie import susie_rss
-from fineprior.foundation.settings import FinemapSettings, PriorSettings
+from fineprior.project.settings import FinemapSettings, PriorSettings
 from fineprior.steps import prior_study
 from fineprior.steps.prior_study import Study, placed_signals, read_signals
 

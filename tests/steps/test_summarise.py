@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.tables import (
+from fineprior.files.errors import InputError
+from fineprior.files.tables import (
     CALIBRATION,
     COMPARISON,
     CREDIBLE_SETS,

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from calibrate_counts import FALSE, HITS, counted
-from fineprior.foundation.calibrate_tables import CALIBRATE_BINS, CALIBRATE_COUNTS, CALIBRATE_PIP, CALIBRATE_SUMMARY
-from fineprior.foundation.errors import InputError
+from fineprior.files.errors import InputError
+from fineprior.files.tables import CALIBRATE_BINS, CALIBRATE_COUNTS, CALIBRATE_PIP, CALIBRATE_SUMMARY
 from fineprior.steps.summarise_calibration import summarise_calibration
 
 

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from scipy.stats import norm, t
 
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.settings import HarmoniseSettings
+from fineprior.files.errors import InputError
+from fineprior.project.settings import HarmoniseSettings
 from fineprior.sumstats.agreement import CONTRADICTS, HAS_P, TWO_VALUES, WALD, is_floor, of_t
 from fineprior.sumstats.outcomes import reason_names
+from fineprior.sumstats.reader import open_sumstats, read_sumstats
 from fineprior.sumstats.rows import gather_rows
-from fineprior.sumstats.sumstats import open_sumstats, read_sumstats
 
 ROWS, SE = 50, 0.123457
 

@@ -1,6 +1,6 @@
 import pytest
 
-from fineprior.foundation.errors import InputError
+from fineprior.files.errors import InputError
 from fineprior.sumstats.build_check import check_assembly
 
 

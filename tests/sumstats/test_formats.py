@@ -10,9 +10,9 @@ import pyarrow as pa
 import pysam
 import pytest
 
-from fineprior.foundation.errors import InputError
+from fineprior.files.errors import InputError
 from fineprior.sumstats.formats import FORMAT_NAMES, FORMATS
-from fineprior.sumstats.sumstats import SampleSizes, neg_log10_p_of, open_sumstats, read_sumstats
+from fineprior.sumstats.reader import SampleSizes, neg_log10_p_of, open_sumstats, read_sumstats
 
 PROSTATE = Path(__file__).parents[2].parent / "shared" / "data" / "prostate_chr17"
 needs_prostate = pytest.mark.skipif(not PROSTATE.is_dir(), reason="acceptance data are not here")

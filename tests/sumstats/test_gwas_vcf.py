@@ -1,8 +1,8 @@
 import pytest
 
-from fineprior.foundation.errors import InputError
+from fineprior.files.errors import InputError
 from fineprior.sumstats.gwas_vcf import open_vcf
-from fineprior.sumstats.sumstats import read_sumstats
+from fineprior.sumstats.reader import read_sumstats
 
 FIELDS = ("ES", "SE", "LP", "AF", "SS")
 RECORDS = ("1\t10\trs1\tA\tG\t.\tPASS\t.\tES:SE:LP:AF:SS\t0.12:0.04:2.57:0.3:900",

@@ -8,18 +8,18 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.settings import HarmoniseSettings
-from fineprior.foundation.tables import DROPPED, LIFTOVER, SUMSTATS, SUMSTATS_QC
-from fineprior.genetics.genome import Genome
-from fineprior.genetics.liftover import Liftover
-from fineprior.genetics.variants import complement, flip
-from fineprior.genotypes.genotypes import PlinkPanel, write_panel
+from fineprior.files.errors import InputError
+from fineprior.files.tables import DROPPED, LIFTOVER, SUMSTATS, SUMSTATS_QC
+from fineprior.genome.alleles import complement, flip
+from fineprior.genome.fasta import Genome
+from fineprior.genome.liftover import Liftover
+from fineprior.genotypes.bed_panel import PlinkPanel, write_panel
+from fineprior.project.settings import HarmoniseSettings
 from fineprior.sumstats import harmonise as module
 from fineprior.sumstats import harmonised, outcomes
 from fineprior.sumstats.harmonise import harmonise
 from fineprior.sumstats.outcomes import ACTIONS, REASONS, REMARKS
-from fineprior.sumstats.sumstats import STANDARD
+from fineprior.sumstats.reader import STANDARD
 
 SETTINGS = HarmoniseSettings()
 WHAT_WAS_DONE = ["action"]

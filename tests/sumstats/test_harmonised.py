@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fineprior.foundation.settings import HarmoniseSettings
-from fineprior.foundation.tables import DROPPED
+from fineprior.files.tables import DROPPED
+from fineprior.project.settings import HarmoniseSettings
 from fineprior.sumstats.agreement import FROM_P, TWO_VALUES
 from fineprior.sumstats.harmonise import harmonise
 from fineprior.sumstats.rows import MARKS

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from fineprior.foundation.settings import HarmoniseSettings
-from fineprior.genetics.genome import Genome
-from fineprior.genetics.liftover import Liftover
+from fineprior.genome.fasta import Genome
+from fineprior.genome.liftover import Liftover
+from fineprior.project.settings import HarmoniseSettings
 from fineprior.sumstats.locate import Places, locate
 from fineprior.sumstats.rows import gather_rows
 from fineprior.sumstats.standing import Standing

@@ -2,7 +2,7 @@ import gzip
 
 import pytest
 
-from fineprior.foundation.errors import InputError
+from fineprior.files.errors import InputError
 from fineprior.sumstats.metadata import Metadata, SampleSizes, read_metadata
 
 

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.settings import HarmoniseSettings
+from fineprior.files.errors import InputError
+from fineprior.project.settings import HarmoniseSettings
 from fineprior.sumstats.agreement import CONTRADICTS, TWO_VALUES
 from fineprior.sumstats.outcomes import reason_names
+from fineprior.sumstats.reader import STANDARD
 from fineprior.sumstats.rows import MARKS, gather_rows
-from fineprior.sumstats.sumstats import STANDARD
 
 
 def frame(count=4, **columns):

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from scipy.stats import norm, t
 
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.settings import HarmoniseSettings
+from fineprior.files.errors import InputError
+from fineprior.project.settings import HarmoniseSettings
 from fineprior.sumstats.agreement import DISAGREES, FROM_P
+from fineprior.sumstats.reader import SampleSizes, open_sumstats
 from fineprior.sumstats.rows import gather_rows
 from fineprior.sumstats.settle import settle
-from fineprior.sumstats.sumstats import SampleSizes, open_sumstats
 
 ROWS = 60
 

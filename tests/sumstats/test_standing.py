@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.settings import HarmoniseSettings
+from fineprior.files.errors import InputError
+from fineprior.project.settings import HarmoniseSettings
 from fineprior.sumstats.outcomes import LOW_MAF, MONOMORPHIC_IN_PANEL, number_of
 from fineprior.sumstats.rows import gather_rows
 from fineprior.sumstats.standing import Standing

@@ -7,9 +7,9 @@ import pandas as pd
 import pysam
 import pytest
 
-from fineprior.foundation.errors import InputError
+from fineprior.files.errors import InputError
 from fineprior.sumstats import text_tables
-from fineprior.sumstats.sumstats import read_sumstats
+from fineprior.sumstats.reader import read_sumstats
 
 HEADER = "chromosome,base_pair_location,effect_allele,other_allele,beta,standard_error,p_value,rsid,n"
 LINES = [f"1,{i * 10},A,G,0.2,0.1,0.0455,rs{i},1000" for i in range(1, 31)]

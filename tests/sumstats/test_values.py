@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 from scipy.stats import norm
 
-from fineprior.foundation.errors import InputError
-from fineprior.sumstats.sumstats import read_sumstats
+from fineprior.files.errors import InputError
+from fineprior.sumstats.reader import read_sumstats
 from fineprior.sumstats.values import FileChecks, bounds, complete, floats, neg_log10_of_p, places_written
 
 HEADER = ["chromosome", "base_pair_location", "effect_allele", "other_allele", "odds_ratio", "standard_error",

@@ -15,7 +15,7 @@ rule fetch_backbone:
             "revision": settings.backbone.revision,
             "sha256": settings.backbone.sha256,
         },
-        code=code_digest("annotate.fetch_backbone"),
+        code=code_digest("fetch_backbone"),
     script:
         "../../scripts/fetch_backbone.py"
 
@@ -37,7 +37,7 @@ rule extract_sequences:
         contents=contents(settings.genome.fasta),
         context_length=settings.backbone.context_length,
         windows=as_params(settings.windows),
-        code=code_digest("annotate.extract_sequences"),
+        code=code_digest("extract_sequences"),
     script:
         "../../scripts/extract_sequences.py"
 
@@ -65,7 +65,7 @@ rule embed_variants:
         contents=contents(backbone_files),
         backbone=as_params(settings.backbone),
         windows=as_params(settings.windows),
-        code=code_digest("annotate.embed_variants"),
+        code=code_digest("embed_variants"),
     script:
         "../../scripts/embed_variants.py"
 
@@ -88,7 +88,7 @@ rule score_variants:
     params:
         settings=as_params(settings.scores),
         min_r=settings.evaluation.min_r,
-        code=code_digest("annotate.score_variants"),
+        code=code_digest("score_variants"),
     script:
         "../../scripts/score_variants.py"
 
@@ -111,7 +111,7 @@ rule gather_scores:
         contents=contents(settings.regions),
         settings=as_params(settings.scores),
         context_length=settings.backbone.context_length,
-        code=code_digest("annotate.gather_scores"),
+        code=code_digest("gather_scores"),
     script:
         "../../scripts/gather_scores.py"
 
@@ -140,6 +140,6 @@ rule compare_windows:
         windows=as_params(settings.windows),
         settings=as_params(settings.scores),
         seed=settings.seed,
-        code=code_digest("annotate.compare_windows"),
+        code=code_digest("compare_windows"),
     script:
         "../../scripts/compare_windows.py"

@@ -30,7 +30,7 @@ rule calibrate:
         signals=settings_of_signals,
         kinds=annotation_kinds(),
         seed=settings.seed,
-        code=code_digest("calibrate.calibrate"),
+        code=code_digest("calibrate"),
     script:
         "../../scripts/calibrate.py"
 
@@ -71,6 +71,6 @@ rule summarise_calibration:
         runtime=growing(15),
     params:
         seed=settings.seed,
-        code=code_digest("summarise_calibration.summarise_calibration"),
+        code=code_digest("summarise_calibration"),
     script:
         "../../scripts/summarise_calibration.py"

@@ -1,10 +1,10 @@
 # What all rules share: the project (config and sheets), code digests, and where a rule finds its files.
 import re
 
-from fineprior.foundation.fingerprints import Fingerprints, older_replacements
-from fineprior.foundation.locus_names import loci_by_batch
-from fineprior.foundation.panel_files import chromosomes_of, fitting_files, ld_files
-from fineprior.foundation.project import (
+from fineprior.plan.provenance import Fingerprints, older_replacements
+from fineprior.genome.bed import loci_by_batch
+from fineprior.project.panel_files import chromosomes_of, fitting_files, ld_files
+from fineprior.project.project import (
     FETCHED,
     GENERATED,
     HUB_BACKBONES,
@@ -13,11 +13,11 @@ from fineprior.foundation.project import (
     is_generated,
     load_project,
 )
-from fineprior.foundation.provenance import code_digest, software_versions
-from fineprior.foundation.settings import TUNING_MODES, FinemapSettings, as_params
-from fineprior.foundation.stages import STAGES
-from fineprior.steps.check import check_formats, check_intervals
-from fineprior.steps.inputs import EXPORTED_PRIOR, EXPORTS, all_priors
+from fineprior.plan.provenance import code_digest, software_versions
+from fineprior.project.settings import TUNING_MODES, FinemapSettings, as_params
+from fineprior.plan.stages import STAGES
+from fineprior.plan.check import check_formats, check_intervals
+from fineprior.plan.inputs import EXPORTED_PRIOR, EXPORTS, all_priors
 
 
 def shipped(path):

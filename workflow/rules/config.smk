@@ -7,8 +7,8 @@ REPOSITORY = Path(
 ).parents[1]
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.yaml_files import read_yaml
+from fineprior.files.errors import InputError
+from fineprior.files.yaml_files import read_yaml
 
 CONFIG = "config/config.yaml"
 

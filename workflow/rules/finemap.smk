@@ -22,7 +22,7 @@ rule finemap:
         runtime=growing(120),
     params:
         settings=settings_of_finemap,
-        code=code_digest("finemap.finemap"),
+        code=code_digest("finemap"),
     script:
         "../../scripts/finemap.py"
 
@@ -70,6 +70,6 @@ rule gather:
         mem_mb=memory_of_files(2000, 10, "variants", "fits"),
         runtime=growing(15),
     params:
-        code=code_digest("finemap.gather"),
+        code=code_digest("gather"),
     script:
         "../../scripts/gather.py"

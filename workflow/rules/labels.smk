@@ -22,7 +22,7 @@ rule embed_labels:
         ),
         backbone=as_params(settings.backbone),
         windows=as_params(settings.windows),
-        code=code_digest("variant_head.embed_labels"),
+        code=code_digest("embed_labels"),
     script:
         "../../scripts/embed_labels.py"
 
@@ -44,7 +44,7 @@ rule train_labels:
     params:
         contents=contents(settings.labels.variants),
         calibration=settings.labels.calibration,
-        code=code_digest("variant_head.train_labels"),
+        code=code_digest("train_labels"),
     script:
         "../../scripts/train_labels.py"
 
@@ -64,6 +64,6 @@ rule predict_causal:
         mem_mb=memory_of_files(4000, 3, "embeddings"),
         runtime=growing(60),
     params:
-        code=code_digest("variant_head.predict_causal"),
+        code=code_digest("predict_causal"),
     script:
         "../../scripts/predict_causal.py"

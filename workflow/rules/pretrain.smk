@@ -2,7 +2,7 @@
 # snakemake results/pretrain/backbone/metrics.json, and then copy the folder on purpose (see its MODEL_CARD.md).
 # The last rule makes a backbone for organisms that have none, from the sequence of the training regions:
 # snakemake results/pretrain/masked/config.json, copy the folder, and name the copy in backbone.weights.
-from fineprior.foundation.settings import PretrainSettings
+from fineprior.project.settings import PretrainSettings
 
 
 rule fetch_pretraining_data:
@@ -19,7 +19,7 @@ rule fetch_pretraining_data:
         mem_mb=2000,
         runtime=30,
     params:
-        code=code_digest("pretrain.fetch_pretraining_data"),
+        code=code_digest("fetch_pretraining_data"),
     script:
         "../../scripts/fetch_pretraining_data.py"
 
@@ -37,7 +37,7 @@ rule select_motifs:
         mem_mb=growing(1000),
         runtime=growing(5),
     params:
-        code=code_digest("pretrain.select_motifs"),
+        code=code_digest("select_motifs"),
     script:
         "../../scripts/select_motifs.py"
 
@@ -67,7 +67,7 @@ rule pretrain_backbone:
         runtime=growing(120),
     params:
         settings=as_params(PretrainSettings()),
-        code=code_digest("pretrain.pretrain_backbone"),
+        code=code_digest("pretrain_backbone"),
     script:
         "../../scripts/pretrain_backbone.py"
 
@@ -99,6 +99,6 @@ rule pretrain_masked:
         settings=as_params(settings.masked),
         context_length=settings.backbone.context_length,
         seed=settings.seed,
-        code=code_digest("pretrain.pretrain_masked"),
+        code=code_digest("pretrain_masked"),
     script:
         "../../scripts/pretrain_masked.py"

@@ -27,7 +27,7 @@ rule compute_ld_scores:
         # of a function, for in text {chrom} would be replaced
         annotations=lambda wildcards: settings.priors.heritability_annotations,
         panel=param_of_study("ld_panel"),
-        code=code_digest("heritability.compute_ld_scores"),
+        code=code_digest("compute_ld_scores"),
     script:
         "../../scripts/compute_ld_scores.py"
 
@@ -63,7 +63,7 @@ rule fit_heritability:
         files=patterns_of_heritability,
         bins=settings.priors.heritability_bins,
         max_ratio=settings.priors.max_ratio,
-        code=code_digest("heritability.fit_heritability"),
+        code=code_digest("fit_heritability"),
     script:
         "../../scripts/fit_heritability.py"
 
@@ -96,7 +96,7 @@ rule annotate_variants:
         contents=contents(annotation_files),
         rows=[as_params(row) for row in project.annotations],
         source=source_of_prior(),
-        code=code_digest("prior.annotate_variants"),
+        code=code_digest("annotate_variants"),
     script:
         "../../scripts/annotate_variants.py"
 
@@ -117,7 +117,7 @@ rule find_signals:
         runtime=growing(120),
     params:
         settings=settings_of_signals,
-        code=code_digest("signals.find_signals"),
+        code=code_digest("find_signals"),
     script:
         "../../scripts/find_signals.py"
 
@@ -165,7 +165,7 @@ rule fit_prior:
         kinds=annotation_kinds(),
         seed=settings.seed,
         remark=remark_on_prior,
-        code=code_digest("prior.fit_prior"),
+        code=code_digest("fit_prior"),
     script:
         "../../scripts/fit_prior.py"
 
@@ -187,6 +187,6 @@ rule assign_prior:
         settings=settings_of_prior,
         kinds=kinds_of_prior,
         seed=settings.seed,
-        code=code_digest("prior.assign_prior"),
+        code=code_digest("assign_prior"),
     script:
         "../../scripts/assign_prior.py"

@@ -26,7 +26,7 @@ rule simulate_genome:
         context_length=settings.backbone.context_length,
         target_bins=settings.backbone.target_bins,
         seed=settings.seed,
-        code=code_digest("simulate.simulate_genome"),
+        code=code_digest("simulate_genome"),
     script:
         "../../scripts/simulate_genome.py"
 
@@ -47,7 +47,7 @@ rule simulate_tracks:
     params:
         settings=as_params(settings.embedded),
         seed=settings.seed,
-        code=code_digest("simulate.simulate_tracks"),
+        code=code_digest("simulate_tracks"),
     script:
         "../../scripts/simulate_tracks.py"
 
@@ -71,6 +71,6 @@ rule simulate_study:
     params:
         settings=as_params(settings.embedded),
         seed=settings.seed,
-        code=code_digest("simulate.simulate_study"),
+        code=code_digest("simulate_study"),
     script:
         "../../scripts/simulate_study.py"

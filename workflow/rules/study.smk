@@ -26,7 +26,7 @@ rule associate:
         ),
         genotypes=param_of_study("genotypes"),
         build=settings.genome.build,
-        code=code_digest("associate.associate"),
+        code=code_digest("associate"),
     script:
         "../../scripts/associate.py"
 
@@ -72,7 +72,7 @@ rule harmonise_sumstats:
         sizes=param_of_study("sizes"),
         panel=param_of_study("ld_panel"),
         ld=param_of_study("ld"),
-        code=code_digest("study.harmonise_sumstats"),
+        code=code_digest("harmonise_sumstats"),
     script:
         "../../scripts/harmonise_sumstats.py"
 
@@ -110,7 +110,7 @@ rule define_loci:
         ),
         settings=as_params(settings.loci),
         build=settings.genome.build,
-        code=code_digest("study.define_loci"),
+        code=code_digest("define_loci"),
     script:
         "../../scripts/define_loci.py"
 
@@ -155,7 +155,7 @@ rule collect_variants:
     params:
         contents=contents(settings.genome.fasta),
         loci=loci_of_batch,
-        code=code_digest("study.collect_variants"),
+        code=code_digest("collect_variants"),
     script:
         "../../scripts/collect_variants.py"
 
@@ -179,6 +179,6 @@ rule compute_ld:
         panel=param_of_study("ld_panel"),
         ld=param_of_study("ld"),
         settings=as_params(settings.ld),
-        code=code_digest("study.compute_ld"),
+        code=code_digest("compute_ld"),
     script:
         "../../scripts/compute_ld.py"

@@ -18,7 +18,7 @@ rule compare_priors:
         mem_mb=growing(2000),
         runtime=growing(15),
     params:
-        code=code_digest("summarise.compare_priors"),
+        code=code_digest("compare_priors"),
     script:
         "../../scripts/compare_priors.py"
 
@@ -51,7 +51,7 @@ rule compare_truth:
         runtime=growing(15),
     params:
         contents=contents(of_study("truth")),
-        code=code_digest("summarise.compare_truth"),
+        code=code_digest("compare_truth"),
     script:
         "../../scripts/compare_truth.py"
 
@@ -82,7 +82,7 @@ rule assess_shift:
         context_length=settings.backbone.context_length,
         effect_variance=settings.priors.effect_variance,
         seed=settings.seed,
-        code=code_digest("shift.assess_shift"),
+        code=code_digest("assess_shift"),
     script:
         "../../scripts/assess_shift.py"
 
@@ -124,7 +124,7 @@ rule report:
     params:
         settings=as_params(settings.report),
         min_r=settings.evaluation.min_r,
-        code=code_digest("report.report"),
+        code=code_digest("report"),
     script:
         "../../scripts/report.py"
 
@@ -165,7 +165,7 @@ rule methods:
         versions={
             name: software_versions()[name] for name in ("fineprior", "snakemake")
         },
-        code=code_digest("methods.methods"),
+        code=code_digest("methods"),
     script:
         "../../scripts/methods.py"
 
@@ -186,7 +186,7 @@ rule export:
     params:
         model=lambda wildcards: settings_of_finemap(wildcards)["model"],
         build=settings.genome.build,
-        code=code_digest("export.export"),
+        code=code_digest("export"),
     script:
         "../../scripts/export.py"
 
@@ -220,10 +220,8 @@ rule provenance:
         roles=["weights", "genome", "regions", "tracks", "studies"],
         software=software_versions(),
         code_of_rules={
-            step.split(".")[1]: code_digest(step)
-            for steps in STAGES.values()
-            for step in steps
+            step: code_digest(step) for steps in STAGES.values() for step in steps
         },
-        code=code_digest("provenance.provenance"),
+        code=code_digest("provenance"),
     script:
         "../../scripts/provenance.py"

@@ -29,7 +29,7 @@ rule embed_regions:
             settings.backbone.training_regions,
         ),
         backbone=as_params(settings.backbone),
-        code=code_digest("transfer.embed_regions"),
+        code=code_digest("embed_regions"),
     script:
         "../../scripts/embed_regions.py"
 
@@ -83,7 +83,7 @@ rule train_head:
         backbone=as_params(settings.backbone),
         tracks=tracks_of_head,
         seed=settings.seed,
-        code=code_digest("transfer.train_head"),
+        code=code_digest("train_head"),
     script:
         "../../scripts/train_head.py"
 
@@ -153,6 +153,6 @@ rule evaluate_head:
         },
         tracks=tracks_of_head,
         seed=settings.seed,
-        code=code_digest("transfer.evaluate_head"),
+        code=code_digest("evaluate_head"),
     script:
         "../../scripts/evaluate_head.py"

@@ -1,1 +1,4 @@
-"""SuSiE with prior weights, and its credible sets."""
+"""Which variants are causal, given z-scores, LD and a prior?
+
+Entry: `susie` for one locus, `locus` for one of the pipeline.
+"""

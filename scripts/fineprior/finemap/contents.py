@@ -13,9 +13,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from fineprior.finemap.locus import LocusFit
-from fineprior.foundation.locus_names import place_of
-from fineprior.foundation.settings import FinemapSettings
+from fineprior.genome.bed import place_of
 from fineprior.genotypes.ld_store import NO_LD, TRIMMED
+from fineprior.project.settings import FinemapSettings
 from fineprior.sumstats.outcomes import MISSING_VALUE, REASONS
 
 SWITCHED = "switched"

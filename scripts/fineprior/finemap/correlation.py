@@ -6,9 +6,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.foundation.errors import InputError
+from fineprior.files.arrays import Floats
+from fineprior.files.errors import InputError
 
-Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 
 # Rows of R multiplied at a time: they stay in the processor's cache while they are used twice, or as float64.

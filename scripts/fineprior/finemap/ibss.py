@@ -12,10 +12,10 @@ from typing import Protocol
 
 import numpy as np
 
-from fineprior.finemap.correlation import Floats
+from fineprior.files.arrays import Floats
+from fineprior.files.errors import InputError
 from fineprior.finemap.single_effect import SingleEffect, single_effect
 from fineprior.finemap.sufficient import SufficientStatistics
-from fineprior.foundation.errors import InputError
 
 # "none" keeps the prior variance.
 PRIOR_METHODS = ("optim", "EM", "simple", "none")

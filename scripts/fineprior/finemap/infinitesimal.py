@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.finemap.correlation import Correlation, Floats
+from fineprior.files.arrays import Floats
+from fineprior.files.errors import InputError
+from fineprior.finemap.correlation import Correlation
 from fineprior.finemap.credible_sets import MIN_PRIOR_VARIANCE, credible_sets
 from fineprior.finemap.single_effect import SingleEffect, single_effect
 from fineprior.finemap.sufficient import check_n, check_prior_weights, check_z
 from fineprior.finemap.susie import SusieFit
-from fineprior.foundation.errors import InputError
 
 METHODS = ("optim", "EM", "simple")
 # Share of its terms below which the determinant of the equations of the two variances is 0.

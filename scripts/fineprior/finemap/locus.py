@@ -1,19 +1,70 @@
-"""One locus of the pipeline: a fit, the way to it, or the reason why there is none."""
+"""One locus of the pipeline: a fit, the way to it, or the reason why there is none.
+
+Many loci on several processor cores.
+"""
 
 import logging
 import math
-from collections.abc import Sequence
+import multiprocessing
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.finemap.correlation import Floats
+from fineprior.files.arrays import Floats
+from fineprior.files.errors import InputError
 from fineprior.finemap.ladder import LadderFit, climb_down
 from fineprior.finemap.sufficient import check_z, numbers
 from fineprior.finemap.susie import SusieFit
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.settings import FinemapSettings
+from fineprior.project.settings import FinemapSettings
+
+Locus = TypeVar("Locus")
+Result = TypeVar("Result")
+
+# What a worker process does with a locus; it got it when it was forked.
+_task: list[Callable[[Any], Any]] = []
+
+
+def fit_loci(fit: Callable[[Locus], Result], loci: Sequence[Locus], workers: int) -> Iterator[Result]:
+    """Results of `fit` for each locus, in the order of the loci, from so many processes.
+
+    The processes are forks: what `fit` holds, such as LD in memory, is shared and not copied. A locus (its name, say)
+    and its result travel between them. Where there are no safe forks (not on Linux) this process does all.
+
+    Parameters
+    ----------
+    fit : callable
+        Opens the files that it reads itself: a file that is open already would be read from one position by all.
+    loci : sequence
+    workers : int
+        Each multiplies matrices with as many threads as OMP_NUM_THREADS says when numpy is loaded: 1 is right.
+
+    Raises
+    ------
+    ChildProcessError
+        A process was killed.
+    """
+    if min(workers, len(loci)) < 2 or not sys.platform.startswith("linux"):
+        yield from map(fit, loci)
+        return
+    context = multiprocessing.get_context("fork")
+    try:
+        with ProcessPoolExecutor(min(workers, len(loci)), context, initializer=_task.append, initargs=(fit,)) as pool:
+            yield from pool.map(_run_task, loci)
+    except BrokenProcessPool as error:
+        raise ChildProcessError(
+            "a process that fitted loci was killed, as happens when memory runs out; fewer workers need less"
+        ) from error
+
+
+def _run_task(locus: Any) -> Any:
+    return _task[-1](locus)
+
 
 log = logging.getLogger(__name__)
 

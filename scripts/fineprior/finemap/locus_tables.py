@@ -12,7 +12,7 @@ from fineprior.finemap.correlation import Correlation
 from fineprior.finemap.credible_sets import CredibleSet, CredibleSets, credible_sets
 from fineprior.finemap.locus import LocusFit
 from fineprior.finemap.susie import SusieFit
-from fineprior.foundation.settings import FinemapSettings
+from fineprior.project.settings import FinemapSettings
 
 Matrix = npt.NDArray[Any]
 

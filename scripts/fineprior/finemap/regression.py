@@ -11,12 +11,13 @@ from typing import TypedDict, Unpack
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.finemap.correlation import PANEL_SHARE, Correlation, Correlations, Floats, PanelCorrelation
+from fineprior.files.arrays import Floats
+from fineprior.files.errors import InputError
+from fineprior.finemap.correlation import PANEL_SHARE, Correlation, Correlations, PanelCorrelation
 from fineprior.finemap.credible_sets import credible_sets
 from fineprior.finemap.ibss import IbssOptions
 from fineprior.finemap.sufficient import SufficientStatistics, check_n, check_prior_weights, finite_vector, with_prior
 from fineprior.finemap.susie import SusieFit, fit_model
-from fineprior.foundation.errors import InputError
 
 # susieR's lower bound on the residual variance that it estimates from individual data, in variances of the phenotype.
 LOWEST_RESIDUAL_VARIANCE = 1e-4

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.finemap.correlation import Correlations, Floats
-from fineprior.foundation.errors import InputError
-
 # Stands for the unknown n: susieR takes yty = 1 and n = 2.
+from fineprior.files.arrays import Floats
+from fineprior.files.errors import InputError
+from fineprior.finemap.correlation import Correlations
+
 UNKNOWN_N = 2
 
 

@@ -2,6 +2,8 @@
 
 Wang et al. 2020 (doi:10.1111/rssb.12388); Zou et al. 2022 (doi:10.1371/journal.pgen.1010299). The reference is
 susieR 0.16.5, but max_iter is 100 as in susieR up to 0.14.
+
+Refinement: a way out of local optima, by fits in which the variants of one credible set are forbidden.
 """
 
 import logging
@@ -12,10 +14,11 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.finemap.correlation import Correlation, Correlations, Floats, PanelCorrelation
+from fineprior.files.arrays import Floats
+from fineprior.files.errors import InputError
+from fineprior.finemap.correlation import Correlation, Correlations, PanelCorrelation
 from fineprior.finemap.credible_sets import CredibleSets, credible_sets
-from fineprior.finemap.ibss import IbssOptions, Inflation, drop_null_effects, fit_effects
-from fineprior.finemap.refinement import refine_effects
+from fineprior.finemap.ibss import Effects, IbssOptions, Inflation, drop_null_effects, fit_effects
 from fineprior.finemap.sufficient import (
     SufficientStatistics,
     check_n,
@@ -24,7 +27,59 @@ from fineprior.finemap.sufficient import (
     sufficient_statistics,
     z_from_effects,
 )
-from fineprior.foundation.errors import InputError
+
+MAX_STEPS = 100
+
+
+def refine_effects(
+    effects: Effects,
+    data: SufficientStatistics,
+    options: IbssOptions,
+    sets_of: Callable[[Effects], CredibleSets],
+) -> Effects:
+    """The best fit that susieR's refinement reaches.
+
+    For each credible set the model is fitted with the prior weights of its variants at 0, and from there again
+    with the true weights; the best of these fits is taken if its ELBO is higher, and the search goes on from it.
+
+    Parameters
+    ----------
+    effects : Effects
+        A finished fit.
+    data : SufficientStatistics
+    options : IbssOptions
+    sets_of : callable
+        Makes the credible sets of a fit.
+
+    Returns
+    -------
+    Effects
+    """
+    for _ in range(MAX_STEPS):
+        candidates = []
+        for found in sets_of(effects).sets:
+            pi = data.pi.copy()
+            pi[found.variables] = 0.0
+            if not pi[: len(pi) if data.null_index is None else data.null_index].any():
+                break
+            forbidden = replace(data, pi=pi / pi.sum())
+            start = fit_effects(forbidden, options)
+            drop_null_effects(start, forbidden, options.prior_tol)
+            candidate = fit_effects(data, options, start)
+            drop_null_effects(candidate, data, options.prior_tol)
+            candidates.append(candidate)
+        if not candidates:
+            break
+        best = max(candidates, key=lambda candidate: candidate.elbo[-1])
+        gain = best.elbo[-1] - effects.elbo[-1]
+        if gain <= options.tol:
+            break
+        effects = best
+        # susieR stops as soon as the gain is small beside the ELBO itself.
+        if gain < options.tol * max(1.0, abs(effects.elbo[-1])):
+            break
+    return effects
+
 
 Z_METHODS = ("wald", "score")
 

@@ -1,1 +1,4 @@
-"""Genotypes of panels and of a study's people, LD, LD scores and association."""
+"""Who has which allele, and which variants go together (LD)?
+
+Entry: `panels` reads any panel, `ld` computes LD.
+"""

@@ -14,8 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import betaln, expit, hyp2f1, log_ndtr, stdtr
 
-from fineprior.foundation.tables import ASSOCIATION
-from fineprior.genetics.genome import plain_name
+from fineprior.files.arrays import Floats
+from fineprior.files.tables import ASSOCIATION
+from fineprior.genome.fasta import plain_name
 from fineprior.genotypes.phenotypes import Cohort
 
 OK, MONOMORPHIC, COLLINEAR, TOO_FEW, NOT_CONVERGED = "ok", "monomorphic", "collinear", "too_few", "not_converged"
@@ -30,7 +31,6 @@ _LARGEST = 50.0
 """Coefficient beyond which a fit runs away: something tells cases from controls by itself."""
 _LEAST_P = 1e-290
 
-Floats = NDArray[np.float64]
 logger = logging.getLogger(__name__)
 
 

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fineprior.foundation.contigs import is_part_of_x, plain_name
-from fineprior.foundation.errors import InputError
+from fineprior.files.errors import InputError
+from fineprior.genome.contigs import is_part_of_x, plain_name
 
 _HAPLOID, _DIPLOID, _HALF, _NOT_CALLED, _ONE_NOT_CALLED = 1, 2, 3, 4, 5
 _PAIRED_ON_X = ((10_001, 2_781_479), (154_931_044, 1 << 31))

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fineprior.foundation.arrays import Archive, is_archive, mapped_array
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.reading import reading, text_of
+from fineprior.files.arrays import Archive, is_archive, mapped_array
+from fineprior.files.errors import InputError
+from fineprior.files.reading import reading, text_of
 
 _TOLERANCE = 1e-3
 """Rounding of matrices that were written as text."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from fineprior.foundation.errors import InputError
+from fineprior.files.errors import InputError
 
 _BLOCK = 256
 

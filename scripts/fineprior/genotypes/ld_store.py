@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fineprior.foundation.arrays import Archive
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.files import atomic_path
-from fineprior.foundation.integrity import checked
+from fineprior.files.arrays import Archive
+from fineprior.files.errors import InputError
+from fineprior.files.integrity import checked
+from fineprior.files.whole import atomic_path
 
 NO_LD, TRIMMED = "no_ld", "trimmed"
 """Why a variant is left out: the LD does not have it, or the locus would take too much memory."""

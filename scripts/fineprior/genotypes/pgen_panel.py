@@ -16,10 +16,10 @@ import pgenlib
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.reading import reading
-from fineprior.genotypes.genotypes import checked_index
-from fineprior.genotypes.people import check_text, kept_people, read_men, read_psam
+from fineprior.files.errors import InputError
+from fineprior.files.reading import reading
+from fineprior.genotypes.bed_panel import checked_index
+from fineprior.genotypes.samples import check_text, kept_people, read_men, read_psam
 
 _ROWS_AT_ONCE = 1 << 18
 _VALUES_AT_ONCE = 1 << 24

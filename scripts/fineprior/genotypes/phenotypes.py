@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.linalg import qr
 
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.missing import PLINK_CODES, is_code, missing_among
-from fineprior.genotypes.people import lines_of
+from fineprior.files.errors import InputError
+from fineprior.files.reading import PLINK_CODES, is_code, missing_among
+from fineprior.genotypes.samples import lines_of
 
 _CASE_WORDS = {
     "case": 1.0, "control": 0.0, "true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "affected": 1.0, "unaffected": 0.0,
@@ -68,7 +68,7 @@ def read_cohort(people: Sequence[str], phenotype: str | Path, covariates: str | 
     phenotype
         Table with a header: IID, or FID and IID, then one trait; set apart by blanks, tabs or commas. Values 1 and 2
         (case), 0 and 1 (case), or words (control and case, FALSE and TRUE, ...) make a disease, others a quantitative
-        trait. -9 (as a number) and the words of `foundation.missing` are missing.
+        trait. -9 (as a number) and the words of `files.reading` are missing.
     covariates
         Table with a header: IID, or FID and IID, then numbers, or TRUE and FALSE; missing as above, as in PLINK. How
         many people that costs is said for each covariate.

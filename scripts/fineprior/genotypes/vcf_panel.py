@@ -16,13 +16,13 @@ import pandas as pd
 import pysam
 from numpy.typing import NDArray
 
-from fineprior.foundation.contigs import Contigs
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.reading import is_bgzip, reading
+from fineprior.files.errors import InputError
+from fineprior.files.reading import is_bgzip, reading
+from fineprior.genome.contigs import Contigs
+from fineprior.genotypes.bed_panel import checked_index
 from fineprior.genotypes.copies import copies_in
-from fineprior.genotypes.genotypes import checked_index
-from fineprior.genotypes.people import check_text, kept_people
 from fineprior.genotypes.pgen_panel import mean_of_called
+from fineprior.genotypes.samples import check_text, kept_people
 
 _VALUES_AT_ONCE = 1 << 24
 _FORMAT = 8

@@ -1,1 +1,1 @@
-"""From variant scores to prior causal probabilities."""
+"""How probable is it, by its scores, that a variant is causal?"""

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fineprior.foundation.bed_lines import LARGEST_POSITION, BedLine, bed_lines, whole_number
-from fineprior.foundation.contigs import Contigs
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.text_lines import text_lines
-from fineprior.priors.blocks import Floats
+from fineprior.files.arrays import Floats
+from fineprior.files.errors import InputError
+from fineprior.files.reading import text_lines
+from fineprior.genome.bed import LARGEST_POSITION, BedLine, bed_lines, whole_number
+from fineprior.genome.contigs import Contigs
 from fineprior.sequence.bigwig import BigWig
 
 log = logging.getLogger(__name__)

@@ -16,12 +16,11 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow.parquet as pq
 
-from fineprior.foundation.contigs import Contigs, plain_name
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.integrity import check
-from fineprior.foundation.missing import SPELLINGS
-from fineprior.foundation.panel_files import CHROM, chromosomes_of
-from fineprior.foundation.reading import reading, text_of
+from fineprior.files.errors import InputError
+from fineprior.files.integrity import check
+from fineprior.files.reading import SPELLINGS, reading, text_of
+from fineprior.genome.contigs import Contigs, plain_name
+from fineprior.project.panel_files import CHROM, chromosomes_of
 
 log = logging.getLogger(__name__)
 

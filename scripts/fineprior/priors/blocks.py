@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.foundation.errors import InputError
+from fineprior.files.arrays import Floats
+from fineprior.files.errors import InputError
 
-Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 Features = npt.NDArray[Any]

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.priors.blocks import Floats, Integers, locus_sizes
+from fineprior.files.arrays import Floats
+from fineprior.priors.blocks import Integers, locus_sizes
 
 MAF_BINS = 3
 LD_BINS = 2

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from fineprior.foundation.errors import InputError
-from fineprior.priors.blocks import Block, Features, Flags, Floats, Integers, Signal, log_sum_exp
+from fineprior.files.arrays import Floats
+from fineprior.files.errors import InputError
+from fineprior.priors.blocks import Block, Features, Flags, Integers, Signal, log_sum_exp
 
 log = logging.getLogger(__name__)
 

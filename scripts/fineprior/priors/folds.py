@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fineprior.foundation.settings import PriorSettings
-from fineprior.priors.blocks import Block, Flags, Floats, merged, signal_likelihood
+from fineprior.files.arrays import Floats
+from fineprior.priors.blocks import Block, Flags, merged, signal_likelihood
 from fineprior.priors.enrichment import STEP_TOLERANCE, Enrichment, fit_enrichment
 from fineprior.priors.strength import ALL_LOCI, Support, assess, natural_order, within_locus_sd
+from fineprior.project.settings import PriorSettings
 
 RIDGES = (1000.0, 100.0, 10.0, 1.0)
 MAX_PARTS = 5

@@ -15,14 +15,13 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow.parquet as pq
 
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.integrity import check
-from fineprior.foundation.missing import missing_among
-from fineprior.foundation.panel_files import fitting_files
-from fineprior.foundation.reading import reading, text_of
-from fineprior.genetics.genome import plain_name
-from fineprior.priors.blocks import Floats
+from fineprior.files.arrays import Floats
+from fineprior.files.errors import InputError
+from fineprior.files.integrity import check
+from fineprior.files.reading import missing_among, reading, text_of
+from fineprior.genome.fasta import plain_name
 from fineprior.priors.hdf5_scores import read_scores
+from fineprior.project.panel_files import fitting_files
 
 log = logging.getLogger(__name__)
 

@@ -22,9 +22,9 @@ from typing import IO, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from fineprior.foundation.arrays import DEFLATE
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.reading import reading
+from fineprior.files.arrays import DEFLATE
+from fineprior.files.errors import InputError
+from fineprior.files.reading import reading
 
 PATIENCE = 120.0
 """Seconds without a sign of life from the process, after which a file is taken for damaged."""

@@ -22,11 +22,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.foundation.errors import InputError
+from fineprior.files.arrays import Floats
+from fineprior.files.errors import InputError
 
 log = logging.getLogger(__name__)
 
-Floats = npt.NDArray[np.float64]
 
 LARGEST_CHI2 = 80.0
 _CHI2_SHARE = 0.001

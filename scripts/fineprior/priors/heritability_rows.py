@@ -10,11 +10,12 @@ import pandas as pd
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from fineprior.foundation.contigs import Contigs
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.integrity import checked
+from fineprior.files.arrays import Floats
+from fineprior.files.errors import InputError
+from fineprior.files.integrity import checked
+from fineprior.genome.contigs import Contigs
 from fineprior.priors.annotation_files import AnnotationFiles, Match, check_matches, variant_keys
-from fineprior.priors.heritability import Floats, RegressionRows
+from fineprior.priors.heritability import RegressionRows
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.settings import PriorSettings
-from fineprior.priors.blocks import Block, Floats, Integers, locus_sizes, signal_likelihood
+from fineprior.files.arrays import Floats
+from fineprior.files.errors import InputError
+from fineprior.priors.blocks import Block, Integers, locus_sizes, signal_likelihood
+from fineprior.project.settings import PriorSettings
 
 log = logging.getLogger(__name__)
 

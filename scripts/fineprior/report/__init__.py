@@ -1,1 +1,4 @@
-"""Comparison tables, plots and the report page."""
+"""What does a reader see?
+
+Entry: `page` makes the report of a study.
+"""

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.tables import CALIBRATION, COMPARISON, TRUTH_COMPARISON
+from fineprior.files.errors import InputError
+from fineprior.files.tables import CALIBRATION, COMPARISON, TRUTH_COMPARISON
 
 log = logging.getLogger(__name__)
 

@@ -15,10 +15,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import yaml
 
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.integrity import checked
-from fineprior.foundation.table import opened
-from fineprior.genetics.genome import plain_name
+from fineprior.files.errors import InputError
+from fineprior.files.integrity import checked
+from fineprior.files.table import opened
+from fineprior.genome.fasta import plain_name
 
 ROWS_AT_ONCE = 500_000
 _SSF_NUMBERS = {"X": "23", "Y": "24", "MT": "25"}

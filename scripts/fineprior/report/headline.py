@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fineprior.foundation import tables
+from fineprior.files import tables
 
 
 def headline(results: Path, studies: list[str]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fineprior.foundation.tables import CREDIBLE_SETS, FINEMAP_VARIANTS, LOCI, LOCI_STATUS
+from fineprior.files.tables import CREDIBLE_SETS, FINEMAP_VARIANTS, LOCI, LOCI_STATUS
 from fineprior.report.page_table import PageTable, number, page_table
 from fineprior.report.plots import data_uri, locus_figure, shortened
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from fineprior.foundation.builds import plain_build
-from fineprior.foundation.settings import FinemapSettings, Settings
-from fineprior.foundation.tables import main_sets
+from fineprior.files.tables import main_sets
+from fineprior.project.settings import FinemapSettings, Settings
+from fineprior.project.sheets import plain_build
 from fineprior.sumstats.formats import OWN_COLUMNS
 
 CITATIONS = {

@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 
 from fineprior import __version__
-from fineprior.foundation.settings import ReportSettings
-from fineprior.foundation.tables import (
+from fineprior.files.tables import (
     CALIBRATION,
     COMPARISON,
     HEAD_FOLDS,
@@ -23,7 +22,7 @@ from fineprior.foundation.tables import (
     TRUTH_COMPARISON,
     low_tracks,
 )
-from fineprior.report.head_plots import SHOWN_TRACKS, curve_figure, scatter_figure
+from fineprior.project.settings import ReportSettings
 from fineprior.report.locus_sections import (
     OPEN_UP_TO,
     candidate_table,
@@ -44,11 +43,14 @@ from fineprior.report.plots import (
     PALE_BLUE,
     PALE_GREY,
     PURPLE,
+    SHOWN_TRACKS,
     calibration_figure,
+    curve_figure,
     data_uri,
     enrichment_figure,
     history_figure,
     prior_steps_figure,
+    scatter_figure,
     shortened,
     windows_figure,
 )
@@ -74,7 +76,7 @@ _COLOURS = {
 
 @dataclass(frozen=True)
 class StudyTables:
-    """What a report is made of; tables as in `fineprior.foundation.tables`, without rows where there is none.
+    """What a report is made of; tables as in `fineprior.files.tables`, without rows where there is none.
 
     `variants` (FINEMAP_VARIANTS), `credible_sets` and `status` (LOCI_STATUS) hold a table for each of
     `locus_sections.SHOWN_PRIORS`.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fineprior.foundation.table import Table
+from fineprior.files.table import Table
 
 _ABSENT = "\N{EN DASH}"
 

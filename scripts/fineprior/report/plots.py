@@ -2,6 +2,10 @@
 
 Colours are those of Okabe and Ito (Color Universal Design, 2008), which people with the common colour vision
 deficiencies tell apart; priors also differ in the shape of their markers.
+
+The figures on the quality of a head, drawn as those of `fineprior.report.plots`.
+
+The figure of `fineprior calibrate`.
 """
 
 import base64
@@ -11,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
+
+from fineprior.report.calibration import MEASURES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -378,3 +384,128 @@ def _legend(axes: "Axes", entries: list[tuple[str, str, str, str]], title: str) 
 def shortened(variant_id: str, longest: int = 40) -> str:
     """A variant id that fits into a panel: alleles of indels can be very long."""
     return variant_id if len(variant_id) <= longest else variant_id[: longest - 3] + "..."
+
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SHOWN_TRACKS = 6
+_MARKERS = "osD^v"
+
+
+def curve_figure(curve: pd.DataFrame) -> "Figure":
+    """Pearson r on the test regions against the number of training regions: tracks thin, their mean strong.
+
+    Parameters
+    ----------
+    curve
+        Table LEARNING_CURVE; more than `SHOWN_TRACKS` tracks are drawn in one grey.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import NullLocator
+
+    figure = Figure(figsize=(9.2, 3.0))
+    axes = figure.subplots(gridspec_kw={"left": 0.08, "right": 0.75, "bottom": 0.17, "top": 0.95})
+    tracks = list(dict.fromkeys(curve["track"]))
+    for number, track in enumerate(tracks):
+        rows = curve[curve["track"] == track]
+        few = len(tracks) <= SHOWN_TRACKS
+        colour = LD_BINS[number % len(LD_BINS)][1] if few else PALE_GREY
+        axes.plot(rows["regions"], rows["pearson_r"], color=colour, linewidth=1, markersize=4,
+                  marker=_MARKERS[number % len(_MARKERS)], label=track if few else None)  # fmt: skip
+    mean = curve.groupby("regions")["pearson_r"].mean()
+    axes.plot(mean.index, mean, color="#1a1a1a", linewidth=2, label="mean over tracks")
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(mean.index, [f"{size:,}" for size in mean.index])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel("training regions")
+    axes.set_ylabel("Pearson r, test regions")
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)
+    return figure
+
+
+def scatter_figure(scatter: pd.DataFrame) -> "Figure":
+    """Predicted against observed signal of test bins, a panel for each of the first `SHOWN_TRACKS` tracks.
+
+    Parameters
+    ----------
+    scatter
+        Table HEAD_SCATTER. Both axes are log(1 + signal).
+    """
+    from matplotlib.figure import Figure
+
+    tracks = list(dict.fromkeys(scatter["track"]))[:SHOWN_TRACKS]
+    columns = min(3, len(tracks))
+    rows = -(-len(tracks) // columns)
+    figure = Figure(figsize=(9.2, 3.2 * rows))
+    panels = figure.subplots(
+        rows, columns, squeeze=False,
+        gridspec_kw={"left": 0.07, "right": 0.98, "bottom": 0.16 / rows, "top": 1 - 0.1 / rows, "wspace": 0.2,
+                     "hspace": 0.4},
+    ).ravel()  # fmt: skip
+    for axes, track in zip(panels, tracks, strict=False):
+        bins = scatter[scatter["track"] == track]
+        x, y = np.log1p(bins["observed"].to_numpy()), np.log1p(bins["predicted"].to_numpy())
+        top = 1.05 * max(x.max(), y.max(), 1e-3)
+        axes.plot([0, top], [0, top], color=GREY, linewidth=0.8, linestyle="--")
+        axes.scatter(x, y, s=5, c=BLUE, linewidths=0)
+        axes.set(xlim=(-0.02 * top, top), ylim=(-0.02 * top, top))
+        axes.set_title(track)
+        axes.set_xlabel("observed, log(1 + signal)")
+    panels[0].set_ylabel("predicted, log(1 + signal)")
+    for axes in panels[len(tracks) :]:
+        axes.set_visible(False)
+    return figure
+
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_STYLES = {**PRIOR_STYLES, "true": (PURPLE, "^")}
+
+
+def calibrate_figure(summary: pd.DataFrame, pips: pd.DataFrame) -> "Figure":
+    """For each scenario claimed against observed PIP, then pip_credible; below, hits at PIP > 0.95 and false ones.
+
+    Parameters
+    ----------
+    summary, pips
+        Tables CALIBRATE_SUMMARY and CALIBRATE_PIP.
+    """
+    scenarios = list(dict.fromkeys(summary["scenario"]))
+    width = 1.0 + 2.3 * len(scenarios)
+    figure = new_figure(width, 7.6)
+    panels = figure.subplots(
+        3, len(scenarios), squeeze=False, sharey="row",
+        gridspec_kw={"left": 0.7 / width, "right": 0.99, "bottom": 0.08, "top": 0.96, "hspace": 0.35},
+    )  # fmt: skip
+    for column, scenario in zip(panels.T, scenarios, strict=True):
+        here = summary[(summary["scenario"] == scenario) & (summary["measure"] == "pip")]
+        of_scenario = pips[(pips["scenario"] == scenario) & (pips["variants"] > 0)]
+        for axes, measure in zip(column, MEASURES, strict=False):
+            _claims(axes, of_scenario[of_scenario["measure"] == measure], list(here["prior"]), measure)
+        for place, (_, row) in enumerate(here.iterrows()):
+            colour = _STYLES.get(row["prior"], (GREY, "o"))[0]
+            column[2].bar(place, row["hits_95"] - row["false_95"], color=colour, width=0.7)
+            column[2].bar(place, -row["false_95"], color=colour, width=0.7, alpha=0.5)
+        column[0].set_title(scenario.replace("_", " "))
+        column[2].axhline(0, color="#888888", linewidth=0.8)
+        column[2].set_xticks(range(len(here)), list(here["prior"]), rotation=25)
+    for axes in panels[:2, 0]:
+        axes.set_ylabel("observed: share causal")
+    panels[0, 0].legend(loc="upper left")
+    panels[2, 0].set_ylabel("PIP > 0.95: causal; false below 0")
+    return figure
+
+
+def _claims(axes: "Axes", bins: pd.DataFrame, priors: list[str], measure: str) -> None:
+    axes.plot([0, 1], [0, 1], color="#888888", linewidth=0.8, linestyle="--")
+    for place, prior in enumerate(priors):
+        colour, marker = _STYLES.get(prior, (GREY, "o"))
+        mine = bins[bins["prior"] == prior]
+        observed = mine["observed"].to_numpy()
+        bars = np.clip([observed - mine["lower"], mine["upper"] - observed], 0, None)
+        axes.errorbar(mine["mean_pip"] + 0.012 * (place - 1), observed, yerr=bars, fmt=marker, color=colour,
+                      markersize=4, elinewidth=1.1, label=prior)  # fmt: skip
+    axes.set(xlabel=f"claimed: mean {measure}", xlim=(-0.05, 1.05), ylim=(-0.05, 1.05))

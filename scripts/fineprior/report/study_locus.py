@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fineprior.finemap.susie import SusieFit
-from fineprior.genetics.genome import plain_name
+from fineprior.genome.fasta import plain_name
 from fineprior.report.export_tables import mantissa_exponent, of_variants
 
 METHODS = {"susie": "SuSie", "susie_inf": "SuSiE-inf"}

@@ -1,1 +1,4 @@
-"""Sequence windows, motifs and genome tracks."""
+"""Which bases, and which signal over them?
+
+Entry: `windows` of variants, `tracks` of training regions.
+"""

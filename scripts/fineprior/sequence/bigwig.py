@@ -15,8 +15,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.reading import reading
+from fineprior.files.errors import InputError
+from fineprior.files.reading import reading
 
 _BIGWIG, _BIGBED, _CHROMS, _INDEX = 0x888FFC26, 0x8789F2EB, 0x78CA8C91, 0x2468ACE0
 _HEADER, _TREE_HEADER, _INDEX_HEADER = 64, 32, 48

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.files import atomic_path
-from fineprior.foundation.reading import reading, text_of
+from fineprior.files.errors import InputError
+from fineprior.files.reading import reading, text_of
+from fineprior.files.whole import atomic_path
 
 UNKNOWN = 4
 """Code of N; A, C, G, T are 0, 1, 2, 3."""

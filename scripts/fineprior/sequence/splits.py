@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from fineprior.foundation.bed_lines import bed_lines
-from fineprior.foundation.contigs import Contigs, shown
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.files import atomic_path
-from fineprior.genetics.genome import UNKNOWN, Genome, reverse_complement
-from fineprior.sequence.intervals import Intervals
+from fineprior.files.errors import InputError
+from fineprior.files.whole import atomic_path
+from fineprior.genome.bed import bed_lines
+from fineprior.genome.contigs import Contigs, shown
+from fineprior.genome.fasta import UNKNOWN, Genome, reverse_complement
+from fineprior.genome.intervals import Intervals
 from fineprior.sequence.tracks import SPLITS
 
 KMER, KEPT_ONE_IN, COMMON = 24, 64, 50

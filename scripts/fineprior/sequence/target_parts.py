@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fineprior.foundation.files import atomic_path
-from fineprior.foundation.integrity import REMEDY, DamagedError, check_shared
-from fineprior.foundation.logs import Progress
-from fineprior.foundation.reading import reading
-from fineprior.foundation.settings import TrackSettings
-from fineprior.genetics.genome import Genome
+from fineprior.files.integrity import REMEDY, DamagedError, check_shared
+from fineprior.files.logs import Progress
+from fineprior.files.reading import reading
+from fineprior.files.whole import atomic_path
+from fineprior.genome.fasta import Genome
+from fineprior.project.settings import TrackSettings
 from fineprior.sequence.tracks import bin_starts, check_intervals, read_targets, usable_bins
 
 PART_BYTES = 1 << 26

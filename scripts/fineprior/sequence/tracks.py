@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fineprior.foundation.bed_lines import bed_lines
-from fineprior.foundation.contigs import Contigs
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.settings import TrackSettings
-from fineprior.genetics.genome import UNKNOWN, Genome, plain_name
+from fineprior.files.errors import InputError
+from fineprior.genome.bed import bed_lines
+from fineprior.genome.contigs import Contigs
+from fineprior.genome.fasta import UNKNOWN, Genome, plain_name
+from fineprior.genome.intervals import Intervals
+from fineprior.project.settings import TrackSettings
 from fineprior.sequence.bigwig import BigWig
-from fineprior.sequence.intervals import Intervals
 
 logger = logging.getLogger(__name__)
 

@@ -10,11 +10,11 @@ import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.files import atomic_path
-from fineprior.foundation.integrity import checked
-from fineprior.foundation.settings import WindowSettings
-from fineprior.genetics.genome import UNKNOWN, Genome, codes_of
+from fineprior.files.errors import InputError
+from fineprior.files.integrity import checked
+from fineprior.files.whole import atomic_path
+from fineprior.genome.fasta import UNKNOWN, Genome, codes_of
+from fineprior.project.settings import WindowSettings
 
 SCORED, TOO_LONG, NOT_ACGT, UNKNOWN_BASE, ALL_N = "scored", "too_long", "not_acgt", "unknown_base", "all_n"
 SCREENED = "screened"

@@ -1,1 +1,4 @@
-"""The embedded study: a synthetic genome, its tracks, a panel and a GWAS."""
+"""What would be found in a world whose truth is known?
+
+Entry: `trait` simulates a disease, `scenarios` associations on real LD.
+"""

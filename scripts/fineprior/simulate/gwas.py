@@ -9,8 +9,8 @@ import yaml
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from fineprior.foundation.files import atomic_path
-from fineprior.genetics.variants import complement
+from fineprior.files.whole import atomic_path
+from fineprior.genome.alleles import complement
 
 _SWAPPED, _STRAND, _STRAND_SWAPPED, _PALINDROMIC_STRAND, _NO_FREQUENCY, _NO_RSID, _NO_EFFECT = range(7)
 _SHARES = {

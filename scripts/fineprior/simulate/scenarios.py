@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.foundation.errors import InputError
+from fineprior.files.arrays import Floats
+from fineprior.files.errors import InputError
 
-Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 TOP_SHARE = 0.1

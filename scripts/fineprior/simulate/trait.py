@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fineprior.foundation.errors import InputError
+from fineprior.files.errors import InputError
 
 FUNCTIONAL_SHARE = 0.10
 """Share of the common variants, those that change the disease tracks most, that counts as functional."""

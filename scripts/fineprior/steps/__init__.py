@@ -1,1 +1,4 @@
-"""One function per rule: read, compute, write."""
+"""What does each rule read, call and write?
+
+Entry: the function of the rule's name.
+"""

@@ -2,8 +2,8 @@
 
 import yaml
 
-from fineprior.foundation.files import atomic_path
-from fineprior.foundation.tables import ASSOCIATION
+from fineprior.files.tables import ASSOCIATION
+from fineprior.files.whole import atomic_path
 from fineprior.genotypes import association
 from fineprior.genotypes.copies import say_heterozygous_men
 from fineprior.genotypes.panels import open_panel

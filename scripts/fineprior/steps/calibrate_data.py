@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from scipy.special import log_ndtr
 
-from fineprior.foundation import tables
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.settings import CalibrateSettings, PriorSettings
+from fineprior.files import tables
+from fineprior.files.arrays import Floats
+from fineprior.files.errors import InputError
 from fineprior.genotypes.ld_store import LocusLd, read_ld, read_panel_size, write_ld
+from fineprior.project.settings import CalibrateSettings, PriorSettings
 from fineprior.simulate.scenarios import (
-    Floats,
     causal_odds,
     draw_causal,
     draw_effects,
@@ -54,7 +54,7 @@ class SimulatedStudy:
     truth: pd.DataFrame
 
 
-def simulate_study(
+def simulate_associations(
     files: StudyFiles,
     folder: Path,
     name: str,

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from fineprior.finemap.batch import fit_loci
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.project import Project, load_project
-from fineprior.foundation.settings import CalibrateSettings, FinemapSettings, PriorSettings, as_params
-from fineprior.foundation.yaml_files import read_yaml
+from fineprior.files.errors import InputError
+from fineprior.files.yaml_files import read_yaml
+from fineprior.finemap.locus import fit_loci
+from fineprior.project.project import Project, load_project
+from fineprior.project.settings import CalibrateSettings, FinemapSettings, PriorSettings, as_params
 from fineprior.simulate.scenarios import scenario_of
-from fineprior.steps.calibrate import calibrate
+from fineprior.steps.calibrate_batch import calibrate
 from fineprior.steps.calibrate_data import StudyFiles
 from fineprior.steps.summarise_calibration import summarise_calibration
 

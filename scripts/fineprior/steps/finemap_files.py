@@ -12,17 +12,16 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import log_ndtr
 
+from fineprior.files.arrays import Archive, is_archive, machine_memory_mb, mapped_array
+from fineprior.files.errors import InputError
+from fineprior.files.reading import reading, text_of
+from fineprior.files.tables import CREDIBLE_SETS, FINEMAP_VARIANTS, LOCI_STATUS
 from fineprior.finemap.contents import contents_of, switched, with_contents
-from fineprior.finemap.fits import save_fits
+from fineprior.finemap.fits import save_fits, write_rds
 from fineprior.finemap.locus import LocusFit, fit_locus
 from fineprior.finemap.locus_tables import set_rows, status_row, variant_rows
-from fineprior.finemap.rds import write_rds
-from fineprior.foundation.arrays import Archive, is_archive, machine_memory_mb, mapped_array
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.reading import reading, text_of
-from fineprior.foundation.settings import FinemapSettings
-from fineprior.foundation.tables import CREDIBLE_SETS, FINEMAP_VARIANTS, LOCI_STATUS
 from fineprior.genotypes.ld_matrix import check_kind
+from fineprior.project.settings import FinemapSettings
 
 log = logging.getLogger(__name__)
 

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fineprior.foundation.settings import BackboneSettings, TrackSettings
-from fineprior.genetics.genome import Genome
-from fineprior.model.embeddings import RegionEmbeddings
-from fineprior.model.evaluate_metrics import quality_table
-from fineprior.model.head import Head
+from fineprior.engine.embeddings import RegionEmbeddings
+from fineprior.genome.fasta import Genome
+from fineprior.heads.head import Head
+from fineprior.heads.metrics import quality_table
+from fineprior.project.settings import BackboneSettings, TrackSettings
 from fineprior.sequence.target_parts import RegionFiles, region_files
 from fineprior.sequence.tracks import SPLITS
 
@@ -43,7 +43,7 @@ def metrics_of_head(
     head: Head, cached: RegionEmbeddings, data: RegionFiles, backbone: BackboneSettings
 ) -> pd.DataFrame:
     """Table HEAD_METRICS; by the head's own backbone where its training has changed it, some regions at a time."""
-    from fineprior.model.tuned import load_tuned_backbone, predict
+    from fineprior.heads.tuned_backbone import load_tuned_backbone, predict
 
     bins = backbone.target_bins
     pieces = [

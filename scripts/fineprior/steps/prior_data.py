@@ -7,14 +7,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.settings import PriorSettings
-from fineprior.foundation.tables import ANNOTATIONS, LOCUS_VARIANTS, SCORES
+from fineprior.files.errors import InputError
+from fineprior.files.tables import ANNOTATIONS, LOCUS_VARIANTS, SCORES
 from fineprior.genotypes.ld_store import read_ld
 from fineprior.priors.controls import ld_scores
-from fineprior.priors.features import join_columns
+from fineprior.priors.features import base_rates, join_columns, shifted_probabilities
 from fineprior.priors.strength import natural_order
-from fineprior.priors.supervised import base_rates, shifted_probabilities
+from fineprior.project.settings import PriorSettings
 
 # Kind of the feature that an annotation of the sheet makes.
 _FEATURE_KINDS = {"bed": "value", "bigwig": "value", "value": "value", "tss": "distance", "score": "score"}

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.finemap.batch import fit_loci
-from fineprior.priors.blocks import Floats
+from fineprior.files.arrays import Floats
+from fineprior.finemap.locus import fit_loci
 from fineprior.priors.enrichment import log_bayes_factors
 from fineprior.priors.features import (
     Feature,
@@ -22,8 +22,8 @@ from fineprior.priors.features import (
 )
 from fineprior.priors.folds import Chromosomes, Fold, Model, cross_fit, log_odds_of, study_support
 from fineprior.priors.strength import ALL_LOCI, Support, functional_prior, held_out_likelihood
+from fineprior.steps.find_signals import fit_signals
 from fineprior.steps.prior_study import Signals, Study, placed_signals
-from fineprior.steps.signals import fit_signals
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def _is_clear(difference: float, error: float) -> bool:
 
 
 def _is_own_score(column: str) -> bool:
-    """Whether a score is not from the sheet of annotations, whose names none of these is (`foundation.project`)."""
+    """Whether a score is not from the sheet of annotations, whose names none of these is (`project.project`)."""
     return column in ("score", "given") or column.endswith(".l2")
 
 

@@ -13,9 +13,9 @@ import pandas as pd
 
 from fineprior.finemap.fits import FitFiles
 from fineprior.finemap.susie import SusieFit
-from fineprior.foundation.settings import FinemapSettings, PriorSettings
 from fineprior.priors.blocks import Block, Integers, locus_starts
 from fineprior.priors.controls import matching_bins
+from fineprior.project.settings import FinemapSettings, PriorSettings
 from fineprior.steps.prior_data import frequencies, locus_ld_scores
 
 _BLOCK_ROWS = 1 << 18

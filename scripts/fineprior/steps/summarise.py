@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.tables import (
+from fineprior.files.errors import InputError
+from fineprior.files.tables import (
     CALIBRATION,
     COMPARISON,
     CREDIBLE_SETS,

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from fineprior.foundation.calibrate_tables import CALIBRATE_BINS, CALIBRATE_COUNTS, CALIBRATE_PIP, CALIBRATE_SUMMARY
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.files import atomic_path
-from fineprior.report.calibrate import observed_pips, summary_of
-from fineprior.report.calibrate_plot import calibrate_figure
-from fineprior.report.plots import encoded
+from fineprior.files.errors import InputError
+from fineprior.files.tables import CALIBRATE_BINS, CALIBRATE_COUNTS, CALIBRATE_PIP, CALIBRATE_SUMMARY
+from fineprior.files.whole import atomic_path
+from fineprior.report.calibration import observed_pips, summary_of
+from fineprior.report.plots import calibrate_figure, encoded
 
 
 def summarise_calibration(

@@ -1,1 +1,4 @@
-"""Summary statistics: reading every format, and harmonising them with genome and panel."""
+"""What does the GWAS say?
+
+Entry: `reader` reads any format, `harmonise` brings it to the alleles of genome and panel.
+"""

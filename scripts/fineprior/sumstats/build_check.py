@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from fineprior.foundation.builds import plain_build
-from fineprior.foundation.errors import InputError
-from fineprior.genetics.alleles import compare
-from fineprior.genetics.genome import Genome
-from fineprior.genetics.liftover import Liftover
+from fineprior.files.errors import InputError
+from fineprior.genome.alleles import compare
+from fineprior.genome.fasta import Genome
+from fineprior.genome.liftover import Liftover
+from fineprior.project.sheets import plain_build
 from fineprior.sumstats.standing import Standing
 
 _ENOUGH_ROWS = 20

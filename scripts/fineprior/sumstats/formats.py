@@ -29,7 +29,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fineprior.foundation.errors import InputError
+from fineprior.files.errors import InputError
 
 RATIOS = ("odds_ratio", "hazard_ratio")
 NUMBERS = (

@@ -14,9 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pysam
 
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.missing import CODES, is_missing
-from fineprior.foundation.reading import reading
+from fineprior.files.errors import InputError
+from fineprior.files.reading import CODES, is_missing, reading
 from fineprior.sumstats.text_tables import Piece
 from fineprior.sumstats.values import effective_size, floats
 

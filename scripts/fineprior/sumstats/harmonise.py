@@ -12,13 +12,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.settings import HarmoniseSettings
-from fineprior.genetics.alleles import compare
-from fineprior.genetics.genome import Genome
-from fineprior.genetics.liftover import Liftover
-from fineprior.genetics.variants import flip
-from fineprior.genotypes.panel_match import match
+from fineprior.files.errors import InputError
+from fineprior.genome.alleles import compare, flip
+from fineprior.genome.fasta import Genome
+from fineprior.genome.liftover import Liftover
+from fineprior.genotypes.panels import match
+from fineprior.project.settings import HarmoniseSettings
 from fineprior.sumstats import outcomes
 from fineprior.sumstats.build_check import check_build
 from fineprior.sumstats.harmonised import Harmonised, actions

@@ -8,9 +8,9 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fineprior.foundation.tables import DROPPED, SUMSTATS, SUMSTATS_QC
-from fineprior.genetics.genome import Genome
-from fineprior.genetics.variants import flip, variant_id
+from fineprior.files.tables import DROPPED, SUMSTATS, SUMSTATS_QC
+from fineprior.genome.alleles import flip, variant_id
+from fineprior.genome.fasta import Genome
 from fineprior.sumstats import outcomes
 from fineprior.sumstats.agreement import FROM_P, TWO_VALUES
 from fineprior.sumstats.locate import Places

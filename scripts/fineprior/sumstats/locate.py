@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fineprior.foundation.contigs import Contigs, plain_name
-from fineprior.foundation.tables import LIFTOVER
-from fineprior.genetics.genome import Genome
-from fineprior.genetics.liftover import Liftover
+from fineprior.files.tables import LIFTOVER
+from fineprior.genome.contigs import Contigs, plain_name
+from fineprior.genome.fasta import Genome
+from fineprior.genome.liftover import Liftover
 from fineprior.sumstats import outcomes
 from fineprior.sumstats.rows import Rows
 from fineprior.sumstats.standing import Standing

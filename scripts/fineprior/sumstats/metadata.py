@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.integrity import check
-from fineprior.foundation.missing import is_missing
-from fineprior.foundation.yaml_files import read_yaml
+from fineprior.files.errors import InputError
+from fineprior.files.integrity import check
+from fineprior.files.reading import is_missing
+from fineprior.files.yaml_files import read_yaml
 from fineprior.sumstats.values import effective_size
 
 _WORDS = ("coordinate_system", "genome_assembly")

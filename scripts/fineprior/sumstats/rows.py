@@ -13,9 +13,9 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.settings import HarmoniseSettings
-from fineprior.genetics.alleles import BAD, CODED, Alleles
+from fineprior.files.errors import InputError
+from fineprior.genome.alleles import BAD, CODED, Alleles
+from fineprior.project.settings import HarmoniseSettings
 from fineprior.sumstats.agreement import CONTRADICTS
 from fineprior.sumstats.outcomes import (
     BAD_ALLELES,

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fineprior.foundation.errors import InputError
+from fineprior.files.errors import InputError
 from fineprior.sumstats.outcomes import REASONS, reason_names
 from fineprior.sumstats.rows import Rows
 

@@ -17,9 +17,8 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.missing import SPELLINGS
-from fineprior.foundation.reading import is_zstd, reading, unpacked
+from fineprior.files.errors import InputError
+from fineprior.files.reading import SPELLINGS, is_zstd, reading, unpacked
 
 BLOCK_BYTES = 1 << 24
 """Text that is parsed at a time; about the length that a line can have."""

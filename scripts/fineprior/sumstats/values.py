@@ -12,11 +12,11 @@ import pyarrow.compute
 from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtri_exp
 
-from fineprior.foundation.errors import InputError
-from fineprior.foundation.missing import CODES, CODES_OF_EFFECTS, missing_among
+from fineprior.files.arrays import Floats
+from fineprior.files.errors import InputError
+from fineprior.files.reading import CODES, CODES_OF_EFFECTS, missing_among
 from fineprior.sumstats.formats import RATIOS
 
-Floats = NDArray[np.float64]
 ENOUGH_ROWS = 20
 """Rows from which a file as a whole is judged: fewer could look wrong by chance."""
 _LEAST_AGREEMENT = 0.5

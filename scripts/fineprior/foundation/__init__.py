@@ -1,1 +1,0 @@
-"""Files, settings, tables, provenance and logs; knows nothing of genetics."""

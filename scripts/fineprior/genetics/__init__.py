@@ -1,1 +1,0 @@
-"""Variants and their alleles, genomes, intervals, liftover and loci."""

@@ -1,0 +1,4 @@
+"""Where on the genome?
+
+Entry: `fasta` reads bases, `bed` and `intervals` stretches, `loci` finds loci.
+"""

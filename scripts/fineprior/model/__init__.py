@@ -1,1 +1,0 @@
-"""Backbone, embeddings, heads and variant scores (the only room that imports torch)."""

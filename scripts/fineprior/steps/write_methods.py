@@ -1,0 +1,67 @@
+"""Rule methods: the methods of a study as text for a paper."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from fineprior.files import tables
+from fineprior.files.whole import atomic_path
+from fineprior.project.settings import Settings
+from fineprior.report.methods import StudyFacts, methods_page
+from fineprior.sumstats.reader import SampleSizes, open_sumstats
+
+
+def methods(
+    *,
+    study: str,
+    qc: str,
+    loci: str,
+    status: str,
+    credible_sets: str,
+    uniform_sets: str,
+    verdict: str,
+    head_metrics: str,
+    output: str,
+    settings: Settings,
+    versions: Mapping[str, str],
+    source: Mapping[str, str] = MappingProxyType({}),
+    sumstats: str | None = None,
+    layout: str | Mapping[str, str] | None = None,
+    sizes: Mapping[str, float] = MappingProxyType({}),
+) -> None:
+    """Write what was done to a study, with its numbers and with citations, as Markdown.
+
+    Parameters
+    ----------
+    study
+        Name of the study.
+    qc, loci, status, credible_sets, uniform_sets, verdict, head_metrics
+        Files of SUMSTATS_QC, LOCI, LOCI_STATUS and CREDIBLE_SETS of the functional prior, CREDIBLE_SETS of the uniform
+        one, VERDICT and HEAD_METRICS.
+    output
+        File to write.
+    settings
+        All settings, as they were used for this study.
+    versions
+        Versions of fineprior and snakemake.
+    source
+        The filled columns of the study's row: panel, ld, genotypes, covariates, build, chain.
+    sumstats, layout, sizes
+        Summary statistics as of `open_sumstats`, for the name of their format; none for a study of genotypes.
+    """
+    found = open_sumstats(sumstats, layout=layout, sizes=SampleSizes(**sizes)).format if sumstats else ""
+    facts = StudyFacts(
+        study=study,
+        sumstats_format=found,
+        source=source,
+        settings=settings,
+        versions=versions,
+        qc=tables.SUMSTATS_QC.read(qc),
+        loci=tables.LOCI.read(loci),
+        status=tables.LOCI_STATUS.read(status),
+        credible_sets=tables.CREDIBLE_SETS.read(credible_sets),
+        uniform_sets=tables.CREDIBLE_SETS.read(uniform_sets),
+        verdict=tables.VERDICT.read(verdict),
+        head_metrics=tables.HEAD_METRICS.read(head_metrics),
+    )
+    with atomic_path(output) as temporary:
+        temporary.write_text(methods_page(facts), encoding="utf-8")

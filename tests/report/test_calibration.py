@@ -1,0 +1,85 @@
+"""Counts of simulated studies, and what is made of them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from calibrate_counts import FALSE, HITS, PRIORS, counted
+from fineprior.files.tables import CALIBRATE_SUMMARY
+from fineprior.report.calibration import PIP_BINS, observed_pips, sentences, summary_of, tallied
+from fineprior.report.compare import wilson_interval
+
+
+def test_what_was_found_is_counted_by_locus_and_variant():
+    variants = pd.DataFrame({
+        "locus": ["a"] * 3 + ["b"] * 2 + ["c"],
+        "variant_id": ["1", "2", "3", "1", "4", "5"],
+        "pip": [0.97, 0.95, np.nan, 0.6, 0.0, np.nan],
+        "pip_credible": [0.97, 0.95, np.nan, 0.05, 0.0, np.nan],
+    })  # fmt: skip
+    sets = pd.DataFrame({"locus": ["a", "a", "b"], "credible_set": ["L1", "L2", "L1"], "variants": [2, 1, 2],
+                         "variant_ids": ["1,2", "3", "1,4"]})  # fmt: skip
+    causal = pd.DataFrame({"locus": ["a", "a", "b", "c"], "variant_id": ["1", "2", "4", "5"]})
+    found = tallied("uniform", variants, sets, causal)
+    assert found.counts == {"prior": "uniform", "loci": 3, "causal": 4, "failed": 1, "sets": 3, "covered": 2,
+                            "found": 3, "size": 5}  # fmt: skip
+    bins, credible = (rows for _, rows in found.bins.groupby("measure", sort=False))
+    assert bins["variants"].tolist() == [3, 0, 0, 1, 1, 1]
+    assert bins["causal"].tolist() == [2, 0, 0, 0, 1, 1]
+    assert bins["claimed"].tolist() == pytest.approx([0, 0, 0, 0.6, 0.95, 0.97])
+    assert credible["variants"].tolist() == [3, 1, 0, 0, 1, 1]
+
+
+def test_the_summary_adds_up_studies():
+    summary = summary_of(*counted(HITS, FALSE))
+    CALIBRATE_SUMMARY.checked(summary, "x")
+    assert summary["measure"].tolist() == ["pip", "pip_credible"] * len(PRIORS)
+    rows = summary[summary["measure"] == "pip"].set_index("prior")
+    assert list(rows.index) == list(PRIORS)
+    row = rows.loc["functional"]
+    assert (row["studies"], row["loci"], row["sets"]) == (2, 20, 40)
+    assert row["coverage"] == pytest.approx(0.95)
+    assert (row["coverage_lower"], row["coverage_upper"]) == pytest.approx(wilson_interval(38, 40))
+    assert (row["power"], row["mean_size"]) == pytest.approx((0.75, 3))
+    assert (row["hits_95"], row["false_95"], row["hits_90"], row["false_90"]) == (120, 20, 140, 22)
+    assert row["hits_50"] == row["hits_90"]
+    assert row["fdr_90"] == pytest.approx(22 / 140)
+    assert (row["fdr_lower_90"], row["fdr_upper_90"]) == pytest.approx(wilson_interval(22, 140))
+    assert row["claimed_fdr_90"] == pytest.approx(0.03)
+    assert row["found_ratio"] == pytest.approx(50 / 40)
+    assert row["found_ratio_lower"] == row["found_ratio_upper"] == pytest.approx(50 / 40)
+    assert rows.loc["uniform", "found_ratio"] == 1
+    credible = summary[summary["measure"] == "pip_credible"].set_index("prior")
+    assert (credible.loc["functional", "hits_90"], credible.loc["functional", "claimed_fdr_90"]) == (140, 1.0)
+
+
+@pytest.mark.slow
+def test_sentences_say_what_is_found_and_whether_the_claims_hold():
+    (line,) = sentences(summary_of(*counted(HITS, FALSE)))
+    assert line.startswith("enrichment_10: the functional prior finds 100 of 40 causal variants")
+    assert "(+25.0% against uniform)" in line
+    assert "15.7% of its variants with PIP > 0.9 are false, above the 3.0%" in line
+    assert line.endswith("with shuffled scores -5.0%, with the true prior +75.0%)")
+    (honest,) = sentences(summary_of(*counted(HITS, FALSE | {"functional": 1})))
+    assert "are false, not above the 3.0%" in honest
+
+
+def test_without_hits_there_are_no_shares():
+    none = dict.fromkeys(PRIORS, 0)
+    counts, bins = counted(none, none)
+    bins = bins.assign(variants=bins["variants"].where(bins["pip_lower"] < 0.9, 0), causal=0, claimed=0.0)
+    summary = summary_of(counts, bins)
+    assert summary[["fdr_90", "claimed_fdr_95", "found_ratio", "found_ratio_lower"]].isna().all(axis=None)
+    (line,) = sentences(summary)
+    assert "no hits" in line
+
+
+def test_pips_are_of_all_studies_together():
+    _, bins = counted(HITS, FALSE)
+    table = observed_pips(bins)
+    assert len(table) == 2 * len(PRIORS) * (len(PIP_BINS) - 1)
+    table = table[table["measure"] == "pip"]
+    top = table[(table["prior"] == "functional") & (table["pip_lower"] == 0.95)].iloc[0]
+    assert (top["variants"], top["mean_pip"], top["observed"]) == pytest.approx((120, 0.97, 100 / 120))
+    assert (top["lower"], top["upper"]) == pytest.approx(wilson_interval(100, 120))
+    assert table.loc[table["variants"] == 0, "mean_pip"].isna().all()
