@@ -37,7 +37,7 @@ import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 import yaml  # noqa: E402
 
-from fineprior.files.table_parts import write_parts
+from fineprior.files.table_parts import write_parts  # noqa: E402
 from fineprior.files.tables import LOCI, LOCUS_VARIANTS, SUMSTATS  # noqa: E402
 from fineprior.genotypes.bed_panel import write_panel  # noqa: E402
 
