@@ -1,0 +1,207 @@
+"""The search against all configurations, written out in tests/exact_posterior.py, and at its edges."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from exact_posterior import exact_posterior
+from fineprior.files.errors import InputError
+from fineprior.finemap import search as module
+from fineprior.finemap.search import USUAL, Model, effect_variance, search
+from fineprior.finemap.susie import susie_rss
+
+
+def locus(seed, p=50, causal=2, chi2=40.0, correlation=0.9):
+    """z (p,) and R (p, p) of neighbours that are correlated, with causal variants at random places."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((200, p))
+    for j in range(1, p):
+        x[:, j] = correlation * x[:, j - 1] + math.sqrt(1 - correlation**2) * x[:, j]
+    R = np.corrcoef(x.T)
+    b = np.zeros(p)
+    b[rng.choice(p, causal, replace=False)] = rng.normal(0, math.sqrt(chi2), causal)
+    values, vectors = np.linalg.eigh(R)
+    return R @ b + vectors @ (np.sqrt(np.maximum(values, 0)) * rng.standard_normal(p)), R
+
+
+def log_weight(z, R, W, prior, members):
+    """Log of prior times Bayes factor of one configuration, from its definition."""
+    members = list(members)
+    if not members:
+        return 0.0
+    own = np.eye(len(members)) + W * R[np.ix_(members, members)]
+    inside = R[np.ix_(members, members)] + np.eye(len(members)) / W
+    quadratic = z[members] @ np.linalg.solve(inside, z[members])
+    return quadratic / 2 - np.linalg.slogdet(own)[1] / 2 + np.log(prior[members]).sum()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_pips_are_those_of_all_configurations(seed):
+    z, R = locus(seed, causal=1 + seed % 3)
+    prior = np.exp(np.random.default_rng(seed).standard_normal(len(z))) if seed % 2 else np.ones(len(z))
+    truth, evidence = exact_posterior(z, R, 40.0, prior)
+    found = search(z, R, 40.0, prior_weights=prior, most=3)
+    assert np.abs(found.pip - truth).max() < 0.03
+    assert found.log_evidence == pytest.approx(evidence, abs=0.1)
+    assert found.numbers.sum() == pytest.approx(1, abs=1e-6)
+
+
+def test_the_yardstick_is_the_sum_of_its_definition():
+    z, R = locus(1, p=9)
+    prior = np.arange(1.0, 10.0)
+    prior /= prior.sum()
+    configurations = [c for k in range(4) for c in itertools.combinations(range(9), k)]
+    weights = np.exp([log_weight(z, R, 40.0, prior, c) for c in configurations])
+    pip = [sum(w for w, c in zip(weights, configurations, strict=True) if j in c) / weights.sum() for j in range(9)]
+    found, evidence = exact_posterior(z, R, 40.0, prior)
+    np.testing.assert_allclose(found, pip, atol=1e-12)
+    assert evidence == pytest.approx(math.log(weights.sum()), abs=1e-10)
+
+
+def test_slices_are_the_weights_of_neighbours():
+    z, R = locus(2, p=12)
+    prior = np.full(12, 1 / 12)
+    number = np.append(np.arange(5) * math.log(0.7), module.NEVER)
+    model = Model(z, R, 25.0, np.log(prior), number)
+    members = np.array([[1, 5, 12], [2, 3, 9]])  # 12 stands for none
+    base, added = model.slices(members)
+    for row, some in enumerate(([1, 5], [2, 3, 9])):
+        for column, without in enumerate([[v for v in some if v != one] for one in some]):
+            expected = log_weight(z, R, 25.0, prior, without) + number[len(without)]
+            assert base[row, column] == pytest.approx(expected, abs=1e-9)
+            for j in set(range(12)) - set(without):
+                grown = log_weight(z, R, 25.0, prior, [*without, j]) + number[len(without) + 1]
+                assert base[row, column] + added[row, column, j] == pytest.approx(grown, abs=1e-4)
+            assert (added[row, column, without] < -1e20).all()
+        assert base[row, -1] == pytest.approx(log_weight(z, R, 25.0, prior, some) + number[len(some)], abs=1e-9)
+    assert base[0, 2] < -1e20  # a place that holds none
+
+
+def test_several_modes_are_weighed_by_their_evidence():
+    """Two causal variants on both sides of a tag: SuSiE may take the tag for sure, the posterior does not."""
+    truths, susies, searches = [], [], []
+    for seed in range(40):
+        z, R = locus(1000 + seed, p=40, causal=2, chi2=60.0, correlation=0.95)
+        truths.append(exact_posterior(z, R, 60.0, np.ones(40))[0])
+        searches.append(search(z, R, 60.0, most=3).pip)
+        susies.append(susie_rss(z, R, 50_000).pip)
+    errors = np.abs(np.array(searches) - truths).max(1)
+    assert errors.max() < 0.05
+    assert np.abs(np.array(susies) - truths).max(1).mean() > 5 * errors.mean()
+
+
+def test_the_same_bytes_for_a_seed_and_agreement_between_seeds():
+    z, R = locus(5, causal=3)
+    one, again, other = search(z, R, 40.0), search(z, R, 40.0), search(z, R, 40.0, seed=2)
+    assert one.pip.tobytes() == again.pip.tobytes()
+    assert one.gap == again.gap
+    assert np.abs(one.pip - other.pip).max() < 0.03
+
+
+def test_an_excluded_variant_has_a_pip_of_zero():
+    z, R = locus(6, causal=1)
+    prior = np.ones(len(z))
+    prior[np.abs(z).argmax()] = 0
+    found = search(z, R, 40.0, prior_weights=prior)
+    assert found.pip[np.abs(z).argmax()] == 0
+    kept = np.flatnonzero(prior)
+    np.testing.assert_allclose(found.pip[kept], search(z[kept], R[np.ix_(kept, kept)], 40.0).pip, atol=0.02)
+
+
+def test_identical_variants_share_their_pip():
+    z, R = locus(7, p=20, causal=1, chi2=80.0)
+    twin = int(np.abs(z).argmax())
+    at = np.append(np.arange(20), twin)
+    found = search(z[at], R[np.ix_(at, at)], 80.0)
+    assert found.pip[twin] == pytest.approx(found.pip[20], abs=0.01)
+    assert found.pip[twin] < 0.6
+
+
+@pytest.mark.parametrize(
+    ("z", "R"),
+    [
+        ([0.0], [[1.0]]),
+        ([9.0], [[1.0]]),
+        ([9.0, 9.0], [[1.0, 1.0], [1.0, 1.0]]),
+        ([6.0, 6.0, -6.0], np.outer([1, 1, -1], [1, 1, -1])),
+        (np.zeros(30), np.eye(30)),
+        (np.zeros(30), np.ones((30, 30))),
+    ],
+    ids=["nothing in one", "one", "all ones", "rank 1", "z of 0", "z of 0, all ones"],
+)
+def test_edges(z, R):
+    z, R = np.array(z, float), np.array(R, float)
+    found = search(z, R, 40.0, most=3)
+    np.testing.assert_allclose(found.pip, exact_posterior(z, R, 40.0, np.ones(len(z)))[0], atol=0.005)
+    assert np.ptp(found.pip) < 1e-6  # alike by symmetry
+
+
+def test_twenty_causal_variants_end_and_say_whether_they_agree():
+    z, R = locus(8, p=120, causal=20, chi2=60.0, correlation=0.5)
+    found = search(z, R, 60.0, most=10)
+    assert np.isfinite(found.pip).all()
+    assert found.pip.max() <= 1
+    assert found.numbers[10] > 0.5
+    assert found.agreed == (found.gap < module.AGREED)
+
+
+def test_screening_changes_little(monkeypatch):
+    z, R = locus(9, p=300, causal=3)
+    whole = search(z, R, 40.0)
+    monkeypatch.setattr(module, "WHOLE_UP_TO", 80)
+    screened = search(z, R, 40.0)
+    assert len(screened.kept) < len(whole.kept) == 300
+    assert np.abs(screened.pip - whole.pip).max() < 0.1
+    assert (screened.pip[np.setdiff1d(np.arange(300), screened.kept)] > 0).all()
+
+
+def test_sets_hold_their_coverage_of_the_posterior():
+    z, R = locus(10, p=40, causal=2, chi2=60.0)
+    found = search(z, R, 60.0, most=3)
+    prior = np.full(40, 1 / 40)
+    configurations = [c for k in range(4) for c in itertools.combinations(range(40), k)]
+    weights = np.array([log_weight(z, R, 60.0, prior, c) for c in configurations])
+    weights = np.exp(weights - weights.max())
+    sets = found.sets(0.95, 0.5)
+    assert sets
+    for one in sets:
+        inside = set(one.variables.tolist())
+        held = sum(w for w, c in zip(weights, configurations, strict=True) if inside & set(c)) / weights.sum()
+        assert held == pytest.approx(one.coverage, abs=0.02)
+        assert one.coverage >= 0.95
+        assert np.abs(R[np.ix_(one.variables, one.variables)]).min() >= 0.5
+        shorter = set(one.variables[:-1].tolist())
+        assert sum(w for w, c in zip(weights, configurations, strict=True) if shorter & set(c)) / weights.sum() < 0.97
+    together = [v for one in sets for v in one.variables.tolist()]
+    assert len(together) == len(set(together))
+
+
+def test_the_prior_on_the_number_moves_the_number():
+    z, R = locus(11, causal=2)
+    few, many = (search(z, R, 40.0, causal=mean).numbers @ np.arange(11) for mean in (0.2, 5.0))
+    assert few < many
+
+
+def test_the_variance_is_that_of_susies_effects():
+    z, R = locus(12, causal=1, chi2=100.0)
+    fit = susie_rss(z, R, 50_000)
+    assert effect_variance(fit, 50_000) == pytest.approx(np.abs(z).max() ** 2, rel=0.3)
+    assert effect_variance(susie_rss(np.zeros(50), R, 50_000), 50_000) == USUAL
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"variance": 0.0}, "variance: 0, a number above 0"),
+        ({"variance": math.nan}, "variance: nan"),
+        ({"causal": -1.0}, "causal: -1"),
+        ({"most": 0}, "most: 0"),
+        ({"prior_weights": np.zeros(50)}, "all are 0"),
+    ],
+)
+def test_wrong_arguments(given, said):
+    z, R = locus(13)
+    with pytest.raises(InputError, match=said):
+        search(z, R, **({"variance": 40.0} | given))
