@@ -37,7 +37,7 @@ from fineprior.genotypes.ld_files import LdSource
 from fineprior.genotypes.ld_store import TRIMMED, LocusLd, write_ld
 from fineprior.genotypes.panels import Panel, open_panel
 from fineprior.project.settings import HarmoniseSettings, LdSettings, LociSettings
-from fineprior.sumstats.build_check import check_assembly
+from fineprior.sumstats.located import check_assembly
 from fineprior.sumstats.harmonise import harmonise
 
 _FEWEST_PEOPLE = 2

@@ -1,7 +1,7 @@
 import pytest
 
 from fineprior.files.errors import InputError
-from fineprior.sumstats.build_check import check_assembly
+from fineprior.sumstats.located import check_assembly
 
 
 @pytest.mark.parametrize(
