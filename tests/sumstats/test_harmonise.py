@@ -15,8 +15,8 @@ from fineprior.genome.fasta import Genome
 from fineprior.genome.liftover import Liftover
 from fineprior.genotypes.bed_panel import PlinkPanel, write_panel
 from fineprior.project.settings import HarmoniseSettings
-from fineprior.sumstats import matched as module
 from fineprior.sumstats import harmonised, outcomes
+from fineprior.sumstats import matched as module
 from fineprior.sumstats.harmonise import harmonise
 from fineprior.sumstats.outcomes import ACTIONS, REASONS, REMARKS
 from fineprior.sumstats.reader import STANDARD

@@ -37,8 +37,8 @@ from fineprior.genotypes.ld_files import LdSource
 from fineprior.genotypes.ld_store import TRIMMED, LocusLd, write_ld
 from fineprior.genotypes.panels import Panel, open_panel
 from fineprior.project.settings import HarmoniseSettings, LdSettings, LociSettings
-from fineprior.sumstats.located import check_assembly
 from fineprior.sumstats.harmonise import harmonise
+from fineprior.sumstats.located import check_assembly
 
 _FEWEST_PEOPLE = 2
 _MT_IS_25 = ("gwas-ssf", "gwas-catalog-hm", "gwaslab")
