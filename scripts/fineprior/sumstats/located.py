@@ -18,11 +18,10 @@ from fineprior.genome.fasta import BASES, Genome
 from fineprior.genome.liftover import Liftover
 from fineprior.project.sheets import plain_build
 from fineprior.sumstats import outcomes
+from fineprior.sumstats.file_checks import ENOUGH_ROWS
 from fineprior.sumstats.rows import Remaining, Rows
 
 _BASES = len(BASES)
-_ENOUGH_ROWS = 20
-"""Rows from which a file as a whole is judged: fewer could look wrong by chance."""
 _LEAST_AGREEMENT = 0.75
 """Share of rows with an allele of the FASTA: near 1 for the right build, near 0.5 for a wrong one."""
 _RUNS, _RUN = 40, 5000
@@ -261,9 +260,9 @@ def check_build(
     single = np.maximum(located.effect, located.other) < _BASES
     palindromic = single & (located.effect + located.other == _BASES - 1)
     judged, at = "A/T and C/G rows", np.flatnonzero(palindromic)
-    if len(at) < _ENOUGH_ROWS:
+    if len(at) < ENOUGH_ROWS:
         judged, at = "single-base rows", np.flatnonzero(single & ~palindromic)
-    if len(at) < _ENOUGH_ROWS:
+    if len(at) < ENOUGH_ROWS:
         return
     if len(at) > _RUNS * _RUN:
         starts = np.linspace(0, len(at) - _RUN, _RUNS).astype(np.int64)

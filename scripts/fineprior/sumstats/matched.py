@@ -17,14 +17,13 @@ from fineprior.files.errors import InputError
 from fineprior.genome.fasta import Genome
 from fineprior.genotypes.panels import match
 from fineprior.sumstats import outcomes
+from fineprior.sumstats.file_checks import ENOUGH_ROWS
 from fineprior.sumstats.oriented import Orientation, Oriented
 from fineprior.sumstats.rows import Remaining
 
 ROUNDING = 1e-9
 CLEARLY_CLOSER = 0.1
 """Difference of frequencies from which one of two variants is the one meant."""
-_ENOUGH_ROWS = 20
-"""Rows from which a file as a whole is judged: fewer could look wrong by chance."""
 _AT_LEAST, _ERRORS = 0.5, 4.0
 """Correlation of frequencies below which a file is warned of, and standard errors below 0 at which it is refused."""
 _AWAY, _FEW, _MOST_OPPOSITE = 0.08, 3, 0.05
@@ -194,7 +193,7 @@ def _are_frequencies_doubtful(candidates: Candidates) -> bool:
     swapped, a1_is_alt = orientation.swapped[usable], candidates.a1_is_alt[usable]
     written, panel_af = eaf[usable], np.where(a1_is_alt, frequencies[usable], 1 - frequencies[usable])
     eaf = _exchanged(written, swapped)
-    if len(eaf) < _ENOUGH_ROWS or min(eaf.std(), panel_af.std()) == 0:
+    if len(eaf) < ENOUGH_ROWS or min(eaf.std(), panel_af.std()) == 0:
         return False
     r = np.corrcoef(eaf, panel_af)[0, 1]
     logger.info("%s: correlation of allele frequencies with the panel's over %d rows: %.3f", source, len(eaf), r)

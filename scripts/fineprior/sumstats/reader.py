@@ -28,6 +28,7 @@ from fineprior.files.errors import InputError
 from fineprior.files.integrity import check
 from fineprior.files.reading import CODES, CODES_OF_SHARES
 from fineprior.sumstats.agreement import CONTRADICTS, TWO_VALUES, WALD, Agreement
+from fineprior.sumstats.file_checks import FileChecks
 from fineprior.sumstats.formats import NUMBERS, RATIOS, TEXTS, Layout, bind, choose_layout
 from fineprior.sumstats.gwas_vcf import open_vcf
 from fineprior.sumstats.metadata import Metadata as Metadata
@@ -36,7 +37,6 @@ from fineprior.sumstats.metadata import read_metadata as read_metadata
 from fineprior.sumstats.rows import MARKS
 from fineprior.sumstats.text_tables import PARQUET, VCF, Piece, kind_of, open_parquet, open_text
 from fineprior.sumstats.values import (
-    FileChecks,
     bounds,
     coded_effects,
     complete,

@@ -18,9 +18,10 @@ from scipy.special import log_ndtr
 from fineprior.files.arrays import Floats
 from fineprior.files.errors import InputError
 from fineprior.sumstats.agreement import DISAGREES, FROM_P, HAS_P, ROUNDED, WALD, is_floor, tolerance
+from fineprior.sumstats.file_checks import ENOUGH_ROWS
 from fineprior.sumstats.outcomes import NO_SIGN, number_of
 from fineprior.sumstats.rows import Rows
-from fineprior.sumstats.values import ENOUGH_ROWS, LARGEST_WITHOUT_SIGN, neg_log10_p_of, z_of
+from fineprior.sumstats.values import LARGEST_WITHOUT_SIGN, neg_log10_p_of, z_of
 
 _SAMPLE = 100_000
 _FROM, _LEFT = 4e-4, 0.25
