@@ -29,7 +29,7 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 OURS = """
 import sys, time
 from fineprior.project.settings import LdSettings
-from fineprior.steps.prepare_study import compute_ld
+from fineprior.steps.compute_ld import compute_ld
 start = time.perf_counter()
 if len(sys.argv) > 1:
     variants, panel, output = sys.argv[1:]

@@ -116,7 +116,7 @@ def test_a_stopped_run_goes_on_and_another_seed_is_new(module, tmp_path, monkeyp
 @pytest.mark.slow
 def test_every_row_that_harmonising_keeps_is_that_of_its_variant(module, tmp_path):
     from fineprior.project.settings import HarmoniseSettings
-    from fineprior.steps.prepare_study import harmonise_sumstats
+    from fineprior.steps.harmonise_sumstats import harmonise_sumstats
 
     benchmark = module("harmonise")
     rows = benchmark.make(tmp_path, 6600, 1, seed=3)

@@ -18,7 +18,9 @@ from fineprior.genotypes.ld import panel_ld
 from fineprior.genotypes.ld_store import read_ld
 from fineprior.genotypes.panels import open_panel
 from fineprior.project.settings import HarmoniseSettings, LdSettings, LociSettings
-from fineprior.steps.prepare_study import compute_ld, define_loci, harmonise_sumstats
+from fineprior.steps.compute_ld import compute_ld
+from fineprior.steps.define_loci import define_loci
+from fineprior.steps.harmonise_sumstats import harmonise_sumstats
 from fineprior.sumstats.reader import open_sumstats
 
 LEAD, N = "17:618965:T:C", 140_306

@@ -26,7 +26,9 @@ from fineprior.plan.check import check_formats, check_intervals
 from fineprior.project.project import load_project
 from fineprior.project.settings import HarmoniseSettings, LdSettings, LociSettings
 from fineprior.steps.associate import associate
-from fineprior.steps.prepare_study import compute_ld, define_loci, harmonise_sumstats
+from fineprior.steps.compute_ld import compute_ld
+from fineprior.steps.define_loci import define_loci
+from fineprior.steps.harmonise_sumstats import harmonise_sumstats
 from fineprior.sumstats.reader import neg_log10_p_of
 
 PEOPLE, VARIANTS, LENGTH = 80, 120, 4_000

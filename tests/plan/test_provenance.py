@@ -7,7 +7,7 @@ from fineprior.plan.provenance import code_digest, module_digests, modules_of_st
 from fineprior.plan.stages import module_of
 
 FILES = {
-    "steps/prepare_study.py": """
+    "steps/genetics.py": """
 from fineprior.genotypes.ld import correlation
 from fineprior.genome.loci import find
 
@@ -57,8 +57,8 @@ def digests(root):
         ("genome/alleles.js", "1", "2", {"compute_ld"}),
         ("genome/loci.py", "return 1", "return 4", {"define_loci"}),
         ("report/plots.py", "return 3", "return 4", set()),
-        ("steps/prepare_study.py", "LIMIT = 1", "LIMIT = 2", {"compute_ld", "define_loci"}),
-        ("steps/prepare_study.py", "return find()", "return find() + 1", {"define_loci"}),
+        ("steps/genetics.py", "LIMIT = 1", "LIMIT = 2", {"compute_ld", "define_loci"}),
+        ("steps/genetics.py", "return find()", "return find() + 1", {"define_loci"}),
     ],
 )
 def test_digest_follows_imports(root, file, old, new, changed):
@@ -74,7 +74,7 @@ def test_modules_of_a_step_are_those_of_its_digest(root):
     assert modules_of_step("compute_ld", root) == [
         "genome/alleles.py",
         "genotypes/ld.py",
-        "steps/prepare_study.py",
+        "steps/genetics.py",
     ]
     before = module_digests(root)
     assert set(before) == {name for name in FILES if name.endswith(".py")}

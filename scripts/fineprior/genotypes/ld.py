@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fineprior.files.arrays import machine_memory_mb as machine_memory_mb
 from fineprior.files.errors import InputError
-from fineprior.genotypes.ld_store import NO_LD, TRIMMED
+from fineprior.genotypes.ld_store import NO_LD, TRIMMED, LocusLd
 from fineprior.genotypes.panels import Panel
 
 _STRIP, _TILE, _WIDE_TILE = 512, 256, 1024
@@ -128,6 +128,59 @@ def note_of(left_out: Mapping[str, str], variants: pd.DataFrame, source: str) ->
     if lead in left_out:
         parts.append(f"among them the lead {lead}")
     return ", ".join(parts)
+
+
+def locus_ld(locus: str, variants: pd.DataFrame, panel: Panel, max_memory_mb: float) -> LocusLd:
+    """LD of a locus; where it would take more memory than the limit, of the variants nearest to its lead.
+
+    Parameters
+    ----------
+    locus
+        Its name.
+    variants
+        As of `panel_ld`, and z.
+    panel
+        The panel.
+    max_memory_mb
+        Limit of `ld_memory_mb`.
+
+    Raises
+    ------
+    InputError
+        As `panel_ld`.
+    """
+    fitting = variants_that_fit(max_memory_mb, panel.samples)
+    left_out: dict[str, str] = {}
+    if len(variants) > fitting:
+        near = nearest_to_lead(variants, fitting)
+        left_out = dict.fromkeys(variants["variant_id"][~near].tolist(), TRIMMED)
+        logger.warning(
+            "locus %s: LD of %d variants would take %d MB; the %d nearest to the lead are kept, to fit "
+            "ld.max_memory_mb = %d", locus, len(variants), ld_memory_mb(len(variants), panel.samples), fitting,
+            max_memory_mb,
+        )  # fmt: skip
+        variants = variants[near]
+    ids = variants["variant_id"].to_numpy(np.str_)
+    return LocusLd(locus, panel_ld(variants, panel), ids, left_out, note_of(left_out, variants, panel.name))
+
+
+def check_machine(variants: int, samples: int, max_memory_mb: float) -> None:
+    """Stop before the work starts where a locus of so many variants would not fit into the machine's memory.
+
+    Raises
+    ------
+    InputError
+        The machine has less memory than the locus needs within the limit `max_memory_mb`.
+    """
+    if not variants:
+        return
+    needed = min(ld_memory_mb(variants, samples), max_memory_mb)
+    there = machine_memory_mb()
+    if needed > there:
+        raise InputError(
+            f"config: ld.max_memory_mb = {max_memory_mb} allows a locus of {variants:,} variants {needed:,.0f} "
+            f"MB, but this machine has {there:,.0f} MB; make it smaller"
+        )
 
 
 def _turned(variants: pd.DataFrame, panel: Panel) -> NDArray[np.bool_]:
