@@ -6,7 +6,7 @@ import pysam
 import pytest
 
 from fineprior.files.errors import InputError
-from fineprior.genome import fasta as fasta_check
+from fineprior.genome import fasta as module
 from fineprior.genome.fasta import Genome, codes_of, plain_name, reverse_complement
 
 
@@ -73,7 +73,7 @@ def test_bgzip_reads_as_plain(fasta, tmp_path):
 
 
 def test_a_damaged_block_is_named_when_it_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(fasta_check, "_LOOKED_AT", 2)
+    monkeypatch.setattr(module, "_LOOKED_AT", 2)
     rng = np.random.default_rng(1)
     (tmp_path / "g.fa").write_text(f">chr1\n{''.join(rng.choice(list('ACGT'), 300_000))}\n")
     path = tmp_path / "g.fa.gz"

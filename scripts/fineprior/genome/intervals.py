@@ -1,7 +1,4 @@
-"""Stretches of a genome from BED files: what a mask or a file of peaks covers.
-
-Intervals of a BED file.
-"""
+"""Intervals of a BED file: as a list on a genome, and as the bases that a mask or a file of peaks covers."""
 
 import logging
 from array import array
@@ -18,6 +15,10 @@ from fineprior.genome.bed import bed_lines, placed_intervals
 from fineprior.genome.contigs import Contigs
 from fineprior.genome.fasta import Genome
 
+Ints = NDArray[np.int64]
+
+log = logging.getLogger(__name__)
+
 
 def read_intervals(path: str | Path, genome: Genome) -> list[tuple[str, int, int]]:
     """Chromosome (as the FASTA names it), start (0-based) and end (exclusive) of each line, in the order of the file.
@@ -28,11 +29,6 @@ def read_intervals(path: str | Path, genome: Genome) -> list[tuple[str, int, int
         As `placed_intervals`.
     """
     return list(placed_intervals(path, genome.find, genome.contigs, genome.path))
-
-
-Ints = NDArray[np.int64]
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -73,7 +69,7 @@ class Intervals:
         return Contigs(self.where, self.spans, of_rows=True)
 
     def check(self, genome: Contigs, lengths: Mapping[str, int]) -> None:
-        """Hold the file against a genome; intervals that reach beyond a chromosome's end are warned of, and no harm.
+        """Compare the file with a genome; intervals that reach beyond a chromosome's end are warned of, and do no harm.
 
         Raises
         ------

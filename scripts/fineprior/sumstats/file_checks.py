@@ -1,4 +1,4 @@
-"""What a file of summary statistics is judged by as a whole: counted over its chunks, told or refused at its end."""
+"""Checks of a whole file of summary statistics: counted over its chunks, told or refused at its end."""
 
 import logging
 from dataclasses import dataclass, field

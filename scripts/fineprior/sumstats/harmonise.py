@@ -1,4 +1,4 @@
-"""Summary statistics brought to the alleles of the FASTA and of the reference panel: the walk, and its last filters.
+"""Summary statistics brought to the alleles of the FASTA and the panel: the walk, and its last filters.
 
 After it the effect allele is ALT, REF is the FASTA's, and each variant has one row and one row in the panel. A row
 that cannot be brought there is excluded under the first of `outcomes.REASONS` that applies to it.

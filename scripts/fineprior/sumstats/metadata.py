@@ -1,4 +1,4 @@
-"""What is known of summary statistics beside their rows: the meta file of GWAS-SSF, and sizes that the user gives."""
+"""What is known of summary statistics beside their rows: the meta file of GWAS-SSF, and sizes given by the user."""
 
 from dataclasses import dataclass
 from pathlib import Path
