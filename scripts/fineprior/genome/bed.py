@@ -1,6 +1,6 @@
 """BED files: the one reader, and the names and batches of the loci that a BED file holds.
 
-It is light (no numpy), so that the workflow can ask for the loci of a batch while it is parsed.
+It is light (no numpy), so that the workflow can list the loci of a batch while it is parsed.
 """
 
 import zlib

@@ -36,7 +36,7 @@ class Intervals:
     """Disjoint stretches in order: starts (0-based) and ends (exclusive), by the chromosome's name in the file.
 
     A chromosome is found with or without `chr` (`Contigs.find`); where a file has both chrX and X it is an error to
-    ask for one, for these may be two species or two spellings. `where` names the file in messages.
+    look up one, for these may be two species or two spellings. `where` names the file in messages.
     """
 
     spans: dict[str, tuple[Ints, Ints]]

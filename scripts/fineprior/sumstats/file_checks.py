@@ -1,4 +1,4 @@
-"""Checks of a whole file of summary statistics: counted over its chunks, told or refused at its end."""
+"""Checks of a whole file of summary statistics: counted over its chunks, judged at its end."""
 
 import logging
 from dataclasses import dataclass, field
@@ -62,7 +62,7 @@ class Conflict(NamedTuple):
 
 @dataclass
 class _Pairs:
-    """Sums of which the correlation of -log10 p as told (`claimed`) with that of z (`expected`) is made."""
+    """Sums that give the correlation of the file's -log10 p (`claimed`) with that of z (`expected`)."""
 
     count: int = 0
     sums: Floats = field(default_factory=lambda: np.zeros((2, 3)))
@@ -210,7 +210,7 @@ class FileChecks:
             _count(self.outside, name, len(found), int(rows[found[0]]), shown)
 
     def finish(self, n_hint: str) -> None:
-        """Judge the file, and say what of it is no number, a code or a bound, or has two values that disagree.
+        """Judge the file; warn of what is no number, is a code or a bound, or has two values that disagree.
 
         Parameters
         ----------
@@ -265,7 +265,7 @@ class FileChecks:
         return self.rows >= ENOUGH_ROWS and count > _MOST_OUT_OF_RANGE * self.rows
 
     def _warn_of_signs_and_p(self) -> None:
-        """Tell of effects and p-values that few files have."""
+        """Warn of effects and p-values that few files have."""
         if self.signs.max() >= ENOUGH_ROWS and not self.signs.min():
             logger.warning(
                 "%s: all effects are %s 0 (%s rows of |z| below %g): right only where the effect allele is the one "
@@ -286,7 +286,7 @@ class FileChecks:
             )  # fmt: skip
 
     def _warn_of_what_is_no_number(self) -> None:
-        """Tell of what was passed over, or taken for something else than a number."""
+        """Warn of empty lines, and of values that are not read as numbers."""
         if self.empty.rows:
             logger.info("%s: %d empty lines are passed over, the first of them line %d", self.path, *self.empty[:2])
         for name, (count, line, text) in self.texts.items():

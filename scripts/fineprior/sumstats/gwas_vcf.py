@@ -32,7 +32,7 @@ _TEXTS = ("chromosome", "base_pair_location", "effect_allele", "other_allele", "
 
 @dataclass(frozen=True)
 class VcfTable:
-    """A GWAS-VCF: which fields it has, as columns; the build and the sample size that its header tells."""
+    """A GWAS-VCF: which fields it has, as columns; the build and the sample size of its header."""
 
     path: Path
     columns: list[str]
@@ -121,7 +121,7 @@ def open_vcf(path: Path) -> VcfTable:
 
 
 def _header_size(path: Path, entries: list[dict[str, str]]) -> float | None:
-    """Effective size of TotalCases and TotalControls of ##SAMPLE; TotalControls alone are the people of a study."""
+    """Effective size of TotalCases and TotalControls of ##SAMPLE; TotalControls alone are the samples of a study."""
 
     def number(name: str) -> float | None:
         text = entries[0].get(name, "").strip('"').strip() if entries else ""

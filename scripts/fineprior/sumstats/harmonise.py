@@ -68,7 +68,7 @@ def harmonise(
     settings
         `palindromic` says what becomes of A/T and C/G variants. `frequency`: those with a minor allele frequency of
         at most `palindromic_max_maf` in GWAS and panel are taken on the strand on which the two agree, the others
-        are left out; `drop`: all are left out; `trust`: the file is believed to be on the FASTA's strand.
+        are excluded; `drop`: all are excluded; `trust`: the file is taken to be on the FASTA's strand.
     source
         Name of the file, for messages.
     build, source_build
@@ -156,7 +156,7 @@ def _without_complements(matched: Matched) -> Matched:
 
 
 def _without_duplicates(matched: Matched) -> Matched:
-    """Keep one row for each variant; equal rows are told apart by all that is written, never by their order.
+    """Keep one row for each variant; which one depends on all that is written in them, never on their order.
 
     Rows whose effects contradict that of the row that would be kept are excluded with it.
     """

@@ -1,4 +1,4 @@
-"""What harmonising leaves: the tables SUMSTATS, SUMSTATS_QC, DROPPED and LIFTOVER, in pieces or whole."""
+"""Results of harmonising: the tables SUMSTATS, SUMSTATS_QC, DROPPED and LIFTOVER, in pieces or whole."""
 
 import logging
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 class Harmonised:
-    """The rows that were kept, sorted, and those that were left out.
+    """The rows that were kept, sorted, and those that were excluded.
 
     `sumstats_parts` and `dropped_parts` give SUMSTATS and DROPPED in pieces; `sumstats` and `dropped` are they whole.
     `qc` is SUMSTATS_QC, `liftover` is LIFTOVER.
@@ -155,7 +155,7 @@ def _sorted(matched: Matched, variants: pd.DataFrame) -> tuple[Matched, NDArray[
 
 
 def _warn_of_lost_hits(rows: Rows) -> None:
-    """Name the strongest rows that were left out; one of whose variant another row was kept is not lost."""
+    """Name the strongest rows that were excluded; a row whose variant has another row that was kept is not lost."""
     p = rows.numbers["neg_log10_p"]
     kept_elsewhere = [outcomes.number_of(reason) for reason in (outcomes.DUPLICATE, outcomes.OTHER_STRAND)]
     hits = np.flatnonzero((rows.reason > 0) & (p > _GENOME_WIDE))

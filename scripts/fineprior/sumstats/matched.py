@@ -1,7 +1,7 @@
 """Third stage of harmonising: each row matched to one variant of the reference panel, which varies there.
 
-Frequencies tell the two variants of the same letters apart (an insertion and a deletion in a repeat), and whether the
-effect allele of the file is the one that the panel says; so they are compared with the panel's as a whole first.
+Frequencies distinguish an insertion and a deletion of the same letters in a repeat, and the strand of A/T and C/G
+variants. So all frequencies of the file are compared with the panel's first, and are not used where they disagree.
 """
 
 import logging
@@ -74,7 +74,7 @@ class Candidates(Remaining):
 
 @dataclass(frozen=True, eq=False)
 class Matched(Remaining):
-    """Rows with their variant of the panel; its alternative allele is the one that statistics are told of.
+    """Rows with their variant of the panel; statistics are those of its alternative allele.
 
     Attributes
     ----------
@@ -91,7 +91,7 @@ class Matched(Remaining):
     panel_has_frequencies : bool
         Whether `alt_af` is of the panel.
     doubtful : bool
-        Whether the frequencies of the source are too doubtful to tell a strand or a variant.
+        Whether the frequencies of the source are too doubtful to show a strand or a variant.
     """
 
     contig: NDArray[np.int32]
@@ -150,7 +150,7 @@ def _candidates(oriented: Oriented, genome: Genome, panel: Any) -> Candidates:
     found = match(
         panel.variants, genome, oriented.rows.alleles, oriented.contig, oriented.pos, oriented.effect, oriented.other
     )
-    # two variants of the same letters, an insertion and a deletion: the frequencies tell which of them is meant
+    # two variants of the same letters, an insertion and a deletion: frequencies show which of them is meant
     twins = oriented.orientation.either_reference & found.opposite & ~found.several
     candidates = Candidates(
         oriented.rows, oriented.index, oriented.contig, found.panel_index, found.second, found.a1_is_effect,
@@ -177,10 +177,10 @@ def _a1_frequencies(panel: Any, index: NDArray[np.integer]) -> Floats:
 
 
 def _are_frequencies_doubtful(candidates: Candidates) -> bool:
-    """Compare effect allele frequencies with the panel's; whether they are too doubtful to tell a strand.
+    """Compare effect allele frequencies with the panel's; whether they are too doubtful to show a strand.
 
-    Rows are judged whose strand and reference allele the FASTA tells. Frequencies of the minor allele are those of no
-    allele: they are taken away from all rows of the source.
+    Only rows are compared whose strand and reference allele the FASTA shows. Frequencies of the minor allele, whichever
+    that is, are of no use: they are set to NaN in all rows of the source.
 
     Raises
     ------
@@ -259,7 +259,7 @@ def _with(values: NDArray[Any], at: NDArray[np.intp], new: NDArray[Any]) -> NDAr
 
 
 def _settle_reference(candidates: Candidates) -> Candidates:
-    """Where the genome cannot tell the reference allele, it is A2 of the panel."""
+    """Where both alleles agree with the genome, the reference allele is A2 of the panel."""
     orientation = candidates.orientation
     if orientation.either_reference.any():
         logger.info("%d insertions and deletions have two alleles that agree with the FASTA; their reference allele "

@@ -97,7 +97,7 @@ class Sumstats:
     """Summary statistics that are open: `chunks` reads them.
 
     format: name of the format that was recognised; genome_assembly: as the meta file, the VCF's header or the format
-    says, else None; skipped: after reading, how many rows were left out for being another test than the additive one.
+    says, else None; skipped: after reading, how many rows were excluded for being another test than the additive one.
     """
 
     path: Path
@@ -115,7 +115,7 @@ class Sumstats:
         """Frames with the columns `STANDARD`, at most `ROWS_AT_ONCE` rows each, in the order of the file.
 
         Text columns are `str`, row is int64, the others float64; the index is that of the rows in the file, from 0.
-        `marked`: with the column `rows.MARKS` besides, by which `harmonise` settles z against p-values.
+        `marked`: also with the column `rows.MARKS`, by which `harmonise` settles z against p-values.
 
         Raises
         ------
@@ -279,7 +279,7 @@ class Sumstats:
 
 
 def _filled(columns: dict[str, pa.Array], rows: Rows, checks: FileChecks) -> tuple[dict[str, pa.Array], Rows]:
-    """Without the rows in which all columns are empty: spreadsheets and editors leave such lines behind."""
+    """Exclude rows in which all columns are empty, which spreadsheets and editors write."""
     if not all(column.null_count for column in columns.values()):
         return columns, rows
     filled = np.zeros(len(rows), bool)

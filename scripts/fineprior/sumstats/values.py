@@ -156,7 +156,7 @@ def complete(beta: Floats, se: Floats, z: Floats, p: Floats, given: Floats, at_l
     """Standard error, z and -log10 p of each row, from what it has.
 
     z is beta / se, else the z of the file, else the p-value's with the sign of beta; a p-value of 0, or one of which
-    only a bound is known, tells no z, and without another its -log10 p stays infinite, or the bound. An effect of 0
+    only a bound is known, gives no z, and without another its -log10 p stays infinite, or the bound. An effect of 0
     has no sign, so a p-value that is not that of 0 either (above `LARGEST_WITHOUT_SIGN`) gives no z.
 
     Parameters
@@ -164,11 +164,11 @@ def complete(beta: Floats, se: Floats, z: Floats, p: Floats, given: Floats, at_l
     p, given
         -log10 p, of the p-value (`neg_log10_of_p`) and as the file has it, which goes first.
     at_least
-        What -log10 p is at least (`bounds`), where that is all that the file tells.
+        What -log10 p is at least (`bounds`), where that is all that the file says.
 
     Returns
     -------
-    se, z, neg_log10_p; claimed: -log10 p as the file tells it, NaN where it tells none; expected: that of z where z is
+    se, z, neg_log10_p; claimed: -log10 p as the file has it, NaN where it has none; expected: that of z where z is
     not the p-value's, else NaN.
     """
     claimed = np.where(np.isnan(given), p, given)
@@ -198,7 +198,7 @@ def coded_effects(
     effect, z
         The numbers, and the z that they make.
     claimed, n
-        -log10 p as the file tells it, and sample sizes.
+        -log10 p as the file has it, and sample sizes.
     lacking
         Rows in which the standard error of an effect, or the p-value of a z-score, is missing too.
     """
