@@ -19,7 +19,7 @@ from fineprior.files.arrays import Floats
 from fineprior.files.errors import InputError
 from fineprior.files.integrity import check
 from fineprior.files.reading import missing_among, reading, text_of
-from fineprior.genome.fasta import plain_name
+from fineprior.genome.contigs import plain_name
 from fineprior.priors.hdf5_scores import read_scores
 from fineprior.project.panel_files import fitting_files
 
