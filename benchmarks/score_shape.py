@@ -39,10 +39,9 @@ from fineprior.priors.features import (  # noqa: E402
     shaped,
 )
 from fineprior.priors.folds import cross_fit, log_odds_of, study_support  # noqa: E402
-from fineprior.priors.prior import functional_prior  # noqa: E402
 from fineprior.priors.signals import read_locus_ld  # noqa: E402
+from fineprior.priors.strength import functional_prior, held_out_likelihood  # noqa: E402
 from fineprior.priors.study import genome_order  # noqa: E402
-from fineprior.priors.support import held_out_likelihood  # noqa: E402
 from fineprior.project.settings import PriorSettings  # noqa: E402
 from fineprior.simulate.scenarios import draw_effects, simulate_z  # noqa: E402
 

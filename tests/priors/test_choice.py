@@ -9,7 +9,7 @@ from fineprior.priors.candidates import Candidate, HeldOutGain
 from fineprior.priors.choice import chosen, sentence, top_decile_ratio
 from fineprior.priors.features import Model
 from fineprior.priors.folds import fit_fold
-from fineprior.priors.support import Support
+from fineprior.priors.strength import Support
 from fineprior.project.settings import PriorSettings
 
 

@@ -7,8 +7,8 @@ import pytest
 from fineprior.files.tables import COEFFICIENTS, ENRICHMENT, PRIOR_STEPS
 from fineprior.priors import choice, estimate
 from fineprior.priors.estimate import estimate_prior
+from fineprior.priors.strength import ALL_LOCI
 from fineprior.priors.study import FitOptions
-from fineprior.priors.support import ALL_LOCI
 from fineprior.project.settings import FinemapSettings, PriorSettings
 
 LOCI, SIZE = 24, 20

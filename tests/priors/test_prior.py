@@ -1,79 +1,80 @@
-"""Priors that sum to 1: softmax, cap and mixture."""
-
-from dataclasses import replace
+"""The prior of a batch, from the tables of its study."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from fineprior.files.errors import InputError
-from fineprior.priors.prior import capped_softmax, functional_prior
+from fineprior.genotypes.ld_store import LocusLd, write_ld
+from fineprior.priors.prior import (
+    LogOdds,
+    assigned_prior,
+    log_odds_of_batch,
+    shuffled,
+    unknown_log_odds,
+    weights_of_batch,
+)
 from fineprior.project.settings import PriorSettings
 
-SETTINGS = PriorSettings()
-PLAIN = PriorSettings(max_ratio=1e12, uniform_weight=0.0)
-STARTS = np.array([0, 4, 5])  # loci of 4, 1 and 3 variants
+SIZE = 12
 
 
-def test_prior_by_hand():
-    odds = np.log([1.0, 2, 4, 1, 3, 1, 1, 1000])
-    np.testing.assert_allclose(
-        functional_prior(odds, STARTS, PLAIN), [1 / 8, 2 / 8, 4 / 8, 1 / 8, 1, 1 / 1002, 1 / 1002, 1000 / 1002]
-    )
-    capped = functional_prior(odds, STARTS, replace(PLAIN, max_ratio=8.0))
-    np.testing.assert_allclose(capped, [1 / 8, 2 / 8, 4 / 8, 1 / 8, 1, 0.1, 0.1, 0.8])
-    mixed = functional_prior(odds, STARTS, PriorSettings(max_ratio=8.0, uniform_weight=0.2), weight=0.5)
-    uniform = [1 / 4] * 4 + [1] + [1 / 3] * 3
-    np.testing.assert_allclose(mixed, 0.4 * capped + 0.6 * np.array(uniform))
+@pytest.fixture
+def variants():
+    """Loci a on chr1 and b on chr2; the last variant of each has no score."""
+    frames = []
+    for locus, chrom in (("a", "chr1"), ("b", "chr2")):
+        score = np.r_[np.arange(1.0, SIZE), np.nan]
+        ids = [f"{locus}{number}" for number in range(SIZE)]
+        frames.append(pd.DataFrame({"locus": locus, "chrom": chrom, "variant_id": ids, "score": score,
+                                    "eaf": np.linspace(0.05, 0.4, SIZE), "panel_af": 0.3}))  # fmt: skip
+    return pd.concat(frames, ignore_index=True)
 
 
-@pytest.mark.parametrize("weight", [0.0, 0.3, 1.0])
-@pytest.mark.parametrize("ratio", [1.0, 10.0, 1e6])
-def test_prior_sums_to_one_keeps_the_cap_and_rises_with_the_score(weight, ratio):
-    odds = np.random.default_rng(1).normal(0, 5, 60)
-    odds[[7, 30]] = np.nan
-    starts = np.array([0, 20, 50])
-    prior = functional_prior(odds, starts, replace(SETTINGS, max_ratio=ratio), weight)
-    np.testing.assert_allclose(np.add.reduceat(prior, starts), 1)
-    assert (prior > 0).all()
-    for part in (slice(0, 20), slice(20, 50), slice(50, 60)):
-        assert prior[part].max() / prior[part].min() <= ratio * (1 + 1e-9)
-        known = np.flatnonzero(np.isfinite(odds[part]))
-        assert (np.diff(prior[part][known][np.argsort(odds[part][known])]) >= -1e-15).all()
+@pytest.fixture
+def coefficients():
+    rows = [("none", 9.0), ("chr1", 1.0), ("chr2", 2.0)]
+    table = pd.DataFrame(rows, columns=["left_out", "log_enrichment"])
+    return table.assign(prior="functional", feature="score", kind="value", scale=1.0, mean=0.0, sd=10.0)
 
 
-def test_a_missing_score_gets_the_base_rate():
-    prior = functional_prior(np.array([5.0, np.nan, 0, 0, np.nan, np.nan, np.nan, np.nan]), STARTS, SETTINGS)
-    assert prior[1] == pytest.approx(1 / 4)
-    np.testing.assert_allclose(prior[4:], [1, 1 / 3, 1 / 3, 1 / 3])
-    assert prior[0] > 0.5
+def test_log_odds_are_of_the_estimate_without_the_chromosome(variants, coefficients):
+    found = log_odds_of_batch(variants, coefficients, "functional", "c.tsv")
+    np.testing.assert_allclose(found.values, variants["score"] / 10 * np.repeat([1.0, 2.0], SIZE), rtol=1e-6)
+    np.testing.assert_array_equal(found.scores, variants["score"])
+    with pytest.raises(
+        InputError, match=r"c\.tsv: no estimate of functional that leaves out chromosome chr2; there are"
+    ):
+        log_odds_of_batch(variants, coefficients.query("left_out != 'chr2'"), "functional", "c.tsv")
 
 
-def test_without_weight_or_without_loci_the_prior_is_uniform():
-    np.testing.assert_allclose(functional_prior(np.arange(8.0), STARTS, SETTINGS, 0.0), [0.25] * 4 + [1] + [1 / 3] * 3)
-    assert len(functional_prior(np.zeros(0), np.zeros(0, dtype=int), SETTINGS)) == 0
+def test_shuffled_log_odds_stay_in_their_locus_and_move_with_their_scores(variants, tmp_path):
+    eye = np.eye(SIZE, dtype=np.float32)
+    loci = [LocusLd(name, eye, rows["variant_id"].to_numpy(np.str_)) for name, rows in variants.groupby("locus")]
+    write_ld(tmp_path / "ld.npz", loci)
+    before = LogOdds(variants["score"].to_numpy(), -variants["score"].to_numpy())
+    after = shuffled(before, variants, str(tmp_path / "ld.npz"), 1)
+    np.testing.assert_array_equal(after.values, -after.scores)
+    assert (after.values != before.values)[:SIZE].sum() > SIZE / 4
+    for rows in (slice(0, SIZE), slice(SIZE, 2 * SIZE)):
+        np.testing.assert_array_equal(np.sort(after.values[rows]), np.sort(before.values[rows]))
 
 
-@pytest.mark.parametrize(
-    ("change", "match"),
-    [
-        ({"max_ratio": 0.5}, "max_ratio must be 1 or more, or 0 for no cap, not 0.5"),
-        ({"uniform_weight": 1.5}, "uniform_weight must be from 0 to 1, not 1.5"),
-        ({"uniform_weight": -0.1}, "uniform_weight must be from 0 to 1, not -0.1"),
-    ],
-)
-def test_prior_refuses(change, match):
-    with pytest.raises(InputError, match=match):
-        functional_prior(np.zeros(8), STARTS, replace(SETTINGS, **change))
+def test_a_batch_s_prior_is_a_mixture_with_the_weight_of_its_chromosome(variants, coefficients):
+    enrichment = pd.DataFrame({"prior": ["functional", "functional", "peak"], "left_out": ["chr1", "chr2", "chr1"],
+                               "weight": [0.5, 0.0, 0.9]})  # fmt: skip
+    weights = weights_of_batch(variants, enrichment, "functional")
+    assert weights.tolist() == [0.5] * SIZE + [0.0] * SIZE
+    log_odds = log_odds_of_batch(variants, coefficients, "functional", "c.tsv")
+    table = assigned_prior(variants, log_odds, PriorSettings(uniform_weight=0.2), weights)
+    np.testing.assert_allclose(table["weight"], weights * 0.8)
+    np.testing.assert_allclose(table["prior"], table["weight"] * table["softmax"] + (1 - table["weight"]) / SIZE)
+    np.testing.assert_allclose(table.groupby("locus")["prior"].sum(), 1)
+    assert (table["prior"][SIZE:] == 1 / SIZE).all()
 
 
-def test_a_prior_is_never_zero_unless_that_is_asked_for():
-    odds = np.array([-np.inf, 0.0, 1.0, 2.0, 0.0, 5.0, -900.0, 0.0])
-    assert (functional_prior(odds, STARTS, replace(SETTINGS, uniform_weight=0.0)) > 0).all()
-    assert (functional_prior(odds, STARTS, replace(SETTINGS, max_ratio=0.0)) > 0).all()
-    asked = functional_prior(odds, STARTS, replace(SETTINGS, max_ratio=0.0, uniform_weight=0.0))
-    assert asked[0] == 0
-    np.testing.assert_allclose(np.add.reduceat(asked, STARTS), 1)
-
-
-def test_a_locus_of_impossible_variants_is_uniform():
-    np.testing.assert_allclose(capped_softmax(np.full(4, -np.inf), np.array([0]), 0.0), 0.25)
+def test_variants_of_which_nothing_is_known_are_equally_likely(variants):
+    table = assigned_prior(variants, unknown_log_odds(variants), PriorSettings())
+    np.testing.assert_allclose(table["prior"], 1 / SIZE)
+    assert (table["log_odds"] == 0).all()
+    assert table["score"].isna().all()

@@ -1,10 +1,8 @@
-"""Annotations and LD scores of all variants, one file for each chromosome, as PolyFun and LDSC have them; LD scores.
+"""Annotations and LD scores in the files of PolyFun and LDSC, one for each chromosome; LD scores in a panel.
 
-LD scores of annotations are computed in a panel.
-
-`.annot.parquet`, `.annot.gz`, `.l2.ldscore.parquet`, `.l2.ldscore.gz`: CHR SNP BP A1 A2 and a column for each, read a
-part at a time. Rows are matched by position and both alleles, in either order; LDSC's own files, which have no
-alleles, by rsid.
+`.annot.parquet`, `.annot.gz`, `.l2.ldscore.parquet`, `.l2.ldscore.gz`: CHR SNP BP A1 A2 and a column for each
+annotation, read a part at a time. Rows are matched by position and both alleles, in either order; LDSC's own files,
+which have no alleles, by rsid.
 """
 
 import itertools
@@ -149,14 +147,14 @@ def variant_keys(pos: pd.Series, first: pd.Series, second: pd.Series) -> pd.Inde
 
 
 class Match:
-    """Rows of a file beside variants of a study, and what became of those that are in one of them only.
+    """Rows of a file matched with variants of a study, and why others were not matched.
 
     Attributes
     ----------
     file_rows, rows
-        Rows of the file, increasing, and the variants' that they belong to.
+        Rows of the file, increasing, and the rows of their variants.
     counts
-        Rows of the file by what became of them.
+        Rows of the file by outcome.
     """
 
     def __init__(self, of_file: pd.Index, of_variants: pd.Index, by_alleles: bool) -> None:
@@ -178,7 +176,7 @@ class Match:
 
 
 def check_matches(matches: dict[str, Match], sizes: dict[str, int], where: str, study: str) -> None:
-    """Log how the rows of the files of all chromosomes were matched; stop where hardly any was.
+    """Log how the rows of the files of all chromosomes were matched; stop where hardly any matched.
 
     Raises
     ------

@@ -15,10 +15,9 @@ from fineprior.files.arrays import Floats
 from fineprior.finemap.locus import fit_loci
 from fineprior.priors.features import Design, Feature, Model, features_of, shaped
 from fineprior.priors.folds import Chromosomes, Fold, Refit, cross_fit, log_odds_of, study_support
-from fineprior.priors.prior import functional_prior
 from fineprior.priors.signals import Signals, fit_signals, marginal_signals, placed_signals
+from fineprior.priors.strength import Support, functional_prior, held_out_likelihood
 from fineprior.priors.study import FitOptions, PriorStudy
-from fineprior.priors.support import Support, held_out_likelihood
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from fineprior.files.arrays import Floats
 from fineprior.priors.candidates import Candidate, HeldOutGain, log10_gains
 from fineprior.priors.controls import bins_of_variants, shuffle_within_bins
 from fineprior.priors.folds import Chromosomes
+from fineprior.priors.strength import Support, held_out_likelihood
 from fineprior.priors.study import FitOptions, PriorStudy
-from fineprior.priors.support import Support, held_out_likelihood
 
 SHUFFLES = 10
 

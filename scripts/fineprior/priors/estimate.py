@@ -1,7 +1,7 @@
 """The estimate of a prior for a whole study: features, candidates, choice, and the rows of its tables."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,8 @@ from fineprior.priors.candidates import Candidate, HeldOutGain, candidates_of
 from fineprior.priors.choice import chosen, difference, verdict_on
 from fineprior.priors.enrichment import bootstrap_errors
 from fineprior.priors.folds import Fold
+from fineprior.priors.strength import ALL_LOCI
 from fineprior.priors.study import FitOptions, PriorStudy
-from fineprior.priors.support import ALL_LOCI
 from fineprior.project.settings import PriorSettings
 
 REPLICATES = 100
@@ -29,7 +29,9 @@ class EstimatedPrior:
     steps: list[dict[str, Any]]
 
 
-def estimate_prior(study: PriorStudy, prior: str, columns: Mapping[str, str], options: FitOptions) -> EstimatedPrior:
+def estimate_prior(
+    study: PriorStudy, prior: str, columns: Mapping[str, str], options: FitOptions, remarks: Sequence[str] = ()
+) -> EstimatedPrior:
     """Estimate the candidates of a prior, choose one, and describe it.
 
     Parameters
@@ -42,15 +44,18 @@ def estimate_prior(study: PriorStudy, prior: str, columns: Mapping[str, str], op
         Columns of the study's variants that the prior is made of, with their kinds of feature.
     options
         Settings, seed and workers.
+    remarks
+        Sentences that follow that of the verdict.
     """
     candidates = candidates_of(study, prior, columns, options)
     reference = candidates.reference
     used = chosen(candidates.tried, reference)
     verdict = verdict_on(study, reference.blocks, used.held_out, options)
+    sentence = " ".join([verdict.sentence, *(remark for remark in remarks if remark)])
     return EstimatedPrior(
         [_enrichment_row(prior, left_out, fold, used.held_out) for left_out, fold in used.folds.items()],
         _coefficient_rows(prior, used, options),
-        {"prior": prior} | dataclasses.asdict(verdict),
+        {"prior": prior} | dataclasses.asdict(verdict) | {"sentence": sentence},
         [_step_row(one, one is used, reference) for one in candidates.tried],
     )
 

@@ -17,8 +17,8 @@ from fineprior.files.arrays import Floats
 from fineprior.priors.blocks import Block, merged, signal_likelihood
 from fineprior.priors.enrichment import STEP_TOLERANCE, Enrichment, fit_enrichment
 from fineprior.priors.features import Model
+from fineprior.priors.strength import ALL_LOCI, Support, assess, within_locus_sd
 from fineprior.priors.study import natural_order
-from fineprior.priors.support import ALL_LOCI, Support, assess, within_locus_sd
 from fineprior.project.settings import PriorSettings
 
 RIDGES = (1000.0, 100.0, 10.0, 1.0)

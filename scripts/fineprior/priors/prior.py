@@ -1,78 +1,24 @@
-"""From log odds to prior causal probabilities: softmax with a cap, mixture with the uniform prior, a batch's prior.
+"""The prior of a batch: log odds from the estimates of a study, shuffled or not, as prior causal probabilities.
 
 Stage 6 of the walk from scores to a prior: study, features, folds, candidates, choice, prior.
 """
 
 import dataclasses
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from fineprior.files.arrays import Floats
 from fineprior.files.errors import InputError
-from fineprior.priors.blocks import Integers, locus_sizes, locus_starts
+from fineprior.priors.blocks import locus_starts
 from fineprior.priors.controls import bins_of_variants, shuffle_within_bins
 from fineprior.priors.features import Feature, feature_matrix
+from fineprior.priors.strength import capped_softmax, functional_prior
 from fineprior.project.settings import PriorSettings
 
 
-def functional_prior(log_odds: Floats, starts: Integers, settings: PriorSettings, weight: float = 1.0) -> Floats:
-    """Prior causal probabilities (n,), which sum to 1 within each locus.
-
-    weight * ((1 - u) * capped softmax + u / p) + (1 - weight) / p, with u = `uniform_weight`; see `capped_softmax`.
-
-    Parameters
-    ----------
-    log_odds
-        (n,) log prior odds up to a constant per locus, NaN where there is no score; -inf is a prior of 0 before mixing.
-    starts
-        (loci,) first rows of the loci.
-    settings
-        `max_ratio` (1 or more, or 0 for no cap) and `uniform_weight` (0 to 1).
-    weight
-        Share of the functional part, 0 to 1.
-
-    Raises
-    ------
-    InputError
-        A setting out of its range.
-    """
-    if not 0 <= settings.uniform_weight <= 1:
-        raise InputError(f"priors.uniform_weight must be from 0 to 1, not {settings.uniform_weight}")
-    softmax = capped_softmax(log_odds, starts, settings.max_ratio)
-    share = weight * (1 - settings.uniform_weight)
-    sizes = locus_sizes(starts, len(log_odds))
-    return np.asarray(share * softmax + (1 - share) / np.repeat(sizes, sizes), dtype=float)
-
-
-def capped_softmax(log_odds: Floats, starts: Integers, max_ratio: float) -> Floats:
-    """Softmax (n,) of log odds within loci, none less likely than 1 / `max_ratio` of the likeliest of its locus.
-
-    A variant without a score (NaN) gets the base rate 1 / p. A ratio of 0 is no cap: only then can a probability be 0.
-
-    Raises
-    ------
-    InputError
-        A ratio below 1 that is not 0.
-    """
-    if max_ratio != 0 and max_ratio < 1:
-        raise InputError(f"priors.max_ratio must be 1 or more, or 0 for no cap, not {max_ratio}")
-    if len(starts) == 0:
-        return np.zeros(0)
-    sizes = locus_sizes(starts, len(log_odds))
-    scored = ~np.isnan(log_odds)
-    known = np.where(scored, log_odds, -np.inf)
-    largest = np.maximum.reduceat(known, starts)
-    largest = np.where(np.isfinite(largest), largest, 0.0)
-    floor = 1 / max_ratio if max_ratio else 0.0
-    odds = np.where(scored, np.maximum(np.exp(known - np.repeat(largest, sizes)), floor), 0.0)
-    counts, sums = np.add.reduceat(scored.astype(float), starts), np.add.reduceat(odds, starts)
-    base = np.where((counts > 0) & (sums > 0), sums / np.maximum(counts, 1), 1.0)
-    odds = np.where(scored & (np.repeat(sums, sizes) > 0), odds, np.repeat(base, sizes))
-    return np.asarray(odds / np.repeat(np.add.reduceat(odds, starts), sizes), dtype=float)
-
-
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class LogOdds:
     """Log prior odds (n,) of a batch's variants, and the score (n,) that they are reported with; NaN where unknown."""
 

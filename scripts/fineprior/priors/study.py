@@ -227,7 +227,7 @@ def join_columns(variants: pd.DataFrame, table: pd.DataFrame, columns: Sequence[
     Raises
     ------
     InputError
-        A column is absent; a variant has no row, stands twice in either table, or has an infinite value.
+        A column is absent; a variant has no row, has two in either table, or has an infinite value.
     """
     absent_columns = [name for name in columns if name not in table]
     if absent_columns:

@@ -83,10 +83,11 @@ def fit_prior(
     batches = [BatchFiles(*files) for files in zip(variants, scores or none, annotations or none, strict=True)]
     study = read_study(batches, fits, ld, settings, kinds)
     options = FitOptions(settings, finemap, seed, workers)
-    columns_of = feature_kinds(study.variants, settings, kinds)
-    found = [estimate_prior(study, prior, columns, options) for prior, columns in columns_of.items()]
-    sentences = (found[0].verdict["sentence"], remark, remark_on_zeros(study.variants, settings))
-    found[0].verdict["sentence"] = " ".join(sentence for sentence in sentences if sentence)
+    remarks = {"functional": [remark, remark_on_zeros(study.variants, settings)]}
+    found = [
+        estimate_prior(study, prior, columns, options, remarks.get(prior, ()))
+        for prior, columns in feature_kinds(study.variants, settings, kinds).items()
+    ]
     for one in found:
         log.info("%s: %s", one.verdict["prior"], one.verdict["sentence"])
     ENRICHMENT.write(pd.DataFrame([row for one in found for row in one.enrichment]), enrichment)

@@ -1,7 +1,7 @@
-"""What held-out signals say of log odds that were made without them: enrichment, interval, weight of the prior.
+"""How strong a prior is: the cap of its ratios, its mixture with the uniform prior, the weight that signals support.
 
 Every source of a functional prior ends in log odds of the variants, made for each chromosome without its own GWAS
-data. This module measures how much likelier such log odds make the signals of the chromosomes that they have not seen.
+data. This module turns log odds into priors, and measures how much likelier they make signals that they have not seen.
 """
 
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fineprior.files.arrays import Floats
-from fineprior.priors.blocks import Block, signal_likelihood
-from fineprior.priors.prior import capped_softmax
+from fineprior.files.errors import InputError
+from fineprior.priors.blocks import Block, Integers, locus_sizes, signal_likelihood
 from fineprior.project.settings import PriorSettings
 
 ALL_LOCI = "none"
@@ -40,6 +40,62 @@ class Support:
     signals: int
     weight: float
     reason: str
+
+
+def functional_prior(log_odds: Floats, starts: Integers, settings: PriorSettings, weight: float = 1.0) -> Floats:
+    """Prior causal probabilities (n,), which sum to 1 within each locus.
+
+    weight * ((1 - u) * capped softmax + u / p) + (1 - weight) / p, with u = `uniform_weight`; see `capped_softmax`.
+
+    Parameters
+    ----------
+    log_odds
+        (n,) log prior odds up to a constant per locus, NaN where there is no score; -inf is a prior of 0 before mixing.
+    starts
+        (loci,) first rows of the loci.
+    settings
+        `max_ratio` (1 or more, or 0 for no cap) and `uniform_weight` (0 to 1).
+    weight
+        Share of the functional part, 0 to 1.
+
+    Raises
+    ------
+    InputError
+        A setting out of its range.
+    """
+    if not 0 <= settings.uniform_weight <= 1:
+        raise InputError(f"priors.uniform_weight must be from 0 to 1, not {settings.uniform_weight}")
+    softmax = capped_softmax(log_odds, starts, settings.max_ratio)
+    share = weight * (1 - settings.uniform_weight)
+    sizes = locus_sizes(starts, len(log_odds))
+    return np.asarray(share * softmax + (1 - share) / np.repeat(sizes, sizes), dtype=float)
+
+
+def capped_softmax(log_odds: Floats, starts: Integers, max_ratio: float) -> Floats:
+    """Softmax (n,) of log odds within loci, none less likely than 1 / `max_ratio` of the likeliest of its locus.
+
+    A variant without a score (NaN) gets the base rate 1 / p. A ratio of 0 is no cap: only then can a probability be 0.
+
+    Raises
+    ------
+    InputError
+        A ratio below 1 that is not 0.
+    """
+    if max_ratio != 0 and max_ratio < 1:
+        raise InputError(f"priors.max_ratio must be 1 or more, or 0 for no cap, not {max_ratio}")
+    if len(starts) == 0:
+        return np.zeros(0)
+    sizes = locus_sizes(starts, len(log_odds))
+    scored = ~np.isnan(log_odds)
+    known = np.where(scored, log_odds, -np.inf)
+    largest = np.maximum.reduceat(known, starts)
+    largest = np.where(np.isfinite(largest), largest, 0.0)
+    floor = 1 / max_ratio if max_ratio else 0.0
+    odds = np.where(scored, np.maximum(np.exp(known - np.repeat(largest, sizes)), floor), 0.0)
+    counts, sums = np.add.reduceat(scored.astype(float), starts), np.add.reduceat(odds, starts)
+    base = np.where((counts > 0) & (sums > 0), sums / np.maximum(counts, 1), 1.0)
+    odds = np.where(scored & (np.repeat(sums, sizes) > 0), odds, np.repeat(base, sizes))
+    return np.asarray(odds / np.repeat(np.add.reduceat(odds, starts), sizes), dtype=float)
 
 
 def held_out_likelihood(
@@ -168,7 +224,7 @@ def _peak(curve: Floats) -> float:
 
 
 def within_locus_sd(blocks: Sequence[Block], log_odds: Sequence[Floats]) -> float:
-    """Standard deviation of the log odds about the mean of their locus, each row counting as what it stands for."""
+    """Standard deviation of the log odds about the mean of their locus, weighted by the variants of each row."""
     total = count = 0.0
     for block, odds in zip(blocks, log_odds, strict=True):
         if len(block) == 0:
