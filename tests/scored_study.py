@@ -13,8 +13,7 @@ from fineprior.files.tables import (
 )
 from fineprior.genotypes.ld_store import LocusLd, write_ld
 from fineprior.project.settings import FinemapSettings, PriorSettings
-from fineprior.steps.assign_prior import assign_prior
-from fineprior.steps.fit_prior import find_signals, fit_prior
+from fineprior.steps.fit_prior import assign_prior, find_signals, fit_prior
 
 SETTINGS = PriorSettings(rounds=1)
 FINEMAP = FinemapSettings(ld="in_sample", max_effects=3)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fineprior.priors.candidates import candidates_of
+from fineprior.priors.features import features_of
 from fineprior.priors.folds import log_odds_of
 from fineprior.priors.study import FitOptions
 from fineprior.project.settings import FinemapSettings, PriorSettings
@@ -11,9 +12,13 @@ from fineprior.project.settings import FinemapSettings, PriorSettings
 OPTIONS = FitOptions(PriorSettings(rounds=0), FinemapSettings(), 1, 1)
 
 
+def candidates(study, prior, columns):
+    return candidates_of(study, prior, features_of(study.variants, columns), OPTIONS)
+
+
 @pytest.fixture(scope="module")
 def functional(prior_study):
-    return candidates_of(prior_study, "functional", {"score": "score"}, OPTIONS)
+    return candidates(prior_study, "functional", {"score": "score"})
 
 
 def test_the_reference_is_the_shape_that_gains_more(functional):
@@ -23,7 +28,7 @@ def test_the_reference_is_the_shape_that_gains_more(functional):
 
 
 def test_a_control_has_no_marginal_candidate(prior_study):
-    found = candidates_of(prior_study, "peaks", {"score": "value"}, OPTIONS)
+    found = candidates(prior_study, "peaks", {"score": "value"})
     assert [one.name for one in found.tried] == ["signals"]
     assert found.reference is found.tried[0]
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from fineprior.files.arrays import Floats
 from fineprior.finemap.locus import fit_loci
-from fineprior.priors.features import Design, Feature, Model, features_of, shaped
+from fineprior.priors.features import Design, Feature, Model, shaped
 from fineprior.priors.folds import Chromosomes, Fold, Refit, cross_fit, log_odds_of, study_support
 from fineprior.priors.signals import Signals, fit_signals, marginal_signals, placed_signals
 from fineprior.priors.strength import Support, functional_prior, held_out_likelihood
@@ -65,7 +65,7 @@ class Candidates:
     reference: Candidate
 
 
-def candidates_of(study: PriorStudy, prior: str, columns: Mapping[str, str], options: FitOptions) -> Candidates:
+def candidates_of(study: PriorStudy, prior: str, features: Sequence[Feature], options: FitOptions) -> Candidates:
     """Estimate the candidates of a prior.
 
     marginal: the scores alone, on z-scores. signals: the same on the signals of SuSiE. annotations: with annotations.
@@ -76,10 +76,9 @@ def candidates_of(study: PriorStudy, prior: str, columns: Mapping[str, str], opt
     ----------
     prior
         functional, or the name of a control, whose scores have no candidates of their own.
-    columns
-        Columns of the study's variants that the prior is made of, with their kinds of feature.
+    features
+        What the prior is made of, without ramps.
     """
-    features = features_of(study.variants, columns)
     refined = Design.of(study.variants, shaped(study.variants, features))
     whole = refined.first(len(features))
     found, label = [], "signals"

@@ -11,6 +11,7 @@ from fineprior.priors.blocks import merged
 from fineprior.priors.candidates import Candidate, HeldOutGain, candidates_of
 from fineprior.priors.choice import chosen, difference, verdict_on
 from fineprior.priors.enrichment import bootstrap_errors
+from fineprior.priors.features import features_of
 from fineprior.priors.folds import Fold
 from fineprior.priors.strength import ALL_LOCI
 from fineprior.priors.study import FitOptions, PriorStudy
@@ -47,7 +48,8 @@ def estimate_prior(
     remarks
         Sentences that follow that of the verdict.
     """
-    candidates = candidates_of(study, prior, columns, options)
+    features = features_of(study.variants, columns)
+    candidates = candidates_of(study, prior, features, options)
     reference = candidates.reference
     used = chosen(candidates.tried, reference)
     verdict = verdict_on(study, reference.blocks, used.held_out, options)

@@ -12,9 +12,8 @@ from fineprior.plan.inputs import PRIORS
 from fineprior.project.settings import CalibrateSettings, FinemapSettings, PriorSettings
 from fineprior.report.calibration import tallied
 from fineprior.simulate.scenarios import StudyFiles, generator_of, simulate_associations, true_prior
-from fineprior.steps.assign_prior import assign_prior
 from fineprior.steps.finemap_batch import finemap as finemap_batch
-from fineprior.steps.fit_prior import find_signals, fit_prior
+from fineprior.steps.fit_prior import assign_prior, find_signals, fit_prior
 
 TRUE = "true"
 """The prior that knows the relation of scores and causal variants: no other can gain more."""

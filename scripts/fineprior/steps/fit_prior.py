@@ -1,4 +1,4 @@
-"""Steps find_signals (a batch) and fit_prior (a study): what scores and annotations say of a study's signals."""
+"""Steps from scores to priors: find_signals (a batch), fit_prior (a study), assign_prior (a batch)."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from fineprior.files.errors import InputError
-from fineprior.files.tables import COEFFICIENTS, ENRICHMENT, LOCUS_VARIANTS, PRIOR_STEPS, VERDICT
+from fineprior.files.tables import COEFFICIENTS, ENRICHMENT, LOCUS_VARIANTS, PRIOR, PRIOR_STEPS, VERDICT
 from fineprior.finemap.fits import save_fits
+from fineprior.plan.inputs import all_priors
 from fineprior.priors.estimate import estimate_prior, remark_on_zeros
+from fineprior.priors.prior import assigned_prior, log_odds_of_batch, shuffled, unknown_log_odds, weights_of_batch
 from fineprior.priors.signals import fits_of_batch
-from fineprior.priors.study import BatchFiles, FitOptions, feature_kinds, read_study
+from fineprior.priors.study import BatchFiles, FitOptions, feature_kinds, read_batch, read_study, read_variants
 from fineprior.project.settings import FinemapSettings, PriorSettings
 
 log = logging.getLogger(__name__)
@@ -94,3 +96,40 @@ def fit_prior(
     COEFFICIENTS.write(pd.DataFrame([row for one in found for row in one.coefficients]), coefficients)
     VERDICT.write(pd.DataFrame([one.verdict for one in found]), verdict)
     PRIOR_STEPS.write(pd.DataFrame(found[0].steps), steps)
+
+
+def assign_prior(
+    *,
+    prior: str,
+    variants: str,
+    scores: str | None = None,
+    annotations: str | None = None,
+    kinds: Mapping[str, str] | None = None,
+    enrichment: str | None = None,
+    coefficients: str | None = None,
+    ld: str | None = None,
+    output: str,
+    settings: PriorSettings | None = None,
+    seed: int = 0,
+) -> None:
+    """Give each variant of a batch its prior causal probability.
+
+    `prior` is uniform (which needs nothing else), functional, a control, or shuffled: the functional log odds on
+    other variants of the same locus and bin of MAF and LD (which needs `ld`), with the weight of functional.
+    """
+    allowed = all_priors(settings.controls if settings else [])
+    if prior not in allowed:
+        raise InputError(f"prior '{prior}' is unknown; allowed: {', '.join(allowed)}")
+    if prior == "uniform":
+        frame = read_variants(variants)
+        PRIOR.write(assigned_prior(frame, unknown_log_odds(frame), PriorSettings()), output)
+        return
+    if enrichment is None or coefficients is None or settings is None or (prior == "shuffled" and ld is None):
+        raise InputError(f"the {prior} prior needs enrichment, coefficients and settings, and if shuffled LD")
+    frame = read_batch(BatchFiles(variants, scores, annotations), settings, kinds or {})
+    model = "functional" if prior == "shuffled" else prior
+    log_odds = log_odds_of_batch(frame, COEFFICIENTS.read(coefficients), model, coefficients)
+    if prior == "shuffled" and ld is not None:
+        log_odds = shuffled(log_odds, frame, ld, seed)
+    weights = weights_of_batch(frame, ENRICHMENT.read(enrichment), model)
+    PRIOR.write(assigned_prior(frame, log_odds, settings, weights), output)

@@ -16,7 +16,7 @@ from fineprior.files.tables import (
     SCORES,
     VERDICT,
 )
-from fineprior.steps.assign_prior import assign_prior
+from fineprior.steps.fit_prior import assign_prior
 from scored_study import SETTINGS, SIZE, assigned, fitted_prior, given, inputs_of, study
 
 pytestmark = pytest.mark.slow
