@@ -39,8 +39,8 @@ from fineprior.files.tables import LOCUS_VARIANTS, SCORES  # noqa: E402
 from fineprior.genotypes.ld_store import LocusLd, write_ld  # noqa: E402
 from fineprior.project.settings import CalibrateSettings, FinemapSettings, PriorSettings  # noqa: E402
 from fineprior.report.calibration import MEASURES  # noqa: E402
-from fineprior.steps.calibrate_data import StudyFiles  # noqa: E402
-from fineprior.steps.calibrate_study import CalibratedStudy, calibrate_study  # noqa: E402
+from fineprior.simulate.scenarios import CalibratedStudy, StudyFiles  # noqa: E402
+from fineprior.steps.calibrate_study import calibrate_study  # noqa: E402
 
 LOCI, CHROMOSOMES, WIDTH = 200, 8, 100_000
 GWAS_PEOPLE, PANEL_PEOPLE, CHI_SQUARE = 50_000, 503, 40.0

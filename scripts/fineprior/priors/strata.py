@@ -1,4 +1,4 @@
-"""Shift of base rates and of meaning: a step of log odds, and enrichment stratum by stratum."""
+"""Shift between training data and a study: of the base rate, as log odds, and of the enrichment, by stratum."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from fineprior.priors.features import Feature
 
 
 def rate_shift(base_rate: float, expected: float) -> float:
-    """What a change of the share of positives adds to log odds (Saerens, Latinne and Decaestecker 2002, equation 2.4).
+    """Log odds that a change of the share of positives adds (Saerens, Latinne and Decaestecker 2002, equation 2.4).
 
     Raises
     ------
@@ -31,7 +31,7 @@ def rate_shift(base_rate: float, expected: float) -> float:
 class StratumEnrichment:
     """Log enrichment (strata,) for one standard deviation of the score, its standard errors, and a test.
 
-    `p_value`: of the hypothesis that all strata with variants have the same one (Wald).
+    `p_value`: of the hypothesis that all strata with variants have the same enrichment (Wald).
     """
 
     log_enrichment: Floats
@@ -42,7 +42,7 @@ class StratumEnrichment:
 def enrichment_by_stratum(
     scores: Floats, log_bf: Floats, starts: Integers, stratum: npt.NDArray[np.int64], ridge: float
 ) -> StratumEnrichment:
-    """The enrichment of `fit_enrichment`, with a coefficient of the score, and a base rate, for each stratum.
+    """The enrichment of `fit_enrichment`, with one coefficient of the score and one base rate for each stratum.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def enrichment_by_stratum(
     block = Block.of(np.concatenate([centred, inside[:, 1:]], 1), log_bf, starts)
     fit = fit_enrichment([block], ridge)
     found, covariance = fit.coefficients[:number], fit.covariance[:number, :number]
-    # A stratum whose scores hardly vary is left to the penalty: nothing to compare.
+    # The penalty alone determines a stratum whose scores hardly vary: it is not compared.
     told = centred.std(0) > 1e-9
     between = np.diff(np.eye(int(told.sum())), axis=0)
     steps = between @ found[told]

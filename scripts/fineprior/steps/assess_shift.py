@@ -14,8 +14,8 @@ from fineprior.heads.head import load_head
 from fineprior.heads.variant_head import load_variant_head
 from fineprior.priors.blocks import locus_starts
 from fineprior.priors.enrichment import log_bayes_factors
-from fineprior.priors.features import join_columns
 from fineprior.priors.strata import enrichment_by_stratum, rate_shift
+from fineprior.priors.study import join_columns
 from fineprior.sequence.tracks import read_regions
 from fineprior.sequence.windows import SCORED
 

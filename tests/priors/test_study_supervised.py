@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fineprior.files.errors import InputError
-from fineprior.priors.features import base_rates, shifted_probabilities
+from fineprior.priors.study import base_rates, shifted_probabilities
 
 
 def odds(p):

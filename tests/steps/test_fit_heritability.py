@@ -9,8 +9,9 @@ import pytest
 from fineprior.files.errors import InputError
 from fineprior.files.tables import HERITABILITY, HERITABILITY_COEFFICIENTS, LOCUS_VARIANTS, SUMSTATS
 from fineprior.genotypes.bed_panel import PlinkPanel, write_panel
-from fineprior.steps.assign_prior import annotate_variants
-from fineprior.steps.ld_score_regression import HeritabilityFiles, compute_ld_scores, fit_heritability
+from fineprior.priors.heritability_study import HeritabilityFiles
+from fineprior.steps.annotate_variants import annotate_variants
+from fineprior.steps.fit_heritability import compute_ld_scores, fit_heritability
 
 pytestmark = pytest.mark.slow
 CHROMOSOMES = ["1", "2", "3", "4"]

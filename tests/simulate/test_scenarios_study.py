@@ -11,7 +11,7 @@ from fineprior.files.errors import InputError
 from fineprior.files.tables import LOCUS_VARIANTS, SCORES
 from fineprior.genotypes.ld_store import LocusLd, read_ld, write_ld
 from fineprior.project.settings import CalibrateSettings, PriorSettings
-from fineprior.steps.calibrate_data import StudyFiles, simulate_associations
+from fineprior.simulate.scenarios import StudyFiles, simulate_associations
 
 SETTINGS = CalibrateSettings()
 
@@ -111,5 +111,5 @@ def test_what_is_not_there_is_named(files, tmp_path):
     unknown = str(tmp_path / "unknown.npz")
     names = LOCUS_VARIANTS.read(files.variants[0])["locus"].unique()
     write_ld(unknown, [read_ld(files.ld[0], str(name)) for name in names])
-    with pytest.raises(InputError, match=r"calibrate.ld: .*unknown.npz does not say how many people"):
+    with pytest.raises(InputError, match=r"calibrate.ld: .*unknown.npz does not say how many samples"):
         simulated(replace(files, ld=[unknown, files.ld[1]]), tmp_path, settings=CalibrateSettings(ld="panel"))

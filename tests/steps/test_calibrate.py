@@ -8,7 +8,7 @@ import pytest
 from calibrate_study import SIZE, study_files
 from fineprior.files.tables import CALIBRATE_BINS, CALIBRATE_COUNTS
 from fineprior.project.settings import CalibrateSettings, FinemapSettings, PriorSettings
-from fineprior.steps.calibrate_batch import calibrate
+from fineprior.steps.calibrate import calibrate
 
 pytestmark = pytest.mark.slow
 FINEMAP = FinemapSettings(max_effects=3)

@@ -7,7 +7,7 @@ import pytest
 from fineprior.files.errors import InputError
 from fineprior.files.tables import SUMSTATS
 from fineprior.priors.annotation_files import AnnotationFiles
-from fineprior.priors.heritability_rows import ScoreRows, StudyVariants, columns_of, weight_column, weights_of
+from fineprior.priors.heritability_study import ScoreRows, StudyVariants, columns_of, weight_column, weights_of
 
 
 def scores(folder, name, chrom="1", **columns):
