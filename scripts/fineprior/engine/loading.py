@@ -1,10 +1,11 @@
-"""From a folder in the format of the Hugging Face hub to a model with these weights, every one accounted for."""
+"""Enformers in the format of the Hugging Face hub: every weight of a folder is accounted for; and saving."""
 
 import hashlib
 import inspect
 import json
 import logging
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from enformer_pytorch import Enformer
 from enformer_pytorch.config_enformer import EnformerConfig
 from enformer_pytorch.modeling_enformer import Attention
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from fineprior.engine.hub import CONFIG, SAFETENSORS, check_digest, find_folder, read_json, weights_file
@@ -20,7 +21,7 @@ from fineprior.engine.tensor_files import check_kind, check_shapes, read_header
 from fineprior.engine.tower import use_pair_pools
 from fineprior.files.errors import InputError
 from fineprior.files.reading import reading
-from fineprior.files.whole import sha256
+from fineprior.files.whole import atomic_path, sha256
 from fineprior.project.schemas import shown
 from fineprior.project.settings import BackboneSettings
 
@@ -74,6 +75,33 @@ def load_enformer(settings: BackboneSettings) -> tuple[Enformer, str]:
     logger.info("backbone %s: %d parameters, digest %s", folder,
                 sum(parameter.numel() for parameter in enformer.trunk.parameters()), digest[:12])  # fmt: skip
     return enformer, digest
+
+
+def save_enformer(model: Enformer, folder: Path, context_length: int, tracks: Sequence[str]) -> dict[str, Any]:
+    """Write config.json and model.safetensors so that `Enformer.from_pretrained(folder)` reads them.
+
+    Each tensor is written once: enformer_pytorch lists those of the trunk a second time as `_trunk.*`.
+    """
+    tensors = {
+        name: tensor.detach().contiguous()
+        for name, tensor in model.state_dict().items()
+        if not name.startswith("_trunk.")
+    }
+    with atomic_path(folder / SAFETENSORS) as temporary:
+        save_file(tensors, temporary, metadata={"format": "pt"})
+        temporary.chmod(0o644)
+    fields = set(inspect.signature(EnformerConfig.__init__).parameters) - {"self", "kwargs"}
+    config: dict[str, Any] = {
+        **model.config.to_diff_dict(),
+        # The architecture in full, whatever the library's defaults become.
+        **{name: getattr(model.config, name) for name in fields if hasattr(model.config, name)},
+        "architectures": ["Enformer"],
+        "context_length": context_length,
+        "tracks": list(tracks),
+    }
+    with atomic_path(folder / CONFIG) as temporary:
+        temporary.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+    return config
 
 
 def read_config(settings: BackboneSettings) -> dict[str, Any]:

@@ -20,13 +20,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fineprior.engine.backbone import device_for
+from fineprior.engine.loading import save_enformer
 from fineprior.engine.tower import use_pair_pools
 from fineprior.files.errors import InputError
 from fineprior.files.logs import Progress
 from fineprior.files.whole import atomic_path
 from fineprior.genome.fasta import UNKNOWN
 from fineprior.heads import training_loop
-from fineprior.heads.pretrain_run import save_backbone
 from fineprior.project.settings import MaskedSettings
 from fineprior.sequence.windows import one_hot
 
@@ -192,6 +192,6 @@ def _figures(
 
 def save_masked(encoder: Enformer, figures: dict[str, float], context_length: int, folder: Path) -> None:
     """Write config.json, model.safetensors and metrics.json, a backbone in the hub's format."""
-    save_backbone(encoder, folder, context_length, [])
+    save_enformer(encoder, folder, context_length, [])
     with atomic_path(folder / "metrics.json") as temporary:
         temporary.write_text(json.dumps(figures, indent=1) + "\n")

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fineprior.heads.pretrain_data import (
+from backbone.figures import ARRANGEMENTS, GOALS, auroc, site_effects
+from backbone.windows import (
     PretrainSettings,
     WindowSampler,
 )
-from fineprior.heads.pretrain_evaluate import ARRANGEMENTS, GOALS, auroc, site_effects
 
 SHIPPED = Path(__file__).parents[2] / "resources" / "backbone"
 

@@ -15,7 +15,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fineprior.files.errors import InputError
-from fineprior.project.settings import PretrainSettings
 from fineprior.sequence.motifs import UNKNOWN, Motif, occupancy, site_thresholds
 
 BIN = 128
@@ -24,6 +23,28 @@ OFFSET = 0.05
 """Added to occupancies before the logarithm: about the background of one motif in one bin."""
 SPLITS = ("train", "validation", "test")
 _SLOT = 512
+
+
+@dataclass(frozen=True)
+class PretrainSettings:
+    """What the shipped backbone depends on besides its data."""
+
+    seed: int = 2026
+    context_length: int = 2048
+    dim: int = 96
+    depth: int = 2
+    heads: int = 4
+    attn_dim_key: int = 24
+    dim_divisible_by: int = 8
+    dropout: float = 0.05
+    steps: int = 3400
+    synthetic_windows: int = 16
+    dhs_windows: int = 24
+    learning_rate: float = 3e-3
+    stem_learning_rate: float = 5e-4
+    weight_decay: float = 0.01
+    head_windows: int = 3000
+    test_windows: int = 128
 
 
 @dataclass(frozen=True)
@@ -75,7 +96,7 @@ def encode(sequences: Sequence[str]) -> NDArray[np.uint8]:
 
 
 def read_dhs_sites(path: str | Path) -> DhsSites:
-    """Read the table written by rule fetch_pretraining_data: sequence, cell_type and split of each DHS.
+    """Read the table that `fetch_pretraining_data` writes: sequence, cell_type and split of each DHS.
 
     Raises
     ------

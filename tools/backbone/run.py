@@ -1,8 +1,7 @@
-"""One complete pretraining: train, fit the output head, measure on held-out data, save in the hub's format."""
+"""One pretraining: train the trunk, fit the output head, measure on held-out data, save in the hub's format."""
 
 import dataclasses
 import datetime
-import inspect
 import json
 import logging
 import platform
@@ -13,17 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from enformer_pytorch import Enformer
-from enformer_pytorch.config_enformer import EnformerConfig
-from safetensors.torch import save_file
 
+from backbone.card import model_card
+from backbone.figures import GOALS, held_out_figures
+from backbone.training import build_backbone, fit_human_head, train_trunk
+from backbone.windows import DhsSites, PretrainSettings, read_dhs_sites
+from fineprior.engine.loading import save_enformer
 from fineprior.files.whole import atomic_path, sha256
-from fineprior.heads.pretrain import build_backbone, fit_human_head, train_trunk
-from fineprior.heads.pretrain_card import model_card
-from fineprior.heads.pretrain_data import DhsSites
-from fineprior.heads.pretrain_evaluate import GOALS, held_out_figures
-from fineprior.project.settings import PretrainSettings
-from fineprior.sequence.motifs import Motif
+from fineprior.sequence.motifs import Motif, read_motifs
 
 LOG = logging.getLogger(__name__)
 
@@ -44,7 +40,7 @@ def pretrain(
     fit_human_head(model, motifs, train, settings)
     cpu_minutes = (time.process_time() - started) / 60
     figures = held_out_figures(model, motifs, sites.part("test"), settings)
-    config = save_backbone(model, folder, settings.context_length, tracks)
+    config = save_enformer(model, folder, settings.context_length, tracks)
     metrics = {
         "sha256": sha256(folder / "model.safetensors"),
         "figures": figures,
@@ -66,28 +62,18 @@ def pretrain(
     return metrics
 
 
-def save_backbone(model: Enformer, folder: Path, context_length: int, tracks: Sequence[str]) -> dict[str, Any]:
-    """Write config.json and model.safetensors so that `Enformer.from_pretrained(folder)` reads them.
+def make_backbone(motifs: str, dhs: str, folder: str, threads: int = 1) -> None:
+    """Train, measure and save the backbone: config.json, model.safetensors, metrics.json, MODEL_CARD.md.
 
-    Each tensor is written once: enformer_pytorch lists those of the trunk a second time as `_trunk.*`.
+    Parameters
+    ----------
+    motifs, dhs
+        What `select_motifs` and `fetch_pretraining_data` wrote.
+    folder
+        Output folder in the hub's format.
+    threads
+        Threads of torch.
     """
-    tensors = {
-        name: tensor.detach().contiguous()
-        for name, tensor in model.state_dict().items()
-        if not name.startswith("_trunk.")
-    }
-    with atomic_path(folder / "model.safetensors") as temporary:
-        save_file(tensors, temporary, metadata={"format": "pt"})
-        temporary.chmod(0o644)
-    fields = set(inspect.signature(EnformerConfig.__init__).parameters) - {"self", "kwargs"}
-    config: dict[str, Any] = {
-        **model.config.to_diff_dict(),
-        # The architecture in full, whatever the library's defaults become.
-        **{name: getattr(model.config, name) for name in fields if hasattr(model.config, name)},
-        "architectures": ["Enformer"],
-        "context_length": context_length,
-        "tracks": list(tracks),
-    }
-    with atomic_path(folder / "config.json") as temporary:
-        temporary.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
-    return config
+    pretrain(read_motifs(motifs), read_dhs_sites(dhs), PretrainSettings(), Path(folder), threads)
+    for name in ("config.json", "model.safetensors", "metrics.json", "MODEL_CARD.md"):
+        LOG.info("%s %s", sha256(Path(folder) / name), name)

@@ -9,17 +9,17 @@ from enformer_pytorch import Enformer
 from numpy.typing import NDArray
 from scipy.stats import rankdata, spearmanr
 
-from fineprior.heads.pretrain import predict
-from fineprior.heads.pretrain_data import (
+from backbone.training import predict
+from backbone.windows import (
     BIN,
     OFFSET,
     DhsSites,
+    PretrainSettings,
     WindowSampler,
     centre_bin,
     dinucleotide_shuffle,
     random_background,
 )
-from fineprior.project.settings import PretrainSettings
 from fineprior.sequence.motifs import UNKNOWN, Motif
 
 ARRANGEMENTS = ("single", "pair", "cluster")

@@ -11,9 +11,9 @@ DNA of four cell lines. Put the real Enformer's weights into `config.yaml` for a
 
 - Date: {date}
 - `model.safetensors`: sha256 `{sha256}`
-- Made by: `snakemake --cores 2 results/pretrain/backbone/metrics.json` ({cpu_minutes:.0f} CPU minutes on
+- Made by: `snakemake --snakefile tools/backbone/Snakefile --cores 2` ({cpu_minutes:.0f} CPU minutes on
   {threads} thread(s)).
-  The rules write below `results/`; these files are here because somebody copied them on purpose:
+  It writes below `results/`; these files are here because somebody copied them on purpose:
   `cp results/pretrain/backbone/* resources/backbone/`.
 - Seed {seed}; {versions}. Another processor or another version gives slightly other weights.
 
@@ -60,7 +60,7 @@ def model_card(metrics: Mapping[str, Any], config: Mapping[str, Any], date: str)
     Parameters
     ----------
     metrics
-        What rule pretrain_backbone writes as metrics.json.
+        What `make_backbone` writes as metrics.json.
     config
         The model's config.json.
     date

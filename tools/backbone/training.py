@@ -18,15 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from backbone.windows import OFFSET, DhsSites, PretrainSettings, Windows, WindowSampler, join_windows
 from fineprior.engine.tower import PairPool
-from fineprior.heads.pretrain_data import (
-    OFFSET,
-    DhsSites,
-    Windows,
-    WindowSampler,
-    join_windows,
-)
-from fineprior.project.settings import PretrainSettings
 from fineprior.sequence.motifs import Motif, site_thresholds
 
 LOG = logging.getLogger(__name__)

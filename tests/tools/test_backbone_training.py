@@ -9,10 +9,9 @@ import torch
 from enformer_pytorch import Enformer
 from safetensors.torch import load_file
 
-from fineprior.heads.pretrain import build_backbone, embed, one_hot
-from fineprior.heads.pretrain_data import PretrainSettings, random_background, reverse_complement
+from backbone.training import build_backbone, embed, one_hot
+from backbone.windows import PretrainSettings, random_background, reverse_complement
 from fineprior.sequence.motifs import site_thresholds
-from toy_training import SMALL
 
 SHIPPED = Path(__file__).parents[2] / "resources" / "backbone"
 
@@ -36,8 +35,8 @@ def test_every_weight_is_loaded(shipped):
     assert shipped._trunk[1][0].weight.data_ptr() == shipped.stem[0].weight.data_ptr()
 
 
-def test_the_faster_pooling_is_the_library_s_pooling(motifs):
-    fast = build_backbone(motifs, 3, SMALL)
+def test_the_faster_pooling_is_the_library_s_pooling(motifs, small):
+    fast = build_backbone(motifs, 3, small)
     plain = Enformer(fast.config)
     plain.load_state_dict(fast.state_dict())
     codes = random_background(np.random.default_rng(1), 2, 1024)

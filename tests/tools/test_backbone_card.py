@@ -4,8 +4,8 @@ import json
 import re
 from pathlib import Path
 
+from backbone.card import model_card
 from fineprior.files.whole import sha256
-from fineprior.heads.pretrain_card import model_card
 
 SHIPPED = Path(__file__).parents[2] / "resources" / "backbone"
 

@@ -4,9 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fineprior.files.errors import InputError
-from fineprior.heads.pretrain import one_hot
-from fineprior.heads.pretrain_data import (
+from backbone.training import one_hot
+from backbone.windows import (
     BIN,
     centre_bin,
     dinucleotide_shuffle,
@@ -15,6 +14,7 @@ from fineprior.heads.pretrain_data import (
     read_dhs_sites,
     reverse_complement,
 )
+from fineprior.files.errors import InputError
 from fineprior.sequence.motifs import occupancy
 
 
