@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fineprior.heads.training_data import Tracks
+from fineprior.heads.training_regions import Tracks
 from fineprior.project.settings import HeadSettings
 
 NAMES = Tracks.of(["gc", "a"])

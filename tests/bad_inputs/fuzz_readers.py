@@ -34,7 +34,6 @@ from fineprior.genotypes.phenotypes import read_cohort
 from fineprior.genotypes.samples import kept_people
 from fineprior.genotypes.vcf_panel import VcfPanel
 from fineprior.heads.head import Head, load_head, write_head
-from fineprior.heads.tuned_backbone import read_change
 from fineprior.heads.variant_head import read_labels
 from fineprior.priors.annotation import distance_to_tss, interval_overlap, track_signal
 from fineprior.priors.annotation_files import AnnotationFiles, read_sizes
@@ -545,9 +544,6 @@ def head(folder):
 
 
 reader("head", ["h.safetensors"], head, "safetensors")(lambda folder: vars(load_head(folder / "h.safetensors")))
-reader("head: its backbone", ["h.safetensors"], head, "safetensors")(
-    lambda folder: vars(read_change(folder / "h.safetensors"))
-)
 
 
 def backbone(form):

@@ -15,7 +15,7 @@ from fineprior.engine.difference import (
     relu_difference,
     softmax_difference,
 )
-from fineprior.engine.transformer import Transformer
+from fineprior.engine.enformer import Transformer
 from fineprior.project.settings import BackboneSettings
 from toy_enformer import toy_enformer
 

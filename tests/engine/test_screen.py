@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 import torch
 
+from fineprior.engine.allele_embedder import AlleleEmbedder
 from fineprior.engine.backbone import load_backbone
-from fineprior.engine.delta import AlleleEmbedder
-from fineprior.engine.embeddings import embed_alleles
 from fineprior.engine.screen import largest_of_each, magnitudes, trimmed, worth_scoring
+from fineprior.engine.variant_embeddings import embed_alleles
 from fineprior.genome.fasta import Genome
 from fineprior.heads.head import Head
 from fineprior.heads.scores import score_table

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from fineprior.engine import tokens as module
+from fineprior.engine.enformer import Tower, use_pair_pools
 from fineprior.engine.tokens import Allele, WindowTokens
-from fineprior.engine.tower import Tower, use_pair_pools
 from toy_enformer import toy_enformer
 
 SIZE, TOKENS = 8, 96

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fineprior.engine.embeddings import VariantEmbeddings
+from fineprior.engine.variant_embeddings import VariantEmbeddings
 from fineprior.files.errors import InputError
 from fineprior.files.tables import VARIANT_HEAD_METRICS
 from fineprior.heads.variant_head import (

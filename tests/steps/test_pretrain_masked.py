@@ -51,7 +51,7 @@ def test_a_killed_run_goes_on_unless_the_code_is_another(world, monkeypatch, cap
             raise KeyboardInterrupt
         return real(*arguments)
 
-    monkeypatch.setattr("fineprior.heads.training_loop.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("fineprior.heads.optimisation.CHECKPOINT_SECONDS", 0.0)
     with monkeypatch.context() as context:
         context.setattr(masked, "masked_loss", killed)
         with pytest.raises(KeyboardInterrupt):

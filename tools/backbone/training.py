@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from backbone.windows import OFFSET, DhsSites, PretrainSettings, Windows, WindowSampler, join_windows
-from fineprior.engine.tower import PairPool
+from fineprior.engine.enformer import PairPool
 from fineprior.sequence.motifs import Motif, site_thresholds
 
 LOG = logging.getLogger(__name__)

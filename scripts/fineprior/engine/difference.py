@@ -28,11 +28,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own name for it)
 from torch import Tensor
 
-from fineprior.engine.transformer import Layer, Transformer, relative_logits, split_heads
+from fineprior.engine.enformer import Layer, Transformer, relative_logits, split_heads
 
 PRECISIONS = ("float32", "tf32", "bf16")
 Edit = tuple[int, Tensor]
-"""First token that an allele changes, and its tokens (m, dim)."""
+"""First token that an allele changes in its reference window, and its tokens (m, dim) from there on."""
 
 _LOGITS_AT_ONCE = {"cpu": 1 << 22, "cuda": 1 << 28}
 """Attention logits in one block of queries: what a core's cache likes, and 1 GB for each of a few temporaries."""

@@ -16,9 +16,9 @@ from enformer_pytorch.modeling_enformer import Attention
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from fineprior.engine.enformer import use_pair_pools
 from fineprior.engine.hub import CONFIG, SAFETENSORS, check_digest, find_folder, read_json, weights_file
 from fineprior.engine.tensor_files import check_kind, check_shapes, read_header
-from fineprior.engine.tower import use_pair_pools
 from fineprior.files.errors import InputError
 from fineprior.files.reading import reading
 from fineprior.files.whole import atomic_path, sha256

@@ -18,11 +18,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fineprior.engine.tokens import Edit
+from fineprior.engine.difference import Edit
 
 if TYPE_CHECKING:
+    from fineprior.engine.allele_embedder import AlleleEmbedder
     from fineprior.engine.backbone import Backbone
-    from fineprior.engine.delta import AlleleEmbedder
 
 _ALLELES = 64
 """Looked at together."""

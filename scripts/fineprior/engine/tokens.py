@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fineprior.engine.backbone import Backbone, Batches
+from fineprior.engine.difference import Edit
 
-Edit = tuple[int, Tensor]
-"""First token that an allele changes in its reference window, and its tokens (changed, width) from there on."""
 Codes = NDArray[np.uint8]
 
 _PLAIN_TOKENS = 48

@@ -1,7 +1,4 @@
-"""The learning curve of a mode of training, and nested cross-validation of modes and penalties.
-
-The course of a training as TensorBoard event files.
-"""
+"""The learning curve of a mode of training, and nested cross-validation of modes and penalties."""
 
 import dataclasses
 import logging
@@ -12,39 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fineprior.engine.embeddings import RegionEmbeddings
+from fineprior.engine.region_embeddings import RegionEmbeddings
 from fineprior.files.errors import InputError
 from fineprior.files.tables import HEAD_FOLDS, LEARNING_CURVE
-from fineprior.heads.evaluation import RegionData
-from fineprior.heads.head import Head
+from fineprior.heads.evaluation import predicted_test
 from fineprior.heads.metrics import Agreement
 from fineprior.heads.training import train as train_mode
-from fineprior.heads.training_data import Tracks
-from fineprior.heads.tuned_backbone import load_tuned_backbone, predict
+from fineprior.heads.training_regions import RegionData, Tracks
 from fineprior.project.settings import FEWEST_FOLDS, BackboneSettings, HeadSettings
-
-
-def write_events(history: pd.DataFrame, metrics: pd.DataFrame, folder: str) -> None:
-    """Write HEAD_HISTORY by epoch, and HEAD_METRICS of each track at the epoch that was kept, into a folder.
-
-    Raises
-    ------
-    InputError
-        The package tensorboard, which nothing else needs, is not installed.
-    """
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        raise InputError("evaluation.tensorboard: the package tensorboard is not installed") from None
-    kept = int(history.loc[history["best"], "epoch"].iloc[0])
-    with SummaryWriter(folder) as events:
-        for name in history.columns.drop(["epoch", "best"]):
-            for epoch, value in zip(history["epoch"], history[name], strict=True):
-                if isinstance(value, int | float):
-                    events.add_scalar(name, value, epoch)
-        for row in metrics.itertuples():
-            events.add_scalar(f"{row.split}_pearson_r/{row.track}", row.pearson_r, kept)
-
 
 Trainer = Callable[[HeadSettings, NDArray[np.str_]], NDArray[np.floating]]
 """Trains with these settings on regions split anew (regions,), "" for those that are left out; the signal
@@ -52,7 +24,6 @@ Trainer = Callable[[HeadSettings, NDArray[np.str_]], NDArray[np.floating]]
 
 _PENALTIES = (0.1, 1.0, 10.0)
 _FEWEST_REGIONS = 4
-_BINS_AT_ONCE = 1 << 15
 
 logger = logging.getLogger(__name__)
 
@@ -78,18 +49,6 @@ def trainer(
         return predicted_test(head, changed, cached, backbone)
 
     return train
-
-
-def predicted_test(
-    head: Head, data: RegionData, embeddings: RegionEmbeddings, backbone: BackboneSettings
-) -> NDArray[np.floating]:
-    """Signal (regions, bins, tracks) of the test regions by a head of any mode."""
-    if not head.base:
-        rows = np.flatnonzero(embeddings.split == "test")
-        pieces = np.array_split(rows, -(-len(rows) // _BINS_AT_ONCE)) if len(rows) else [rows]
-        signal = np.concatenate([head.predict(embeddings.embedding[part]) for part in pieces])
-        return signal.reshape(-1, *data.shape[1:])
-    return predict(head, load_tuned_backbone(backbone, head), data.codes[data.rows("test")])
 
 
 def learning_curve(

@@ -20,13 +20,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fineprior.engine.backbone import device_for
+from fineprior.engine.enformer import use_pair_pools
 from fineprior.engine.loading import save_enformer
-from fineprior.engine.tower import use_pair_pools
 from fineprior.files.errors import InputError
 from fineprior.files.logs import Progress
 from fineprior.files.whole import atomic_path
 from fineprior.genome.fasta import UNKNOWN
-from fineprior.heads import training_loop
+from fineprior.heads import optimisation
 from fineprior.project.settings import MaskedSettings
 from fineprior.sequence.windows import one_hot
 
@@ -91,7 +91,7 @@ def pretrain_masked(
     Parameters
     ----------
     codes
-        Indexed by row numbers: uint8 (rows, length), as in `training.Regions`.
+        Indexed by row numbers: uint8 (rows, length), as in `training_regions.Regions`.
     split
         (regions,) train, valid or test.
     checkpoint
@@ -136,7 +136,7 @@ def pretrain_masked(
         optimiser.step()
         schedule.step()
         progress.advance(1)
-        if checkpoint and time.monotonic() - spoken >= training_loop.CHECKPOINT_SECONDS:
+        if checkpoint and time.monotonic() - spoken >= optimisation.CHECKPOINT_SECONDS:
             spoken = time.monotonic()
             with atomic_path(checkpoint, shared=True) as temporary:
                 torch.save({"step": step + 1} | {name: part.state_dict() for name, part in parts.items()}, temporary)
@@ -160,7 +160,7 @@ def _resume(parts: dict[str, Any], checkpoint: Path | None) -> int:
     """Bring model, optimiser and schedule to where the checkpoint is; the step that comes next."""
     if checkpoint is None or not checkpoint.is_file():
         return 0
-    with training_loop.reading(checkpoint):
+    with optimisation.reading(checkpoint):
         found = torch.load(checkpoint, weights_only=True, map_location="cpu")
         for name, part in parts.items():
             part.load_state_dict(found[name])

@@ -1,4 +1,4 @@
-"""How well tracks are predicted, from predictions that arrive piece by piece: 38,171 regions need not be in memory."""
+"""How well tracks are predicted, from predictions that come piece by piece: 38,171 regions need not be in memory."""
 
 from collections.abc import Iterable, Sequence
 
@@ -48,6 +48,14 @@ class Agreement:
     def r2(self) -> NDArray[np.float64]:
         """1 - squared error / variance of the observed (tracks,): below 0 where the observed mean is nearer."""
         return 1 - self._error / np.where(self._squares[1] > 0, self._squares[1], np.nan)
+
+
+def pearson_r(predicted: NDArray[np.floating], observed: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Pearson correlation over bins (tracks,) of two arrays (bins, tracks); NaN where one does not vary."""
+    first, second = (array - array.mean(0, dtype=np.float64) for array in (predicted, observed))
+    scale = np.sqrt((first**2).sum(0) * (second**2).sum(0))
+    correlation: NDArray[np.float64] = (first * second).sum(0) / np.where(scale > 0, scale, np.nan)
+    return correlation
 
 
 class _Split:

@@ -1,4 +1,4 @@
-"""Training regions: which are held out, and what a backbone has seen before.
+"""Training regions: how they are made, which are held out, and which a backbone has seen before.
 
 Held-out figures flatter where a test region was in the backbone's own training, or where it is a copy of a training
 region: whole chromosomes, the backbone's own folds, or groups of like regions are held out together.
@@ -19,7 +19,7 @@ from fineprior.files.whole import atomic_path
 from fineprior.genome.bed import bed_lines
 from fineprior.genome.contigs import Contigs, shown
 from fineprior.genome.fasta import UNKNOWN, Genome, reverse_complement
-from fineprior.genome.intervals import Intervals
+from fineprior.genome.intervals import Intervals, read_intervals
 from fineprior.sequence.tracks import SPLITS
 
 KMER, KEPT_ONE_IN, COMMON = 24, 64, 50
@@ -43,6 +43,24 @@ def tile_regions(
                 dropped += 1
     logger.info("%d regions of %d bp; %d left out for unknown bases", len(rows), length, dropped)
     return pd.DataFrame(rows, columns=["chrom", "start", "end"])
+
+
+def centred_regions(path: str | Path, length: int, genome: Genome) -> pd.DataFrame:
+    """Intervals of a BED as windows of `length` about their middle, moved where they would leave the chromosome."""
+    rows: dict[tuple[str, int, int], None] = {}
+    intervals = read_intervals(path, genome)
+    short = 0
+    for chrom, start, end in intervals:
+        size = genome.contigs[chrom]
+        if size < length:
+            short += 1
+            continue
+        first = min(max((start + end - length) // 2, 0), size - length)
+        rows[chrom, first, first + length] = None
+    logger.info("%d regions of %d bp about the middles of %d intervals; %d on shorter chromosomes and %d duplicates "
+                "are excluded", len(rows), length, len(intervals), short,
+                len(intervals) - short - len(rows))  # fmt: skip
+    return pd.DataFrame(list(rows), columns=["chrom", "start", "end"])
 
 
 def by_chromosome(regions: pd.DataFrame, valid: Sequence[str], test: Sequence[str]) -> pd.DataFrame:

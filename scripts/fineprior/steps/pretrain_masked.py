@@ -27,7 +27,7 @@ def pretrain_masked(
     digest of the code, are others.
     """
     from fineprior.heads import masked
-    from fineprior.heads.training_loop import checkpoint_folder
+    from fineprior.heads.optimisation import checkpoint_folder
 
     with Genome(fasta) as genome:
         table = read_regions(regions, context_length, genome)

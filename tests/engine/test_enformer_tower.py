@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from fineprior.engine.tower import PairPool, Tower, use_pair_pools
+from fineprior.engine.enformer import PairPool, Tower, use_pair_pools
 from toy_enformer import toy_enformer
 
 LENGTH = 64 * 32

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fineprior.files.errors import InputError
-from fineprior.heads import training_loop
+from fineprior.heads import optimisation
 from fineprior.heads.head import write_head
 from fineprior.heads.training import train
 from toy_training import NAMES, QUICK
@@ -15,7 +15,7 @@ from toy_training import NAMES, QUICK
 
 def killed_after(monkeypatch, steps):
     taken = []
-    original = training_loop._step
+    original = optimisation._step
 
     def step(*arguments):
         taken.append(1)
@@ -23,7 +23,7 @@ def killed_after(monkeypatch, steps):
             raise KeyboardInterrupt
         original(*arguments)
 
-    monkeypatch.setattr(training_loop, "_step", step)
+    monkeypatch.setattr(optimisation, "_step", step)
 
 
 @pytest.mark.slow
@@ -38,7 +38,7 @@ def killed_after(monkeypatch, steps):
 def test_a_killed_run_ends_like_one_that_was_not(data, backbone, tmp_path, monkeypatch, mode, steps):
     settings = replace(QUICK, mode=mode, dropout=0.2, accumulate=2, batch_regions=2)
     whole, course = train(data, backbone, NAMES, settings, 1)
-    monkeypatch.setattr(training_loop, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(optimisation, "CHECKPOINT_SECONDS", 0.0)
     with monkeypatch.context() as context:
         killed_after(context, steps)
         with pytest.raises(KeyboardInterrupt):
@@ -70,8 +70,8 @@ def test_each_setting_of_the_loop_counts(data, backbone, trained, mode, changes)
 def test_training_stops_when_nothing_gets_better():
     losses = iter([3.0, 2.0, 2.5, 2.5, 1.0, 1.0])
     weight = torch.nn.Parameter(torch.zeros(1))
-    task = training_loop.Task({"w": weight}, {"w": 0.1}, np.arange(2), 1, lambda *_: (weight - 1).square().sum(),
+    task = optimisation.Task({"w": weight}, {"w": 0.1}, np.arange(2), 1, lambda *_: (weight - 1).square().sum(),
                               lambda: 0 * weight.sum(), lambda: (next(losses), 0.0))  # fmt: skip
-    records, best = training_loop.run(task, training_loop.Plan(6, 1, patience=2))
+    records, best = optimisation.run(task, optimisation.Plan(6, 1, patience=2))
     assert [record["valid_loss"] for record in records] == [3.0, 2.0, 2.5, 2.5]
     assert best == 2

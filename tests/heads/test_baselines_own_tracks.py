@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from fineprior.engine.embeddings import RegionEmbeddings
 from fineprior.engine.loading import load_enformer
-from fineprior.heads.evaluation import OwnTracks, best_matching, own_tracks
+from fineprior.engine.region_embeddings import RegionEmbeddings
+from fineprior.heads.baselines import OwnTracks, best_matching, own_tracks
 from toy_enformer import CONFIG, DIM, save_toy
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from fineprior.engine.embeddings import RegionEmbeddings
-from fineprior.heads.frozen import Readout, train_cached, training_loss, training_statistics
-from fineprior.heads.training_data import embed_rows
+from fineprior.engine.region_embeddings import RegionEmbeddings
+from fineprior.heads.readout import Readout, train_cached, training_loss, training_statistics
+from fineprior.heads.training_regions import embed_rows
 from toy_enformer import TARGET_BINS
 from toy_training import NAMES, QUICK
 

@@ -2,7 +2,7 @@
 
 An alternative allele is its reference window with a few tokens of the tower exchanged, which come from a slice of
 sequence around it; one of another length has beside it the tokens of the window that begins as many bases earlier or
-later (see `model.tokens`). The transformer then runs for the alternatives, and once for the reference windows that they
+later (see `tokens`). The transformer then runs for the alternatives, and once for the reference windows that they
 share. Nothing is approximated: the results are those of the plain forward pass to float noise.
 """
 
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fineprior.engine.backbone import Backbone, Batches
-from fineprior.engine.difference import Reference
-from fineprior.engine.tokens import CACHE_BYTES, Allele, Codes, Edit, WindowTokens
+from fineprior.engine.difference import Edit, Reference
+from fineprior.engine.tokens import CACHE_BYTES, Allele, Codes, WindowTokens
 from fineprior.files.errors import InputError
 from fineprior.genome.fasta import codes_of, reverse_complement
 from fineprior.project.settings import WindowSettings
@@ -89,6 +89,11 @@ class WindowGroup:
 class AlleleEmbedder:
     """Embeds the two alleles of variants in the bins around them.
 
+    Attributes
+    ----------
+    strands
+        Strands that are read, the forward one first: the first views, those of windows that are not moved.
+
     Parameters
     ----------
     sequences
@@ -102,7 +107,7 @@ class AlleleEmbedder:
     threads
         Of a CPU.
     cache_bytes
-        Tokens that are kept for other windows, on each strand.
+        Tokens that are kept for other windows, on each strand of all moved windows together.
 
     Raises
     ------
@@ -131,25 +136,24 @@ class AlleleEmbedder:
             raise InputError(
                 f"sequences have windows of {sequences.context_length} bp, the backbone {backbone.context_length} bp"
             )
-        forward = _forward_strand(
-            sequences, backbone, settings, WindowTokens(sequences.sequence, backbone, cache_bytes)
-        )
-        self._strands = [forward]
-        if settings.reverse_complement:
-            self._strands.append(_reverse_strand(forward, backbone, self._count, cache_bytes))
-        tokens = forward.tokens.tokens
+        shifts = (0, -settings.shift, settings.shift) if settings.shift else (0,)
+        cache_bytes //= len(shifts)
+        self._views: list[_Strand] = []
+        for shift in shifts:
+            window_tokens = WindowTokens(sequences.sequence, backbone, cache_bytes)
+            forward = _forward_strand(sequences.moved(shift), backbone, settings, window_tokens)
+            self._views.append(forward)
+            if settings.reverse_complement:
+                self._views.append(_reverse_strand(forward, backbone, self._count, cache_bytes))
+        self.strands = len(self._views) // len(shifts)
+        tokens = self._views[0].tokens.tokens
         self._batches = Batches(batch_size * tokens or _TRUNK_TOKENS[backbone.device.type])
         # One by one where they are run so, because a trunk may keep what the alleles of a window share with it.
         self._windows = 1 if self._batches.limit < 2 * tokens else max(1, _HELD_TOKENS // tokens)
 
-    @property
-    def strands(self) -> int:
-        """Strands that are read, the forward one first."""
-        return len(self._strands)
-
     def order(self, rows: Integers) -> Integers:
         """The same rows, so ordered that neighbours share most: stretch of DNA, phase of the window, length, window."""
-        start = self._strands[0].start[rows]
+        start = self._views[0].start[rows]
         by_start = np.argsort(start, kind="stable")
         apart = np.diff(start[by_start], prepend=start[by_start][:1]) >= self._backbone.context_length
         region = np.empty_like(rows)
@@ -163,25 +167,26 @@ class AlleleEmbedder:
 
         Returns
         -------
-        Two arrays (rows, strands, centre_bins, dim), float32. Strand 1 is the reverse complement, whose bins are in
-        forward order. What is returned depends on the rows asked for, not on those asked for before.
+        Two arrays (rows, views, centre_bins, dim), float32. A view is a strand of a window: forward, then reverse
+        complement (its bins in forward order), of the window and of each moved one. What is returned depends on the
+        rows asked for, not on those asked for before.
         """
-        shape = (len(rows), self.strands, self._count, self._backbone.dim)
+        shape = (len(rows), len(self._views), self._count, self._backbone.dim)
         reference, difference = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-        for strand in range(self.strands):
-            turn = slice(None, None, -1 if strand else 1)
-            for group in self.groups(rows, strand):
+        for view in range(len(self._views)):
+            turn = slice(None, None, -1 if view % self.strands else 1)
+            for group in self.groups(rows, view):
                 embedded, effects = self._effects(group)
                 for index, owner, read, effect in zip(group.index, group.owner, group.read, effects, strict=True):
-                    first = int(self._strands[strand].first_bin[rows[index]]) - group.bins.start
+                    first = int(self._views[view].first_bin[rows[index]]) - group.bins.start
                     own = slice(first, first + self._count)
-                    reference[index, strand] = embedded[owner, own][turn]
-                    difference[index, strand][turn][read[own]] = effect[own][read[own]]
+                    reference[index, view] = embedded[owner, own][turn]
+                    difference[index, view][turn][read[own]] = effect[own][read[own]]
         return reference, difference
 
-    def groups(self, rows: Integers, strand: int) -> Iterator[WindowGroup]:
-        """Windows and alleles of those rows on strand 0 or 1, as many windows at once as one wants to hold."""
-        view = self._strands[strand]
+    def groups(self, rows: Integers, number: int) -> Iterator[WindowGroup]:
+        """Windows and alleles of those rows in one view, some windows at a time."""
+        view = self._views[number]
         by_window = np.argsort(view.start[rows], kind="stable")
         starts, first = np.unique(view.start[rows][by_window], return_index=True)
         for begin in range(0, len(starts), self._windows):
@@ -228,7 +233,7 @@ class AlleleEmbedder:
                 window[first : first + len(changed)] = changed
             return self._backbone.trunk(windows, group.bins, like).cpu()
 
-        like = group.windows[0] if len(group.windows) == 1 and not self._strands[0].tokens.plain else None
+        like = group.windows[0] if len(group.windows) == 1 and not self._views[0].tokens.plain else None
         embedded = self._batches(
             lambda part: self._backbone.trunk(group.windows[part], group.bins, like).cpu(), len(group.windows), tokens
         )

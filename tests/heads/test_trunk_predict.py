@@ -6,9 +6,9 @@ import torch
 
 from fineprior.files.errors import InputError
 from fineprior.files.tables import HEAD_HISTORY
-from fineprior.heads.frozen import training_loss
 from fineprior.heads.head import load_head, write_head
-from fineprior.heads.tuned_backbone import load_tuned_backbone, predict
+from fineprior.heads.readout import training_loss
+from fineprior.heads.trunk import load_tuned_backbone, predict
 from toy_enformer import TARGET_BINS, save_toy
 from toy_training import MODES
 

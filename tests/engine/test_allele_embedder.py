@@ -11,9 +11,9 @@ import pytest
 import torch
 from enformer_pytorch import Enformer
 
+from fineprior.engine.allele_embedder import AlleleEmbedder
 from fineprior.engine.backbone import EnformerBackbone, load_backbone
-from fineprior.engine.delta import AlleleEmbedder
-from fineprior.engine.tower import use_pair_pools
+from fineprior.engine.enformer import use_pair_pools
 from fineprior.files.errors import InputError
 from fineprior.genome.fasta import Genome, reverse_complement
 from fineprior.project.settings import BackboneSettings, WindowSettings

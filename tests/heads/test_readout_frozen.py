@@ -3,12 +3,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from fineprior.engine.embeddings import RegionEmbeddings, read_region_embeddings, write_embeddings
-from fineprior.heads import frozen
-from fineprior.heads.frozen import train_frozen
+from fineprior.engine.region_embeddings import RegionEmbeddings, read_region_embeddings
+from fineprior.engine.variant_embeddings import write_embeddings
+from fineprior.heads import readout
 from fineprior.heads.head import Head, write_head
 from fineprior.heads.metrics import quality_table
-from fineprior.heads.training_data import Tracks
+from fineprior.heads.readout import train_frozen
+from fineprior.heads.training_regions import Tracks
 from fineprior.project.settings import HeadSettings
 
 BINS, DIM = 8, 6
@@ -55,8 +56,8 @@ def test_what_does_not_fit_into_memory_is_read_a_few_regions_at_a_time(study, mo
     settings = replace(SETTINGS, mode=mode, loss=loss)
     whole, _ = train_frozen(data, cached, TRACKS, settings, 1)
     data.targets.most = 0
-    monkeypatch.setattr(frozen, "IN_MEMORY", cached.embedding.nbytes - 1)
-    monkeypatch.setattr(frozen, "sample_of", lambda data: np.arange(0, 150, 5))
+    monkeypatch.setattr(readout, "IN_MEMORY", cached.embedding.nbytes - 1)
+    monkeypatch.setattr(readout, "sample_of", lambda data: np.arange(0, 150, 5))
     streamed, history = train_frozen(data, read_region_embeddings(path), TRACKS, settings, 1)
     assert data.targets.most == 30
     assert history["best"].sum() == 1

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from fineprior.files.errors import InputError
-from fineprior.heads import training_data
-from fineprior.heads.training_data import Tracks, embed_rows, embeddings_of, flat_targets, rows_of_split, sample_of
+from fineprior.heads import training_regions
+from fineprior.heads.training_regions import Tracks, embed_rows, embeddings_of, flat_targets, rows_of_split, sample_of
 from toy_enformer import TARGET_BINS
 from toy_training import Arrays
 
@@ -28,7 +28,7 @@ def test_a_sample_has_both_splits_and_is_not_larger_than_asked(monkeypatch):
     split = np.repeat(["train", "valid", "test"], [60, 30, 10])
     regions = Arrays(np.zeros((100, 4), np.uint8), np.zeros((100, 5, 2), np.float32), split)
     assert sample_of(regions).tolist() == list(range(90))
-    monkeypatch.setattr(training_data, "SAMPLE_BINS", 100)
+    monkeypatch.setattr(training_regions, "SAMPLE_BINS", 100)
     found = sample_of(regions)
     assert np.bincount(np.unique(split[found], return_inverse=True)[1]).tolist() == [15, 4]
     assert len(found) * 5 <= 100

@@ -1,15 +1,8 @@
-"""What heads are trained on: regions that are read a few at a time, and the tracks whose signal is predicted.
-
-Embeddings of training regions as a file: never all in memory, and those that are done outlast a killed job.
-"""
+"""What heads are trained on: regions that are read a few at a time, and the tracks whose signal is predicted."""
 
 import dataclasses
-import logging
-import zipfile
-from collections.abc import Callable, Sequence
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -17,93 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from fineprior.engine.backbone import load_backbone
-from fineprior.engine.embeddings import RegionEmbeddings, bins_of_regions, embedded_batch
+from fineprior.engine.region_embeddings import RegionEmbeddings, region_codes
 from fineprior.files.errors import InputError
-from fineprior.files.integrity import check_shared
-from fineprior.files.logs import Progress
-from fineprior.files.reading import reading
-from fineprior.files.whole import atomic_path
 from fineprior.genome.fasta import Genome
 from fineprior.project.settings import BackboneSettings
 from fineprior.sequence.windows import one_hot
-
-if TYPE_CHECKING:
-    from fineprior.engine.backbone import Backbone
-
-logger = logging.getLogger(__name__)
-
-
-def cache_regions(
-    path: str | Path,
-    genome: Genome,
-    regions: pd.DataFrame,
-    backbone: "Backbone",
-    batch_size: int,
-    threads: int,
-    folder: Path,
-) -> None:
-    """Write what `embed_regions` gives as `write_embeddings` would, batch by batch.
-
-    Each batch is first a file of its own in `folder`, which another run with the same input goes on from (two at once
-    share them); one that is damaged when it is read is computed again. The disk holds everything twice for as long as
-    the last step takes.
-
-    Raises
-    ------
-    InputError
-        Target bins beyond the end of a contig, or a contig that the genome has not.
-    """
-    import torch
-
-    torch.set_num_threads(threads)
-    columns = bins_of_regions(genome, regions, backbone)
-    slices = [slice(start, min(start + batch_size, len(regions))) for start in range(0, len(regions), batch_size)]
-    parts = [folder / f"part-{number:06d}.npy" for number in range(len(slices))]
-
-    def computed(number: int) -> NDArray[np.float32]:
-        embedding = embedded_batch(genome, regions.iloc[slices[number]], backbone)
-        with atomic_path(parts[number], shared=True) as temporary:
-            np.save(temporary, embedding, allow_pickle=False)
-        return embedding
-
-    progress = Progress(sum(s.stop - s.start for s, part in zip(slices, parts, strict=True) if not part.is_file()),
-                        "regions")  # fmt: skip
-    for number, part in enumerate(parts):
-        if not part.is_file():  # nor has another job, with the same regions, written it meanwhile
-            computed(number)
-            progress.advance(slices[number].stop - slices[number].start)
-    progress.finish()
-    shape = (len(columns["start"]), backbone.dim)
-    order = ("chrom", "start", "split", "embedding", "backbone", "bin_size")
-    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for name in order:
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                if name == "embedding":
-                    _write_header(member, shape)
-                    for number, part in enumerate(parts):
-                        member.write(_read(part, partial(computed, number)).tobytes())
-                else:
-                    np.lib.format.write_array(member, np.asanyarray(columns[name]), allow_pickle=False)
-
-
-def _read(part: Path, compute: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
-    """What a part holds; computed again where it is damaged, or gone."""
-    try:
-        with reading(part, "embeddings"):
-            check_shared(part)
-            embedding: NDArray[np.float32] = np.load(part, allow_pickle=False)
-            return embedding
-    except InputError as error:
-        logger.warning("%s; it is computed again", str(error).partition(";")[0])
-        return compute()
-
-
-def _write_header(member: Any, shape: tuple[int, int]) -> None:
-    """Write the header of an array that lies in several files."""
-    empty: NDArray[np.float32] = np.empty(0, np.float32)
-    header = np.lib.format.header_data_from_array_1_0(empty) | {"shape": shape}
-    np.lib.format.write_array_header_1_0(member, header)
-
 
 SAMPLE_BINS = 100_000
 """Bins, at most, whose embeddings a head is started on; their mean and covariance whiten all others."""
@@ -128,6 +39,34 @@ class Regions(Protocol):
     def targets(self) -> Any: ...  # noqa: D102
     @property
     def split(self) -> NDArray[np.str_]: ...  # noqa: D102
+
+
+@dataclasses.dataclass(frozen=True)
+class RegionData:
+    """Codes (regions, length), targets (regions, bins, tracks) and split (regions,) of training regions.
+
+    Codes and targets are arrays, or read files when they are indexed by row numbers (see `Regions`).
+    """
+
+    codes: Any
+    targets: Any
+    split: NDArray[np.str_]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Numbers of regions, bins and tracks."""
+        bins, tracks = self.targets[np.array([0])].shape[1:]
+        return len(self.split), bins, tracks
+
+    def rows(self, split: str) -> NDArray[np.int64]:
+        """Row numbers of one split."""
+        return np.flatnonzero(self.split == split)
+
+
+def region_data(genome: Genome, regions: pd.DataFrame, targets: NDArray[np.float32]) -> RegionData:
+    """Sequences of regions beside the targets (bins, tracks) of their bins, region by region."""
+    shaped = targets.reshape(len(regions), -1, targets.shape[-1])
+    return RegionData(region_codes(genome, regions), shaped, regions["split"].to_numpy(dtype=np.str_))
 
 
 @dataclasses.dataclass(frozen=True)

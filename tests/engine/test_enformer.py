@@ -6,8 +6,8 @@ import pytest
 import torch
 from enformer_pytorch.modeling_enformer import Attention
 
-from fineprior.engine import transformer as module
-from fineprior.engine.transformer import Transformer, join_heads, position_keys, relative_logits, split_heads
+from fineprior.engine import enformer as module
+from fineprior.engine.enformer import Transformer, join_heads, position_keys, relative_logits, split_heads
 from toy_enformer import toy_enformer
 
 TOKENS, WIDTH = 100, 24

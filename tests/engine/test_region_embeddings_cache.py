@@ -3,10 +3,10 @@ import pandas as pd
 import pytest
 
 from fineprior.engine.backbone import load_backbone
-from fineprior.engine.embeddings import embed_regions, read_region_embeddings, write_embeddings
+from fineprior.engine.region_embeddings import cache_regions, embed_regions, read_region_embeddings
+from fineprior.engine.variant_embeddings import write_embeddings
 from fineprior.files.errors import InputError
 from fineprior.genome.fasta import Genome
-from fineprior.heads.training_data import cache_regions
 from toy_enformer import CONTEXT, DIM, TARGET_BINS, save_toy
 
 REGIONS = 7

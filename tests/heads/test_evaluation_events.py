@@ -1,10 +1,11 @@
 import builtins
+import tomllib
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from fineprior.files.errors import InputError
-from fineprior.heads.learning_curve import write_events
+from fineprior.heads.evaluation import write_events
 
 HISTORY = pd.DataFrame({
     "epoch": [1, 2], "train_loss": [0.5, 0.25], "valid_loss": [0.6, 0.4], "valid_pearson_r": [0.1, 0.2],
@@ -25,7 +26,7 @@ def test_events_hold_the_course_of_training(tmp_path):
     assert len(events) == 7
 
 
-def test_without_the_package(tmp_path, monkeypatch):
+def test_without_the_package_training_ends_well_and_says_how_to_get_events(tmp_path, monkeypatch, caplog):
     imported = builtins.__import__
 
     def missing(name, *rest, **more):
@@ -34,5 +35,14 @@ def test_without_the_package(tmp_path, monkeypatch):
         return imported(name, *rest, **more)
 
     monkeypatch.setattr(builtins, "__import__", missing)
-    with pytest.raises(InputError, match="tensorboard is not installed"):
-        write_events(HISTORY, METRICS, str(tmp_path))
+    write_events(HISTORY, METRICS, str(tmp_path / "tensorboard"))
+    assert list((tmp_path / "tensorboard").iterdir()) == []  # the rule's folder is there all the same
+    (record,) = caplog.records
+    assert "no event files" in record.getMessage()
+    assert "pip install 'fineprior[tensorboard]'" in record.getMessage()
+
+
+def test_the_extra_of_that_name_has_the_package():
+    pyproject = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert [line.split(">")[0] for line in pyproject["optional-dependencies"]["tensorboard"]] == ["tensorboard"]
+    assert not [line for line in pyproject["dependencies"] if line.startswith("tensorboard")]

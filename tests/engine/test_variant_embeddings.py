@@ -5,15 +5,16 @@ import pandas as pd
 import pytest
 import torch
 
-from fineprior.engine import embeddings
+from fineprior.engine import variant_embeddings as embeddings
+from fineprior.engine.allele_embedder import AlleleEmbedder
 from fineprior.engine.backbone import load_backbone
-from fineprior.engine.delta import AlleleEmbedder
 from fineprior.engine.store import Store, store_identity
 from fineprior.files.errors import InputError
 from fineprior.files.tables import LOCUS_VARIANTS
 from fineprior.genome.fasta import Genome, reverse_complement
 from fineprior.project.settings import WindowSettings
 from fineprior.sequence.windows import LEFT, RIGHT, locus_sequences, one_hot
+from toy_embeddings import same_after_round_trip
 from toy_enformer import BIN_SIZE, CONTEXT, DIM, TARGET_BINS, save_toy, toy_settings
 
 LENGTH = 3000
@@ -251,44 +252,6 @@ def test_batch_without_variants(genome, backbone, tmp_path):
     assert len(embeddings.read_variant_embeddings(tmp_path / "none.npz").variant_id) == 0
 
 
-def regions(*rows):
-    return pd.DataFrame(rows, columns=["chrom", "start", "end", "split"])
-
-
-def test_bins_of_regions(genome, backbone):
-    table = regions(("1", 0, CONTEXT, "train"), ("1", 1000, 1000 + CONTEXT, "test"))
-    found = embeddings.embed_regions(genome, table, backbone, batch_size=1)
-    assert found.split.tolist() == ["train"] * TARGET_BINS + ["test"] * TARGET_BINS
-    assert found.start[TARGET_BINS] == 1000 + 2 * BIN_SIZE
-    expected = embed_codes(backbone, genome.codes("chr1", 1000, 1000 + CONTEXT))
-    assert np.allclose(found.embedding[TARGET_BINS:], expected, atol=1e-4)
-
-
-def test_target_bins_beyond_a_contig(genome, backbone):
-    inside = LENGTH - CONTEXT + 2 * BIN_SIZE
-    embeddings.embed_regions(genome, regions(("chr1", inside, inside + CONTEXT, "train")), backbone, batch_size=1)
-    with pytest.raises(InputError, match="target bins of 1 regions reach beyond their contig"):
-        embeddings.embed_regions(
-            genome, regions(("chr1", inside + 1, inside + 1 + CONTEXT, "train")), backbone, batch_size=1
-        )
-
-
-def test_round_trip_with_the_same_bytes(genome, sequences, backbone, tmp_path):
-    variants = embeddings.embed_alleles(sequences, backbone, WindowSettings(), batch_size=8)
-    bins = embeddings.embed_regions(genome, regions(("chr1", 0, CONTEXT, "valid")), backbone, batch_size=8)
-    for name, made, read in (
-        ("variants", variants, embeddings.read_variant_embeddings),
-        ("bins", bins, embeddings.read_region_embeddings),
-    ):
-        for number in (1, 2):
-            embeddings.write_embeddings(made, tmp_path / f"{name}{number}.npz")
-        assert (tmp_path / f"{name}1.npz").read_bytes() == (tmp_path / f"{name}2.npz").read_bytes()
-        again = read(tmp_path / f"{name}1.npz")
-        for field, value in vars(made).items():
-            assert np.array_equal(getattr(again, field), value), field
-            assert type(getattr(again, field)) is type(value)
-
-
-def test_batches_cover_everything():
-    parts = list(embeddings.batches(10, 3, "variants"))
-    assert [(part.start, part.stop) for part in parts] == [(0, 3), (3, 6), (6, 9), (9, 10)]
+def test_round_trip_with_the_same_bytes(sequences, backbone, tmp_path):
+    made = embeddings.embed_alleles(sequences, backbone, WindowSettings(), batch_size=8)
+    same_after_round_trip(made, embeddings.read_variant_embeddings, tmp_path)

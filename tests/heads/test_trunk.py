@@ -10,7 +10,7 @@ from fineprior.engine.backbone import load_backbone
 from fineprior.engine.loading import load_enformer
 from fineprior.files.errors import InputError
 from fineprior.heads.training import train
-from fineprior.heads.tuned_backbone import Trunk
+from fineprior.heads.trunk import Trunk
 from fineprior.sequence.windows import one_hot
 from toy_training import MODES, NAMES, QUICK
 

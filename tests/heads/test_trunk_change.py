@@ -6,8 +6,8 @@ import pytest
 from fineprior.engine.backbone import load_backbone
 from fineprior.engine.loading import load_enformer
 from fineprior.files.errors import InputError
-from fineprior.heads.head import write_head
-from fineprior.heads.tuned_backbone import LORA_A, LORA_B, apply_change, load_tuned_backbone, read_change, tuned_digest
+from fineprior.heads.head import load_head, write_head
+from fineprior.heads.trunk import LORA_A, LORA_B, apply_change, load_tuned_backbone, tuned_digest
 from toy_training import MODES
 
 
@@ -51,12 +51,15 @@ def test_the_digest_is_of_names_values_and_base():
 
 
 def test_a_file_says_what_was_changed(trained, tmp_path):
-    write_head(trained["last_blocks"][0], tmp_path / "head")
-    change = read_change(tmp_path / "head")
     head = trained["last_blocks"][0]
-    assert (change.digest, change.base) == (head.backbone, head.base)
-    assert change.trunk.keys() == head.trunk.keys()
-    assert all(np.array_equal(change.trunk[name], value) for name, value in head.trunk.items())
-    assert change.digest == tuned_digest(change.base, change.trunk)
+    write_head(head, tmp_path / "head")
+    again = load_head(tmp_path / "head")
+    assert (again.backbone, again.base) == (head.backbone, head.base)
+    assert again.trunk.keys() == head.trunk.keys()
+    assert all(np.array_equal(again.trunk[name], value) for name, value in head.trunk.items())
+    assert again.backbone == tuned_digest(again.base, again.trunk)
+
+
+def test_a_file_that_is_absent_is_named(backbone, tmp_path):
     with pytest.raises(InputError, match="no such file"):
-        read_change(tmp_path / "absent")
+        load_tuned_backbone(backbone, tmp_path / "absent")

@@ -1,80 +1,69 @@
-"""A backbone that the training of a head has changed: what a head's file says of it, and loading it.
+"""The trunk of a backbone that the training of a head changes: its weights in training, its change, and loading it.
 
 A head's file holds only what was changed: new values under the name of the weight, or the factors of a low-rank change
 as `<weight>.lora_a` (rank, in) and `<weight>.lora_b` (out, rank), whose product is added to the weight.
 
-The trunk of an Enformer as it is trained: which weights move, what is computed without gradients, what has changed.
-
 Batch normalisation keeps the statistics that the backbone came with, in every mode: a batch of few windows has no
 statistics worth having, and training then computes what is computed afterwards.
-
-A head of any mode beside the backbone that it belongs to: loading, predicting.
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from enformer_pytorch import Enformer
 from numpy.typing import NDArray
-from safetensors import safe_open
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from fineprior.engine.backbone import Backbone, EnformerBackbone, device_for, load_backbone
 from fineprior.engine.loading import load_enformer
-from fineprior.engine.tensor_files import read_header
 from fineprior.files.errors import InputError
-from fineprior.files.integrity import checked
 from fineprior.heads.head import Head, load_head
 from fineprior.project.settings import BackboneSettings, HeadSettings
 from fineprior.sequence.windows import one_hot
 
-METADATA, TRUNK = "fineprior", "trunk."
-"""Of a head's file: its entry of metadata, and what stands before the names of the backbone's weights."""
 LORA_A, LORA_B = ".lora_a", ".lora_b"
+_ADAPTED = r"transformer\.\d+\.0\.fn\.1\.(to_q|to_k|to_v|to_out)"
+_REGIONS_AT_ONCE = 64
 
 
-@dataclass(frozen=True)
-class Change:
-    """Digests of a backbone after and before a head's training, and what that has changed by name.
+def load_tuned_backbone(settings: BackboneSettings, head: Head | str | Path, job: int = 0) -> Backbone:
+    """The backbone that makes a head's embeddings: as it was loaded, or as the head's training has changed it.
 
-    For a head on the frozen backbone `base` and `trunk` are empty.
-    """
+    It is on the GPU of a job or the CPU (see `load_backbone`).
 
-    digest: str
-    base: str
-    trunk: Mapping[str, NDArray[np.float32]]
-
-
-def tuned_digest(base: str, trunk: Mapping[str, NDArray[np.float32]]) -> str:
-    """Digest of a backbone with this digest after a change."""
-    digest = hashlib.sha256(base.encode())
-    for name in sorted(trunk):
-        digest.update(name.encode() + np.ascontiguousarray(trunk[name]).tobytes())
-    return digest.hexdigest()
-
-
-def read_change(path: str | Path) -> Change:
-    """Read from a head's file which backbone it belongs to.
+    Parameters
+    ----------
+    settings
+        Of the backbone before training.
+    head
+        A head, or its file.
 
     Raises
     ------
     InputError
-        The file is absent or no head of this program.
+        The head is of another backbone, or its file cannot be read.
     """
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such file")
-    read_header(path, "a head written by fineprior")
-    with checked(path, "a head written by fineprior"), safe_open(path, framework="numpy") as file:
-        metadata = json.loads((file.metadata() or {})[METADATA])
-        names = [name for name in file.keys() if name.startswith(TRUNK)]  # noqa: SIM118 (no mapping)
-        trunk = {name.removeprefix(TRUNK): file.get_tensor(name) for name in names}
-        return Change(metadata["backbone"], metadata.get("base", ""), trunk)
+    where = "head" if isinstance(head, Head) else head
+    head = head if isinstance(head, Head) else load_head(head)
+    if not head.base:
+        backbone = load_backbone(settings, job)
+        _check(backbone.digest, head.backbone, where)
+        return backbone
+    enformer, digest = load_enformer(settings)
+    _check(digest, head.base, where)
+    apply_change(enformer, head.trunk, where)
+    return EnformerBackbone(enformer, head.backbone, settings, device_for(job))
+
+
+def _check(found: str, wanted: str, where: str | Path) -> None:
+    if found != wanted:
+        raise InputError(
+            f"{where}: trained on backbone {wanted[:12]}, but backbone.weights are {found[:12]}; train a head on these"
+        )
 
 
 @torch.no_grad()
@@ -99,39 +88,32 @@ def apply_change(enformer: Enformer, trunk: Mapping[str, NDArray[np.float32]], w
         weight.copy_(weight + change if name.endswith(LORA_A) else change)
 
 
-def load_changed_backbone(
-    settings: BackboneSettings, change: Change, where: str | Path = "head", job: int = 0
-) -> Backbone:
-    """Load a backbone as it was after a head's training, onto the GPU of a job or the CPU (see `load_backbone`).
+def tuned_digest(base: str, trunk: Mapping[str, NDArray[np.float32]]) -> str:
+    """Digest of a backbone with this digest after a change."""
+    digest = hashlib.sha256(base.encode())
+    for name in sorted(trunk):
+        digest.update(name.encode() + np.ascontiguousarray(trunk[name]).tobytes())
+    return digest.hexdigest()
+
+
+def predict(head: Head, backbone: Backbone, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Signal (regions, bins, tracks) of windows (regions, length), by a head of any mode and its backbone.
+
+    Where the backbone is frozen and embeddings are at hand, `head.predict(embeddings)` is the same.
 
     Parameters
     ----------
-    settings
-        Of the backbone before.
-
-    Raises
-    ------
-    InputError
-        The head is of another backbone.
+    backbone
+        From `load_tuned_backbone`.
+    codes
+        uint8 codes of bases.
     """
-    if not change.base:
-        backbone = load_backbone(settings, job)
-        _check(backbone.digest, change.digest, where)
-        return backbone
-    enformer, digest = load_enformer(settings)
-    _check(digest, change.base, where)
-    apply_change(enformer, change.trunk, where)
-    return EnformerBackbone(enformer, change.digest, settings, device_for(job))
-
-
-def _check(found: str, wanted: str, where: str | Path) -> None:
-    if found != wanted:
-        raise InputError(
-            f"{where}: trained on backbone {wanted[:12]}, but backbone.weights are {found[:12]}; train a head on these"
-        )
-
-
-_ADAPTED = r"transformer\.\d+\.0\.fn\.1\.(to_q|to_k|to_v|to_out)"
+    shape = (len(codes), backbone.target_bins, len(head.tracks))
+    signal = np.empty(shape, np.float32)
+    for start in range(0, len(codes), _REGIONS_AT_ONCE):
+        part = slice(start, start + _REGIONS_AT_ONCE)
+        signal[part] = head.predict(backbone.embed(torch.from_numpy(one_hot(codes[part]))).numpy())
+    return signal
 
 
 class Trunk(nn.Module):
@@ -215,46 +197,3 @@ def _inject(enformer: Enformer, rank: int) -> None:
     from peft import LoraConfig, inject_adapter_in_model
 
     inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=rank, target_modules=_ADAPTED), enformer)
-
-
-_REGIONS_AT_ONCE = 64
-
-
-def load_tuned_backbone(settings: BackboneSettings, head: Head | str | Path) -> Backbone:
-    """The backbone that makes a head's embeddings: as it was loaded, or as the head's training has changed it.
-
-    Parameters
-    ----------
-    settings
-        Of the backbone before training.
-    head
-        A head, or its file.
-
-    Raises
-    ------
-    InputError
-        The head is of another backbone.
-    """
-    where = "head" if isinstance(head, Head) else head
-    head = head if isinstance(head, Head) else load_head(head)
-    return load_changed_backbone(settings, Change(head.backbone, head.base, head.trunk), where)
-
-
-def predict(head: Head, backbone: Backbone, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Signal (regions, bins, tracks) of windows (regions, length), by a head of any mode and its backbone.
-
-    Where the backbone is frozen and embeddings are at hand, `head.predict(embeddings)` is the same.
-
-    Parameters
-    ----------
-    backbone
-        From `load_tuned_backbone`.
-    codes
-        uint8 codes of bases.
-    """
-    shape = (len(codes), backbone.target_bins, len(head.tracks))
-    signal = np.empty(shape, np.float32)
-    for start in range(0, len(codes), _REGIONS_AT_ONCE):
-        part = slice(start, start + _REGIONS_AT_ONCE)
-        signal[part] = head.predict(backbone.embed(torch.from_numpy(one_hot(codes[part]))).numpy())
-    return signal
