@@ -41,13 +41,13 @@ def load(folder, kind):
 
 
 @pytest.fixture(scope="module", params=["delta", "plain", pytest.param("shipped", marks=pytest.mark.slow)])
-def models(request, tmp_path_factory):
+def models(request, tmp_path_factory, device):
     """The library's module and ours with the same weights."""
     return load(tmp_path_factory.mktemp("weights"), request.param)
 
 
 @pytest.fixture(scope="module")
-def long_models(tmp_path_factory):
+def long_models(tmp_path_factory, device):
     return load(tmp_path_factory.mktemp("weights"), "delta")
 
 
@@ -125,7 +125,7 @@ def expected(enformer, backbone, sequences, settings, row):
     ],
     ids=["centred", "shared windows", "all bins", "one strand"],
 )
-def test_the_same_as_whole_windows(models, genome, settings):
+def test_the_same_as_whole_windows(models, genome, settings, slack):
     enformer, backbone = models
     settings = dataclasses.replace(settings, max_indel_length=40, max_offset=min(settings.max_offset, CONTEXT // 8))
     sequences = locus_sequences(variants(genome, SITES), genome, backbone.context_length, settings).moved(
@@ -134,16 +134,16 @@ def test_the_same_as_whole_windows(models, genome, settings):
     assert (sequences.status == "scored").all()
     rows = np.arange(len(SITES))
     reference, difference = AlleleEmbedder(sequences, backbone, settings).embed(rows)
-    noise = 2e-4 * reference.std()
+    noise = 2e-4 * slack * reference.std()
     for row in rows:
         right_reference, right_difference = expected(enformer, backbone, sequences, settings, row)
         assert np.abs(reference[row] - right_reference).max() < noise
         assert np.abs(difference[row] - right_difference).max() < noise
-        assert np.abs(right_difference).max() > 20 * noise
+        assert np.abs(right_difference).max() > 20 * noise / slack
 
 
 @pytest.mark.parametrize("place", [0, 1, 22, 23, 24, 300, 383, 384, 385, 744, 750, 767])
-def test_variants_anywhere_in_their_window(long_models, genome, place):
+def test_variants_anywhere_in_their_window(long_models, genome, place, slack):
     """Also where the tokens that change are those next to the ends of the window."""
     enformer, backbone = long_models
     settings = WindowSettings(centre_bins=40, max_indel_length=12)
@@ -154,7 +154,7 @@ def test_variants_anywhere_in_their_window(long_models, genome, place):
     # Longer alleles fit into their window.
     rows = np.arange(4) if 12 <= place <= LONG_CONTEXT - 12 else np.arange(1)
     reference, difference = AlleleEmbedder(sequences, backbone, settings).embed(rows)
-    noise = 2e-4 * reference.std()
+    noise = 2e-4 * slack * reference.std()
     for row in rows:
         right_reference, right_difference = expected(enformer, backbone, sequences, settings, row)
         assert np.abs(reference[row] - right_reference).max() < noise
@@ -162,14 +162,14 @@ def test_variants_anywhere_in_their_window(long_models, genome, place):
 
 
 @pytest.mark.slow
-def test_published_window_and_positions(tmp_path, monkeypatch):
+def test_published_window_and_positions(tmp_path, device, monkeypatch, slack):
     """1,536 tokens of 128 bp with TensorFlow's gammas, in fewer channels and blocks than the published model."""
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     size = {"dim": 192, "depth": 2, "heads": 1, "use_tf_gamma": True, "dim_divisible_by": 32}
     enformer = importlib.import_module("random_enformer").random_enformer(**size)
     ours = copy.deepcopy(enformer)
     use_pair_pools(ours)
-    backbone = EnformerBackbone(ours, "random", BackboneSettings(use_tf_gamma=True), "cpu")
+    backbone = EnformerBackbone(ours, "random", BackboneSettings(use_tf_gamma=True), str(device))
     path = tmp_path / "genome.fa"
     path.write_text(">chr1\n" + "".join(np.random.default_rng(4).choice(list("ACGT"), 150_000)) + "\n")
     settings = WindowSettings(centre_bins=4, max_offset=4096, reverse_complement=False)
@@ -179,8 +179,8 @@ def test_published_window_and_positions(tmp_path, monkeypatch):
     reference, difference = AlleleEmbedder(sequences, backbone, settings).embed(np.arange(3))
     for row in (0, 2):
         right_reference, right_difference = expected(enformer, backbone, sequences, settings, row)
-        assert np.abs(reference[row] - right_reference).max() < 1e-4 * right_reference.std()
-        assert np.abs(difference[row] - right_difference).max() < 1e-4 * right_reference.std()
+        assert np.abs(reference[row] - right_reference).max() < 1e-4 * slack * right_reference.std()
+        assert np.abs(difference[row] - right_difference).max() < 1e-4 * slack * right_reference.std()
         assert np.abs(right_difference).max() > 0.01 * right_reference.std()
 
 
@@ -192,7 +192,7 @@ def embedder(long_models, genome):
 
 
 @pytest.mark.slow
-def test_results_do_not_depend_on_what_was_asked_before(embedder):
+def test_results_do_not_depend_on_what_was_asked_before(embedder, slack):
     rows = np.arange(len(SITES))
     whole = embedder().embed(rows)
     warm, forgetful = embedder(), embedder(cache_bytes=0)
@@ -201,12 +201,12 @@ def test_results_do_not_depend_on_what_was_asked_before(embedder):
         fresh = embedder().embed(part)
         for other in (warm.embed(part), forgetful.embed(part)):
             assert all(np.array_equal(one, two) for one, two in zip(fresh, other, strict=True))
-        assert all(np.allclose(one, two[part], atol=1e-4) for one, two in zip(fresh, whole, strict=True))
+        assert all(np.allclose(one, two[part], atol=1e-4 * slack) for one, two in zip(fresh, whole, strict=True))
 
 
-def test_rows_in_any_order_and_none(embedder):
+def test_rows_in_any_order_and_none(embedder, slack):
     rows = np.array([7, 0, 13])
-    assert np.allclose(embedder().embed(rows)[1], embedder().embed(rows[::-1])[1][::-1], atol=1e-4)
+    assert np.allclose(embedder().embed(rows)[1], embedder().embed(rows[::-1])[1][::-1], atol=1e-4 * slack)
     assert embedder().embed(np.array([], np.int64))[0].shape == (0, 2, 4, 48)
 
 
@@ -249,7 +249,7 @@ def test_tokens_and_reference_windows_are_computed_once(embedder, monkeypatch, l
 
 
 @pytest.mark.slow
-def test_smaller_batches_when_memory_is_short(embedder, monkeypatch, long_models):
+def test_smaller_batches_when_memory_is_short(embedder, monkeypatch, long_models, slack):
     rows = np.arange(len(SITES))
     right = embedder(batch_size=8).embed(rows)
     plain, sizes = long_models[1].trunk, []
@@ -263,11 +263,11 @@ def test_smaller_batches_when_memory_is_short(embedder, monkeypatch, long_models
     monkeypatch.setattr(long_models[1], "trunk", trunk)
     found = embedder(batch_size=8).embed(rows)
     assert sum(size > 3 for size in sizes) == 1
-    assert all(np.allclose(one, two, atol=1e-4) for one, two in zip(found, right, strict=True))
+    assert all(np.allclose(one, two, atol=1e-4 * slack) for one, two in zip(found, right, strict=True))
 
 
 @pytest.mark.slow
-def test_low_precision_propagates_differences(long_models, genome, monkeypatch):
+def test_low_precision_propagates_differences(long_models, genome, monkeypatch, slack):
     """On a CPU too: the difference path is taken, and close to the exact one."""
     _, backbone = long_models
     settings = WindowSettings(max_offset=128, max_indel_length=40)
@@ -277,7 +277,7 @@ def test_low_precision_propagates_differences(long_models, genome, monkeypatch):
     monkeypatch.setattr(backbone, "precision", "bf16")
     monkeypatch.setattr(backbone, "_differences", None)
     low = AlleleEmbedder(sequences, backbone, settings).embed(rows)
-    assert np.allclose(low[0], exact[0], atol=1e-4)
+    assert np.allclose(low[0], exact[0], atol=1e-4 * slack)
     error = np.linalg.norm((low[1] - exact[1]).reshape(len(rows), -1), axis=1)
     assert (error < 0.05 * np.linalg.norm(exact[1].reshape(len(rows), -1), axis=1)).all()
     assert error.max() > 0

@@ -12,8 +12,8 @@ LENGTH = 64 * 32
 
 
 @pytest.fixture(scope="module")
-def enformer():
-    return toy_enformer().requires_grad_(False)
+def enformer(device):
+    return toy_enformer().requires_grad_(False).to(device)
 
 
 @pytest.fixture(scope="module")
@@ -24,18 +24,18 @@ def tower(enformer):
 
 
 @pytest.fixture(scope="module")
-def bases():
+def bases(device):
     codes = torch.randint(0, 4, (2, LENGTH), generator=torch.Generator().manual_seed(3))
     one_hot = torch.nn.functional.one_hot(codes, 4).float()
     one_hot[1, 500:600] = 0
-    return one_hot
+    return one_hot.to(device)
 
 
-def test_tokens_are_the_librarys(enformer, tower, bases):
+def test_tokens_are_the_librarys(enformer, tower, bases, slack):
     expected = enformer.conv_tower(enformer.stem(bases.transpose(1, 2))).transpose(1, 2)
     found = tower(bases)
     assert found.shape == (2, 64, 24)
-    assert (found - expected).abs().max() < 1e-4 * expected.std()
+    assert (found - expected).abs().max() < 1e-4 * slack * expected.std()
 
 
 def test_pools_keep_their_weights(enformer):
@@ -55,6 +55,8 @@ def test_reach_of_enformer_and_of_the_toy(tower):
 
 @pytest.mark.parametrize("at", [1000, 1023, 1024, 1029, 1030, 1055])
 def test_a_base_changes_the_tokens_within_reach_and_no_others(tower, bases, at):
+    if bases.is_cuda:
+        pytest.skip("a convolution by Fourier transform spreads its rounding errors over all tokens")
     changed = bases.clone()
     changed[:, at] = changed[:, at].roll(1, -1)
     differs = (tower(changed) - tower(bases)).abs().amax((0, 2)) > 0

@@ -17,7 +17,7 @@ LENGTH = 3000
 
 
 @pytest.fixture(scope="module")
-def backbone(tmp_path_factory):
+def backbone(tmp_path_factory, device):
     return load_backbone(save_toy(tmp_path_factory.mktemp("toy")))
 
 
@@ -33,14 +33,14 @@ def regions(*rows):
     return pd.DataFrame(rows, columns=["chrom", "start", "end", "split"])
 
 
-def test_bins_of_regions(genome, backbone):
+def test_bins_of_regions(genome, backbone, slack):
     table = regions(("1", 0, CONTEXT, "train"), ("1", 1000, 1000 + CONTEXT, "test"))
     found = embeddings.embed_regions(genome, table, backbone, batch_size=1)
     assert found.split.tolist() == ["train"] * TARGET_BINS + ["test"] * TARGET_BINS
     assert found.start[TARGET_BINS] == 1000 + 2 * BIN_SIZE
     codes = genome.codes("chr1", 1000, 1000 + CONTEXT)
     expected = backbone.embed(torch.from_numpy(one_hot(codes))[None])[0].numpy()
-    assert np.allclose(found.embedding[TARGET_BINS:], expected, atol=1e-4)
+    assert np.allclose(found.embedding[TARGET_BINS:], expected, atol=1e-4 * slack)
 
 
 def test_target_bins_beyond_a_contig(genome, backbone):

@@ -13,7 +13,7 @@ REGIONS = 7
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
+def study(tmp_path_factory, device):
     folder = tmp_path_factory.mktemp("cache")
     sequence = "".join(np.random.default_rng(1).choice(list("ACGT"), REGIONS * CONTEXT))
     (folder / "genome.fa").write_text(f">chr1\n{sequence}\n")
