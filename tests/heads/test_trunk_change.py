@@ -36,7 +36,7 @@ def test_a_low_rank_change_is_added_and_a_new_value_replaces(backbone):
 
 @pytest.mark.parametrize("name", ["transformer.7.0.fn.1.to_q.weight", "transformer.0.1.fn.1.bias"])
 def test_a_weight_that_the_model_has_not_is_named(backbone, name):
-    with pytest.raises(InputError, match=rf"h.safetensors: '{name}' is no weight of this backbone"):
+    with pytest.raises(InputError, match=rf"h.safetensors: '{name}' is not a weight of this backbone"):
         apply_change(load_enformer(backbone)[0], {name: np.zeros(3, np.float32)}, "h.safetensors")
 
 

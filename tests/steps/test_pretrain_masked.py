@@ -58,5 +58,5 @@ def test_a_killed_run_goes_on_unless_the_code_is_another(world, monkeypatch, cap
             run(world, "killed")
     caplog.set_level("INFO")
     again = run(world, "again", code)
-    assert ("going on from" in caplog.text) == resumed
+    assert ("continuing from" in caplog.text) == resumed
     assert (again / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()

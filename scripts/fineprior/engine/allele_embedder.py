@@ -61,7 +61,7 @@ class WindowGroup:
     windows
         (windows, tokens, width).
     index, owner
-        (alleles,) which of the rows that were asked for, and in which of the windows.
+        (alleles,) which of the requested rows, and in which of the windows.
     bins
         Bins of a window that are read of any of them.
     read
@@ -168,8 +168,8 @@ class AlleleEmbedder:
         Returns
         -------
         Two arrays (rows, views, centre_bins, dim), float32. A view is a strand of a window: forward, then reverse
-        complement (its bins in forward order), of the window and of each moved one. What is returned depends on the
-        rows asked for, not on those asked for before.
+        complement (its bins in forward order), of the window and of each moved one. The result depends on these rows,
+        not on those of earlier calls.
         """
         shape = (len(rows), len(self._views), self._count, self._backbone.dim)
         reference, difference = np.zeros(shape, np.float32), np.zeros(shape, np.float32)

@@ -1,4 +1,4 @@
-"""The sequence model: a tower from bases to tokens, and a trunk from the tokens of a window to embeddings of its bins.
+"""The sequence model: a tower from bases to tokens, and a trunk from tokens to embeddings of bins.
 
 `Backbone` is what the rest of the program knows of it, `load_backbone` makes one from a folder of weights, and
 `Batches` runs it on as many windows at once as memory allows.
@@ -139,7 +139,7 @@ class EnformerBackbone:
 
 @contextmanager
 def _products(precision: str) -> Iterator[None]:
-    """Let float32 products on a GPU be tf32 unless float32 is asked for; PyTorch's default is a mixture of the two."""
+    """Let float32 products on a GPU be tf32 unless the precision is float32; PyTorch's default mixes the two."""
     convolutions, products = torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
     torch.backends.cudnn.allow_tf32 = precision != "float32"
     torch.set_float32_matmul_precision("highest" if precision == "float32" else "high")
@@ -204,7 +204,7 @@ class Batches:
                     "out of memory with a single window; give the job more memory, another GPU, or a smaller backbone"
                 )
             self.limit = (stop - start) // 2 * weight
-            logger.warning("out of memory with a batch of %d, going on with %d", stop - start, (stop - start) // 2)
+            logger.warning("out of memory with a batch of %d; continuing with %d", stop - start, (stop - start) // 2)
         return results
 
 

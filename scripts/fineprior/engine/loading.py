@@ -1,4 +1,4 @@
-"""Enformers in the format of the Hugging Face hub: every weight of a folder is accounted for; and saving."""
+"""Enformers in the format of the Hugging Face hub: loaded with every weight accounted for, and saved."""
 
 import hashlib
 import inspect
@@ -93,7 +93,7 @@ def save_enformer(model: Enformer, folder: Path, context_length: int, tracks: Se
     fields = set(inspect.signature(EnformerConfig.__init__).parameters) - {"self", "kwargs"}
     config: dict[str, Any] = {
         **model.config.to_diff_dict(),
-        # The architecture in full, whatever the library's defaults become.
+        # The architecture in full: the library's defaults may change.
         **{name: getattr(model.config, name) for name in fields if hasattr(model.config, name)},
         "architectures": ["Enformer"],
         "context_length": context_length,
@@ -132,8 +132,8 @@ def check_config(config: dict[str, Any], where: str | Path = CONFIG) -> None:
     dim, heads = config.get("dim", _ORIGINAL["dim"]), config.get("heads", _ORIGINAL["heads"])
     if dim % heads or dim // heads % _POSITIONS:
         raise InputError(
-            f"{where}: dim = {dim} and heads = {heads}: dim must be a multiple of {_POSITIONS} times heads (positions "
-            "are told to each head in three ways and two directions)"
+            f"{where}: dim = {dim} and heads = {heads}: dim must be a multiple of {_POSITIONS} times heads (each head "
+            "gets positions in three ways and two directions)"
         )
 
 
@@ -206,7 +206,7 @@ def _check_sizes(config: EnformerConfig, settings: BackboneSettings) -> None:
 
 
 def _wanted(config: dict[str, Any], settings: BackboneSettings, where: Path) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the weights that a configuration asks for; no memory is taken for them."""
+    """Names and shapes of the weights that a configuration requires; they take no memory."""
     with torch.device("meta"):
         state = build_enformer(config, settings, where).state_dict()
     return {name: tuple(value.shape) for name, value in state.items() if not name.startswith("_trunk.")}
@@ -247,22 +247,31 @@ def _read_weights(path: Path, wanted: dict[str, tuple[int, ...]]) -> dict[str, T
 
 
 def _read_bin(path: Path) -> dict[str, Tensor]:
-    try:
-        found = torch.load(path, "cpu", weights_only=True)
-    except Exception:  # no word of PyTorch's: it advises to load what may run code
-        raise InputError(
-            f"{path}: refused, it is damaged or holds more than tensors by name; allowed: what torch.save makes of a "
-            f"state_dict, or {SAFETENSORS}"
-        ) from None
+    with reading(path, "a readable weights file", f"allowed: what torch.save makes of a state_dict, or {SAFETENSORS}"):
+        found = load_torch(path)
     if not isinstance(found, dict) or not all(
         isinstance(name, str) and isinstance(value, Tensor) for name, value in found.items()
     ):
-        raise InputError(f"{path}: refused, it holds more than tensors by name")
+        raise InputError(f"{path}: not a readable weights file, it holds more than tensors by name")
     for name, value in found.items():
         if value.layout != torch.strided or value.is_quantized or value.device.type != "cpu":
             raise InputError(f"{path}: '{name}' is a tensor of another kind (sparse, quantised or without values)")
         check_kind(path, name, _KINDS.get(value.dtype, str(value.dtype).removeprefix("torch.")))
     return found
+
+
+def load_torch(path: Path, device: torch.device | str = "cpu") -> Any:
+    """What `torch.save` wrote, if that is tensors and plain values alone.
+
+    Raises
+    ------
+    ValueError
+        It is not. PyTorch's own message is dropped: it advises to load the file in a way that may run code.
+    """
+    try:
+        return torch.load(path, device, weights_only=True)
+    except Exception:
+        raise ValueError("PyTorch cannot read it as tensors alone") from None
 
 
 def _plain_name(name: str) -> str:

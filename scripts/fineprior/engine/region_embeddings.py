@@ -1,4 +1,4 @@
-"""Embeddings of the bins of training regions by the frozen backbone: computed in memory or into a file, and read.
+"""Embeddings of the bins of training regions by the frozen backbone, in memory or in a file.
 
 The file is never all in memory, and the batches that are done outlast a killed job. torch is imported where it
 computes: a rule that only reads embeddings starts without it.

@@ -1,4 +1,4 @@
-"""Embeddings of variants, both alleles on both strands: computed, or taken from the store; and their file.
+"""Embeddings of variants, both alleles on both strands, computed or taken from the store; and their file.
 
 The way of a variant: its tokens and those of its window (`tokens`) go through the backbone's transformer
 (`allele_embedder`), in blocks that the store keeps (`store`). With a screen, only variants that can matter go that way

@@ -1,4 +1,4 @@
-"""How good a head is on the regions that it was trained on and on others: its metrics, predictions and event files."""
+"""How good a head is on training, validation and test regions: metrics, predictions, event files."""
 
 import logging
 from collections.abc import Sequence

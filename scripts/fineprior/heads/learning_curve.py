@@ -19,7 +19,7 @@ from fineprior.heads.training_regions import RegionData, Tracks
 from fineprior.project.settings import FEWEST_FOLDS, BackboneSettings, HeadSettings
 
 Trainer = Callable[[HeadSettings, NDArray[np.str_]], NDArray[np.floating]]
-"""Trains with these settings on regions split anew (regions,), "" for those that are left out; the signal
+"""Trains with these settings on a new split (regions,), "" for excluded regions; the signal
 (regions, bins, tracks) that it predicts in the test regions, in their order."""
 
 _PENALTIES = (0.1, 1.0, 10.0)
@@ -70,7 +70,7 @@ def learning_curve(
     whole
         What the head that was trained on all of them predicts in the test regions: the last point.
     sizes
-        Points of the curve; sizes below 4 regions are left out. Smaller sets are within the larger ones.
+        Points of the curve; sizes below 4 regions are excluded. Smaller sets are within the larger ones.
     """
     training = np.flatnonzero(split == "train")
     order = np.random.default_rng(seed).permutation(training)
@@ -85,7 +85,7 @@ def learning_curve(
         try:
             found = _pearson_r(whole if step == 0 else train(settings, fewer), observed)
         except InputError as error:
-            logger.warning("learning curve: %d regions do not do (%s)", kept, error)
+            logger.warning("learning curve: %d regions are too few (%s)", kept, error)
             found = np.full(len(tracks), np.nan)
         rows += [(settings.mode, kept, track, r) for track, r in zip(tracks, found, strict=True)]
         logger.info("learning curve: %d regions, mean r %.4f", kept, np.mean(found))
@@ -99,7 +99,9 @@ def region_folds(chrom: NDArray[np.str_], start: NDArray[np.int64], folds: int) 
     """
     names, counts = np.unique(chrom, return_counts=True)
     if len(names) < folds:
-        logger.warning("%d chromosomes give no %d folds; stretches of regions are taken instead", len(names), folds)
+        logger.warning(
+            "%d chromosomes are too few for %d folds; stretches of regions are used instead", len(names), folds
+        )
         place = np.empty(len(chrom), np.int64)
         place[np.lexsort([start, chrom])] = np.arange(len(chrom))
         return place * folds // len(chrom)
@@ -114,7 +116,7 @@ def region_folds(chrom: NDArray[np.str_], start: NDArray[np.int64], folds: int) 
 def nested_folds(
     train: Trainer, settings: HeadSettings, fold: NDArray[np.int64], targets: Any, modes: Sequence[str]
 ) -> pd.DataFrame:
-    """Table HEAD_FOLDS: which mode and penalty do best within each set of training folds, and what that is worth.
+    """Table HEAD_FOLDS: which mode and penalty do best within each set of training folds, and the r of that choice.
 
     For each fold in turn as the outer test, candidates (`modes` x a tenth, one and ten times `l2`) are compared by the
     mean r over the other folds, each of them once the inner test; the best is trained on these folds and meets the

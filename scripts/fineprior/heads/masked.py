@@ -1,7 +1,7 @@
-"""Self-supervised pretraining of a backbone from scratch, where there is none: guess bases that are hidden.
+"""Self-supervised pretraining of a backbone from scratch, where there is none: predict hidden bases.
 
 The encoder is an Enformer with a random start. A decoder, one linear layer from the embedding of a bin to its bases,
-guesses the hidden ones from what is left; it is then thrown away, and the encoder is a backbone like any other: a head
+predicts the hidden ones from the others; it is then discarded, and the encoder is a backbone like any other: a head
 takes the decoder's place.
 """
 
@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from fineprior.engine.backbone import device_for
 from fineprior.engine.enformer import use_pair_pools
-from fineprior.engine.loading import save_enformer
+from fineprior.engine.loading import load_torch, save_enformer
 from fineprior.files.errors import InputError
 from fineprior.files.logs import Progress
 from fineprior.files.whole import atomic_path
@@ -100,7 +100,7 @@ def pretrain_masked(
     Returns
     -------
     The encoder, and figures on at most 256 validation regions: `loss` of hidden bases and `loss_composition` (nats),
-    that of someone who only knows how frequent each base is.
+    that of a prediction from base frequencies alone.
 
     Raises
     ------
@@ -160,12 +160,12 @@ def _resume(parts: dict[str, Any], checkpoint: Path | None) -> int:
     """Bring model, optimiser and schedule to where the checkpoint is; the step that comes next."""
     if checkpoint is None or not checkpoint.is_file():
         return 0
-    with optimisation.reading(checkpoint):
-        found = torch.load(checkpoint, weights_only=True, map_location="cpu")
+    with optimisation.reading_checkpoint(checkpoint):
+        found = load_torch(checkpoint)
         for name, part in parts.items():
             part.load_state_dict(found[name])
         step = int(found["step"])
-    logger.info("going on from %s: step %d", checkpoint, step)
+    logger.info("continuing from %s: step %d", checkpoint, step)
     return step
 
 

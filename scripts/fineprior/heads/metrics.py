@@ -1,4 +1,4 @@
-"""How well tracks are predicted, from predictions that come piece by piece: 38,171 regions need not be in memory."""
+"""How well tracks are predicted, from predictions that come in pieces: not all regions are in memory."""
 
 from collections.abc import Iterable, Sequence
 
@@ -96,7 +96,7 @@ class _Split:
 def quality_table(tracks: Sequence[str], chunks: Iterable[Chunk]) -> pd.DataFrame:
     """Table HEAD_METRICS, split by split, of predictions that come region by region.
 
-    Pearson r and R² over bins, and r over regions (means of their bins); bins without observation are left out. For a
+    Pearson r and R² over bins, and r over regions (means of their bins); bins without observation are excluded. For a
     track of two values, 0 and another, in addition ranks (auROC, auPRC) and counts at the threshold with the largest F1
     on the validation regions.
     """

@@ -20,9 +20,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from fineprior.engine.loading import load_torch
 from fineprior.files.errors import InputError
-from fineprior.files.integrity import DamagedError, check_shared
+from fineprior.files.integrity import check_shared
 from fineprior.files.logs import Progress
+from fineprior.files.reading import reading
 from fineprior.files.whole import atomic_path, shared_folder
 
 CHECKPOINT_SECONDS = 600.0
@@ -46,13 +48,13 @@ class Task:
     batch
         Rows in one forward pass.
     loss
-        Mean loss of some rows; the generator is for what is random in it.
+        Mean loss of some rows; the generator draws what is random in it.
     penalty
         Added to the loss once a step.
     validate
         Loss and mean Pearson r on the validation rows.
     guides
-        Share of a step that each weight goes, by name (see `guides`); 1 for parameters without one.
+        Share of a step that each weight goes, by name (see `training`); 1 for parameters without one.
     """
 
     parameters: dict[str, nn.Parameter]
@@ -67,7 +69,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how carefully; the fields are those of `HeadSettings`."""
+    """How training goes; the fields are those of `HeadSettings`."""
 
     epochs: int
     seed: int
@@ -105,22 +107,11 @@ def checkpoint_folder(root: Path, made_of: Any) -> Iterator[Path]:
 
 
 @contextmanager
-def reading(checkpoint: Path) -> Iterator[None]:
-    """Reading of a checkpoint: whatever goes wrong is an InputError that names the file and the remedy."""
-    try:
-        check_shared(checkpoint)
+def reading_checkpoint(path: Path) -> Iterator[None]:
+    """Turn any error in reading a checkpoint into an InputError that names the file and the remedy."""
+    with reading(path, "a checkpoint of this training", "remove it to start again"):
+        check_shared(path)
         yield
-    except DamagedError as error:
-        raise InputError(
-            f"{checkpoint}: not a checkpoint of this training (damaged, or of another version); remove it to start anew"
-        ) from error
-    except Exception as error:  # torch's restricted unpickler has an error class of the standard pickle module
-        reason = str(error).split("\n")[0]
-        # PyTorch would advise to load it in a way that may run code.
-        reason = "it holds more than tensors" if "weights only" in reason.lower() else reason
-        raise InputError(
-            f"{checkpoint}: not a checkpoint of this training ({reason}); remove it to start anew"
-        ) from None
 
 
 def run(task: Task, plan: Plan, checkpoint: Path | None = None) -> tuple[list[Record], int]:
@@ -239,13 +230,13 @@ def _save(task: Task, optimiser: Any, schedule: Any, state: _State, checkpoint: 
 def _resume(task: Task, optimiser: Any, schedule: Any, checkpoint: Path | None) -> _State:
     if checkpoint is None or not checkpoint.is_file():
         return _State()
-    with reading(checkpoint):
-        found = torch.load(checkpoint, weights_only=True, map_location="cpu")
+    with reading_checkpoint(checkpoint):
+        found = load_torch(checkpoint)
         with torch.no_grad():
             for name, weight in task.parameters.items():
                 weight.copy_(found["weights"][name])
         optimiser.load_state_dict(found["optimiser"])
         schedule.load_state_dict(found["schedule"])
         state = _State(**{name: found[name] for name in vars(_State())})
-    logger.info("going on from %s: epoch %d, batch %d", checkpoint, state.epoch, state.batch)
+    logger.info("continuing from %s: epoch %d, batch %d", checkpoint, state.epoch, state.batch)
     return state

@@ -1,4 +1,4 @@
-"""The readout: a head while it is trained, on embeddings of the frozen backbone; in memory or some regions at a time.
+"""The readout: a head in training on embeddings of the frozen backbone, in memory or some regions at a time.
 
 `train_frozen` is the entry. The default, a linear head with a Poisson loss and tracks of equal weight, is
 `train_linear`; all others go through the loop of `optimisation`. Training through the backbone (`training`) uses the
@@ -75,7 +75,7 @@ def train_cached(
     seed: int,
     checkpoint: Path | None = None,
 ) -> tuple[Head, pd.DataFrame]:
-    """As `train_frozen`, all in memory; targets (all bins, tracks), NaN if left out.
+    """As `train_frozen`, all in memory; targets (all bins, tracks), NaN where excluded.
 
     `bins` is the number of bins of a region.
     """

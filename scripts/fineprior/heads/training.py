@@ -23,12 +23,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fineprior.engine.loading import load_enformer
+from fineprior.engine.loading import load_enformer, load_torch
 from fineprior.engine.region_embeddings import RegionEmbeddings
 from fineprior.files.whole import atomic_path
 from fineprior.genome.fasta import UNKNOWN, reverse_complement
 from fineprior.heads.head import Head
-from fineprior.heads.optimisation import Plan, Record, Task, reading, run
+from fineprior.heads.optimisation import Plan, Record, Task, reading_checkpoint, run
 from fineprior.heads.readout import (
     Readout,
     history_of,
@@ -202,7 +202,7 @@ def augmented(
 
 
 def _joined(first: pd.DataFrame, records: list[Record], best: int) -> pd.DataFrame:
-    """Table HEAD_HISTORY of both stages; the second goes on counting epochs."""
+    """Table HEAD_HISTORY of both stages; epochs are counted through."""
     second = history_of(records, best)
     if not len(first):
         return second
@@ -278,8 +278,8 @@ def _finished(checkpoint: Path | None, empty: dict[str, Tensor]) -> tuple[dict[s
     if checkpoint is None or not (checkpoint / "scouts.pt").is_file():
         return empty, 0
     device = next(iter(empty.values())).device
-    with reading(checkpoint / "scouts.pt"):
-        found = torch.load(checkpoint / "scouts.pt", weights_only=True, map_location=device)
+    with reading_checkpoint(checkpoint / "scouts.pt"):
+        found = load_torch(checkpoint / "scouts.pt", device)
         return found["moved"], found["done"]
 
 

@@ -28,9 +28,9 @@ class Regions(Protocol):
     codes
         Indexed by row numbers: uint8 (rows, length).
     targets
-        Indexed by row numbers: float32 (rows, bins, tracks); a bin with NaN is left out.
+        Indexed by row numbers: float32 (rows, bins, tracks); a bin with NaN is excluded.
     split
-        (regions,) train, valid, test, or anything else for those that are left out.
+        (regions,) train, valid, test, or anything else for excluded regions.
     """
 
     @property

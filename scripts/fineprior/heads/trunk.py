@@ -1,4 +1,4 @@
-"""The trunk of a backbone that the training of a head changes: its weights in training, its change, and loading it.
+"""The trunk of a backbone that training a head changes: its weights in training, its change, and loading.
 
 A head's file holds only what was changed: new values under the name of the weight, or the factors of a low-rank change
 as `<weight>.lora_a` (rank, in) and `<weight>.lora_b` (out, rank), whose product is added to the weight.
@@ -73,7 +73,7 @@ def apply_change(enformer: Enformer, trunk: Mapping[str, NDArray[np.float32]], w
     Raises
     ------
     InputError
-        A weight that the model has not, or of another shape.
+        A weight that the model does not have, or of another shape.
     """
     weights = dict(enformer.named_parameters())
     for name, value in trunk.items():
@@ -84,7 +84,9 @@ def apply_change(enformer: Enformer, trunk: Mapping[str, NDArray[np.float32]], w
         if name.endswith(LORA_A):
             change = torch.from_numpy(np.ascontiguousarray(trunk[name.removesuffix(LORA_A) + LORA_B])) @ change
         if weight is None or weight.shape != change.shape:
-            raise InputError(f"{where}: '{name}' is no weight of this backbone; was the head trained on another one?")
+            raise InputError(
+                f"{where}: '{name}' is not a weight of this backbone; was the head trained on another one?"
+            )
         weight.copy_(weight + change if name.endswith(LORA_A) else change)
 
 

@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class VariantHead:
-    """Models of labelled variants, one for each chromosome left out, the last for none (`ALL`).
+    """Models of labelled variants, one without each chromosome, the last with all (`ALL`).
 
     Attributes
     ----------
@@ -357,7 +357,7 @@ def read_labels(path: str | Path) -> pd.DataFrame:
         (parts["ref"] == parts["alt"], "variant '{variant_id}' has one allele only"),
         (
             parts.assign(chrom=parts["chrom"].map(plain_name, na_action="ignore")).duplicated(),
-            "variant '{variant_id}' stands twice",
+            "variant '{variant_id}' occurs twice",
         ),
     ):
         if wrong.any():

@@ -41,7 +41,7 @@ def tile_regions(
                 rows.append((contig, start, start + length))
             else:
                 dropped += 1
-    logger.info("%d regions of %d bp; %d left out for unknown bases", len(rows), length, dropped)
+    logger.info("%d regions of %d bp; %d excluded for unknown bases", len(rows), length, dropped)
     return pd.DataFrame(rows, columns=["chrom", "start", "end"])
 
 
@@ -86,7 +86,7 @@ def by_chromosome(regions: pd.DataFrame, valid: Sequence[str], test: Sequence[st
 
 
 def by_backbone(regions: pd.DataFrame, path: str | Path) -> pd.DataFrame:
-    """Regions with the split of the backbone's own regions that they overlap; those of none or several are left out.
+    """Regions with the split of the backbone's own regions that they overlap; those of none or several are excluded.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def by_backbone(regions: pd.DataFrame, path: str | Path) -> pd.DataFrame:
     """
     seen = _overlaps(regions, _folds(path))
     clear = seen.sum(1) == 1
-    logger.info("%d regions lie in one split of %s; left out are %d in none and %d in several", int(clear.sum()), path,
+    logger.info("%d regions lie in one split of %s; %d in none and %d in several are excluded", int(clear.sum()), path,
                 int((seen.sum(1) == 0).sum()), int((seen.sum(1) > 1).sum()))  # fmt: skip
     split = np.array(SPLITS)[seen.argmax(1)]
     return regions.assign(split=split)[clear].reset_index(drop=True)
@@ -219,8 +219,9 @@ def _folds(path: str | Path) -> dict[str, Intervals]:
     for line in bed_lines(path, "a BED file with chrom, start, end and train, valid or test"):
         split = line.more[0] if line.more else ""
         if split not in rows:
-            raise InputError(f"{line.where}: '{split}' is no split; a line must be chrom, start, end and train, valid "
-                             "or test")  # fmt: skip
+            raise InputError(
+                f"{line.where}: '{split}' is not a split; a line must be chrom, start, end and train, valid or test"
+            )
         rows[split].append((line.chrom, line.start, line.end))
     return {split: Intervals.of(found, str(path)) for split, found in rows.items()}
 

@@ -43,7 +43,7 @@ def evaluate_head(
     In memory are predictions and signal of the test regions; all other sequence and signal is read when it is needed.
 
     `outputs`: paths of baselines (HEAD_BASELINES), curve (LEARNING_CURVE), folds (HEAD_FOLDS), scatter (HEAD_SCATTER)
-    and, where TensorBoard's event files are asked for, events (a folder).
+    and, where the settings ask for TensorBoard's event files, events (a folder).
     """
     from fineprior.heads.baselines import baselines
     from fineprior.heads.evaluation import predicted_test, scatter_table, write_events

@@ -25,12 +25,12 @@ def embed_regions(
     threads: int,
     code: str = "",
 ) -> None:
-    """Embeddings of the target bins of the training regions (npz); a run that was killed goes on from the store.
+    """Embeddings of the target bins of the training regions (npz); a killed run continues from the store.
 
     Parameters
     ----------
     code
-        Digest of the code; what other code has left in the store is not gone on from.
+        Digest of the code; what other code has left in the store is not used.
     """
     from fineprior.engine.backbone import load_backbone
     from fineprior.engine.region_embeddings import cache_regions
@@ -74,7 +74,7 @@ def train_head(
     sheet
         `targets` (fields of TrackSettings), `weights` and `strand_pairs` of each track.
     code
-        Digest of the code; a checkpoint of other code is not gone on from.
+        Digest of the code; a checkpoint of other code is not used.
     """
     from fineprior.heads.evaluation import metrics_of_head
     from fineprior.heads.head import write_head
