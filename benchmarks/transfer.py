@@ -34,16 +34,15 @@ import torch
 import yaml
 
 from fineprior.engine.backbone import load_backbone
-from fineprior.engine.embeddings import embed_regions, region_codes
 from fineprior.engine.loading import load_enformer
+from fineprior.engine.region_embeddings import embed_regions, region_codes
 from fineprior.files.tables import TRUTH_COMPARISON
 from fineprior.genome.fasta import Genome
-from fineprior.heads.evaluation import RegionData, region_data
 from fineprior.heads.head import poisson_loss, train_head
 from fineprior.heads.learning_curve import predicted_test
 from fineprior.heads.metrics import quality_table
 from fineprior.heads.training import train
-from fineprior.heads.training_data import Tracks
+from fineprior.heads.training_regions import RegionData, Tracks, region_data
 from fineprior.project.settings import BackboneSettings, HeadSettings, TrackSettings
 from fineprior.sequence.tracks import bin_starts, read_regions, read_targets
 from fineprior.sequence.windows import one_hot

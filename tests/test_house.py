@@ -12,6 +12,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 LIBRARY = ROOT / "scripts/fineprior"
+TOOLS = sorted((ROOT / "tools").glob("*/*.py"))
 ROOMS = [  # in order
     "files",
     "project",
@@ -49,6 +50,12 @@ def test_a_room_imports_only_rooms_before_it(room):
         assert ours <= set(allowed), path
         if room not in {"engine", "heads"}:
             assert not {name for name in imports(path) if name.split(".")[0] in {"torch", "enformer_pytorch"}}, path
+
+
+def test_the_library_does_without_tools():
+    tools = {path.parent.name for path in TOOLS}
+    for path in LIBRARY.rglob("*.py"):
+        assert not {name for name in imports(path) if name.split(".")[0] in tools}, path
 
 
 def test_every_room_is_known():
@@ -89,6 +96,7 @@ WITHOUT_A_FILE_OF_TESTS = {
     "files/errors": "one class without code",
 }
 OF_NO_MODULE = {
+    "tools/backbone": "the command that makes the shipped backbone",
     "bad_inputs/catalogue": "wrong files and settings through the whole workflow",
     "bad_inputs/dressed": "texts with a byte-order mark, other line ends or compression, through every reader",
     "bad_inputs/fuzz": "damaged files of every kind through their readers",
@@ -101,9 +109,12 @@ OF_NO_MODULE = {
 def test_tests_mirror_the_library():
     """tests/ROOM/test_MODULE.py for scripts/fineprior/ROOM/MODULE.py, and the other way round.
 
+    For tools/TOOL/MODULE.py it is tests/tools/test_TOOL_MODULE.py.
+
     What a large module does may be tested in several files: test_MODULE_TOPIC.py.
     """
     modules = {f"{path.parent.name}/{path.stem}" for path in LIBRARY.glob("*/*.py") if path.stem != "__init__"}
+    modules |= {f"tools/{path.parent.name}_{path.stem}" for path in TOOLS if path.stem != "__init__"}
     tests = {f"{path.parent.name}/{path.stem.removeprefix('test_')}" for path in (ROOT / "tests").glob("*/test_*.py")}
     untested = sorted(modules - tests - set(WITHOUT_A_FILE_OF_TESTS))
     assert not untested, f"modules without tests/ROOM/test_MODULE.py: {', '.join(untested)}"
@@ -192,8 +203,10 @@ def test_environments_hold_what_their_rules_import():
 def test_environments_agree_with_pyproject():
     import tomllib
 
-    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    ranges = dict(re.match(r"([A-Za-z0-9_.-]+)(.*)", line).groups() for line in pyproject)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    # An environment that Snakemake makes holds the extras too: nobody could add one to it.
+    lines = project["dependencies"] + project["optional-dependencies"]["tensorboard"]
+    ranges = dict(re.match(r"([A-Za-z0-9_.-]+)(.*)", line).groups() for line in lines)
     ranges = {name.lower(): bounds for name, bounds in ranges.items()} | {"matplotlib-base": ranges["matplotlib"]}
     for path in (ROOT / "envs").glob("*.yaml"):
         for entry in yaml.safe_load(path.read_text())["dependencies"]:
@@ -210,7 +223,7 @@ def test_environments_agree_with_pyproject():
         ["ruff", "check", "."],
         ["ruff", "format", "--check", "."],
         ["mypy"],
-        ["snakefmt", "--check", "Snakefile", "workflow"],
+        ["snakefmt", "--check", "Snakefile", "workflow", "tools"],
         ["snakemake", "--lint"],
     ],
     ids=" ".join,

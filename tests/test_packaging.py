@@ -26,7 +26,8 @@ def test_container_has_the_packages_of_its_environment():
     wanted = requirements(line for line in lines if line != "pip" and not line.startswith("python "))
     held = requirements(re.findall(r'"([^"]+)"', recipe.split("%post")[1].split("%environment")[0]))
     assert wanted.items() <= held.items()
-    known = requirements(PYPROJECT["project"]["dependencies"])
+    extras = PYPROJECT["project"]["optional-dependencies"]["tensorboard"]
+    known = requirements(PYPROJECT["project"]["dependencies"] + extras)
     assert {name: known[name] for name in held} == held
     python = next(line for line in lines if line.startswith("python "))
     minor = int(re.search(r"From: python:3\.(\d+)", recipe).group(1))

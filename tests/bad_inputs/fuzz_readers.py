@@ -34,13 +34,12 @@ from fineprior.genotypes.phenotypes import read_cohort
 from fineprior.genotypes.samples import kept_people
 from fineprior.genotypes.vcf_panel import VcfPanel
 from fineprior.heads.head import Head, load_head, write_head
-from fineprior.heads.tuned_backbone import read_change
 from fineprior.heads.variant_head import read_labels
 from fineprior.priors.annotation import distance_to_tss, interval_overlap, track_signal
 from fineprior.priors.annotation_files import AnnotationFiles, read_sizes
 from fineprior.priors.given import read_values
 from fineprior.project.settings import BackboneSettings, TrackSettings
-from fineprior.sequence.motifs import Motif, read_motifs, write_motifs
+from fineprior.sequence.motifs import read_motifs
 from fineprior.sequence.tracks import read_regions, read_targets
 from fineprior.steps.calibrate_study import read_project
 from fineprior.steps.finemap_files import read_correlations, read_prior, read_z
@@ -522,9 +521,17 @@ def _(folder):
     return read_labels(folder / "l.tsv")
 
 
-@reader("motifs", ["m.meme"], lambda folder: write_motifs(folder / "m.meme", [
-    Motif("M1", "a", np.array([[0.7, 0.1, 0.1, 0.1]] * 8)), Motif("M2", "b", np.array([[0.1, 0.2, 0.3, 0.4]] * 9))]),
-    PLAIN)  # fmt: skip
+def meme():
+    """Two motifs as MEME text."""
+    text = "MEME version 4\n\nALPHABET= ACGT\n\nstrands: + -\n\n"
+    text += "Background letter frequencies\nA 0.25 C 0.25 G 0.25 T 0.25\n\n"
+    for name, row, width in (("M1 a", "0.700000 0.100000 0.100000 0.100000\n", 8),
+                             ("M2 b", "0.100000 0.200000 0.300000 0.400000\n", 9)):  # fmt: skip
+        text += f"MOTIF {name}\nletter-probability matrix: alength= 4 w= {width}\n{row * width}\n"
+    return text
+
+
+@reader("motifs", ["m.meme"], lambda folder: (folder / "m.meme").write_text(meme()), PLAIN)
 def _(folder):
     return read_motifs(folder / "m.meme")
 
@@ -537,9 +544,6 @@ def head(folder):
 
 
 reader("head", ["h.safetensors"], head, "safetensors")(lambda folder: vars(load_head(folder / "h.safetensors")))
-reader("head: its backbone", ["h.safetensors"], head, "safetensors")(
-    lambda folder: vars(read_change(folder / "h.safetensors"))
-)
 
 
 def backbone(form):

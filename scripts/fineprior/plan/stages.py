@@ -30,10 +30,7 @@ STAGES: dict[str, tuple[str, ...]] = {
     ),
     "calibration": ("calibrate", "summarise_calibration"),
     "the embedded study": ("simulate_genome", "simulate_tracks", "simulate_study"),
-    "a backbone from scratch": (
-        "fetch_pretraining_data", "select_motifs", "pretrain_backbone",
-        "pretrain_masked",
-    ),
+    "a backbone from scratch": ("pretrain_masked",),
 }  # fmt: skip
 """Stage -> its rules; the function behind a rule has the rule's name, in one of the modules of `fineprior.steps`."""
 

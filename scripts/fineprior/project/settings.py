@@ -241,28 +241,6 @@ class EmbeddedSettings:
 
 
 @dataclass(frozen=True)
-class PretrainSettings:
-    """What the shipped backbone depends on besides its data; no part of config.yaml."""
-
-    seed: int = 2026
-    context_length: int = 2048
-    dim: int = 96
-    depth: int = 2
-    heads: int = 4
-    attn_dim_key: int = 24
-    dim_divisible_by: int = 8
-    dropout: float = 0.05
-    steps: int = 3400
-    synthetic_windows: int = 16
-    dhs_windows: int = 24
-    learning_rate: float = 3e-3
-    stem_learning_rate: float = 5e-4
-    weight_decay: float = 0.01
-    head_windows: int = 3000
-    test_windows: int = 128
-
-
-@dataclass(frozen=True)
 class LabelSettings:
     """Labelled variants that a head of their own is trained on."""
 
