@@ -55,8 +55,8 @@ from fineprior.report.plots import (
     windows_figure,
 )
 
-_TEMPLATE = Path(__file__).with_name("page.html.j2")
-_SCRIPTS = [Path(__file__).with_name(name) for name in ("page.js", "locus_sections.js")]
+_PARTS = Path(__file__).with_name("page")
+"""Template, style and scripts of the page; their digests are part of this module's (`plan.provenance`)."""
 _MODELS = {
     "transfer": "transfer", "scratch": "from scratch", "kmer_ridge": "k-mer ridge", "own_track": "backbone's own track",
 }  # fmt: skip
@@ -112,12 +112,13 @@ def render_page(tables: StudyTables, settings: ReportSettings) -> str:
     )
     environment.filters["number"] = number
     environment.filters["shortened"] = shortened
-    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
+    template = environment.from_string(_part("page.html.j2"))
     loci = _loci(tables, settings)
-    script = "".join(path.read_text(encoding="utf-8") for path in _SCRIPTS)
+    script = _part("page.js") + _part("locus.js")
     return template.render(
         study=tables.study,
         version=__version__,
+        style=_part("page.css"),
         script=script,
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
         colours=_COLOURS,
@@ -130,6 +131,10 @@ def render_page(tables: StudyTables, settings: ReportSettings) -> str:
         max_locus_plots=settings.max_locus_plots,
         **loci,
     )
+
+
+def _part(name: str) -> str:
+    return (_PARTS / name).read_text(encoding="utf-8")
 
 
 def _input(tables: StudyTables) -> dict[str, Any]:
