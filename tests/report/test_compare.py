@@ -76,21 +76,21 @@ def test_what_the_prior_changed():
     assert (same["max_pip_change"], same["top_prior_ratio"]) == (0, 1)
 
 
-def test_a_locus_that_failed_under_one_prior_is_named_and_left_out(caplog):
+def test_a_locus_that_failed_under_one_prior_is_named_and_not_compared(caplog):
     failed = FUNCTIONAL.assign(pip=FUNCTIONAL["pip"].where(FUNCTIONAL["locus"] != "b"))
     table = compare_with_uniform({"uniform": UNIFORM, "functional": failed},
                                  {"uniform": UNIFORM_SETS, "functional": FUNCTIONAL_SETS})  # fmt: skip
     assert list(table["locus"]) == ["a"]
-    assert "functional: 1 loci without PIPs are left out: b" in caplog.text
+    assert "functional: 1 loci without PIPs are not compared: b" in caplog.text
     assert "locus b is fine-mapped under only one of uniform and functional" in caplog.text
 
 
 def without(frame, *names):
-    """The variants, of which these were left out of the fit."""
+    """The variants, some of which the fit excluded."""
     return frame.assign(pip=frame["pip"].where(~frame["variant_id"].isin(names)))
 
 
-def test_a_locus_with_a_variant_left_out_is_compared(caplog):
+def test_a_locus_with_an_excluded_variant_is_compared(caplog):
     """Also the first variant, which a position of NaN would make the top one."""
     priors = {"uniform": without(UNIFORM, "1:1:A:C"), "functional": without(FUNCTIONAL, "1:1:A:C", "1:11:A:C")}
     table = compare_with_uniform(priors, {"uniform": UNIFORM_SETS, "functional": FUNCTIONAL_SETS})
