@@ -2,7 +2,7 @@
 
 from fineprior.files.logs import log_to
 from fineprior.plan.inputs import under_each_prior
-from fineprior.steps.summarise import compare_truth
+from fineprior.steps.compare_priors import compare_truth
 
 with log_to(snakemake.log[0], f"compare_truth {snakemake.wildcards.study}"):
     compare_truth(

@@ -91,7 +91,7 @@ def compare_with_truth(variants: Frames, credible_sets: Frames, truth: pd.DataFr
     return pd.DataFrame(rows, columns=TRUTH_COMPARISON.names)
 
 
-def calibration(variants: Frames, truth: pd.DataFrame) -> pd.DataFrame:
+def calibration_by_bin(variants: Frames, truth: pd.DataFrame) -> pd.DataFrame:
     """Claimed PIP and observed share of causal variants, by bin of PIP (table CALIBRATION); the last is PIP > 0.9."""
     causal = causal_variants(truth)
     rows = []
