@@ -1,4 +1,4 @@
-"""Rule compare_priors: what each prior changed beside uniform."""
+"""Rule compare_priors: what each prior changed compared with uniform."""
 
 from fineprior.files.logs import log_to
 from fineprior.plan.inputs import under_each_prior

@@ -1,4 +1,4 @@
-"""Rule compare_truth: the priors against the simulated truth."""
+"""Rule compare_truth: the priors compared with the simulated truth."""
 
 from fineprior.files.logs import log_to
 from fineprior.plan.inputs import under_each_prior

@@ -135,8 +135,8 @@ def _kind_and_number(path: Path) -> tuple[str, int]:
 class EmbeddedStudy:
     """Panel, GWAS and truth of the embedded study.
 
-    panel: chrom, pos, snp_id, a1, a2 of its variants; panel_copies: copies (samples, variants) of A1, chromosome by
-    chromosome; gwas: columns of GWAS-SSF; truth: TRUTH.
+    panel: chrom, pos, snp_id, a1, a2 of the variants in the panel; panel_copies: copies (samples, variants) of A1, an
+    array for each chromosome; gwas: columns of GWAS-SSF; truth: TRUTH.
     """
 
     panel: pd.DataFrame
