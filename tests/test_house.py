@@ -1,4 +1,4 @@
-"""House rules: the rooms' order, thin drivers, a light start, and the linters."""
+"""House rules: order, names and sizes of the rooms, thin steps and drivers, a light start, and the linters."""
 
 import ast
 import functools
@@ -90,6 +90,191 @@ def test_parsing_the_workflow_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+MODULES = sorted(LIBRARY.rglob("*.py"))
+
+
+def lines(path):
+    return path.read_text().count("\n")
+
+
+def only_known(offenders, rule):
+    """No offenders (name -> why) but those that PENDING lists."""
+    assert {name: why for name, why in offenders.items() if name not in PENDING.get(rule, ())} == {}, rule
+
+
+PENDING = {
+    "long modules": ["files/tables.py"],
+    "rooms": ["priors"],
+    "long steps": ["assess_shift", "assign_prior", "calibrate_batch", "calibrate_data", "finemap_batch",
+                   "finemap_files", "ld_score_regression", "prepare_study", "pretrain_masked", "prior_data",
+                   "prior_steps", "train_head"],
+    "numerics in steps": ["assess_shift", "assign_prior", "associate", "calibrate_batch", "calibrate_data",
+                          "find_signals", "finemap_batch", "finemap_files", "head_files", "ld_score_regression",
+                          "prepare_study", "pretrain_masked", "prior_data", "prior_fit", "prior_steps", "prior_study",
+                          "split_regions", "train_head"],
+    "classes in steps": ["calibrate_batch", "calibrate_data", "calibrate_study", "ld_score_regression", "prior_fit",
+                         "prior_steps", "prior_study"],
+}  # fmt: skip
+"""Offenders against the rules below that are still to be mended, by rule."""
+
+
+def test_file_names_are_unique():
+    names = [path.name for path in MODULES if path.name != "__init__.py"]
+    only_known({name: names.count(name) for name in names if names.count(name) > 1}, "names")
+
+
+def test_no_module_is_longer_than_500_lines():
+    only_known({str(path.relative_to(LIBRARY)): lines(path) for path in MODULES if lines(path) > 500}, "long modules")
+
+
+def test_no_room_has_more_than_15_percent_of_the_library():
+    of_rooms = {room: sum(map(lines, (LIBRARY / room).rglob("*.py"))) for room in ROOMS}
+    shares = {room: count / sum(of_rooms.values()) for room, count in of_rooms.items()}
+    only_known({room: share for room, share in shares.items() if share > 0.15}, "large rooms")
+
+
+def exists(name, room):
+    """Whether a room, a module (of `room`, or `other_room.module`), or something in a module has a name."""
+    first, *rest = name.removesuffix(".py").split(".")
+    path = LIBRARY / room / f"{first}.py"
+    if path.is_file():
+        return all(re.search(rf"^(def|class) {one}\b|^{one}\b.* = ", path.read_text(), re.MULTILINE) for one in rest)
+    return first in ROOMS and (not rest or (first != room and exists(".".join(rest), first)))
+
+
+def test_every_room_says_its_question_and_its_entry():
+    """A question in the first line, then `Entry:` with names in backticks that exist."""
+    offenders = {}
+    for room in ROOMS:
+        text = ast.get_docstring(ast.parse((LIBRARY / room / "__init__.py").read_text())) or ""
+        entry = text.partition("\n\nEntry: ")[2]
+        if not text.split("\n")[0].endswith("?"):
+            offenders[room] = "no question"
+        elif not re.search(r"`|function of the rule's name", entry):
+            offenders[room] = "no entry"
+        elif missing := [name for name in re.findall(r"`([^`]+)`", text) if not exists(name, room)]:
+            offenders[room] = f"no {missing}"
+    only_known(offenders, "rooms")
+
+
+NUMERICS = {"numpy", "scipy", "torch", "math", "statistics", "random"}
+STATISTICS = {"mean", "std", "var", "median", "quantile", "corr", "cov", "cumsum", "cumprod", "dot", "sum", "argsort",
+              "clip", "round"}  # fmt: skip
+"""Methods of arrays and frames that compute."""
+PATHS = {"str", "Path", "Sequence", "Mapping", "list", "tuple", "dict"}
+"""What types of the fields of a bundle of paths are made of."""
+
+
+def is_text(node):
+    """Whether an operand is text, a path, a set or a sequence by the way it is written."""
+    match node:
+        case ast.Constant(value=value):
+            return isinstance(value, str)
+        case ast.BinOp(left=left, right=right):
+            return is_text(left) or is_text(right)
+        case ast.Call(func=ast.Name(id=name)):
+            return name in {"Path", "str", "list", "sorted", "set"}
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name.endswith(("folder", "path"))
+    return isinstance(node, ast.JoinedStr | ast.List | ast.Tuple | ast.ListComp | ast.Dict | ast.Set)
+
+
+def numerics(tree):
+    """What a step computes, and where: imports, arithmetic on anything but texts and paths, methods of statistics.
+
+    What only a line of the log says may be counted or summed where it is logged.
+    """
+    match tree:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="log" | "logger"))):
+            return
+        case ast.Import(names=names) if {alias.name.split(".")[0] for alias in names} & NUMERICS:
+            yield f"import in line {tree.lineno}"
+        case ast.ImportFrom(module=str(module)) if module.split(".")[0] in NUMERICS:
+            yield f"import in line {tree.lineno}"
+        case ast.BinOp(op=op) if not isinstance(op, ast.BitOr) and not is_text(tree):
+            yield f"arithmetic in line {tree.lineno}"
+        case ast.AugAssign(op=op, value=value) if not isinstance(op, ast.BitOr) and not is_text(value):
+            yield f"arithmetic in line {tree.lineno}"
+        case ast.Call(func=ast.Attribute(attr=name)) if name in STATISTICS:
+            yield f"{name} in line {tree.lineno}"
+    for node in ast.iter_child_nodes(tree):
+        yield from numerics(node)
+
+
+def of_paths_alone(node):
+    """Whether a class is a frozen dataclass whose fields are paths, without methods."""
+    frozen = any("frozen=True" in ast.unparse(decorator) for decorator in node.decorator_list)
+    fields = [one for one in node.body if not isinstance(one, ast.Expr)]
+    types = [set(re.findall(r"[A-Za-z]\w*", ast.unparse(one.annotation))) - {"None"} for one in fields
+             if isinstance(one, ast.AnnAssign)]  # fmt: skip
+    return frozen and len(types) == len(fields) and all(names <= PATHS for names in types)
+
+
+STEPS = sorted((LIBRARY / "steps").glob("[!_]*.py"))
+
+
+def test_steps_are_short():
+    only_known({path.stem: lines(path) for path in STEPS if lines(path) >= 150}, "long steps")
+
+
+def test_steps_read_call_and_write():
+    """What a step computes belongs to a room, where it is tested without files."""
+    found = {path.stem: list(numerics(ast.parse(path.read_text()))) for path in STEPS}
+    only_known({name: where for name, where in found.items() if where}, "numerics in steps")
+
+
+COMPUTES = ["import numpy as np", "from scipy.stats import norm", "import numpy.typing", "a = b * 2", "a += b",
+            "a = frame['pip'].sum()", "a = x / y", "a = b & c"]  # fmt: skip
+DOES_NOT = ["a = -b", "log.info(a.sum())", "a = folder / 'x.tsv'", "a = folder / f'{n}.tsv'", "a = 'x' + name",
+            "a += [b]", "a = Path(b) / c", "a = one.folder / b", "a = set(b) - set(c)", "a = b | c",
+            "def f(x: int | None): ..."]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("code", "found"), [*((code, True) for code in COMPUTES), *((code, False) for code in DOES_NOT)]
+)
+def test_numerics_are_seen(code, found):
+    assert bool(list(numerics(ast.parse(code)))) == found
+
+
+def test_steps_have_no_class_but_bundles_of_paths():
+    offenders = {
+        path.stem: node.name
+        for path in STEPS
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef) and not of_paths_alone(node)
+    }
+    only_known(offenders, "classes in steps")
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("@dataclass(frozen=True)\nclass A:\n    a: str\n    b: Mapping[str, str]", True),
+        ("@dataclass(frozen=True)\nclass A:\n    a: Sequence[str] | None = None", True),
+        ("@dataclass\nclass A:\n    a: str", False),
+        ("@dataclass(frozen=True)\nclass A:\n    a: int", False),
+        ("@dataclass(frozen=True)\nclass A:\n    a: str\n    def b(self): ...", False),
+    ],
+)
+def test_bundles_of_paths_are_seen(code, found):
+    assert of_paths_alone(ast.parse(code).body[0]) == found
+
+
+def test_a_driver_calls_one_step():
+    """Imports, environment variables, and one call of one step in the log; nothing is defined or repeated there."""
+    for path in sorted((ROOT / "scripts").glob("*.py")):
+        tree = ast.parse(path.read_text())
+        steps = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
+                 and (node.module or "").startswith("fineprior.steps.")]  # fmt: skip
+        names = [alias.name for node in steps for alias in node.names]
+        assert [name for name in names if not name[0].isupper()] == [path.stem], path.name  # others are its files
+        rooms = {name.split(".")[1] for name in imports(path) if name.startswith("fineprior.")}
+        assert rooms <= {"files", "project", "plan", "steps"}, path.name
+        kinds = (ast.FunctionDef, ast.ClassDef, ast.For, ast.While, ast.Lambda)
+        assert not [node for node in ast.walk(tree) if isinstance(node, kinds)], path.name
 
 
 WITHOUT_A_FILE_OF_TESTS = {

@@ -143,14 +143,18 @@ def modules_of_step(step: str, root: Path = PACKAGE_ROOT) -> list[str]:
 
 
 def module_digests(root: Path = PACKAGE_ROOT) -> dict[str, str]:
-    """Digest of each source file of the package, with its template, by its place below it."""
+    """Digest of each source file of the package, with its files of data, by its place below it."""
     package = root / "fineprior"
-    digests = {}
-    for source in sorted(package.rglob("*.py")):
-        template = source.with_suffix(".html.j2")
-        content = source.read_bytes() + (template.read_bytes() if template.is_file() else b"")
-        digests[source.relative_to(package).as_posix()] = hashlib.sha256(content).hexdigest()[:12]
-    return digests
+    return {
+        source.relative_to(package).as_posix(): hashlib.sha256(_code(source)).hexdigest()[:12]
+        for source in sorted(package.rglob("*.py"))
+    }
+
+
+def _code(source: Path) -> bytes:
+    """A module's source, then its files of data: all in the folder of its own name beside it (page.py, page/)."""
+    beside = sorted(path for path in source.with_suffix("").glob("*") if path.is_file())
+    return b"".join(path.read_bytes() for path in [source, *beside])
 
 
 @cache
@@ -172,10 +176,7 @@ def code_digest(step: str, root: Path = PACKAGE_ROOT) -> str:
     digest = hashlib.sha256(own_source)
     for source in imported_modules(imports, root):
         digest.update(source.relative_to(root).as_posix().encode())
-        digest.update(source.read_bytes())
-        for beside in (source.with_suffix(".html.j2"), source.with_suffix(".js")):
-            if beside.is_file():
-                digest.update(beside.read_bytes())
+        digest.update(_code(source))
     return digest.hexdigest()[:12]
 
 

@@ -12,7 +12,7 @@ from fineprior.files.tables import (
     TRUTH,
     TRUTH_COMPARISON,
 )
-from fineprior.steps.summarise import compare_priors, compare_truth
+from fineprior.steps.compare_priors import compare_priors, compare_truth
 
 PIPS = {"uniform": [0.6, 0.4], "functional": [0.97, 0.02], "shuffled": [0.5, 0.5]}
 

@@ -5,7 +5,7 @@ import yaml
 
 from fineprior.files import tables
 from fineprior.files.errors import InputError
-from fineprior.report import export_tables
+from fineprior.report import exports
 from fineprior.sumstats.reader import open_sumstats
 from small_study import CAUSAL, P, write_results
 
@@ -26,7 +26,7 @@ def study(tmp_path_factory):
      (3.000000001, "1.00000e-03")],
 )  # fmt: skip
 def test_p_values_as_text(neg_log10_p, text):
-    found = export_tables.p_texts(pd.Series([neg_log10_p])).iloc[0]
+    found = exports.p_texts(pd.Series([neg_log10_p])).iloc[0]
     assert found == text if text else pd.isna(found)
 
 
@@ -34,7 +34,7 @@ def test_p_values_as_text(neg_log10_p, text):
 def test_bed_has_the_variants_of_the_sets_with_pips_as_scores(study, tmp_path):
     _, variants, sets, _ = study
     long_ref = variants.assign(ref=variants["ref"].mask(variants["pos"] == 9001, "ACG"))
-    export_tables.write_bed(tmp_path / "x.bed", long_ref, sets)
+    exports.write_bed(tmp_path / "x.bed", long_ref, sets)
     bed = pd.read_csv(tmp_path / "x.bed", sep="\t", header=None, names=["chrom", "start", "end", "name", "score", "s"])
     assert len(bed) == sets["variants"].sum()
     assert bed["start"].is_monotonic_increasing
@@ -45,14 +45,14 @@ def test_bed_has_the_variants_of_the_sets_with_pips_as_scores(study, tmp_path):
     row = variants.set_index("variant_id").loc[variant]
     assert (top["start"], top["score"]) == (row["pos"] - 1, round(1000 * row["pip"]))
     assert (bed.set_index("start").loc[9000, "end"] == 9003).all()
-    export_tables.write_bed(tmp_path / "none.bed", variants, sets.iloc[:0])
+    exports.write_bed(tmp_path / "none.bed", variants, sets.iloc[:0])
     assert (tmp_path / "none.bed").read_text() == ""
 
 
 def test_flames_index_names_files_of_two_columns(study, tmp_path):
     _, variants, sets, loci = study
     prefixed = variants.assign(chrom="chr" + variants["chrom"])
-    export_tables.write_flames(tmp_path, prefixed, sets, loci)
+    exports.write_flames(tmp_path, prefixed, sets, loci)
     index = pd.read_csv(tmp_path / "indexfile.txt", sep="\t")
     assert list(index) == ["Filename", "GenomicLocus"]
     assert set(index["GenomicLocus"]) == {LOCUS}
@@ -71,7 +71,7 @@ def test_flames_index_names_files_of_two_columns(study, tmp_path):
 def test_polyfun_columns_values_and_names_of_sets(study, tmp_path):
     sumstats, variants, sets, loci = study
     missing = variants.assign(pip=variants["pip"].mask(variants["pos"] == 1001))
-    export_tables.write_polyfun(tmp_path / "p.tsv.gz", missing, sets, loci, sumstats)
+    exports.write_polyfun(tmp_path / "p.tsv.gz", missing, sets, loci, sumstats)
     table = pd.read_csv(tmp_path / "p.tsv.gz", sep="\t", dtype={"CREDIBLE_SET": "str", "CHR": "str"})
     assert list(table) == ["CHR", "SNP", "BP", "A1", "A2", "SNPVAR", "Z", "N", "P", "PIP", "BETA_MEAN", "BETA_SD",
                            "CREDIBLE_SET"]  # fmt: skip
@@ -89,7 +89,7 @@ def test_polyfun_columns_values_and_names_of_sets(study, tmp_path):
 
 def test_ssf_read_back_is_the_same_table(study, tmp_path):
     sumstats, *_ = study
-    export_tables.write_ssf(tmp_path / "mine.tsv.gz", sumstats, "mine", "GRCh38")
+    exports.write_ssf(tmp_path / "mine.tsv.gz", sumstats, "mine", "GRCh38")
     opened = open_sumstats(tmp_path / "mine.tsv.gz")
     assert (opened.format, opened.genome_assembly) == ("gwas-ssf", "GRCh38")
     back = pd.concat(opened.chunks(), ignore_index=True)
@@ -107,14 +107,14 @@ def test_ssf_read_back_is_the_same_table(study, tmp_path):
     meta = yaml.safe_load((tmp_path / "mine.tsv.gz-meta.yaml").read_text())
     assert (meta["sample_size"], meta["coordinate_system"]) == (20_000, "1-based")
     first = (tmp_path / "mine.tsv.gz").read_bytes()
-    export_tables.write_ssf(tmp_path / "mine.tsv.gz", sumstats, "mine", "GRCh38")
+    exports.write_ssf(tmp_path / "mine.tsv.gz", sumstats, "mine", "GRCh38")
     assert (tmp_path / "mine.tsv.gz").read_bytes() == first
 
 
 def test_ssf_without_betas_has_z_scores(study, tmp_path):
     table = tables.SUMSTATS.read(study[0]).assign(beta=np.nan, se=np.nan, eaf=np.nan)
     tables.SUMSTATS.write(table, tmp_path / "z.parquet")
-    export_tables.write_ssf(tmp_path / "z.tsv.gz", tmp_path / "z.parquet", "z", "GRCh38")
+    exports.write_ssf(tmp_path / "z.tsv.gz", tmp_path / "z.parquet", "z", "GRCh38")
     back = pd.concat(open_sumstats(tmp_path / "z.tsv.gz").chunks())
     np.testing.assert_allclose(back["z"], table["z"], rtol=1e-8)
     assert back["beta"].isna().all()
@@ -122,7 +122,7 @@ def test_ssf_without_betas_has_z_scores(study, tmp_path):
 
 def test_variants_must_be_among_the_summary_statistics(study, tmp_path):
     with pytest.raises(InputError, match="variant 9:1:A:C of the results is not in it"):
-        export_tables.of_variants(study[0], ["9:1:A:C"], ["n"])
+        exports.of_variants(study[0], ["9:1:A:C"], ["n"])
     (tmp_path / "odd.parquet").write_text("no parquet")
     with pytest.raises(InputError, match="not a readable sumstats table"):
-        export_tables.of_variants(tmp_path / "odd.parquet", ["9:1:A:C"], ["n"])
+        exports.of_variants(tmp_path / "odd.parquet", ["9:1:A:C"], ["n"])

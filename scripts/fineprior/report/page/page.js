@@ -1,4 +1,4 @@
-// Tables to search, sort and save; loci to look into. Without this script everything is still there to read.
+// Tools of the page: tables can be searched, sorted and saved, loci unfolded. Without scripts the page is complete.
 "use strict";
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const study = document.body.dataset.study;
@@ -25,7 +25,7 @@ function save(name, rows) {
   setTimeout(() => URL.revokeObjectURL(url), 60000);
 }
 
-// A cell's exact value where its text is rounded or a dash.
+// A cell's exact value, where its text is rounded or a dash.
 const exact = (cell) => cell.dataset.value ?? cell.textContent;
 
 function compare(a, b) {
@@ -70,7 +70,7 @@ function equip(box) {
 }
 
 all(".box[data-table]").forEach(equip);
-// Loci are folded where there are many: a link to one unfolds it, and so does printing.
+// Many loci start folded; a link to one unfolds it, and printing unfolds all.
 const folded = all("article > details");
 const unfold = () => document.querySelector(`${location.hash || "#none"} > details`)?.setAttribute("open", "");
 window.addEventListener("hashchange", () => (unfold(), document.querySelector(location.hash)?.scrollIntoView()));

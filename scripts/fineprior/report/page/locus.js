@@ -1,5 +1,6 @@
-// A locus to look into: its picture drawn anew from its variants. Needs page.js before it.
-// Columns of the variants; positions come as steps, ids without what the positions say.
+// Interactive plot of a locus, drawn from its variants. It needs page.js before it.
+
+// Columns of the variants. Positions are stored as differences, and ids without their chromosome and position.
 async function unpacked(text) {
   const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
   const read = await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
@@ -15,7 +16,7 @@ const escaped = (text) => text.replace(/[&<>"]/g, (letter) => `&#${letter.charCo
 const bp = (position) => Math.round(position).toLocaleString("en");
 const shown = (value) => (value === null ? "–" : String(value));
 
-// The picture's three panels as SVG, for the part of the locus that is in view.
+// The three panels as SVG, for the part of the locus that is in view.
 class Locus {
   static height = 560;
   static panels = { p: [232, 216], pip: [412, 148], ratio: [520, 76] }; // bottom, height
@@ -61,7 +62,7 @@ class Locus {
     this.show(middle - half, middle + half);
   }
 
-  // Keeps the view within the locus and at 50 bp or more.
+  // Keeps the view within the locus and at least 50 bp wide.
   show(from, to) {
     const [first, last] = this.whole, width = Math.min(Math.max(to - from, 50), last - first);
     const a = Math.min(Math.max((from + to - width) / 2, first), last - width);
@@ -150,7 +151,7 @@ class Locus {
       Object.entries(tops).map(([set, i]) => label(i, "pip", v.functional[i], set, colours.blue)).join("");
   }
 
-  // Says what the nearest variant is, or shows the part that is being chosen.
+  // Describes the variant nearest to the pointer, or marks the part that is being selected.
   point(event, start, x) {
     const [chosen, guide] = ["#chosen", "#guide"].map((id) => this.plot.querySelector(id));
     const set = (element, values) => Object.entries(values).forEach(([name, value]) => element.setAttribute(name, value));

@@ -4,7 +4,7 @@ import pytest
 
 from fineprior.files import tables
 from fineprior.finemap.fits import FitFiles
-from fineprior.report.study_locus import SCHEMA, study_locus_id, write_study_locus
+from fineprior.report.exports import SCHEMA, study_locus_id, write_study_locus
 from small_study import CAUSAL, write_results
 
 LOCUS = next(iter(CAUSAL))
