@@ -7,19 +7,10 @@ REPOSITORY = Path(
 ).parents[1]
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
-from fineprior.files.errors import InputError
 from fineprior.files.yaml_files import read_yaml
+from fineprior.plan.check import or_stop
 
 CONFIG = "config/config.yaml"
-
-
-def or_stop(function, *arguments):
-    """The value of a library function; a user's mistake ends the workflow with its one line."""
-    try:
-        return function(*arguments)
-    except InputError as error:
-        sys.exit(f"error: {error}")
-
 
 # A workflow that takes this one as a module has a config of its own.
 if not workflow.modifier.skip_configfile:

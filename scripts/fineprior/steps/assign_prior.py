@@ -12,7 +12,7 @@ from fineprior.files import tables
 from fineprior.files.arrays import Floats
 from fineprior.files.errors import InputError
 from fineprior.finemap.fits import FitFiles
-from fineprior.plan.inputs import all_priors
+from fineprior.plan.results import all_priors
 from fineprior.priors.blocks import Integers, locus_starts
 from fineprior.priors.controls import matching_bins, shuffle_within_bins
 from fineprior.priors.features import Feature, feature_matrix

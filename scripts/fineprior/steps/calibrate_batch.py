@@ -11,7 +11,7 @@ import pandas as pd
 
 from fineprior.files import tables
 from fineprior.files.tables import CALIBRATE_BINS, CALIBRATE_COUNTS
-from fineprior.plan.inputs import PRIORS
+from fineprior.plan.results import PRIORS
 from fineprior.project.settings import CalibrateSettings, FinemapSettings, PriorSettings
 from fineprior.report.calibration import tallied
 from fineprior.steps.assign_prior import assign_prior, fit_prior

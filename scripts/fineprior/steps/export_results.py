@@ -9,7 +9,7 @@ from fineprior.files.errors import InputError
 from fineprior.files.tables import CREDIBLE_SETS, FINEMAP_VARIANTS, LOCI, main_sets
 from fineprior.files.whole import atomic_path
 from fineprior.finemap.fits import FitFiles
-from fineprior.plan.inputs import EXPORTS
+from fineprior.plan.results import EXPORTS
 from fineprior.report import export_tables
 from fineprior.report.study_locus import write_study_locus
 

@@ -1,6 +1,6 @@
 """Names of the priors, and inputs that come once for each."""
 
-from fineprior.plan.inputs import PRIORS, all_priors, under_each_prior
+from fineprior.plan.results import PRIORS, all_priors, under_each_prior
 
 
 def test_controls_add_priors():
