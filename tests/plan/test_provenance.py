@@ -78,6 +78,8 @@ def test_modules_of_a_step_are_those_of_its_digest(root):
     ]
     before = module_digests(root)
     assert set(before) == {name for name in FILES if name.endswith(".py")}
-    (root / "fineprior/genome/alleles.html.j2").write_text("<p>2</p>")
-    after = module_digests(root)
-    assert [name for name in before if before[name] != after[name]] == ["genome/alleles.py"]
+    for beside in ("alleles.html.j2", "alleles.js"):
+        (root / "fineprior/genome" / beside).write_text("2")
+        after = module_digests(root)
+        assert [name for name in before if before[name] != after[name]] == ["genome/alleles.py"]
+        before = after
