@@ -1,5 +1,5 @@
 # From GWAS to credible sets with a disease-specific prior.
-# results/{study}/... : one folder a study;  results/heads/{head}/... : one folder a head;  logs/{rule}/... : one log a job.
+# results/{study}/ has one folder a study, results/heads/{head}/ one folder a head, logs/{rule}/ one log a job.
 from snakemake.utils import min_version
 
 min_version("9.19")

@@ -1,4 +1,4 @@
-# Whether the prior's claims hold in studies simulated on this study's own LD and scores. Nothing asks for it by itself:
+# Whether the prior's claims hold in studies simulated on this study's own LD and scores. Only this command requires it:
 #   snakemake --cores 8 results/{study}/calibrate/summary.tsv
 rule calibrate:
     input:

@@ -1,5 +1,5 @@
-# What all rules share: the project (config and sheets), and where they ask for their files and params.
-# What these answer is decided in fineprior.plan: inputs.py, params.py, resources.py.
+# What all rules share: the project (config and sheets), and the objects that give rules their inputs and params.
+# Their decisions are library code: fineprior.plan.inputs, fineprior.plan.params and fineprior.plan.resources.
 from fineprior.plan.check import OrStop, check_formats, check_intervals
 from fineprior.plan.inputs import Inputs, any_of
 from fineprior.plan.params import Params
@@ -18,7 +18,7 @@ project = or_stop(load_project, config)
 settings = project.settings
 or_stop(check_formats, project)
 or_stop(check_intervals, project)
-# Snakemake would only say that no rule makes the file; its targets can be seen nowhere else at this point.
+# For an unknown study Snakemake would only say that no rule makes the file. Nothing else knows the targets yet.
 or_stop(project.check_targets, sys.argv[1:])
 
 fingerprints = Fingerprints()
@@ -29,7 +29,7 @@ BATCHES = inputs.batches
 
 
 def item(path, caption, category, name, **labels):
-    """An output that `snakemake --report` shows, as `name` of a study or a head, with workflow/report/{caption}.rst."""
+    """An output that `snakemake --report` shows, with the caption workflow/report/{caption}.rst."""
     labels = {"of": "{head}" if "{head}" in path else "{study}", "item": name, **labels}
     return report(path, f"../report/{caption}.rst", category=category, labels=labels)
 

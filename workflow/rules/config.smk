@@ -1,4 +1,4 @@
-# Before Snakemake reads the config: what its own reader would take as something else than it looks like is refused here.
+# Before Snakemake reads the config: values that its own reader would silently take as something else are refused here.
 import sys
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from fineprior.plan.check import or_stop
 
 CONFIG = "config/config.yaml"
 
-# A workflow that takes this one as a module has a config of its own.
+# A workflow that uses this one as a module has a config of its own.
 if not workflow.modifier.skip_configfile:
     for config_file in (CONFIG, *workflow.overwrite_configfiles):
         if Path(config_file).exists():

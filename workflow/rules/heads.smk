@@ -1,6 +1,6 @@
-# From tracks to a head: embed the training regions once, train the head on them, compare it with simpler models, and ask
-# whether a study's variants lie in windows like those. The first three are the longest chain of the embedded study, so
-# that they come first (priority) where there is a choice.
+# From tracks to a head: embed the training regions once, train the head on them, compare it with simpler models, and
+# compare the windows of a study's variants with those regions. The first three rules are the longest chain of the
+# embedded study, so their jobs have priority.
 rule embed_regions:
     input:
         fasta=settings.genome.fasta,
@@ -132,7 +132,7 @@ rule evaluate_head:
         "../../envs/model.yaml"
     resources:
         mem_mb=memory_of_files(8000, 3, "embeddings", most=1000),
-        # The learning curve trains again on a half, a quarter, ... of the regions, as long as the head in sum.
+        # The learning curve trains on a half, a quarter, ... of the regions, which takes as long as the head in sum.
         runtime=growing(2880 if params_of.tunes_backbone else 240),
         gpu=int(params_of.tunes_backbone),
         store=settings.store,

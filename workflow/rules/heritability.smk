@@ -1,4 +1,4 @@
-# Per-SNP heritabilities, a source of the prior: LD scores of annotations, and the stratified regression on them.
+# Per-SNP heritabilities as the source of the prior: LD scores of annotations, and the stratified regression on them.
 rule compute_ld_scores:
     input:
         annotations=inputs.chromosome_annotations,

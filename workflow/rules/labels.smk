@@ -1,4 +1,4 @@
-# A head trained on labelled variants, and what it says of a study's; nothing below `all` asks for it by itself.
+# A head trained on labelled variants (labels.variants), and its probabilities for a study's variants.
 rule embed_labels:
     input:
         labels=settings.labels.variants or [],

@@ -1,4 +1,4 @@
-# From scores, annotations and the uniform fits to prior causal probabilities, and how much of them the data support.
+# From scores, annotations and uniform fits to prior causal probabilities, and to how far the data support them.
 rule annotate_variants:
     input:
         variants="<results>/{study}/loci/{batch}.tsv.gz",

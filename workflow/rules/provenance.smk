@@ -1,5 +1,5 @@
 # What the results of the project rest on: settings, sheets, files, software and code.
-# Of the whole project: it looks at every study's row and files, and is made anew when one of them is another one.
+# It reads the rows and files of all studies, so it runs again when any of them changes.
 rule provenance:
     input:
         unpack(inputs.behind_results),

@@ -1,4 +1,4 @@
-# What a reader sees of a study: the report, the methods paragraph, results in the form of other programs.
+# What leaves a study: the report, the methods paragraph, and results in the formats of other programs.
 rule report:
     input:
         unpack(inputs.truth_tables),
@@ -73,7 +73,7 @@ rule methods:
         "../../scripts/methods.py"
 
 
-# Results in the form of another program; which ones, `exports` of the config says.
+# `exports` in the config names the formats.
 rule export:
     input:
         unpack(inputs.export),

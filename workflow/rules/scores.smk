@@ -1,5 +1,5 @@
 # From variants to scores: sequences, embeddings of both alleles (the only GPU work of a study), the head's scores.
-# Only the first rule needs a network, and only for a backbone of the hub: it runs where Snakemake does.
+# Only fetch_backbone needs a network, and only for a backbone of the hub: it runs where Snakemake does.
 rule fetch_backbone:
     output:
         record=f"{HUB_BACKBONES}/{{backbone}}/{FETCHED}",
@@ -116,7 +116,7 @@ rule gather_scores:
         "../../scripts/gather_scores.py"
 
 
-# Asked for by the report where variants share windows (windows.max_offset above 0).
+# The report requires it where variants share windows (windows.max_offset above 0).
 rule compare_windows:
     input:
         variants=expand("<results>/{{study}}/loci/{batch}.tsv.gz", batch=BATCHES),

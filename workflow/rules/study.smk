@@ -45,7 +45,7 @@ rule harmonise_sumstats:
             "<results>/{study}/sumstats_qc.tsv",
             "sumstats_qc",
             "Input",
-            "rows kept and left out",
+            "rows kept and excluded",
         ),
         dropped="<results>/{study}/dropped.tsv.gz",
         liftover="<results>/{study}/liftover.tsv.gz",
@@ -112,8 +112,8 @@ rule define_loci:
         "../../scripts/define_loci.py"
 
 
-# The loci of a BED file are known before any job starts, and each batch depends on its own alone: with one more locus in
-# the file one batch is made again, where one more locus that is found in the data makes all of them again.
+# The loci of a BED file are known before any job starts, so each batch depends on its own loci only: one more locus in the
+# file reruns one batch. One more locus that is found in the data reruns all of them.
 use rule define_loci as list_loci with:
     input:
         bed=inputs.loci_bed,
