@@ -112,8 +112,8 @@ rule define_loci:
         "../../scripts/define_loci.py"
 
 
-# The loci of a BED file are known before any job starts, so each batch depends on its own loci only: one more locus in the
-# file reruns one batch. One more locus that is found in the data reruns all of them.
+# The loci of a BED file are known before any job starts, so each batch depends on its own loci only: one more locus in
+# the file reruns one batch. One more locus that is found in the data reruns all of them.
 use rule define_loci as list_loci with:
     input:
         bed=inputs.loci_bed,
