@@ -5,7 +5,7 @@ import pandas as pd
 
 from fineprior.files import tables
 from fineprior.genotypes.ld_store import LocusLd, write_ld
-from fineprior.plan.inputs import PRIORS
+from fineprior.plan.results import PRIORS
 from fineprior.project.settings import FinemapSettings
 from fineprior.steps.compare_priors import compare_priors
 from fineprior.steps.finemap_batch import finemap, gather

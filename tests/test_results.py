@@ -7,7 +7,7 @@ import yaml
 
 from fineprior.files import tables
 from fineprior.files.whole import sha256
-from fineprior.plan.inputs import EXPORTS
+from fineprior.plan.results import EXPORTS
 from fineprior.project.project import load_project
 from fineprior.project.settings import from_dict
 from workflow_runs import edit_config, planned_jobs, snakemake

@@ -1,4 +1,4 @@
-"""What Snakemake would do and why: its dry-run as jobs with causes, in place of text."""
+"""Read a dry-run of Snakemake: the jobs that it would start, each with its causes."""
 
 import ast
 import json
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fineprior.files.errors import InputError
+from fineprior.plan.provenance import LAST_CONFIG
 
 _NOTHING = "<nothing exclusive>"
 _PARAMS = (
@@ -32,7 +33,6 @@ _CAUSES = {
 _BLOCK = re.compile(r"^(?:local)?(?:rule|checkpoint) (\w+):\n((?:    .*\n|\n(?=    ))+)", flags=re.MULTILINE)
 _LINE = re.compile(r"^    (input|output|reason|wildcards): (.*)$", flags=re.MULTILINE)
 _LONGEST_NAME = 254
-PROVENANCE = "results/provenance/config.yaml"
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def plan(targets: Sequence[str], options: Sequence[str], folder: str | Path = ".
     InputError
         Snakemake stops; its last lines say why.
     """
-    alone = [*options, "--rerun-triggers", "params", "--allowed-rules", "provenance", "--", PROVENANCE]
+    alone = [*options, "--rerun-triggers", "params", "--allowed-rules", "provenance", "--", LAST_CONFIG]
     asked = [*options, "--", *targets] if targets else list(options)
     runs = [_started([*more, *given], folder) for more, given in
             ((["-n"], asked), (["-n", "--forceall", "--quiet", "rules"], asked), (["-n"], alone))]  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a dry-run means, in sentences: which jobs would run, and what changed that they depend on."""
+"""Explain a dry-run in words: which jobs would run, and which setting, sheet, file or code changed."""
 
 import argparse
 import csv
@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from fineprior.plan.dry_run import Plan, PlannedJob, plan, recorded_inputs
-from fineprior.plan.provenance import PREFIX, module_digests, modules_of_step
+from fineprior.plan.provenance import LAST_MODULES, PREFIX, module_digests, modules_of_step
 from fineprior.plan.stages import STAGES
 from fineprior.project.settings import Settings
 
-MODULES = "results/provenance/modules.tsv"
 DESCRIPTION = """Say in words what Snakemake would run and what not, and why: which setting, sheet, file or code is not
 that of the last run. Nothing is run."""
 _SHOWN = 3
@@ -237,7 +236,7 @@ def _by_name(value: Any) -> Any:
 
 def _changed_code(root: Path, folder: Path) -> dict[str, list[str]]:
     """Of each rule the modules behind it that are not those of the last whole run; none if it left no list of them."""
-    path = folder / MODULES
+    path = folder / LAST_MODULES
     if not path.is_file():
         return {rule: [] for rule in _STEPS}
     with path.open(newline="") as handle:

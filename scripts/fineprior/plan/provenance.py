@@ -1,13 +1,14 @@
-"""Which code, software and files a result depends on.
+"""What results rest on: the code behind each rule, the software, and the content of the user's files.
 
-Snakemake does not see what a script imports, so each rule carries `code=code_digest(<its step module>)` in its params:
-the digest changes when that module or anything of this package that it imports changes, and with nothing else.
+Code. Snakemake does not see what a script imports. So each rule has `code=code_digest(<rule>)` among its params, which
+changes when its function in `fineprior.steps` changes, or a module that this imports, and with nothing else.
 
-Digests of the user's files, for the params of the rules that read them.
+Files. Snakemake runs a job again when an input is newer than its results. A file that replaces another one and is older
+than the results would go unseen; with its digest among the params (`Fingerprints`) it does not. A file that was only
+touched, or moved away and back, has the digest that it had. A file of the same size and times is not read again.
 
-Snakemake runs a job again when an input is newer than its results. A file that was put in the place of another and is
-older than the results would go unseen; with its digest among the params it does not. A file that was only touched, or
-moved back and forth, has the digest that it had. A file of the same size and time is not read again.
+All digests of a user's file are those of `file_digest`. Files that fineprior itself wrote have theirs in
+`files.integrity`.
 """
 
 import ast
@@ -22,9 +23,10 @@ from contextlib import suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fineprior import __version__
+from fineprior.files.errors import InputError
 from fineprior.files.whole import sha256
 from fineprior.plan.stages import module_of
 
@@ -181,7 +183,10 @@ def code_digest(step: str, root: Path = PACKAGE_ROOT) -> str:
 
 
 CACHE = Path(".snakemake/fineprior/inputs.json")
-USED_FILES = "results/provenance/files.tsv"
+LAST_CONFIG = "results/provenance/config.yaml"
+LAST_FILES = "results/provenance/files.tsv"
+LAST_MODULES = "results/provenance/modules.tsv"
+"""What the rule provenance leaves of a whole run: its settings, the files it used, the digests of all modules."""
 PREFIX = "content "
 """How a value begins that is a digest of a file among the params of a rule."""
 _DIGITS = 16
@@ -247,20 +252,56 @@ class Fingerprints:
         return found if isinstance(found, dict) else {}
 
 
-def older_replacements(known: Fingerprints, used_files: str | Path = USED_FILES) -> list[str]:
+class UsedFile(NamedTuple):
+    """A row of the table USED_FILES: a file that results rest on."""
+
+    role: str
+    file: str
+    bytes: int
+    read: str
+    sha256: str
+
+    @property
+    def whole(self) -> bool:
+        """Whether the digest is that of all its bytes."""
+        return self.read == "whole"
+
+
+def used_file(role: str, path: str) -> UsedFile:
+    """The row of a file; weights are read whole, others above 64 MiB are sampled."""
+    digest, whole = file_digest(path, whole=role == "weights")
+    return UsedFile(role, path, Path(path).stat().st_size, "whole" if whole else "sampled", digest)
+
+
+def used_files(table: str | Path) -> list[UsedFile]:
+    """Rows of a table USED_FILES.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, or is no such table; the message does not name it.
+    """
+    try:
+        with open(table, newline="") as handle:
+            rows = list(csv.DictReader(handle, delimiter="\t"))
+        return [UsedFile(row["role"], row["file"], int(row["bytes"]), row["read"], row["sha256"]) for row in rows]
+    except (OSError, KeyError, ValueError, csv.Error) as error:
+        raise InputError(f"not a table of inputs: {error}") from None
+
+
+def older_replacements(known: Fingerprints, table: str | Path = LAST_FILES) -> list[str]:
     """A sentence for each input of the last whole run that was replaced since by a file older than its results.
 
     Snakemake itself names those that are newer.
     """
     sentences = []
-    with suppress(OSError, KeyError, ValueError, csv.Error), open(used_files, newline="") as handle:
-        made = os.stat(used_files).st_mtime_ns
-        for row in csv.DictReader(handle, delimiter="\t"):
-            path = row["file"]
-            digest = known[path]
-            comparable = row["read"] == "sampled" or int(row["bytes"]) <= WHOLE_UP_TO
-            if digest and comparable and digest != row["sha256"] and os.stat(path).st_mtime_ns <= made:
+    with suppress(OSError, InputError):
+        made = os.stat(table).st_mtime_ns
+        for row in used_files(table):
+            digest = known[row.file]
+            comparable = not row.whole or row.bytes <= WHOLE_UP_TO
+            if digest and comparable and digest != row.sha256 and os.stat(row.file).st_mtime_ns <= made:
                 sentences.append(
-                    f"{path}: was replaced by an older file since the last whole run; what reads it is made anew"
+                    f"{row.file}: was replaced by an older file since the last whole run; what reads it is made anew"
                 )
     return sentences

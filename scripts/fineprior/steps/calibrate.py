@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from fineprior.files import tables
-from fineprior.plan.inputs import PRIORS
+from fineprior.plan.results import PRIORS
 from fineprior.project.settings import CalibrateSettings, FinemapSettings, PriorSettings
 from fineprior.report.calibration import tallied
 from fineprior.simulate.scenarios import StudyFiles, generator_of, simulate_associations, true_prior

@@ -9,7 +9,7 @@ from fineprior.files.errors import InputError
 from fineprior.files.tables import CREDIBLE_SETS, FINEMAP_VARIANTS, LOCI, main_sets
 from fineprior.files.whole import atomic_path
 from fineprior.finemap.fits import FitFiles
-from fineprior.plan.inputs import EXPORTS
+from fineprior.plan.results import EXPORTS
 from fineprior.report import exports
 
 
@@ -37,7 +37,7 @@ def export(
     output
         Folder to write; one that exists is replaced.
     variants, credible_sets, loci, sumstats, fits
-        Files of FINEMAP_VARIANTS, CREDIBLE_SETS, LOCI, SUMSTATS and fits (npz); `plan.inputs.EXPORTS` says which of
+        Files of FINEMAP_VARIANTS, CREDIBLE_SETS, LOCI, SUMSTATS and fits (npz); `plan.results.EXPORTS` says which of
         them a form needs.
     model
         `finemap.model`, for open_targets.

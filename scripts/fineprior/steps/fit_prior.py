@@ -8,7 +8,7 @@ import pandas as pd
 from fineprior.files.errors import InputError
 from fineprior.files.tables import COEFFICIENTS, ENRICHMENT, LOCUS_VARIANTS, PRIOR, PRIOR_STEPS, VERDICT
 from fineprior.finemap.fits import save_fits
-from fineprior.plan.inputs import all_priors
+from fineprior.plan.results import all_priors
 from fineprior.priors.estimate import estimate_prior, remark_on_zeros
 from fineprior.priors.prior import assigned_prior, log_odds_of_batch, shuffled, unknown_log_odds, weights_of_batch
 from fineprior.priors.signals import fits_of_batch

@@ -1,5 +1,5 @@
 # From variants to scores: sequences, embeddings of both alleles (the only GPU work of a study), the head's scores.
-# Only the first rule needs a network, and only for a backbone of the hub: it runs where Snakemake does.
+# Only fetch_backbone needs a network, and only for a backbone of the hub: it runs where Snakemake does.
 rule fetch_backbone:
     output:
         record=f"{HUB_BACKBONES}/{{backbone}}/{FETCHED}",
@@ -45,8 +45,8 @@ rule extract_sequences:
 rule embed_variants:
     input:
         sequences="<results>/{study}/sequences/{batch}.npz",
-        weights=backbone_files,
-        head=head_that_changes_backbone,
+        weights=inputs.backbone,
+        head=inputs.tuned_head,
     output:
         embeddings="<results>/{study}/embeddings/{batch}.npz",
     log:
@@ -56,13 +56,13 @@ rule embed_variants:
     conda:
         "../../envs/model.yaml"
     resources:
-        mem_mb=memory_of_windows(0),
+        mem_mb=memory_of_windows(0, settings.backbone.context_length),
         runtime=growing(240),
         gpu=1,
         batch_size=0,
         store=settings.store,
     params:
-        contents=contents(backbone_files),
+        contents=contents(inputs.backbone),
         backbone=as_params(settings.backbone),
         windows=as_params(settings.windows),
         code=code_digest("embed_variants"),
@@ -74,8 +74,8 @@ rule score_variants:
     input:
         variants="<results>/{study}/loci/{batch}.tsv.gz",
         embeddings="<results>/{study}/embeddings/{batch}.npz",
-        head=head_of_study("<results>/heads/{head}/head.safetensors"),
-        metrics=head_of_study("<results>/heads/{head}/metrics.tsv"),
+        head=inputs.head,
+        metrics=inputs.head_metrics,
     output:
         scores="<results>/{study}/scores/{batch}.tsv.gz",
     log:
@@ -97,7 +97,7 @@ rule gather_scores:
     input:
         variants=expand("<results>/{{study}}/loci/{batch}.tsv.gz", batch=BATCHES),
         scores=expand("<results>/{{study}}/scores/{batch}.tsv.gz", batch=BATCHES),
-        regions=settings.regions or [],
+        regions=inputs.regions,
     output:
         scores="<results>/{study}/scores.tsv.gz",
     log:
@@ -116,14 +116,14 @@ rule gather_scores:
         "../../scripts/gather_scores.py"
 
 
-# Asked for by the report where variants share windows (windows.max_offset above 0).
+# The report requires it where variants share windows (windows.max_offset above 0).
 rule compare_windows:
     input:
         variants=expand("<results>/{{study}}/loci/{batch}.tsv.gz", batch=BATCHES),
         scores=expand("<results>/{{study}}/scores/{batch}.tsv.gz", batch=BATCHES),
         fasta=settings.genome.fasta,
-        weights=backbone_files,
-        head=head_of_study("<results>/heads/{head}/head.safetensors"),
+        weights=inputs.backbone,
+        head=inputs.head,
     output:
         comparison="<results>/{study}/window_comparison.tsv",
     log:
@@ -135,7 +135,7 @@ rule compare_windows:
         runtime=growing(60),
         gpu=1,
     params:
-        contents=contents(settings.genome.fasta, backbone_files),
+        contents=contents(settings.genome.fasta, inputs.backbone),
         backbone=as_params(settings.backbone),
         windows=as_params(settings.windows),
         settings=as_params(settings.scores),

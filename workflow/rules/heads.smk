@@ -1,10 +1,11 @@
-# The longest chain of the embedded study, so its jobs come first where there is a choice.
-# From tracks to a head: embed the training regions once, train the head on them, compare it with simpler models.
+# From tracks to a head: embed the training regions once, train the head on them, compare it with simpler models, and
+# compare the windows of a study's variants with those regions. The first three rules are the longest chain of the
+# embedded study, so their jobs have priority.
 rule embed_regions:
     input:
         fasta=settings.genome.fasta,
-        regions=settings.regions or [],
-        weights=backbone_files,
+        regions=inputs.regions,
+        weights=inputs.backbone,
         seen=settings.backbone.training_regions or [],
     output:
         embeddings="<results>/regions/embeddings.npz",
@@ -16,7 +17,7 @@ rule embed_regions:
     conda:
         "../../envs/model.yaml"
     resources:
-        mem_mb=memory_of_windows(64),
+        mem_mb=memory_of_windows(64, settings.backbone.context_length),
         runtime=growing(240),
         gpu=1,
         batch_size=64,
@@ -25,7 +26,7 @@ rule embed_regions:
         contents=contents(
             settings.genome.fasta,
             settings.regions,
-            backbone_files,
+            inputs.backbone,
             settings.backbone.training_regions,
         ),
         backbone=as_params(settings.backbone),
@@ -37,11 +38,11 @@ rule embed_regions:
 rule train_head:
     input:
         fasta=settings.genome.fasta,
-        regions=settings.regions or [],
-        weights=backbone_files,
+        regions=inputs.regions,
+        weights=inputs.backbone,
         embeddings="<results>/regions/embeddings.npz",
-        bigwigs=bigwigs_of_head,
-        masks=masks,
+        bigwigs=inputs.bigwigs,
+        masks=inputs.masks,
     output:
         head="<results>/heads/{head}/head.safetensors",
         metrics=item(
@@ -62,26 +63,26 @@ rule train_head:
         "../../envs/model.yaml"
     resources:
         mem_mb=memory_of_files(
-            8000 if settings.head.mode in TUNING_MODES else 4000,
+            8000 if params_of.tunes_backbone else 4000,
             3,
             "embeddings",
             most=1000,
         ),
-        runtime=growing(2880 if settings.head.mode in TUNING_MODES else 120),
-        gpu=int(settings.head.mode in TUNING_MODES),
+        runtime=growing(2880 if params_of.tunes_backbone else 120),
+        gpu=int(params_of.tunes_backbone),
         store=settings.store,
     params:
         contents=contents(
             settings.genome.fasta,
             settings.regions,
-            backbone_files,
-            bigwigs_of_head,
-            masks,
+            inputs.backbone,
+            inputs.bigwigs,
+            inputs.masks,
         ),
         settings=as_params(settings.head),
-        targets=targets_of_head,
+        targets=params_of.targets,
         backbone=as_params(settings.backbone),
-        tracks=tracks_of_head,
+        tracks=params_of.tracks,
         seed=settings.seed,
         code=code_digest("train_head"),
     script:
@@ -91,11 +92,11 @@ rule train_head:
 rule evaluate_head:
     input:
         fasta=settings.genome.fasta,
-        regions=settings.regions or [],
-        weights=backbone_files,
+        regions=inputs.regions,
+        weights=inputs.backbone,
         embeddings="<results>/regions/embeddings.npz",
-        bigwigs=bigwigs_of_head,
-        masks=masks,
+        bigwigs=inputs.bigwigs,
+        masks=inputs.masks,
         head="<results>/heads/{head}/head.safetensors",
         metrics="<results>/heads/{head}/metrics.tsv",
         history="<results>/heads/{head}/history.tsv",
@@ -131,28 +132,55 @@ rule evaluate_head:
         "../../envs/model.yaml"
     resources:
         mem_mb=memory_of_files(8000, 3, "embeddings", most=1000),
-        # The learning curve trains again on a half, a quarter, ... of the regions, as long as the head in sum.
-        runtime=growing(2880 if settings.head.mode in TUNING_MODES else 240),
-        gpu=int(settings.head.mode in TUNING_MODES),
+        # The learning curve trains on a half, a quarter, ... of the regions, which takes as long as the head in sum.
+        runtime=growing(2880 if params_of.tunes_backbone else 240),
+        gpu=int(params_of.tunes_backbone),
         store=settings.store,
     params:
         contents=contents(
             settings.genome.fasta,
             settings.regions,
-            backbone_files,
-            bigwigs_of_head,
-            masks,
+            inputs.backbone,
+            inputs.bigwigs,
+            inputs.masks,
         ),
-        targets=targets_of_head,
+        targets=params_of.targets,
         backbone=as_params(settings.backbone),
         settings=as_params(settings.head),
-        evaluation={
-            name: value
-            for name, value in as_params(settings.evaluation).items()
-            if name != "min_r"
-        },
-        tracks=tracks_of_head,
+        evaluation=params_of.evaluation,
+        tracks=params_of.tracks,
         seed=settings.seed,
         code=code_digest("evaluate_head"),
     script:
         "../../scripts/evaluate_head.py"
+
+
+rule assess_shift:
+    input:
+        variants=expand("<results>/{{study}}/loci/{batch}.tsv.gz", batch=BATCHES),
+        scores=expand("<results>/{{study}}/scores/{batch}.tsv.gz", batch=BATCHES),
+        embeddings=expand("<results>/{{study}}/embeddings/{batch}.npz", batch=BATCHES),
+        fasta=settings.genome.fasta,
+        regions=inputs.regions,
+        region_embeddings="<results>/regions/embeddings.npz",
+        head=inputs.head,
+        labels=inputs.labelled_head,
+    output:
+        shift=item(
+            "<results>/{study}/shift.tsv", "shift", "Head", "shift to scored windows"
+        ),
+    log:
+        "<logs>/assess_shift/{study}.log",
+    conda:
+        "../../envs/model.yaml"
+    resources:
+        mem_mb=memory_of_files(4000, 3, "embeddings", "region_embeddings", most=4000),
+        runtime=growing(30),
+    params:
+        contents=contents(settings.genome.fasta, settings.regions),
+        context_length=settings.backbone.context_length,
+        effect_variance=settings.priors.effect_variance,
+        seed=settings.seed,
+        code=code_digest("assess_shift"),
+    script:
+        "../../scripts/assess_shift.py"
