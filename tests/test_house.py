@@ -85,9 +85,7 @@ def test_parsing_the_workflow_loads_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
-WITHOUT_A_FILE_OF_TESTS = {
-    "files/errors": "one class without code",
-}
+WITHOUT_A_FILE_OF_TESTS: dict[str, str] = {}
 OF_NO_MODULE = {
     "bad_inputs/catalogue": "wrong files and settings through the whole workflow",
     "bad_inputs/dressed": "texts with a byte-order mark, other line ends or compression, through every reader",

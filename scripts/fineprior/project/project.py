@@ -1,26 +1,25 @@
-"""The user's project: config.yaml and its two sheets, checked before any job starts."""
+"""The user's project: config.yaml, its sheets and the files that they name, checked before any job starts."""
 
-import math
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from fineprior.files.errors import InputError
+from fineprior.files.yaml_files import check_values
 from fineprior.project.panel_files import CHROM, check_name, chromosomes_of, fitting_files, ld_files, panel_files
-from fineprior.project.schemas import check_values, read_sheet, validate
+from fineprior.project.schemas import schema_of, validate
 from fineprior.project.settings import (
     FEWEST_FOLDS,
     TUNING_MODES,
     PriorSettings,
     Settings,
-    TrackSettings,
     as_params,
     from_dict,
 )
-from fineprior.project.sheets import Study, check_columns, study_of
+from fineprior.project.sheets import Annotation, Study, Track, check_columns, read_sheet, study_of
 
 GENERATED = "resources/embedded/"
 HUB_BACKBONES, FETCHED = "resources/backbones", "fetched.json"
@@ -36,57 +35,6 @@ _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])([.].*)?", re.IGNOREC
 """Names that no file can have where results are looked at on Windows."""
 _FILE_COLUMNS = ("sumstats", "chain", "phenotype", "covariates", "samples", "loci", "truth")
 _PATH_OPTIONS = ("-d", "--directory", "-s", "--snakefile", "--configfile", "--configfiles", "--report", "--profile")
-
-
-@dataclass(frozen=True)
-class Track:
-    """One row of tracks.tsv; what is empty is as `targets` in the config says."""
-
-    head: str
-    track: str
-    bigwig: str
-    assay: str = ""
-    biosample: str = ""
-    strand_pair: str = ""
-    clip: str = ""
-    clip_soft: str = ""
-    scale: str = ""
-    pooling: str = ""
-    weight: str = ""
-
-    def targets(self, settings: TrackSettings, where: str) -> TrackSettings:
-        """How this track's signal becomes targets.
-
-        Raises
-        ------
-        InputError
-            A number that is none, or out of its range.
-        """
-        changes: dict[str, Any] = {"pooling": self.pooling} if self.pooling else {}
-        for name, lowest in (("clip", "above 0"), ("clip_soft", "at least 0"), ("scale", "above 0")):
-            if text := getattr(self, name):
-                changes[name] = _number(text, f"{where}: {name}", lowest)
-        return replace(settings, **changes)
-
-    def loss_weight(self, where: str) -> float:
-        """Weight of this track in the loss, 1 unless the sheet says another.
-
-        Raises
-        ------
-        InputError
-            It is no number of at least 0.
-        """
-        return _number(self.weight, f"{where}: weight", "at least 0") if self.weight else 1.0
-
-
-@dataclass(frozen=True)
-class Annotation:
-    """One row of the sheet `priors.annotations`."""
-
-    name: str
-    kind: str
-    path: str
-    column: str = ""
 
 
 @dataclass(frozen=True)
@@ -161,14 +109,12 @@ def load_project(config: dict[str, Any], root: str | Path = ".") -> Project:
         may be absent: the workflow makes them.
     """
     root = Path(root)
-    check_values(config)
-    validate(config, "config.schema.yaml", "config")
-    settings: Settings = from_dict(Settings, config)
+    settings = _settings_of(config)
     studies = [
         study_of(row, f"{settings.studies}, line {line}")
-        for line, row in enumerate(read_sheet(root, settings.studies, "studies.schema.yaml", Study), start=2)
+        for line, row in enumerate(read_sheet(root, settings.studies, Study), start=2)
     ]
-    tracks = [Track(**row) for row in read_sheet(root, settings.tracks, "tracks.schema.yaml", Track)]
+    tracks = [Track(**row) for row in read_sheet(root, settings.tracks, Track)]
     _check_names([row.study for row in studies], settings.studies, "study")
     for row in studies:
         if row.study.casefold() in RESERVED:
@@ -223,15 +169,19 @@ def load_project(config: dict[str, Any], root: str | Path = ".") -> Project:
 
 
 def settings_alone(config: dict[str, Any]) -> Settings:
-    """Settings of a config of which nothing is required, and no sheet or file is looked at.
+    """Settings of a config of which no key is required, without a look at its sheets and files.
 
     Raises
     ------
     InputError
         An unknown key, or a value that is not allowed.
     """
+    return _settings_of(config, complete=False)
+
+
+def _settings_of(config: dict[str, Any], complete: bool = True) -> Settings:
     check_values(config)
-    validate(config, "config.schema.yaml", "config", complete=False)
+    validate(config, schema_of(Settings), "config", complete=complete)
     settings: Settings = from_dict(Settings, config)
     return settings
 
@@ -298,7 +248,7 @@ def hub_folder(name: str, revision: str) -> str:
 def _annotations(root: Path, settings: PriorSettings, labels: bool) -> list[Annotation]:
     """The rows of `priors.annotations`, and whether the files of the source of the prior are there."""
     sheet = settings.annotations
-    rows = read_sheet(root, sheet, "annotations.schema.yaml", Annotation) if sheet else []
+    rows = read_sheet(root, sheet, Annotation) if sheet else []
     annotations = [Annotation(**row) for row in rows]
     _check_names([row.name for row in annotations], sheet, "name")
     for line, row in enumerate(annotations, start=2):
@@ -371,16 +321,6 @@ def _check_track(root: Path, track: Track, project: Project, where: str) -> None
             f"{where}: strand_pair '{track.strand_pair}' has strand_pair '{pairs[track.strand_pair]}' itself; it must "
             f"be '{track.track}', for the two change places"
         )
-
-
-def _number(text: str, where: str, lowest: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (value > 0 or (value == 0 and lowest == "at least 0")) or math.isinf(value):
-        raise InputError(f"{where} = '{text}' must be a number {lowest}")
-    return value
 
 
 def _check_names(names: list[str], sheet: str, column: str, repeated: bool = False) -> None:
