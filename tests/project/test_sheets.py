@@ -4,7 +4,7 @@ import pytest
 
 from fineprior.files.errors import InputError
 from fineprior.project.settings import FinemapSettings, HarmoniseSettings, as_params
-from fineprior.project.sheets import Annotation, Study, check_columns, read_sheet, study_of
+from fineprior.project.sheets import Annotation, Study, check_columns, plain_build, read_sheet, study_of
 
 SUMSTATS = {"study": "a", "head": "h", "sumstats": "gwas.tsv", "panel": "panel"}
 PEOPLE = {"study": "a", "head": "h", "genotypes": "mine", "phenotype": "trait.tsv"}
@@ -211,3 +211,14 @@ def test_a_name_that_no_file_can_have_is_refused(tmp_path, column):
         (tmp_path / "studies.tsv").write_text("\t".join(changed) + "\n" + "\t".join(changed.values()) + "\n")
         with pytest.raises(InputError, match=f"line 2: {column} = .* {words}"):
             read_sheet(tmp_path, "studies.tsv", Study)
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [
+        ("hg19", "grch37"), ("b37", "grch37"), ("GRCh37", "grch37"), ("GRCh37.p13", "grch37"), ("hg38", "grch38"),
+        ("GRCh38.p14", "grch38"), (" GRCh38 ", "grch38"), ("synthetic", "synthetic"), ("", ""),
+    ],
+)  # fmt: skip
+def test_names_of_one_build_are_one(name, plain):
+    assert plain_build(name) == plain

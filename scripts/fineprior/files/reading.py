@@ -1,8 +1,7 @@
-"""One guard for all readers of users' files: whatever goes wrong while a file is parsed becomes one line.
+"""Reading of users' files: one guard against damage, one way to open text, one answer to what is missing.
 
-Lines of a user's text file, one at a time, whatever its compression, byte-order mark and line ends.
-
-One answer to "missing": what the programs of the field write where there is no value.
+`reading` turns whatever goes wrong while a file is parsed into one line. `text_of` and `text_lines` open a text file
+whatever its compression, byte-order mark and line ends. `is_missing` knows what programs write where there is no value:
 
 | written by | words |
 | --- | --- |
@@ -28,7 +27,7 @@ from typing import IO
 
 from fineprior.files.errors import InputError
 
-_LONGEST = 200
+_LONGEST, _LONGEST_LINE = 200, 1 << 20
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _BGZIP_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
@@ -188,12 +187,12 @@ def _reason(error: Exception) -> str:
     said = error.args[0] if error.args and isinstance(error.args[0], bytes) else b""
     lines = [line.strip() for line in (said.decode(errors="replace") or str(error)).splitlines() if line.strip()]
     text = lines[0] if lines else type(error).__name__
+    if text.casefold().startswith("weights only load failed"):
+        # What torch.load says next is how to load the file in a way that may run code.
+        text = "it does not hold tensors alone"
     text = f"{type(error).__name__}: {text}" if isinstance(error, KeyError) else text
     text = "".join(letter if letter.isprintable() else "?" for letter in text)
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
-
-
-_LONGEST_LINE = 1 << 20
 
 
 def text_lines(path: str | Path, what: str) -> Iterator[tuple[int, str]]:

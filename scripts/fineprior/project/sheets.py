@@ -53,13 +53,16 @@ class Study:
         "Genome build of the summary statistics, where it differs from genome.build. It requires `chain`.", ""
     )
     chain: str = cell("UCSC chain file (plain or gzip) from `build` to genome.build.", "")
-    n: float = cell("Sample size of all variants, in place of what the file says. When empty, that of the file.", 0.0)
+    n: float = cell(
+        "Sample size of all variants, in place of what the file says. When empty, that of the file.", 0.0, above=0
+    )
     cases: float = cell(
         "Number of cases, beside `controls`. Without `n`, the effective size 4 / (1 / cases + 1 / controls) replaces "
         "what the file says.",
         0.0,
+        above=0,
     )
-    controls: float = cell("Number of controls.", 0.0)
+    controls: float = cell("Number of controls.", 0.0, above=0)
     genotypes: str = cell(
         "Genotypes of the study's samples, in place of summary statistics, in any form that `panel` can have. LD is "
         "that of these genotypes.",
@@ -97,6 +100,7 @@ class Study:
         "Number of samples that the LD is of. When empty, finemap.panel_size. `ld` requires it unless in_sample is "
         "true.",
         0.0,
+        above=0,
     )
     loci: str = cell("BED file of loci. When empty, loci are found at loci.p_threshold.", "")
     truth: str = cell("Simulated causal variants, for simulated studies only. It adds a comparison with the truth.", "")
@@ -380,8 +384,8 @@ def _number(name: str, text: str, where: str) -> float:
         number = float(plain) if "_" not in plain else math.nan
     except ValueError:
         number = math.nan
-    whole = name == "panel_size"
-    if not 0 < number < math.inf or (whole and number != int(number)):
-        kind = "a whole number above 0" if whole else "a number above 0"
+    rule, whole = rule_of(Study, name), name == "panel_size"
+    if not rule.admits(number) or (whole and number != int(number)):
+        kind = f"a whole number {rule.range_in_words}" if whole else f"a number {rule.range_in_words}"
         raise InputError(f'{where}: {name} = "{text}" must be {kind}')
     return number
