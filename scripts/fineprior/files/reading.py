@@ -131,7 +131,7 @@ def unpacked(path: str | Path) -> io.BufferedReader:
 
 
 def is_bgzip(start: bytes) -> bool:
-    """Whether a file that begins so (18 bytes) is of bgzip."""
+    """Whether a file with these first 18 bytes is of bgzip."""
     return start.startswith(_GZIP + b"\x08\x04") and start[12:14] == b"BC"
 
 
@@ -154,7 +154,7 @@ def _refuse_other(path: str | Path, start: bytes) -> None:
 
 
 class _Unpacked(io.RawIOBase):
-    """The bytes of a gzip file, as long as there are not absurdly many."""
+    """The unpacked bytes of a gzip file, up to an implausible number of them."""
 
     def __init__(self, handle: io.BufferedReader, path: str | Path) -> None:
         self._handle, self._path = handle, path
@@ -265,5 +265,5 @@ def is_code(value: object, codes: Collection[float]) -> bool:
 
 
 def missing_among(values: Iterable[object], codes: Collection[float] = ()) -> set[object]:
-    """Those of the values that are missing, to look up a whole column by its different values."""
+    """The values that are missing, to look up a whole column by its distinct values."""
     return {value for value in values if is_missing(value, codes)}

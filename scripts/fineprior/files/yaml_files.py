@@ -1,4 +1,4 @@
-"""Strict YAML: what PyYAML would take for something other than it looks like is refused, with its line.
+"""Strict YAML: text that PyYAML would read as something other than it looks like is refused, with its line.
 
 `read_yaml` checks text, and names lines. `check_values` checks values that may come from elsewhere, and names keys.
 """

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +65,12 @@ class Project:
         return list(dict.fromkeys(track.head for track in self.tracks))
 
     def check_targets(self, targets: Sequence[str]) -> None:
-        """Check that files asked for by name belong to a study of the sheet; other words are passed over.
+        """Check that files among the targets belong to a study of the sheet; other words are skipped.
 
         Raises
         ------
         InputError
-            A target is in the folder of a study that there is not.
+            A target is in the folder of an unknown study.
         """
         for word, before in zip(targets, ["", *targets], strict=False):
             parts = word.split("/")
@@ -115,6 +115,27 @@ def load_project(config: dict[str, Any], root: str | Path = ".") -> Project:
         for line, row in enumerate(read_sheet(root, settings.studies, Study), start=2)
     ]
     tracks = [Track(**row) for row in read_sheet(root, settings.tracks, Track)]
+    _check_sheets(settings, studies, tracks)
+    project = Project(settings, {row.study: row for row in studies}, tracks)
+    for line, row in enumerate(studies, start=2):
+        _check_study(root, row, project, f"{settings.studies}, line {line} (study '{row.study}')")
+    for line, track in enumerate(tracks, start=2):
+        _check_track(root, track, project, f"{settings.tracks}, line {line} (track '{track.track}')")
+    _check_files(root, settings)
+    _check_backbone(root, settings)
+    _check_training(settings)
+    annotations = _annotations(root, settings.priors, bool(settings.labels.variants))
+    _check_heritability(root, settings.priors, studies)
+    if settings.loci.max_width < 2 * settings.loci.flank:
+        raise InputError(
+            f"config: loci.max_width = {settings.loci.max_width} is less than a window of loci.flank = "
+            f"{settings.loci.flank} to both sides of a variant"
+        )
+    return replace(project, annotations=annotations)
+
+
+def _check_sheets(settings: Settings, studies: list[Study], tracks: list[Track]) -> None:
+    """Names of studies, heads and tracks, which become names of files and columns."""
     _check_names([row.study for row in studies], settings.studies, "study")
     for row in studies:
         if row.study.casefold() in RESERVED:
@@ -122,31 +143,41 @@ def load_project(config: dict[str, Any], root: str | Path = ".") -> Project:
     _check_names([row.head for row in tracks], settings.tracks, "head", repeated=True)
     _check_names([row.track for row in tracks], settings.tracks, "track", repeated=True)
     _check_names([f"{row.head}/{row.track}" for row in tracks], settings.tracks, "head/track")
-    project = Project(settings, {row.study: row for row in studies}, tracks)
-    for line, row in enumerate(studies, start=2):
-        where = f"{settings.studies}, line {line} (study '{row.study}')"
-        if row.head not in project.heads:
-            known = ", ".join(project.heads)
-            raise InputError(f"{where}: head '{row.head}' has no track in {settings.tracks}; it has: {known}")
-        check_columns(row, settings.genome.build, as_params(settings.finemap), where)
-        for column in _FILE_COLUMNS:
-            _exists(root, getattr(row, column), f"{where}: {column}")
-        for column in ("panel", "genotypes", "ld"):
-            check_name(getattr(row, column), f"{where}: {column}", chrom=column != "ld")
-        _check_ld_files(root, row, where)
-    for line, track in enumerate(tracks, start=2):
-        _check_track(root, track, project, f"{settings.tracks}, line {line} (track '{track.track}')")
+
+
+def _check_study(root: Path, row: Study, project: Project, where: str) -> None:
+    """Head, columns and files of a row of studies.tsv."""
+    settings = project.settings
+    if row.head not in project.heads:
+        known = ", ".join(project.heads)
+        raise InputError(f"{where}: head '{row.head}' has no track in {settings.tracks}; it has: {known}")
+    check_columns(row, settings.genome.build, as_params(settings.finemap), where)
+    for column in _FILE_COLUMNS:
+        _exists(root, getattr(row, column), f"{where}: {column}")
+    for column in ("panel", "genotypes", "ld"):
+        check_name(getattr(row, column), f"{where}: {column}", chrom=column != "ld")
+    _check_ld_files(root, row, where)
+
+
+def _check_files(root: Path, settings: Settings) -> None:
+    """Names in the config that become parts of paths, and files that it names."""
     for key, name in (("store", settings.store), ("genome.build", settings.genome.build)):
         check_name(name, f"config: {key}")
-    _exists(root, settings.genome.fasta, "config: genome.fasta")
-    _exists(root, settings.regions, "config: regions")
-    _exists(root, settings.backbone.training_regions, "config: backbone.training_regions")
-    _exists(root, settings.labels.variants, "config: labels.variants")
-    for name in ("blacklist", "unmappable"):
-        _exists(root, getattr(settings.targets, name), f"config: targets.{name}")
-    _exists(root, settings.loci.exclude_bed, "config: loci.exclude_bed")
-    _exists(root, settings.loci.blocks, "config: loci.blocks")
-    _check_backbone(root, settings)
+    for key, path in (
+        ("genome.fasta", settings.genome.fasta),
+        ("regions", settings.regions),
+        ("backbone.training_regions", settings.backbone.training_regions),
+        ("labels.variants", settings.labels.variants),
+        ("targets.blacklist", settings.targets.blacklist),
+        ("targets.unmappable", settings.targets.unmappable),
+        ("loci.exclude_bed", settings.loci.exclude_bed),
+        ("loci.blocks", settings.loci.blocks),
+    ):
+        _exists(root, path, f"config: {key}")
+
+
+def _check_training(settings: Settings) -> None:
+    """Settings of the training and evaluation of heads that do not fit together."""
     if 0 < settings.evaluation.folds < FEWEST_FOLDS:
         raise InputError(
             f"config: evaluation.folds = {settings.evaluation.folds}; at least {FEWEST_FOLDS} (one each for the outer "
@@ -158,14 +189,6 @@ def load_project(config: dict[str, Any], root: str | Path = ".") -> Project:
             f"config: head.mode = '{settings.head.mode}' embeds variants with its own backbone, but labelled "
             "variants (labels.variants) are embedded with the frozen one; with them it must be linear or mlp"
         )
-    project.annotations.extend(_annotations(root, settings.priors, bool(settings.labels.variants)))
-    _check_heritability(root, settings.priors, studies)
-    if settings.loci.max_width < 2 * settings.loci.flank:
-        raise InputError(
-            f"config: loci.max_width = {settings.loci.max_width} is less than a window of loci.flank = "
-            f"{settings.loci.flank} to both sides of a variant"
-        )
-    return project
 
 
 def settings_alone(config: dict[str, Any]) -> Settings:
@@ -299,7 +322,7 @@ def is_generated(path: str) -> bool:
 
 
 def _exists(root: Path, path: str, where: str, several: bool = False) -> None:
-    """Whether a file is there, by its very name or, where `*` may stand for `several` files, any of them."""
+    """Stop where a file does not exist; where `several` are allowed, `*` may stand for any of them."""
     check_name(path, where)
     if not path or is_generated(path):
         return
