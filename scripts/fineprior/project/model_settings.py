@@ -147,9 +147,9 @@ class HeadSettings:
         choices={
             "linear": "a linear head on the frozen backbone",
             "mlp": "a head with a hidden layer on the frozen backbone",
-            "last_blocks": "also the last transformer blocks and the final pointwise block",
-            "lora": "also low-rank changes of all attention layers",
-            "full": "also the whole backbone",
+            "last_blocks": "the head, the last transformer blocks and the final pointwise block",
+            "lora": "the head, and low-rank changes of all attention layers",
+            "full": "the head and the whole backbone",
             "guided": "as full, with each weight's steps scaled by how far scouts moved it",
         },
     )

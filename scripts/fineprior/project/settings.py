@@ -273,7 +273,9 @@ class FinemapSettings:
     )
     min_purity: float = setting(0.5, "Smallest |r| between two variants of a credible set.", at_least=0, at_most=1)
     scaled_prior_variance: float = setting(
-        0.2, "Prior variance of an effect, divided by the variance of the trait. Its estimation starts here.", above=0
+        0.2,
+        "Prior variance of an effect, divided by the variance of the trait. Where it is estimated, this is the start.",
+        above=0,
     )
     estimate_prior_variance: bool = setting(True, "Estimate the prior variance of each effect.")
     prior_variance_method: str = setting(
@@ -334,28 +336,28 @@ class FinemapSettings:
     )
     min_variants: int = setting(
         10,
-        "Smallest number of fitted variants without a remark. A locus is `incomplete` with one variant, or with fewer "
-        "than this that are also a smaller share of the GWAS than `min_fitted`.",
+        "Number of fitted variants below which a locus gets a remark. A locus of one variant is `incomplete`, and so "
+        "is one that is below both this number and `min_fitted`.",
         unit="variants",
         at_least=0,
     )
     min_fitted: float = setting(
         0.5,
-        "Smallest share of the rows of the GWAS in the window that was fitted, without a remark.",
+        "Share of the GWAS's rows in the window that were fitted, below which a locus gets a remark.",
         at_least=0,
         at_most=1,
     )
     min_density: float = setting(
         1.0,
-        "Smallest density of fitted variants in the window without a remark. Arrays and HapMap3 have 0.2 to 0.5, "
-        "imputed data 2 and more.",
+        "Density of fitted variants in the window below which a locus gets a remark. Arrays and HapMap3 have 0.2 to "
+        "0.5, imputed data 2 and more.",
         unit="variants per 1000 bp",
         at_least=0,
     )
     max_empty: float = setting(
         0.1,
-        "Largest share of the window without any variant, at an end or between neighbours, without a remark. 0 turns "
-        "these remarks off.",
+        "Share of the window without any variant, at an end or between neighbours, above which a locus gets a remark. "
+        "0 turns these remarks off.",
         at_least=0,
         at_most=1,
     )
