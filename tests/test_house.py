@@ -285,9 +285,7 @@ def test_rules_decide_nothing_themselves():
     assert rules["common.smk"].count("\n") <= 100
 
 
-WITHOUT_A_FILE_OF_TESTS = {
-    "files/errors": "one class without code",
-}
+WITHOUT_A_FILE_OF_TESTS: dict[str, str] = {}
 OF_NO_MODULE = {
     "tools/backbone": "the command that makes the shipped backbone",
     "bad_inputs/catalogue": "wrong files and settings through the whole workflow",

@@ -9,7 +9,6 @@ import tomllib
 import pytest
 import yaml
 
-from fineprior.project.schemas import SCHEMAS
 from workflow_runs import MINIATURE, ROOT, copy_repository, edit_config
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -46,14 +45,6 @@ def test_catalogue_s_requirements():
         (ROOT / path).is_file() for path in ("workflow/Snakefile", "config/README.md", "config/config.yaml", "LICENSE")
     )
     assert "snakemake" in (ROOT / "README.md").read_text().lower()
-
-
-def test_a_wheel_takes_the_schemas_along():
-    (target, patterns), *_ = PYPROJECT["tool"]["setuptools"]["data-files"].items()
-    assert target == "share/fineprior/schemas"
-    assert {path.name for pattern in patterns for path in ROOT.glob(pattern)} == {
-        path.name for path in SCHEMAS.glob("*.yaml")
-    }
 
 
 PARENT = """

@@ -19,10 +19,9 @@ from torch import Tensor
 from fineprior.engine.enformer import use_pair_pools
 from fineprior.engine.hub import CONFIG, SAFETENSORS, check_digest, find_folder, read_json, weights_file
 from fineprior.engine.tensor_files import check_kind, check_shapes, read_header
-from fineprior.files.errors import InputError
+from fineprior.files.errors import InputError, shown
 from fineprior.files.reading import reading
 from fineprior.files.whole import atomic_path, sha256
-from fineprior.project.schemas import shown
 from fineprior.project.settings import BackboneSettings
 
 _ORIGINAL = {"dim": 1536, "depth": 11, "heads": 8, "output_heads": {"human": 5313, "mouse": 1643}}
