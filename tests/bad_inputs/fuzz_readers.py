@@ -26,12 +26,11 @@ from fineprior.finemap.susie import susie_rss
 from fineprior.genome.fasta import Genome
 from fineprior.genome.intervals import Intervals, read_intervals
 from fineprior.genome.liftover import Liftover
-from fineprior.genotypes.bed_panel import PlinkPanel
 from fineprior.genotypes.ld_files import LdSource, read_variants
 from fineprior.genotypes.ld_matrix import read_matrix
-from fineprior.genotypes.pgen_panel import PgenPanel
 from fineprior.genotypes.phenotypes import read_cohort
-from fineprior.genotypes.samples import kept_people
+from fineprior.genotypes.plink_panel import PgenPanel, PlinkPanel
+from fineprior.genotypes.samples import kept_samples
 from fineprior.genotypes.vcf_panel import VcfPanel
 from fineprior.heads.head import Head, load_head, write_head
 from fineprior.heads.tuned_backbone import read_change
@@ -182,7 +181,7 @@ PLINK = ["panel.bed", "panel.bim", "panel.fam"]
 def read_panel(panel):
     table = panel.variants
     half = np.arange(0, panel.count, 2)
-    return [table, panel.people, panel.dosages(half), panel.genotype_counts(), panel.allele_frequencies(half)]
+    return [table, panel.sample_ids, panel.dosages(half), panel.genotype_counts(), panel.allele_frequencies(half)]
 
 
 @reader("panel: PLINK 1", PLINK, of_world(*PLINK), "PLINK 1 binary, plain text")
@@ -256,7 +255,7 @@ reader("panel: BCF", ["p.bcf"], through_htslib(genotypes, "p.bcf"))(vcf_panel("p
 
 @reader("people to keep", ["keep"], writes("keep", "".join(f"p{i}\n" for i in range(30))), PLAIN)
 def _(folder):
-    return kept_people(folder / "keep", [("0", f"p{i}") for i in range(50)], "panel")
+    return kept_samples(folder / "keep", [("0", f"p{i}") for i in range(50)], "panel")
 
 
 @reader("phenotype and covariates", ["trait.txt", "age.txt"], of_world("trait.txt", "age.txt"), PLAIN)

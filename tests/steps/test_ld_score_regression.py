@@ -8,7 +8,8 @@ import pytest
 
 from fineprior.files.errors import InputError
 from fineprior.files.tables import HERITABILITY, HERITABILITY_COEFFICIENTS, LOCUS_VARIANTS, SUMSTATS
-from fineprior.genotypes.bed_panel import PlinkPanel, write_panel
+from fineprior.genotypes.plink_panel import PlinkPanel
+from fineprior.simulate.bed_writer import write_panel
 from fineprior.steps.assign_prior import annotate_variants
 from fineprior.steps.ld_score_regression import HeritabilityFiles, compute_ld_scores, fit_heritability
 

@@ -9,9 +9,9 @@ from fineprior.files.errors import InputError
 from fineprior.files.tables import DROPPED, LIFTOVER, LOCI, LOCUS_VARIANTS, SUMSTATS, SUMSTATS_QC
 from fineprior.genome.bed import loci_by_batch
 from fineprior.genome.fasta import Genome
-from fineprior.genotypes.bed_panel import PlinkPanel
 from fineprior.genotypes.ld import ld_memory_mb
 from fineprior.genotypes.ld_store import read_ld, read_panel_size
+from fineprior.genotypes.plink_panel import PlinkPanel
 from fineprior.project.settings import HarmoniseSettings, LdSettings, LociSettings
 from fineprior.steps import prepare_study as study
 from fineprior.steps.prepare_study import collect_variants, compute_ld, define_loci, harmonise_sumstats
@@ -264,7 +264,7 @@ def test_a_locus_over_the_memory_limit_is_trimmed_around_its_lead(prostate, tmp_
 @needs_prostate
 def test_ld_is_that_of_the_people_who_are_kept(prostate, tmp_path):
     panel = PlinkPanel(PROSTATE / "panel")
-    (tmp_path / "keep").write_text("\n".join(panel.people[:100]))
+    (tmp_path / "keep").write_text("\n".join(panel.sample_ids[:100]))
     found, table = ld_of_prostate(
         prostate, tmp_path / "ld.npz", panel=str(PROSTATE / "panel"), samples=str(tmp_path / "keep")
     )

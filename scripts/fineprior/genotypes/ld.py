@@ -15,7 +15,7 @@ from fineprior.genotypes.panels import Panel
 _STRIP, _TILE, _WIDE_TILE = 512, 256, 1024
 _VALUES_AT_ONCE = 1 << 20
 GENOTYPE_BYTES = 1 << 30
-"""Genotypes that are held at once; more people are gone through in parts."""
+"""Genotypes that are held at once; more samples are gone through in parts."""
 _LEAST_LENGTH = 1e-3
 
 logger = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 def panel_ld(variants: pd.DataFrame, panel: Panel) -> NDArray[np.float32]:
     """Correlations of the alternative-allele dosages of a panel, as `correlation` gives them.
 
-    At most `GENOTYPE_BYTES` of genotypes are in memory, or those of two people: where there are more, the people
+    At most `GENOTYPE_BYTES` of genotypes are in memory, or those of two samples: where there are more, the samples
     are gone through in parts, after a pass for means and lengths.
 
     Parameters
@@ -82,22 +82,22 @@ def correlation(dosages: NDArray[np.float32]) -> NDArray[np.float32]:
     return _completed(products, len(copies), mean, length, np.zeros(len(mean), bool))
 
 
-def ld_memory_mb(variants: int, people: int) -> float:
-    """Memory (MB) that LD of so many variants and people takes, and that fine-mapping it takes, whichever is more.
+def ld_memory_mb(variants: int, samples: int) -> float:
+    """Memory (MB) that LD of so many variants and samples takes, and that fine-mapping it takes, whichever is more.
 
     R is float32; on top of it come 30% for what LD and fit keep beside it, the genotypes that are in memory at one
     time, and 200 MB for the program. `benchmarks/ld.py` and `benchmarks/susie.py` measure both.
     """
-    genotypes = min(4 * people * variants, max(GENOTYPE_BYTES, 8 * variants))
+    genotypes = min(4 * samples * variants, max(GENOTYPE_BYTES, 8 * variants))
     return (1.3 * 4 * variants**2 + genotypes) / 2**20 + 200
 
 
-def variants_that_fit(memory_mb: float, people: int) -> int:
+def variants_that_fit(memory_mb: float, samples: int) -> int:
     """The most variants whose `ld_memory_mb` is within a limit."""
     low, high = 0, 1 << 20
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if ld_memory_mb(middle, people) <= memory_mb else (low, middle - 1)
+        low, high = (middle, high) if ld_memory_mb(middle, samples) <= memory_mb else (low, middle - 1)
     return low
 
 
@@ -192,7 +192,7 @@ def _shifted(dosages: NDArray[np.float32], mean: NDArray[np.float64]) -> NDArray
 
 
 def _add_products(shifted: NDArray[np.float32], products: NDArray[np.float32] | None) -> NDArray[np.float32]:
-    """Products shifted' shifted below the diagonal, and somewhat above it, added to those of other people."""
+    """Products shifted' shifted below the diagonal, and somewhat above it, added to those of other samples."""
     count = shifted.shape[1]
     new = products is None
     total = np.empty((count, count), np.float32) if products is None else products
@@ -207,7 +207,7 @@ def _add_products(shifted: NDArray[np.float32], products: NDArray[np.float32] | 
 
 def _completed(
     products: NDArray[np.float32] | None,
-    people: int,
+    samples: int,
     mean: NDArray[np.float64],
     length: NDArray[np.float64],
     turned: NDArray[np.bool_],
@@ -223,7 +223,7 @@ def _completed(
             "%d of %d variants do not vary in the panel; their LD is taken as 0", constant.sum(), len(constant)
         )
     scale = np.where(turned, -1, 1) / np.where(constant, np.inf, length)
-    shift = np.sqrt(people) * (mean - np.rint(mean))
+    shift = np.sqrt(samples) * (mean - np.rint(mean))
     for first in range(0, len(r), _TILE):
         rows = slice(first, first + _TILE)
         for start in range(0, min(first + _TILE, len(r)), _WIDE_TILE):

@@ -43,7 +43,7 @@ def ld_scores(
     Raises
     ------
     InputError
-        Positions that decrease, or fewer than 3 people.
+        Positions that decrease, or fewer than 3 samples.
     """
     position = np.asarray(position, float)
     if (np.diff(position) < 0).any():
@@ -61,11 +61,11 @@ def ld_scores(
         fresh = _standardised(dosages(new)) if len(new) else held[:, :0]
         kept = held[:, max(left - first, 0) :] if last > left else fresh[:, :0]
         held, first = np.concatenate([kept, fresh], axis=1) if kept.size else fresh, left
-        people = len(held)
-        if people < 3:
-            raise InputError(f"LD scores: a panel of {people} people is too small; at least 3 are needed")
-        squared = np.square(held[:, start - left : stop - left].T @ held / people, dtype=np.float32)
-        squared -= (1 - squared) / (people - 2)
+        samples = len(held)
+        if samples < 3:
+            raise InputError(f"LD scores: a panel of {samples} samples is too small; at least 3 are needed")
+        squared = np.square(held[:, start - left : stop - left].T @ held / samples, dtype=np.float32)
+        squared -= (1 - squared) / (samples - 2)
         distance = np.abs(position[start:stop, None] - position[None, left:right])
         squared[distance > window] = 0
         varies: NDArray[np.bool_] = np.any(held != 0, axis=0)

@@ -14,9 +14,9 @@ from fineprior.files.errors import InputError
 from fineprior.files.whole import atomic_path
 from fineprior.genome.alleles import is_palindromic, variant_id
 from fineprior.genome.fasta import BASES, Genome
-from fineprior.genotypes.bed_panel import write_panel
 from fineprior.project.settings import EmbeddedSettings
 from fineprior.sequence.motifs import Motif, occupancy, read_motifs
+from fineprior.simulate.bed_writer import write_panel
 from fineprior.simulate.grammar import (
     BIN_SIZE,
     disease_activity,
