@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fineprior.files.errors import InputError
-from fineprior.genotypes.ld_scores import ld_scores
+from fineprior.genotypes.ld import ld_scores
 
 
 def _genotypes(people: int, count: int, seed: int) -> np.ndarray:

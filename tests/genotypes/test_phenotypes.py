@@ -42,7 +42,7 @@ def test_people_are_matched_by_name_in_the_order_of_the_genotypes(tmp_path):
     assert cohort.rows.tolist() == [2, 4, 5, 7]
     assert cohort.trait.tolist() == [3, 1, 0.5, 5]
     assert cohort.name == "trait"
-    assert cohort.left_out == {"no phenotype": 4, "phenotype without genotypes": 1}
+    assert cohort.excluded == {"no phenotype": 4, "phenotype without genotypes": 1}
 
 
 def test_covariates_span_the_same_space_whatever_is_redundant(tmp_path, caplog):
@@ -53,9 +53,9 @@ def test_covariates_span_the_same_space_whatever_is_redundant(tmp_path, caplog):
     covariates = write(tmp_path / "c.txt", "IID age twice constant pc", rows)
     cohort = read_cohort(PEOPLE, trait(tmp_path, np.arange(8.0)), covariates)
     assert cohort.rows.tolist() == [0, 1, 2, 4, 5, 6, 7]
-    assert cohort.left_out["a covariate is missing"] == 1
-    assert "covariate constant is the same for everybody; left out" in caplog.text
-    assert "covariate twice is a linear combination of those before it; left out" in caplog.text
+    assert cohort.excluded["a covariate is missing"] == 1
+    assert "covariate constant is the same for everybody; excluded" in caplog.text
+    assert "covariate twice is a linear combination of those before it; excluded" in caplog.text
     assert cohort.covariates.T @ cohort.covariates == pytest.approx(np.eye(3), abs=1e-12)
     wanted = np.column_stack([np.ones(7), a[cohort.rows], b[cohort.rows]])
     assert cohort.covariates @ (cohort.covariates.T @ wanted) == pytest.approx(wanted, abs=1e-9)
@@ -114,7 +114,7 @@ def test_a_disease_is_one_however_missing_values_are_written(tmp_path, missing, 
     values = ["1.0", "2.0", "1.0", "2.0", "2.0", "1.0", missing, missing]
     cohort = read_cohort(PEOPLE, trait(tmp_path, values))
     assert (cohort.binary, cohort.trait.tolist()) == (True, [0, 1, 0, 1, 1, 0])
-    assert cohort.left_out["no phenotype"] == 2
+    assert cohort.excluded["no phenotype"] == 2
     assert ("t is -9 of 2 samples, taken as missing, as in PLINK" in caplog.text) == missing.startswith("-9")
     assert "quantitative" not in caplog.text
 
@@ -125,7 +125,7 @@ def test_a_covariate_is_missing_as_a_phenotype_is(tmp_path, missing, caplog):
     covariates = write(tmp_path / "c.txt", "FID IID age", [f"f p{i} {age}" for i, age in enumerate(ages)])
     cohort = read_cohort(PEOPLE, trait(tmp_path, np.arange(8.0)), covariates)
     assert cohort.rows.tolist() == [0, 1, 3, 4, 5, 7]
-    assert cohort.left_out["a covariate is missing"] == 2
+    assert cohort.excluded["a covariate is missing"] == 2
     assert ("age is -9 of 2 samples, taken as missing" in caplog.text) == missing.startswith("-9")
     assert "could be a number" not in caplog.text
 

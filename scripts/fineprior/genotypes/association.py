@@ -1,9 +1,9 @@
 """Association of each variant with a trait: linear or logistic regression on its dosage and the covariates.
 
 As PLINK 2 does it (Chang et al., GigaScience 2015; `plink2 --glm`): one additive effect for each variant, samples
-without a genotype left out for that variant alone, t statistics for a quantitative trait, Wald statistics of the
+without a genotype excluded for that variant alone, t statistics for a quantitative trait, Wald statistics of the
 maximum likelihood fit for a disease. Where that fit does not converge, PLINK 2 goes on with Firth's penalty; here the
-variant is left without a result (`no-firth` of PLINK 2).
+variant has no result (`no-firth` of PLINK 2).
 """
 
 import logging

@@ -168,7 +168,7 @@ def _check_counted(dosages: NDArray[np.float32], called: NDArray[np.float32], te
 
 
 def _texts(samples: Sequence[str], field: int) -> list[str]:
-    """A field of each sample; those at the end may be left out."""
+    """A field of each sample; those at the end may be absent."""
     return [sample.split(":", field + 1)[field] if sample.count(":") >= field else "." for sample in samples]
 
 

@@ -16,7 +16,7 @@ from fineprior.files.integrity import checked
 from fineprior.files.whole import atomic_path
 
 NO_LD, TRIMMED = "no_ld", "trimmed"
-"""Why a variant is left out: the LD does not have it, or the locus would take too much memory."""
+"""Why a variant is excluded: the LD does not have it, or the locus would take too much memory."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def write_ld(path: str | Path, loci: Iterable[LocusLd], panel_size: float | None
     loci
         LD of each locus.
     panel_size
-        Samples that R is of, kept as `panel_size`; left out when it is None.
+        Samples that R is of, stored as `panel_size`; not stored when it is None.
     """
     with (
         atomic_path(path) as temporary,

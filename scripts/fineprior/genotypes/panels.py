@@ -195,7 +195,7 @@ class ChromosomePanels:
         return frequencies
 
     def _by_part(self, index: NDArray[np.integer]) -> list[tuple[int, NDArray[np.int64], NDArray[np.int64]]]:
-        """Number of each part that is asked for, places in `index`, and rows of the part."""
+        """Number of each required part, places in `index`, and rows of the part."""
         index = np.asarray(index, np.int64)
         by_name = bool(self._found) and all(row in self._found for row in index.tolist())
         if by_name:

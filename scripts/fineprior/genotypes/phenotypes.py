@@ -39,7 +39,7 @@ class Cohort:
     """The samples of an association study.
 
     rows (n,) are those of the genotypes, in their order; trait (n,) is 0 or 1 (case) when `binary`; covariates (n, k)
-    are orthonormal columns that span the constant and the covariates; `left_out` counts samples by reason.
+    are orthonormal columns that span the constant and the covariates; `excluded` counts samples by reason.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Cohort:
     trait: NDArray[np.float64]
     binary: bool
     covariates: NDArray[np.float64]
-    left_out: dict[str, int] = field(default_factory=dict)
+    excluded: dict[str, int] = field(default_factory=dict)
 
     @property
     def cases(self) -> int:
@@ -58,8 +58,8 @@ class Cohort:
 def read_cohort(samples: Sequence[str], phenotype: str | Path, covariates: str | Path | None = None) -> Cohort:
     """Match phenotype and covariates to the samples of the genotypes.
 
-    Samples without a phenotype or with a missing covariate are left out, as PLINK 2 leaves them out. A covariate that
-    is constant, or a linear combination of those before it, changes no result and is left out with a warning.
+    Samples without a phenotype or with a missing covariate are excluded, as PLINK 2 excludes them. A covariate that
+    is constant, or a linear combination of those before it, changes no result and is excluded with a warning.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def read_cohort(samples: Sequence[str], phenotype: str | Path, covariates: str |
     outside = int((~table.index.isin(samples)).sum())
     values = trait.reindex(samples).to_numpy(np.float64)
     keep = np.isfinite(values)
-    left_out = {"no phenotype": int((~keep).sum()), "phenotype without genotypes": outside}
+    excluded = {"no phenotype": int((~keep).sum()), "phenotype without genotypes": outside}
     further = pd.DataFrame(index=pd.Index(samples))
     if covariates:
         further = _read_table(Path(covariates), _FLAG_WORDS)
@@ -103,16 +103,16 @@ def read_cohort(samples: Sequence[str], phenotype: str | Path, covariates: str |
             )
         further = further.reindex(samples)
         known = np.isfinite(further.to_numpy(np.float64)).all(1)
-        left_out["a covariate is missing"] = int((keep & ~known).sum())
+        excluded["a covariate is missing"] = int((keep & ~known).sum())
         keep &= known
     rows = np.flatnonzero(keep)
-    counts = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
-    logger.info("%s: %d samples with genotypes and all else; left out: %s", name, len(rows), counts)
+    counts = ", ".join(f"{count} {reason}" for reason, count in excluded.items())
+    logger.info("%s: %d samples with genotypes and all else; excluded: %s", name, len(rows), counts)
     if len(rows) < _LEAST_PEOPLE + further.shape[1]:
         raise InputError(f"{phenotype}: {len(rows)} samples are left ({counts}), too few for a regression")
     basis = _basis(further.iloc[rows].astype("float64"), str(covariates))
     coded, binary = _coded(values[rows], f"{phenotype}: trait {name}")
-    return Cohort(name, rows, coded, binary, basis, left_out)
+    return Cohort(name, rows, coded, binary, basis, excluded)
 
 
 def _coded(values: NDArray[np.float64], where: str) -> tuple[NDArray[np.float64], bool]:
@@ -140,14 +140,14 @@ def _basis(table: pd.DataFrame, where: str) -> NDArray[np.float64]:
     spread = columns.std(0)
     constant = spread <= 1e-12 * np.maximum(np.abs(columns).max(0, initial=0), 1e-300)
     for name in table.columns[constant]:
-        logger.warning("%s: covariate %s is the same for everybody; left out", where, name)
+        logger.warning("%s: covariate %s is the same for everybody; excluded", where, name)
     names = table.columns[~constant]
     scaled = (columns[:, ~constant] - columns[:, ~constant].mean(0)) / spread[~constant]
     basis = np.full((samples, 1), samples**-0.5)
     for name, column in zip(names, scaled.T, strict=True):
         rest = column - basis @ (basis.T @ column)
         if rest @ rest <= _INDEPENDENT * (column @ column):
-            logger.warning("%s: covariate %s is a linear combination of those before it; left out", where, name)
+            logger.warning("%s: covariate %s is a linear combination of those before it; excluded", where, name)
             continue
         basis = np.column_stack([basis, column])
         basis = qr(basis, mode="economic")[0]

@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 
 class VcfPanel:
-    """A reference panel; nothing but the header is read until it is asked for. Attributes as of `PlinkPanel`.
+    """A reference panel; nothing but the header is read until it is needed. Attributes as of `PlinkPanel`.
 
     With an index (.tbi, .csi) `find` and then `dosages` read the part of the file that holds the variants. Without
     one they read from its beginning; rows in increasing order are read in one pass.

@@ -14,7 +14,7 @@ from fineprior.files.errors import InputError
 from fineprior.files.tables import HERITABILITY, HERITABILITY_COEFFICIENTS, LOCUS_VARIANTS
 from fineprior.files.whole import atomic_path
 from fineprior.genome.contigs import Contigs, plain_name
-from fineprior.genotypes.ld_scores import ld_scores as scores_of
+from fineprior.genotypes.ld import ld_scores as scores_of
 from fineprior.genotypes.panels import Panel, open_panel
 from fineprior.priors.annotation_files import AnnotationFiles, Match, check_matches, read_sizes, variant_keys
 from fineprior.priors.heritability import (
