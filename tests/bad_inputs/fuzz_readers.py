@@ -22,6 +22,7 @@ import yaml
 from bad_inputs import world as small
 from fineprior.engine.loading import load_enformer
 from fineprior.finemap.fits import load_fits, save_fits
+from fineprior.finemap.locus_input import read_correlations, read_prior, read_z
 from fineprior.finemap.susie import susie_rss
 from fineprior.genome.fasta import Genome
 from fineprior.genome.intervals import Intervals, read_intervals
@@ -42,7 +43,6 @@ from fineprior.project.settings import BackboneSettings, TrackSettings
 from fineprior.sequence.motifs import Motif, read_motifs, write_motifs
 from fineprior.sequence.tracks import read_regions, read_targets
 from fineprior.steps.calibrate_study import read_project
-from fineprior.steps.finemap_files import read_correlations, read_prior, read_z
 from fineprior.sumstats.reader import open_sumstats
 
 PLAIN = "plain text"

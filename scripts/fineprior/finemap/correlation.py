@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.files.arrays import Floats
+from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.files.errors import InputError
 
 Indices = npt.NDArray[np.intp]
@@ -52,7 +52,7 @@ class Correlations(Protocol):
 
 
 @dataclass(frozen=True)
-class Correlation:
+class Correlation(ReadOnly):
     """Signed correlations among the variants of a locus.
 
     Attributes
@@ -178,7 +178,7 @@ class Correlation:
 
 
 @dataclass(frozen=True)
-class PanelCorrelation:
+class PanelCorrelation(ReadOnly):
     """Correlations of a panel's genotypes, R = X'X / n, without R: for panels with far fewer people than variants.
 
     Attributes

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 # Effects with a prior variance up to this are no effects (susieR's value).
-from fineprior.files.arrays import Floats
+from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.finemap.correlation import Correlations
 
@@ -25,7 +25,7 @@ class Purity:
 
 
 @dataclass(frozen=True)
-class CredibleSet:
+class CredibleSet(ReadOnly):
     """One credible set.
 
     Attributes

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.files.arrays import Floats
+from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.finemap.correlation import Correlation
 from fineprior.finemap.credible_sets import MIN_PRIOR_VARIANCE, credible_sets
@@ -23,7 +23,7 @@ SINGULAR = 1e-12
 
 
 @dataclass(frozen=True)
-class InfinitesimalFit:
+class InfinitesimalFit(ReadOnly):
     """A fit of SuSiE-inf.
 
     Attributes

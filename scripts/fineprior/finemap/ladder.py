@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.files.arrays import Floats
+from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.finemap.correlation import Correlation
 from fineprior.finemap.credible_sets import CredibleSet, credible_sets
@@ -117,7 +117,7 @@ class LostSet:
 
 
 @dataclass(frozen=True)
-class LadderFit:
+class LadderFit(ReadOnly):
     """The fit of a locus and the way to it.
 
     Attributes

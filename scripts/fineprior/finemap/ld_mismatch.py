@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.files.arrays import Floats
+from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.finemap.single_effect import minimise
 
 Flags = npt.NDArray[np.bool_]
@@ -68,7 +68,7 @@ ROWS = 256
 
 
 @dataclass(frozen=True)
-class LdDiagnostics:
+class LdDiagnostics(ReadOnly):
     """What z and R say of one another.
 
     Attributes

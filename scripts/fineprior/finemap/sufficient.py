@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 # Stands for the unknown n: susieR takes yty = 1 and n = 2.
-from fineprior.files.arrays import Floats
+from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.finemap.correlation import Correlations
 
@@ -19,7 +19,7 @@ UNKNOWN_N = 2
 
 
 @dataclass(frozen=True)
-class SufficientStatistics:
+class SufficientStatistics(ReadOnly):
     """Regression of a phenotype on the p standardised variants of a locus, and perhaps a null column.
 
     Attributes

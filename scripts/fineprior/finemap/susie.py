@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.files.arrays import Floats
+from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.finemap.correlation import Correlation, Correlations, PanelCorrelation
 from fineprior.finemap.credible_sets import CredibleSets, credible_sets
@@ -87,7 +87,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class SusieFit:
+class SusieFit(ReadOnly):
     """A fitted SuSiE model; names are susieR's, indices count from 0.
 
     Attributes

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fineprior.files.arrays import ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.genome.contigs import is_part_of_x, plain_name
 
@@ -39,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Copies:
+class Copies(ReadOnly):
     """Copies (alternatives, samples) of each alternative allele of a record, float32, NaN where missing.
 
     half: samples of whose call one allele is missing. untold: samples whose dosage is missing because no call says

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fineprior.files.arrays import Archive
+from fineprior.files.arrays import Archive, ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.files.integrity import checked
 from fineprior.files.whole import atomic_path
@@ -20,7 +20,7 @@ NO_LD, TRIMMED = "no_ld", "trimmed"
 
 
 @dataclass(frozen=True)
-class LocusLd:
+class LocusLd(ReadOnly):
     """LD of one locus.
 
     Attributes

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fineprior.files.arrays import ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.genome.alleles import Alleles, Numbers, compare
 from fineprior.genome.contigs import Contigs, is_part_of_x, plain_name
@@ -216,7 +217,7 @@ Index = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
-class Matches:
+class Matches(ReadOnly):
     """For each row: `panel_index`, its variant in the panel (-1: none), and `second`, another one (-1: none).
 
     `several`: there are more than these two. `a1_is_effect`: A1 of the variant is the row's effect allele. `opposite`:

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.linalg import qr
 
+from fineprior.files.arrays import ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.files.reading import PLINK_CODES, is_code, missing_among
 from fineprior.genotypes.samples import lines_of
@@ -35,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Cohort:
+class Cohort(ReadOnly):
     """The samples of an association study.
 
     rows (n,) are those of the genotypes, in their order; trait (n,) is 0 or 1 (case) when `binary`; covariates (n, k)

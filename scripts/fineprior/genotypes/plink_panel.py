@@ -19,6 +19,7 @@ import pgenlib
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from fineprior.files.arrays import read_only
 from fineprior.files.errors import InputError
 from fineprior.files.reading import reading, unpacked
 from fineprior.genotypes.copies import checked_index, mean_of_called
@@ -67,7 +68,7 @@ class _PlinkFiles:
     @cached_property
     def males(self) -> NDArray[np.bool_]:
         """(n,): whose sex is male in the .fam or .psam."""
-        return read_males(self.name + self._sexes)[self._kept]
+        return read_only(read_males(self.name + self._sexes)[self._kept])
 
     def _opened(self, what: str, **known: Any) -> pgenlib.PgenReader:
         """A reader of the genotypes; `what` the file should be, with its article, for messages."""
