@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-# Effects with a prior variance up to this are no effects (susieR's value).
 from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.finemap.correlation import Correlations
 
+# Effects with a prior variance up to this are no effects (susieR's value).
 MIN_PRIOR_VARIANCE = 1e-9
 # Purity uses all pairs of a set of up to so many variants, else of so many, evenly spaced in order of alpha.
 ALL_PAIRS_UP_TO = 2000

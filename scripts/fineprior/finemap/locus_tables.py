@@ -121,7 +121,7 @@ def set_rows(table: pd.DataFrame, fit: LocusFit, R: Matrix | None, settings: Fin
     """
     if fit.fit is None or fit.ladder is None:
         return pd.DataFrame()
-    R = None if fit.ladder.step == "single_effect" else R
+    R = None if fit.ladder.rung == "single_effect" else R
     found = [fit.fit.sets]
     if len(fit.fit.sets) and settings.further_coverage not in (0, settings.coverage):
         found.append(further_sets(fit.fit, R, settings.further_coverage))

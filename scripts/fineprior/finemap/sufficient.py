@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-# Stands for the unknown n: susieR takes yty = 1 and n = 2.
 from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.finemap.correlation import Correlations
 
+# Stands for the unknown n: susieR takes yty = 1 and n = 2.
 UNKNOWN_N = 2
 
 
