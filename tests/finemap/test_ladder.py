@@ -207,3 +207,10 @@ def test_numerical_trouble_is_a_fallback(locus, monkeypatch, name, trouble):
     found = fit_with_fallback(locus[0], locus[1], N, None, np.inf, settings)
     assert found.rung == "single_effect"
     assert str(trouble) in found.reasons[0]
+
+
+def test_diagnostics_and_excluded_variants_cannot_be_written_to(locus):
+    found = fit_with_fallback(locus[0], locus[1], N, None, np.inf, IN_SAMPLE)
+    for array in (found.diagnostics.conditional_mean, found.diagnostics.switched, found.fit.pip, found.left_out):
+        with pytest.raises(ValueError, match="read-only"):
+            array[:] = 0

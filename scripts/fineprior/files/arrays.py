@@ -1,7 +1,4 @@
-"""Arrays: of .npy and .npz files, whose claims are compared with their content; read-only; and of what memory there is.
-
-What the header of a file claims is checked before memory is taken for it.
-"""
+"""Arrays of .npy and .npz files, checked before memory is taken for them; and arrays that are read-only."""
 
 import math
 import os

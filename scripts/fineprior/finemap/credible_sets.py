@@ -61,7 +61,7 @@ class CredibleSets:
     ----------
     sets : tuple of CredibleSet
     requested_coverage, min_abs_corr : float
-        What was asked for.
+        As required.
     reason : str
         Why there is no set; empty when there is one.
     """

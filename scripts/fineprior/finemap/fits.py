@@ -76,7 +76,7 @@ def load_fits(path: str | Path) -> dict[str, SusieFit]:
 
 
 class FitFiles(Mapping[str, tuple[SusieFit, tuple[str, ...]]]):
-    """Fits with the names of their variants in several files of `save_fits`; a locus is read when it is asked for.
+    """Fits with the names of their variants in several files of `save_fits`; a locus is read when it is needed.
 
     They are in the order of the files, or in that of the names in `order`.
 
@@ -177,7 +177,7 @@ def write_rds(path: str | Path, fits: Mapping[str, tuple[SusieFit, Sequence[str]
     ----------
     path : path of the rds file
     fits : mapping
-        For each locus its fit and the p names of its variants; loci are asked for one after the other.
+        For each locus its fit and the p names of its variants; loci are read one after the other.
 
     Raises
     ------

@@ -178,7 +178,7 @@ class _State:
         ]
         sum1, sum2 = float(D.sum()), float(D @ D)
         determinant = data.n * sum2 - sum1 * sum1
-        # Without LD to tell them apart (R all 0, or independent variants as many as people) all is left to sigma2.
+        # Without LD to tell them apart (R all 0, or independent variants as many as samples) all is left to sigma2.
         sigma2 = tau2 = 0.0
         if determinant > SINGULAR * data.n * sum2:
             sigma2 = (sum2 * x[0] - sum1 * x[1]) / determinant

@@ -50,11 +50,11 @@ class LadderFit(ReadOnly):
     reasons : tuple of str
         Why it is not the highest rung; empty when it is, or when the corrections changed nothing.
     fit : SusieFit
-        Over all variants; those left out have no posterior probability.
+        Over all variants; those excluded have no posterior probability.
     diagnostics : LdDiagnostics or None
         None when R cannot be read, or is not to be.
     panel_size : float
-        People in the panel, as the fit took it; infinite when it took none.
+        Samples in the panel, as the fit took it; infinite when it took none.
     drift : float
         Lambda of the panel's population; NaN when it was not estimated.
     left_out : ndarray of int
@@ -105,7 +105,7 @@ def fit_with_fallback(
     n : float
     prior_weights : ndarray, shape (p,), or None
     panel_size : float
-        People in the panel that R is of, above 1; infinite for the LD of the GWAS itself, or when it is not known.
+        Samples in the panel that R is of, above 1; infinite for the LD of the GWAS itself, or when it is not known.
     settings : FinemapSettings
         With `ld: none` the fit of one effect is the required one, whether or not `fallback` is on.
 
@@ -301,7 +301,7 @@ def _without(locus: _Locus, left_out: Indices) -> _Locus:
 
 
 def _whole(fit: SusieFit, whole: _Locus, left_out: Indices) -> SusieFit:
-    """The fit over all variants of the locus; those that were left out have probability and effect 0."""
+    """The fit over all variants of the locus; those that were excluded have probability and effect 0."""
     if not len(left_out):
         return fit
     p = len(whole.z)

@@ -1,4 +1,4 @@
-"""Do z and R belong together? Diagnostics of a locus before it is fitted, and the error of a panel's R in a fit.
+"""Do z and R belong together? Diagnostics before a locus is fitted, and the error of a panel's R in a fit.
 
 Diagnostics are the consistency parameter s and kriging residuals: Zou et al. 2022 (doi:10.1371/journal.pgen.1010299),
 "Refinement and diagnostics". A locus is looked at in blocks of neighbouring variants, because both cost the third power
@@ -141,7 +141,7 @@ def diagnose_ld(z: Floats, R: Matrix, n: float, panel_size: float = math.inf) ->
     n : float
         Sample size of the GWAS.
     panel_size : float
-        People in the panel; infinite for the LD of the GWAS itself.
+        Samples in the panel; infinite for the LD of the GWAS itself.
     """
     adjusted = z * np.sqrt((n - 1) / (z * z + n - 2))
     blocks = [_block(R, adjusted, start, min(start + BLOCK, len(z))) for start in range(0, len(z), BLOCK)]
@@ -308,7 +308,7 @@ class PanelError:
     Parameters
     ----------
     panel_size : float
-        People in the panel, B; infinite when only drift is to be accounted for.
+        Samples in the panel, B; infinite when only drift is to be accounted for.
     drift : float
         Lambda to start from.
     estimate_drift : bool

@@ -1,4 +1,4 @@
-"""Fit loci, each in a process of its own: the fit of a locus with its status and remarks, or why there is none."""
+"""The fit of a locus with its status and remarks, or why there is none; many loci in several processes."""
 
 import logging
 import math
@@ -123,7 +123,7 @@ def fit_locus(
         Prior probabilities up to a factor; None is uniform.
     settings : FinemapSettings
     panel_size : float, optional
-        People in the panel that R is of; `settings.panel_size` by default.
+        Samples in the panel that R is of; `settings.panel_size` by default.
 
     Returns
     -------
@@ -181,7 +181,7 @@ def _sample_sizes(n: float | npt.ArrayLike | None) -> Floats:
 
 
 def _panel_size(panel_size: float | None, settings: FinemapSettings) -> float:
-    """People in the panel: as configured, as the LD file says, or infinite."""
+    """Samples in the panel: as configured, as the LD file says, or infinite."""
     if settings.ld == "in_sample":
         return math.inf
     if settings.panel_size != 0:

@@ -1,4 +1,4 @@
-"""What fine-mapping a locus takes: its variants with z and prior, LD, and what the data lack.
+"""The input of a locus: its variants with z and prior, their LD, and the rows of the GWAS that were lost.
 
 `BatchInput` reads it for the loci of a batch of the workflow; `read_locus` reads it from files of the user's own.
 """
@@ -189,7 +189,7 @@ def read_z(path: str | Path, n: float | None) -> pd.DataFrame:
         top = beyond[np.abs(z[beyond]).argmax()]
         log.warning(
             "%s: |z| is larger than the root of n in %d rows, as if one variant explained most of the trait; the "
-            "strongest: %s (z %.4g, n %g); is n the number of people?",
+            "strongest: %s (z %.4g, n %g); is n the sample size?",
             path, len(beyond), table["variant_id"].iloc[top], z[top], size[top],
         )  # fmt: skip
     made = pd.DataFrame({"variant_id": table["variant_id"], "z": z, "n": size})
@@ -254,7 +254,7 @@ def read_prior(path: str | Path, variant_ids: pd.Series) -> npt.NDArray[np.float
 def read_correlations(
     path: str | Path, variant_ids: pd.Series, names: str | Path | None = None, locus: str = "locus"
 ) -> tuple[Matrix, float | None]:
-    """R in the order of the variants, shape (p, p), and the people that it is of (None when the file does not say)."""
+    """R in the order of the variants, shape (p, p), and the samples in its panel (None when the file does not say)."""
     arrays = _read_arrays(path, locus)
     R, size = arrays["R"], arrays.get("panel_size")
     if size is not None and (size.shape != () or size.dtype.kind not in "fiu"):

@@ -1,4 +1,4 @@
-"""Fine-map a locus: from what it takes to its rows of FINEMAP_VARIANTS, CREDIBLE_SETS and LOCI_STATUS."""
+"""A fine-mapped locus: its rows of FINEMAP_VARIANTS, CREDIBLE_SETS and LOCI_STATUS."""
 
 from dataclasses import dataclass, replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""What SuSiE sees of a locus: X'X, X'y and y'y on the scale of standardised genotypes, from z, R and n.
+"""Sufficient statistics of a locus for SuSiE: X'X, X'y and y'y of standardised genotypes, from z, R and n.
 
 Zou et al. 2022 (doi:10.1371/journal.pgen.1010299), "SuSiE with summary statistics"; the shrinkage of z and the
 scale are susieR's.

@@ -1,4 +1,4 @@
-"""Genotypes of a panel in PLINK files, read by pgenlib: PLINK 1 (.bed, .bim, .fam) and PLINK 2 (.pgen, .pvar, .psam).
+"""Genotypes of a panel in PLINK 1 (.bed, .bim, .fam) or PLINK 2 files (.pgen, .pvar, .psam), by pgenlib.
 
 A1 is the allele whose copies are counted: in a .bim its fifth column, neither the minor nor the alternative allele by
 rule (https://www.cog-genomics.org/plink/1.9/formats#bed); in a .pvar the alternative allele, and a variant with several
