@@ -33,6 +33,9 @@ def test_what_values_mean(tmp_path, values, binary, expected):
     cohort = read_cohort(PEOPLE, trait(tmp_path, values))
     assert (cohort.binary, cohort.trait.tolist()) == (binary, expected)
     assert cohort.cases == (4 if binary else 0)
+    for array in (cohort.rows, cohort.trait, cohort.covariates):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
 
 
 def test_people_are_matched_by_name_in_the_order_of_the_genotypes(tmp_path):
