@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from fineprior.genome.fasta import Genome
-from fineprior.genotypes.bed_panel import PlinkPanel, write_panel
+from fineprior.genotypes.plink_panel import PlinkPanel
+from fineprior.simulate.bed_writer import write_panel
 from fineprior.sumstats.reader import STANDARD, neg_log10_p_of
 
 PEOPLE = 101

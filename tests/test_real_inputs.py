@@ -15,10 +15,10 @@ from fineprior.finemap.contents import contents_of, with_contents
 from fineprior.finemap.locus import fit_locus
 from fineprior.finemap.susie import susie_rss
 from fineprior.genome.fasta import Genome
-from fineprior.genotypes.bed_panel import PlinkPanel
 from fineprior.genotypes.ld import panel_ld
 from fineprior.genotypes.ld_store import read_ld
 from fineprior.genotypes.panels import open_panel
+from fineprior.genotypes.plink_panel import PlinkPanel
 from fineprior.project.settings import FinemapSettings, HarmoniseSettings, LdSettings, LociSettings
 from fineprior.steps.compute_ld import compute_ld
 from fineprior.steps.define_loci import define_loci
@@ -213,7 +213,7 @@ def test_every_form_of_a_panel_with_indels_has_the_same_genotypes(forms, form):
     """All 7,568 variants of 503 people; A1 may be either allele in a .bed."""
     bed, other = open_panel(str(forms["panel_chr20"]["bed"])), open_panel(str(forms["panel_chr20"][form]))
     index = np.arange(0, 7_568, 4)
-    assert (bed.count, other.count, other.people) == (7_568, 7_568, bed.people)
+    assert (bed.count, other.count, other.sample_ids) == (7_568, 7_568, bed.sample_ids)
     one, two = bed.variants.iloc[index], other.variants.iloc[index]
     assert (one[["chrom", "pos", "snp_id"]].to_numpy() == two[["chrom", "pos", "snp_id"]].to_numpy()).all()
     turned = (one["a1"] == two["a2"]).to_numpy() & (one["a2"] == two["a1"]).to_numpy()

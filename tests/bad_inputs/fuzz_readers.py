@@ -22,16 +22,16 @@ import yaml
 from bad_inputs import world as small
 from fineprior.engine.loading import load_enformer
 from fineprior.finemap.fits import load_fits, save_fits
+from fineprior.finemap.locus_input import read_correlations, read_prior, read_z
 from fineprior.finemap.susie import susie_rss
 from fineprior.genome.fasta import Genome
 from fineprior.genome.intervals import Intervals, read_intervals
 from fineprior.genome.liftover import Liftover
-from fineprior.genotypes.bed_panel import PlinkPanel
 from fineprior.genotypes.ld_files import LdSource, read_variants
 from fineprior.genotypes.ld_matrix import read_matrix
-from fineprior.genotypes.pgen_panel import PgenPanel
 from fineprior.genotypes.phenotypes import read_cohort
-from fineprior.genotypes.samples import kept_people
+from fineprior.genotypes.plink_panel import PgenPanel, PlinkPanel
+from fineprior.genotypes.samples import kept_samples
 from fineprior.genotypes.vcf_panel import VcfPanel
 from fineprior.heads.head import Head, load_head, write_head
 from fineprior.heads.variant_head import read_labels
@@ -42,7 +42,6 @@ from fineprior.project.settings import BackboneSettings, TrackSettings
 from fineprior.sequence.motifs import read_motifs
 from fineprior.sequence.tracks import read_regions, read_targets
 from fineprior.steps.calibrate_study import read_project
-from fineprior.steps.finemap_files import read_correlations, read_prior, read_z
 from fineprior.sumstats.reader import open_sumstats
 
 PLAIN = "plain text"
@@ -181,7 +180,7 @@ PLINK = ["panel.bed", "panel.bim", "panel.fam"]
 def read_panel(panel):
     table = panel.variants
     half = np.arange(0, panel.count, 2)
-    return [table, panel.people, panel.dosages(half), panel.genotype_counts(), panel.allele_frequencies(half)]
+    return [table, panel.sample_ids, panel.dosages(half), panel.genotype_counts(), panel.allele_frequencies(half)]
 
 
 @reader("panel: PLINK 1", PLINK, of_world(*PLINK), "PLINK 1 binary, plain text")
@@ -255,7 +254,7 @@ reader("panel: BCF", ["p.bcf"], through_htslib(genotypes, "p.bcf"))(vcf_panel("p
 
 @reader("people to keep", ["keep"], writes("keep", "".join(f"p{i}\n" for i in range(30))), PLAIN)
 def _(folder):
-    return kept_people(folder / "keep", [("0", f"p{i}") for i in range(50)], "panel")
+    return kept_samples(folder / "keep", [("0", f"p{i}") for i in range(50)], "panel")
 
 
 @reader("phenotype and covariates", ["trait.txt", "age.txt"], of_world("trait.txt", "age.txt"), PLAIN)

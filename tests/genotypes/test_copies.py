@@ -3,9 +3,9 @@ import pandas as pd
 import pytest
 
 from fineprior.files.errors import InputError
-from fineprior.genotypes.bed_panel import write_panel
 from fineprior.genotypes.copies import copies_in, say_heterozygous_men
 from fineprior.genotypes.panels import open_panel
+from fineprior.simulate.bed_writer import write_panel
 
 NAN = np.nan
 
@@ -58,7 +58,7 @@ def test_each_alternative_has_its_copies():
 @pytest.mark.parametrize(
     ("form", "people", "message"),
     [
-        ("DS", ("0.9", "1.2"), "here: DS without GT: a dosage of 1 can be one copy of two, or a man's only one"),
+        ("DS", ("0.9", "1.2"), "here: DS without GT: a dosage of 1 can be one copy of two, or a male's only one"),
         ("GT:DS", (".:0.9", "./.:1"), "here: DS without GT"),
         ("HDS:GP", ("1:1", "1:1"), r"neither GT nor DS in its FORMAT \(HDS:GP\)"),
         ("GT:DS", ("1:1.98", "0/1:1"), "DS '1.98' of a haploid call is not between 0 and 1"),
@@ -67,8 +67,8 @@ def test_each_alternative_has_its_copies():
         ("GT:DS", ("1|1:-0.5", "0:0"), "DS '-0.5' is not between 0 and 2"),
         ("GT:DS", ("1|1:much", "0:0"), "DS 'much' is not a number"),
         ("GT:DS", ("1|1:1,1", "0:0"), "DS '1,1' has 2 values for 1 alternative alleles"),
-        ("GT:DS", ("1/1:0.99", "1/1:1.98", "0/0:0.01"), "1 of 2 people with two copies by GT have a DS below 1"),
-        ("GT", ("0/1/1", "0"), "GT '0/1/1' has 3 alleles; people have two, or one"),
+        ("GT:DS", ("1/1:0.99", "1/1:1.98", "0/0:0.01"), "1 of 2 samples with two copies by GT have a DS below 1"),
+        ("GT", ("0/1/1", "0"), "GT '0/1/1' has 3 alleles; samples have two, or one"),
         ("GT", ("0/2", "0"), "GT '0/2' is not made of the record's alleles, 0 to 1"),
         ("GT", ("A/G", "0"), "GT 'A/G' is not made of the record's alleles"),
     ],
@@ -81,8 +81,8 @@ def test_what_can_be_read_in_two_ways_or_in_none_is_refused(form, people, messag
 @pytest.mark.parametrize(
     ("chrom", "pos", "coded", "sex", "said"),
     [
-        ("X", 300, 1, "1", "on X 8 of 8 genotypes of men that have an allele have one copy of it"),
-        ("23", 9_000_000, 1, "M", "on X 8 of 8 genotypes of men"),
+        ("X", 300, 1, "1", "on X 8 of 8 genotypes of males that have an allele have one copy of it"),
+        ("23", 9_000_000, 1, "M", "on X 8 of 8 genotypes of males"),
         ("X", 300, 2, "1", ""),
         ("X", 300, 1, "2", ""),
         ("X", 300, 1, "0", ""),
@@ -104,7 +104,7 @@ def test_men_with_half_of_their_allele_in_plink_files_are_said(tmp_path, caplog,
 
 
 def test_dosages_of_the_reference_allele_are_refused_and_a_few_odd_ones_are_not():
-    with pytest.raises(InputError, match="2 of 2 people with two equal alleles by GT have the other one by DS"):
+    with pytest.raises(InputError, match="2 of 2 samples with two equal alleles by GT have the other one by DS"):
         read("GT:DS", "0/0:1.98", "1/1:0.1", "0/1:1", chrom="7")
     found = read("GT:DS", "0/0:1.98", "1/1:1.9", "1/1:2", "0/1:1", chrom="7")
     assert found.copies[0] == pytest.approx([1.98, 1.9, 2, 1])

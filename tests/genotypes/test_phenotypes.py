@@ -33,6 +33,9 @@ def test_what_values_mean(tmp_path, values, binary, expected):
     cohort = read_cohort(PEOPLE, trait(tmp_path, values))
     assert (cohort.binary, cohort.trait.tolist()) == (binary, expected)
     assert cohort.cases == (4 if binary else 0)
+    for array in (cohort.rows, cohort.trait, cohort.covariates):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
 
 
 def test_people_are_matched_by_name_in_the_order_of_the_genotypes(tmp_path):
@@ -42,7 +45,7 @@ def test_people_are_matched_by_name_in_the_order_of_the_genotypes(tmp_path):
     assert cohort.rows.tolist() == [2, 4, 5, 7]
     assert cohort.trait.tolist() == [3, 1, 0.5, 5]
     assert cohort.name == "trait"
-    assert cohort.left_out == {"no phenotype": 4, "phenotype without genotypes": 1}
+    assert cohort.excluded == {"no phenotype": 4, "phenotype without genotypes": 1}
 
 
 def test_covariates_span_the_same_space_whatever_is_redundant(tmp_path, caplog):
@@ -53,9 +56,9 @@ def test_covariates_span_the_same_space_whatever_is_redundant(tmp_path, caplog):
     covariates = write(tmp_path / "c.txt", "IID age twice constant pc", rows)
     cohort = read_cohort(PEOPLE, trait(tmp_path, np.arange(8.0)), covariates)
     assert cohort.rows.tolist() == [0, 1, 2, 4, 5, 6, 7]
-    assert cohort.left_out["a covariate is missing"] == 1
-    assert "covariate constant is the same for everybody; left out" in caplog.text
-    assert "covariate twice is a linear combination of those before it; left out" in caplog.text
+    assert cohort.excluded["a covariate is missing"] == 1
+    assert "covariate constant is the same for everybody; excluded" in caplog.text
+    assert "covariate twice is a linear combination of those before it; excluded" in caplog.text
     assert cohort.covariates.T @ cohort.covariates == pytest.approx(np.eye(3), abs=1e-12)
     wanted = np.column_stack([np.ones(7), a[cohort.rows], b[cohort.rows]])
     assert cohort.covariates @ (cohort.covariates.T @ wanted) == pytest.approx(wanted, abs=1e-9)
@@ -71,17 +74,17 @@ def test_covariates_span_the_same_space_whatever_is_redundant(tmp_path, caplog):
         ("IID a b\np0 1 2\n", "one trait is needed beside FID and IID; there are 2: a, b"),
         ("IID t\n", "trait.txt: nobody below the header"),
         ("IID t\np0 1 2\n", "line 2: 3 fields, the header has 2; R writes names of rows unless row.names = FALSE"),
-        ("IID t\np0 1\np0 2\n", "line 3: person 'p0' is there twice"),
-        ("IID t\n\np0 tall\n", "line 3: t of person 'p0' is 'tall'; a number or NA is needed"),
-        ("IID t\np0 1,5\n", "t of person 'p0' is '1,5'"),
-        ("IID t\np0 case\np1 0\n", "line 2: t of person 'p0' is 'case'; a number or NA is needed"),
+        ("IID t\np0 1\np0 2\n", "line 3: sample 'p0' is there twice"),
+        ("IID t\n\np0 tall\n", "line 3: t of sample 'p0' is 'tall'; a number or NA is needed"),
+        ("IID t\np0 1,5\n", "t of sample 'p0' is '1,5'"),
+        ("IID t\np0 case\np1 0\n", "line 2: t of sample 'p0' is 'case'; a number or NA is needed"),
         ("IID t u\t\np0 1 2\n", "there are 2: t, u"),
         ("IID\tt\t\tu\np0\t1\t\t2\n", "column 3 has no name"),
-        ("IID\tt\np0\t1\n\t2\n", "line 3: no name of a person"),
+        ("IID\tt\np0\t1\n\t2\n", "line 3: no name of a sample"),
         ("IID t\np0 1\np1\n", "line 3: 1 fields, the header has 2$"),
-        ("IID t\np0 inf\n", "t of person 'p0' is 'inf'; a number or NA is needed"),
+        ("IID t\np0 inf\n", "t of sample 'p0' is 'inf'; a number or NA is needed"),
         ("IID t\nx0 1\nx1 2\n", "nobody of it is in the genotypes; 'x0' is not, for example"),
-        ("IID t\np0 1\np1 2\n", "2 people are left"),
+        ("IID t\np0 1\np1 2\n", "2 samples are left"),
         ("IID t\n" + "".join(f"p{i} 1\n" for i in range(8)), "trait t: everybody has the value 1"),
         ("IID t\n" + "".join(f"p{i} {i % 3}\n" for i in range(8)), "values 0, 1 and 2; write NA where 0 means missing"),
     ],
@@ -95,9 +98,9 @@ def test_bad_traits(tmp_path, text, message):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("IID sex\np0 male\n", r"sex of person 'p0' is 'male'; .*write categories as columns of 0 and 1"),
+        ("IID sex\np0 male\n", r"sex of sample 'p0' is 'male'; .*write categories as columns of 0 and 1"),
         ("IID a a\np0 1 2\n", "a column is there twice; the header is IID a a"),
-        ("IID a\np0 NA\n", "0 people are left"),
+        ("IID a\np0 NA\n", "0 samples are left"),
     ],
 )
 def test_bad_covariates(tmp_path, text, message):
@@ -114,8 +117,8 @@ def test_a_disease_is_one_however_missing_values_are_written(tmp_path, missing, 
     values = ["1.0", "2.0", "1.0", "2.0", "2.0", "1.0", missing, missing]
     cohort = read_cohort(PEOPLE, trait(tmp_path, values))
     assert (cohort.binary, cohort.trait.tolist()) == (True, [0, 1, 0, 1, 1, 0])
-    assert cohort.left_out["no phenotype"] == 2
-    assert ("t is -9 of 2 people, taken as missing, as in PLINK" in caplog.text) == missing.startswith("-9")
+    assert cohort.excluded["no phenotype"] == 2
+    assert ("t is -9 of 2 samples, taken as missing, as in PLINK" in caplog.text) == missing.startswith("-9")
     assert "quantitative" not in caplog.text
 
 
@@ -125,8 +128,8 @@ def test_a_covariate_is_missing_as_a_phenotype_is(tmp_path, missing, caplog):
     covariates = write(tmp_path / "c.txt", "FID IID age", [f"f p{i} {age}" for i, age in enumerate(ages)])
     cohort = read_cohort(PEOPLE, trait(tmp_path, np.arange(8.0)), covariates)
     assert cohort.rows.tolist() == [0, 1, 3, 4, 5, 7]
-    assert cohort.left_out["a covariate is missing"] == 2
-    assert ("age is -9 of 2 people, taken as missing" in caplog.text) == missing.startswith("-9")
+    assert cohort.excluded["a covariate is missing"] == 2
+    assert ("age is -9 of 2 samples, taken as missing" in caplog.text) == missing.startswith("-9")
     assert "could be a number" not in caplog.text
 
 
@@ -135,19 +138,22 @@ def test_minus_nine_among_values_of_both_signs_is_said(tmp_path, caplog):
     covariates = write(tmp_path / "c.txt", "IID pc1", [f"p{i} {value}" for i, value in enumerate(values)])
     cohort = read_cohort(PEOPLE, trait(tmp_path, np.arange(8.0)), covariates)
     assert cohort.rows.tolist() == [0, 1, 3, 4, 5, 6, 7]
-    assert "pc1 is -9 of 1 people, taken as missing, as in PLINK; other values go from -12.5 to 11" in caplog.text
+    assert "pc1 is -9 of 1 samples, taken as missing, as in PLINK; other values go from -12.5 to 11" in caplog.text
 
 
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ("02020202", "2 different values, taken as a quantitative trait: 0 (4 people), 2 (4 people); a disease has"),
-        ("12312312", "3 different values, taken as a quantitative trait: 1 (3 people), 2 (3 people), 3 (2 people)"),
+        ("02020202", "2 different values, taken as a quantitative trait: 0 (4 samples), 2 (4 samples); a disease has"),
+        ("12312312", "3 different values, taken as a quantitative trait: 1 (3 samples), 2 (3 samples), 3 (2 samples)"),
         ("12345123", "5 different values"),
         ("12345612", ""),
-        (["1", "2", "-1", "1", "2", "1", "2", "1"], "t is -1 of 1 people and from 1 to 2 of all others; it is taken"),
-        (["21", "25", "-999", "30", "28", "22", "26", "-999"], "t is -999 of 2 people and from 21 to 30 of all others"),
-        (["21", "25", "999", "30", "28", "22", "26", "27"], "t is 999 of 1 people and from 21 to 30 of all others"),
+        (["1", "2", "-1", "1", "2", "1", "2", "1"], "t is -1 of 1 samples and from 1 to 2 of all others; it is taken"),
+        (
+            ["21", "25", "-999", "30", "28", "22", "26", "-999"],
+            "t is -999 of 2 samples and from 21 to 30 of all others",
+        ),
+        (["21", "25", "999", "30", "28", "22", "26", "27"], "t is 999 of 1 samples and from 21 to 30 of all others"),
         (["-2", "1.5", "-1", "0.3", "0.1", "0.9", "-0.4", "1.1"], ""),
     ],
 )
@@ -175,7 +181,7 @@ def test_a_covariate_of_true_and_false_is_one_of_1_and_0(tmp_path):
 def test_unknown_sex_as_plink_codes_it_is_said(tmp_path, caplog):
     rows = [f"p{i} {sex}" for i, sex in enumerate("12120122")]
     read_cohort(PEOPLE, trait(tmp_path, np.arange(8.0)), write(tmp_path / "c.txt", "IID Sex", rows))
-    assert "Sex is 0 of 1 people, beside 1 and 2: 0 is unknown in PLINK's files, and taken as a number" in caplog.text
+    assert "Sex is 0 of 1 samples, beside 1 and 2: 0 is unknown in PLINK's files, and taken as a number" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -194,5 +200,5 @@ def test_tables_of_every_program_are_read(tmp_path, content):
 
 
 def test_people_of_one_name_are_named(tmp_path):
-    with pytest.raises(InputError, match="genotypes: person 'p1' is there twice"):
+    with pytest.raises(InputError, match="genotypes: sample 'p1' is there twice"):
         read_cohort([*PEOPLE, "p1"], trait(tmp_path, np.arange(8.0)))

@@ -8,9 +8,9 @@ import pytest
 from fineprior.files.errors import InputError
 from fineprior.files.tables import LOCI, LOCUS_VARIANTS
 from fineprior.genotypes import ld
-from fineprior.genotypes.bed_panel import PlinkPanel
 from fineprior.genotypes.ld import ld_memory_mb
 from fineprior.genotypes.ld_store import read_ld, read_panel_size
+from fineprior.genotypes.plink_panel import PlinkPanel
 from fineprior.project.settings import LdSettings, LociSettings
 from fineprior.steps.compute_ld import compute_ld
 from steps.prostate import PROSTATE, find_prostate, harmonise_prostate, needs_prostate

@@ -7,7 +7,7 @@ import pytest
 from fineprior.files.errors import InputError
 from fineprior.files.tables import DROPPED, LIFTOVER, SUMSTATS, SUMSTATS_QC
 from fineprior.genome.fasta import Genome
-from fineprior.genotypes.bed_panel import PlinkPanel
+from fineprior.genotypes.plink_panel import PlinkPanel
 from fineprior.project.settings import HarmoniseSettings
 from fineprior.steps.harmonise_sumstats import harmonise_sumstats
 from fineprior.sumstats.harmonise import harmonise

@@ -13,8 +13,9 @@ from fineprior.files.tables import DROPPED, LIFTOVER, SUMSTATS, SUMSTATS_QC
 from fineprior.genome.alleles import complement, flip
 from fineprior.genome.fasta import Genome
 from fineprior.genome.liftover import Liftover
-from fineprior.genotypes.bed_panel import PlinkPanel, write_panel
+from fineprior.genotypes.plink_panel import PlinkPanel
 from fineprior.project.settings import HarmoniseSettings
+from fineprior.simulate.bed_writer import write_panel
 from fineprior.sumstats import harmonised, outcomes
 from fineprior.sumstats.file_checks import ENOUGH_ROWS
 from fineprior.sumstats.harmonise import harmonise

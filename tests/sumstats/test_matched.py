@@ -6,8 +6,9 @@ import pytest
 
 from fineprior.files.errors import InputError
 from fineprior.genome.fasta import Genome
-from fineprior.genotypes.bed_panel import PlinkPanel, write_panel
+from fineprior.genotypes.plink_panel import PlinkPanel
 from fineprior.project.settings import HarmoniseSettings
+from fineprior.simulate.bed_writer import write_panel
 from fineprior.sumstats.located import locate
 from fineprior.sumstats.matched import match_panel
 from fineprior.sumstats.oriented import orient

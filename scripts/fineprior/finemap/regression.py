@@ -34,7 +34,7 @@ class FitOptions(TypedDict, total=False):
     estimate_prior_variance: bool
     estimate_prior_method: str
     check_null_threshold: float
-    estimate_residual_variance: bool  # True by default: X is of the people of y.
+    estimate_residual_variance: bool  # True by default: X and y are of the same samples.
     residual_variance: float | None
     null_weight: float
     max_iter: int
@@ -80,7 +80,7 @@ def susie(
     Parameters
     ----------
     X : array, shape (n, p)
-        Genotypes, a row per person. Sums are in float64; memory is some 24 n p bytes, and 8 p² where n > p / 4.
+        Genotypes, a row per sample. Sums are in float64; memory is some 24 n p bytes, and 8 p² where n > p / 4.
     y : array, shape (n,)
         Phenotype.
     standardize : bool
@@ -151,7 +151,7 @@ def susie_ss(
     yty : float
         y'y.
     n : float
-        Number of people.
+        Number of samples.
     X_colmeans : array, shape (p,), optional
         Means of X before: with `y_mean` they give the intercept.
     y_mean : float, optional

@@ -1,6 +1,6 @@
-"""How many copies: one answer for calls (GT) and dosages (DS) of a VCF, for women and men.
+"""How many copies: one answer for calls (GT) and dosages (DS) of a VCF, for females and males.
 
-Copies of an allele are 0 to 2 in everybody, as PLINK 2 holds them: where a person has one chromosome (a man on X
+Copies of an allele are 0 to 2 in everybody, as PLINK 2 holds them: where a sample has one chromosome (a male on X
 outside of the pseudo-autosomal regions, everybody on MT) the one allele counts as two. So a haploid call `1` is 2
 copies, and so is a haploid dosage of 1. Frequency, LD, LD scores and association all use these numbers.
 
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fineprior.files.arrays import ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.genome.contigs import is_part_of_x, plain_name
 
@@ -26,7 +27,7 @@ _PAIRED_ON_X = ((10_001, 2_781_479), (154_931_044, 1 << 31))
 """Where X may be pseudo-autosomal, in GRCh37 or GRCh38: 1-based, both within."""
 _LOOKED_AT = 500
 _MOST_HETEROZYGOUS = 0.02
-"""Share of men's genotypes with the allele that may have one copy of it: calls have errors."""
+"""Share of males' genotypes with the allele that may have one copy of it: calls have errors."""
 _TOLERANCE = 0.01
 """By how much a dosage may be outside of its range: writers round."""
 _MOST_AT_ODDS = 0.1
@@ -39,10 +40,10 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Copies:
-    """Copies (alternatives, people) of each alternative allele of a record, float32, NaN where missing.
+class Copies(ReadOnly):
+    """Copies (alternatives, samples) of each alternative allele of a record, float32, NaN where missing.
 
-    half: people of whose call one allele is missing. untold: people whose dosage is missing because no call says
+    half: samples of whose call one allele is missing. untold: samples whose dosage is missing because no call says
     whether it is haploid.
     """
 
@@ -51,15 +52,15 @@ class Copies:
     untold: int = 0
 
 
-def copies_in(form: str, people: Sequence[str], alternatives: int, chrom: str, where: str) -> Copies:
+def copies_in(form: str, samples: Sequence[str], alternatives: int, chrom: str, where: str) -> Copies:
     """Read a record: dosages (DS) where it has them, calls (GT) otherwise.
 
     Parameters
     ----------
     form
         FORMAT of the record.
-    people
-        The text of each person.
+    samples
+        The text of each sample.
     alternatives
         Number of alternative alleles.
     chrom
@@ -76,21 +77,21 @@ def copies_in(form: str, people: Sequence[str], alternatives: int, chrom: str, w
     names = form.split(":")
     if "DS" not in names and "GT" not in names:
         raise InputError(f"{where}: neither GT nor DS in its FORMAT ({form}); write one of them")
-    kind, called = np.full(len(people), _NOT_CALLED), np.full((alternatives, len(people)), np.nan, np.float32)
+    kind, called = np.full(len(samples), _NOT_CALLED), np.full((alternatives, len(samples)), np.nan, np.float32)
     if "GT" in names:
-        calls = _read(_texts(people, names.index("GT")), lambda text: _call(text, alternatives, where))
+        calls = _read(_texts(samples, names.index("GT")), lambda text: _call(text, alternatives, where))
         kind, called = calls[0].astype(int), calls[1:]
     half = kind == _HALF
     if "DS" not in names:
         return Copies(called, int(half.sum()))
-    texts = _texts(people, names.index("DS"))
+    texts = _texts(samples, names.index("DS"))
     dosages = _read(texts, lambda text: _dosages(text, alternatives, where))
     there = ~np.isnan(dosages).all(0)
     uneven = _is_uneven(chrom)
     known = np.isin(kind, (_HAPLOID, _DIPLOID))
     if uneven and there.any() and not known.any():
         raise InputError(
-            f"{where}: DS without GT: a dosage of 1 can be one copy of two, or a man's only one; write GT beside DS, "
+            f"{where}: DS without GT: a dosage of 1 can be one copy of two, or a male's only one; write GT beside DS, "
             "or convert the file by plink2 with everybody's sex (.pgen)"
         )
     limit = np.where(kind == _HAPLOID, 1, 2)
@@ -114,7 +115,7 @@ def copies_in(form: str, people: Sequence[str], alternatives: int, chrom: str, w
 
 
 def say_heterozygous_men(panel: Any) -> None:
-    """Warn where men have one copy of two on X in PLINK files: they may be coded 0 and 1, or their sex be wrong.
+    """Warn where males have one copy of two on X in PLINK files: they may be coded 0 and 1, or their sex be wrong.
 
     Parameters
     ----------
@@ -122,7 +123,7 @@ def say_heterozygous_men(panel: Any) -> None:
         A `Panel`. Some 500 of its variants on X are looked at, outside of the pseudo-autosomal regions.
     """
     for part in getattr(panel, "parts", [panel]):
-        if not np.any(getattr(part, "men", False)):
+        if not np.any(getattr(part, "males", False)):
             continue
         names = part.variants["chrom"].unique()
         on_x = part.variants["chrom"].isin([name for name in names if _is_uneven(str(name), ("X",))])
@@ -130,28 +131,29 @@ def say_heterozygous_men(panel: Any) -> None:
             on_x &= ~part.variants["pos"].between(first, last)
         rows = np.flatnonzero(on_x)
         rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), _LOOKED_AT)).astype(int))]
-        copies = part.dosages(rows)[part.men]
+        copies = part.dosages(rows)[part.males]
         once, some = int((copies == 1).sum()), int((copies > 0).sum())
         if once and once > _MOST_HETEROZYGOUS * some:
             logger.warning(
-                "%s: on X %d of %d genotypes of men that have an allele have one copy of it, and count half: PLINK "
-                "files hold 0 or 2; are men coded 0 and 1, or is a sex wrong?", part.name, once, some,
+                "%s: on X %d of %d genotypes of males that have an allele have one copy of it, and count half: PLINK "
+                "files hold 0 or 2; are males coded 0 and 1, or is a sex wrong?", part.name, once, some,
             )  # fmt: skip
 
 
 def _is_uneven(chrom: str, names: Collection[str] = ("X", "Y", "MT")) -> bool:
-    """Whether people have different numbers of this chromosome; XY, PAR1 and PAR2 are chromosomes of their own."""
+    """Whether samples have different numbers of this chromosome; XY, PAR1 and PAR2 are chromosomes of their own."""
     return plain_name(chrom, plink=True) in names and not is_part_of_x(chrom)
 
 
 def _check_agreement(dosages: NDArray[np.float32], twice: NDArray[np.bool_], texts: Sequence[str], where: str) -> None:
-    """Two copies are the best guess only of a dosage of 1 or more, unless men's dosages are haploid and calls not."""
+    """Two copies are the best guess only of a dosage of 1 or more, unless males' dosages are haploid and calls not."""
     twice = twice & ~np.isnan(dosages)
     odd = np.flatnonzero(twice & (dosages < 1 - _TOLERANCE / 2))
     if len(odd) and len(odd) >= _MOST_AT_ODDS * twice.sum():
         raise InputError(
-            f"{where}: {len(odd)} of {twice.sum()} people with two copies by GT have a DS below 1 (as "
-            f"'{texts[odd[0]]}'): men's dosages are haploid here and their calls are not; write both alike, or GT alone"
+            f"{where}: {len(odd)} of {twice.sum()} samples with two copies by GT have a DS below 1 (as "
+            f"'{texts[odd[0]]}'): males' dosages are haploid here and their calls are not; write "
+            "both alike, or GT alone"
         )
 
 
@@ -161,18 +163,18 @@ def _check_counted(dosages: NDArray[np.float32], called: NDArray[np.float32], te
     odd = np.flatnonzero(equal & (np.abs(dosages - called) > 1 + _TOLERANCE))
     if len(odd) > _MOST_OPPOSITE * equal.sum():
         raise InputError(
-            f"{where}: {len(odd)} of {equal.sum()} people with two equal alleles by GT have the other one by DS (as "
+            f"{where}: {len(odd)} of {equal.sum()} samples with two equal alleles by GT have the other one by DS (as "
             f"'{texts[odd[0]]}'): does DS count the reference allele? Write copies of the alternative allele"
         )
 
 
-def _texts(people: Sequence[str], field: int) -> list[str]:
-    """A field of each person; those at the end may be left out."""
-    return [person.split(":", field + 1)[field] if person.count(":") >= field else "." for person in people]
+def _texts(samples: Sequence[str], field: int) -> list[str]:
+    """A field of each sample; those at the end may be absent."""
+    return [sample.split(":", field + 1)[field] if sample.count(":") >= field else "." for sample in samples]
 
 
 def _read(texts: Sequence[str], read: Callable[[str], list[float]]) -> NDArray[np.float32]:
-    """What `read` makes of each text (values, people); equal texts are read once."""
+    """What `read` makes of each text (values, samples); equal texts are read once."""
     known = {text: number for number, text in enumerate(dict.fromkeys(texts))}
     values = np.array([read(text) for text in known], np.float32)
     return values[[known[text] for text in texts]].T
@@ -198,8 +200,31 @@ def _call(text: str, count: int, where: str) -> list[float]:
         kind = _HALF if missing < len(alleles) else _ONE_NOT_CALLED if missing == 1 else _NOT_CALLED
         return [kind] + [np.nan] * count
     if len(alleles) > 2:
-        raise InputError(f"{where}: GT '{text}' has {len(alleles)} alleles; people have two, or one")
+        raise InputError(f"{where}: GT '{text}' has {len(alleles)} alleles; samples have two, or one")
     if not all(allele.isdecimal() and int(allele) <= count for allele in alleles):
         raise InputError(f"{where}: GT '{text}' is not made of the record's alleles, 0 to {count}")
     ploidy = len(alleles)
     return [_HAPLOID if ploidy == 1 else _DIPLOID] + [2 / ploidy * alleles.count(str(k)) for k in range(1, count + 1)]
+
+
+def checked_index(index: NDArray[np.integer], count: int, where: str) -> NDArray[np.integer]:
+    """Rows of a panel as integers.
+
+    Raises
+    ------
+    InputError
+        One is not below `count`.
+    """
+    index = np.asarray(index, dtype=np.int64)
+    if len(index) and (index.min() < 0 or index.max() >= count):
+        raise InputError(
+            f"{where}: no variant {index.max()}, there are {count:,}; was the panel changed after harmonisation?"
+        )
+    return index
+
+
+def mean_of_called(dosages: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Mean (p,) of the dosages (n, p) that are there; NaN where there is none."""
+    missing = np.isnan(dosages)
+    with np.errstate(invalid="ignore"):
+        return np.where(missing, 0, dosages).sum(0, dtype=np.float64) / (len(dosages) - missing.sum(0))

@@ -1,4 +1,4 @@
-"""A study's own people: who has a genotype, a phenotype and all covariates, and the numbers of them."""
+"""A study's own samples: who has a genotype, a phenotype and all covariates, and the numbers of them."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.linalg import qr
 
+from fineprior.files.arrays import ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.files.reading import PLINK_CODES, is_code, missing_among
 from fineprior.genotypes.samples import lines_of
@@ -35,11 +36,11 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Cohort:
-    """The people of an association study.
+class Cohort(ReadOnly):
+    """The samples of an association study.
 
     rows (n,) are those of the genotypes, in their order; trait (n,) is 0 or 1 (case) when `binary`; covariates (n, k)
-    are orthonormal columns that span the constant and the covariates; `left_out` counts people by reason.
+    are orthonormal columns that span the constant and the covariates; `excluded` counts samples by reason.
     """
 
     name: str
@@ -47,7 +48,7 @@ class Cohort:
     trait: NDArray[np.float64]
     binary: bool
     covariates: NDArray[np.float64]
-    left_out: dict[str, int] = field(default_factory=dict)
+    excluded: dict[str, int] = field(default_factory=dict)
 
     @property
     def cases(self) -> int:
@@ -55,15 +56,15 @@ class Cohort:
         return int(self.trait.sum()) if self.binary else 0
 
 
-def read_cohort(people: Sequence[str], phenotype: str | Path, covariates: str | Path | None = None) -> Cohort:
-    """Match phenotype and covariates to the people of the genotypes.
+def read_cohort(samples: Sequence[str], phenotype: str | Path, covariates: str | Path | None = None) -> Cohort:
+    """Match phenotype and covariates to the samples of the genotypes.
 
-    People without a phenotype or with a missing covariate are left out, as PLINK 2 leaves them out. A covariate that
-    is constant, or a linear combination of those before it, changes no result and is left out with a warning.
+    Samples without a phenotype or with a missing covariate are excluded, as PLINK 2 excludes them. A covariate that
+    is constant, or a linear combination of those before it, changes no result and is excluded with a warning.
 
     Parameters
     ----------
-    people
+    samples
         Names (IID) in the order of the genotypes.
     phenotype
         Table with a header: IID, or FID and IID, then one trait; set apart by blanks, tabs or commas. Values 1 and 2
@@ -71,48 +72,48 @@ def read_cohort(people: Sequence[str], phenotype: str | Path, covariates: str | 
         trait. -9 (as a number) and the words of `files.reading` are missing.
     covariates
         Table with a header: IID, or FID and IID, then numbers, or TRUE and FALSE; missing as above, as in PLINK. How
-        many people that costs is said for each covariate.
+        many samples that costs is said for each covariate.
 
     Raises
     ------
     InputError
         A table cannot be read, names nobody of the genotypes or somebody twice; the trait does not vary or could be
-        read in two ways; a covariate is no number; or too few people are left.
+        read in two ways; a covariate is no number; or too few samples are left.
     """
-    if len(set(people)) < len(people):
-        twice = pd.Index(people)
-        raise InputError(f"genotypes: person '{twice[twice.duplicated()][0]}' is there twice; names must be unique")
+    if len(set(samples)) < len(samples):
+        twice = pd.Index(samples)
+        raise InputError(f"genotypes: sample '{twice[twice.duplicated()][0]}' is there twice; names must be unique")
     table = _read_table(Path(phenotype), _CASE_WORDS)
     if table.shape[1] != 1:
         names = ", ".join(table.columns) or "none"
         raise InputError(f"{phenotype}: one trait is needed beside FID and IID; there are {table.shape[1]}: {names}")
     trait = table.iloc[:, 0]
     name = str(trait.name)
-    if not table.index.isin(people).any():
+    if not table.index.isin(samples).any():
         raise InputError(f"{phenotype}: nobody of it is in the genotypes; '{table.index[0]}' is not, for example")
-    outside = int((~table.index.isin(people)).sum())
-    values = trait.reindex(people).to_numpy(np.float64)
+    outside = int((~table.index.isin(samples)).sum())
+    values = trait.reindex(samples).to_numpy(np.float64)
     keep = np.isfinite(values)
-    left_out = {"no phenotype": int((~keep).sum()), "phenotype without genotypes": outside}
-    further = pd.DataFrame(index=pd.Index(people))
+    excluded = {"no phenotype": int((~keep).sum()), "phenotype without genotypes": outside}
+    further = pd.DataFrame(index=pd.Index(samples))
     if covariates:
         further = _read_table(Path(covariates), _FLAG_WORDS)
-        if not further.index.isin(people).any():
+        if not further.index.isin(samples).any():
             raise InputError(
                 f"{covariates}: nobody of it is in the genotypes; '{further.index[0]}' is not, for example"
             )
-        further = further.reindex(people)
+        further = further.reindex(samples)
         known = np.isfinite(further.to_numpy(np.float64)).all(1)
-        left_out["a covariate is missing"] = int((keep & ~known).sum())
+        excluded["a covariate is missing"] = int((keep & ~known).sum())
         keep &= known
     rows = np.flatnonzero(keep)
-    counts = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
-    logger.info("%s: %d people with genotypes and all else; left out: %s", name, len(rows), counts)
+    counts = ", ".join(f"{count} {reason}" for reason, count in excluded.items())
+    logger.info("%s: %d samples with genotypes and all else; excluded: %s", name, len(rows), counts)
     if len(rows) < _LEAST_PEOPLE + further.shape[1]:
-        raise InputError(f"{phenotype}: {len(rows)} people are left ({counts}), too few for a regression")
+        raise InputError(f"{phenotype}: {len(rows)} samples are left ({counts}), too few for a regression")
     basis = _basis(further.iloc[rows].astype("float64"), str(covariates))
     coded, binary = _coded(values[rows], f"{phenotype}: trait {name}")
-    return Cohort(name, rows, coded, binary, basis, left_out)
+    return Cohort(name, rows, coded, binary, basis, excluded)
 
 
 def _coded(values: NDArray[np.float64], where: str) -> tuple[NDArray[np.float64], bool]:
@@ -125,7 +126,7 @@ def _coded(values: NDArray[np.float64], where: str) -> tuple[NDArray[np.float64]
     if levels in ({0.0, 1.0}, {1.0, 2.0}):
         return values - min(levels), True
     if len(levels) <= _FEW_VALUES:
-        counts = ", ".join(f"{level:g} ({int((values == level).sum())} people)" for level in sorted(levels))
+        counts = ", ".join(f"{level:g} ({int((values == level).sum())} samples)" for level in sorted(levels))
         logger.warning(
             "%s: %d different values, taken as a quantitative trait: %s; a disease has 1 and 2 (case), or 0 and 1 "
             "(case), and NA or -9 where it is missing", where, len(levels), counts,
@@ -135,19 +136,19 @@ def _coded(values: NDArray[np.float64], where: str) -> tuple[NDArray[np.float64]
 
 def _basis(table: pd.DataFrame, where: str) -> NDArray[np.float64]:
     """Orthonormal columns (n, k) that span the constant and the covariates."""
-    people = len(table)
+    samples = len(table)
     columns = table.to_numpy()
     spread = columns.std(0)
     constant = spread <= 1e-12 * np.maximum(np.abs(columns).max(0, initial=0), 1e-300)
     for name in table.columns[constant]:
-        logger.warning("%s: covariate %s is the same for everybody; left out", where, name)
+        logger.warning("%s: covariate %s is the same for everybody; excluded", where, name)
     names = table.columns[~constant]
     scaled = (columns[:, ~constant] - columns[:, ~constant].mean(0)) / spread[~constant]
-    basis = np.full((people, 1), people**-0.5)
+    basis = np.full((samples, 1), samples**-0.5)
     for name, column in zip(names, scaled.T, strict=True):
         rest = column - basis @ (basis.T @ column)
         if rest @ rest <= _INDEPENDENT * (column @ column):
-            logger.warning("%s: covariate %s is a linear combination of those before it; left out", where, name)
+            logger.warning("%s: covariate %s is a linear combination of those before it; excluded", where, name)
             continue
         basis = np.column_stack([basis, column])
         basis = qr(basis, mode="economic")[0]
@@ -155,8 +156,8 @@ def _basis(table: pd.DataFrame, where: str) -> NDArray[np.float64]:
 
 
 def _read_table(path: Path, words: Mapping[str, float]) -> pd.DataFrame:
-    """Numbers of people: index IID, one column for each further column of the file; NaN where missing."""
-    lines = lines_of(path, "a table of people", table=True)
+    """Numbers of samples: index IID, one column for each further column of the file; NaN where missing."""
+    lines = lines_of(path, "a table of samples", table=True)
     header = [name.lstrip("#") for name in lines[0][1]] if lines else []
     while header and not header[-1]:  # columns that a spreadsheet adds
         header.pop()
@@ -178,9 +179,9 @@ def _read_table(path: Path, words: Mapping[str, float]) -> pd.DataFrame:
             hint = "; R writes names of rows unless row.names = FALSE" if len(fields) == len(header) + 1 else ""
             raise InputError(f"{path}, line {number}: {len(fields)} fields, the header has {len(header)}{hint}")
         if not fields[place]:
-            raise InputError(f"{path}, line {number}: no name of a person (IID)")
+            raise InputError(f"{path}, line {number}: no name of a sample (IID)")
         if fields[place] in rows:
-            raise InputError(f"{path}, line {number}: person '{fields[place]}' is there twice")
+            raise InputError(f"{path}, line {number}: sample '{fields[place]}' is there twice")
         rows[fields[place]] = fields[place + 1 :]
     table = pd.DataFrame(rows.values(), index=pd.Index(rows), columns=names, dtype="str")
     numbers = [number for number, _ in lines[1:]]
@@ -203,7 +204,7 @@ def _numbers(column: pd.Series, words: Mapping[str, float], path: Path, lines: S
     wrong = np.flatnonzero(~absent & ~np.isfinite(numbers))
     if len(wrong):
         raise InputError(
-            f"{path}, line {lines[wrong[0]]}: {column.name} of person '{column.index[wrong[0]]}' is "
+            f"{path}, line {lines[wrong[0]]}: {column.name} of sample '{column.index[wrong[0]]}' is "
             f"'{column.iloc[wrong[0]]}'; a number or NA is needed (write categories as columns of 0 and 1)"
         )
     nines = int(column.isin([text for text in texts if is_code(text, PLINK_CODES)]).sum())
@@ -212,17 +213,17 @@ def _numbers(column: pd.Series, words: Mapping[str, float], path: Path, lines: S
 
 
 def _say_missing(path: Path, name: str, known: NDArray[np.float64], nines: int) -> None:
-    """Say how many people -9 costs, and which number might be a further code of missing values."""
+    """Say how many samples -9 costs, and which number might be a further code of missing values."""
     if nines and len(known) and known.min() < 0 < known.max():
         logger.warning(
-            "%s: %s is -9 of %d people, taken as missing, as in PLINK; other values go from %g to %g, so that -9 could "
-            "be a number: if it is, write it otherwise (-9.0001)", path, name, nines, known.min(), known.max(),
+            "%s: %s is -9 of %d samples, taken as missing, as in PLINK; other values go from %g to %g, so that -9 "
+            "could be a number: if it is, write it otherwise (-9.0001)", path, name, nines, known.min(), known.max(),
         )  # fmt: skip
     elif nines:
-        logger.warning("%s: %s is -9 of %d people, taken as missing, as in PLINK", path, name, nines)
+        logger.warning("%s: %s is -9 of %d samples, taken as missing, as in PLINK", path, name, nines)
     if name.casefold() in {"sex", "gender"} and set(known) == {0.0, 1.0, 2.0}:
         logger.warning(
-            "%s: %s is 0 of %d people, beside 1 and 2: 0 is unknown in PLINK's files, and taken as a number; write "
+            "%s: %s is 0 of %d samples, beside 1 and 2: 0 is unknown in PLINK's files, and taken as a number; write "
             "NA if it means missing", path, name, int((known == 0).sum()),
         )  # fmt: skip
     for code in _CODES:
@@ -233,6 +234,6 @@ def _say_missing(path: Path, name: str, known: NDArray[np.float64], nines: int) 
         far = code < low - _FAR * (high - low) or code > high + _FAR * (high - low)
         if far or (code < 0 <= low):
             logger.warning(
-                "%s: %s is %g of %d people and from %g to %g of all others; it is taken as a number: write NA if it "
+                "%s: %s is %g of %d samples and from %g to %g of all others; it is taken as a number: write NA if it "
                 "means missing", path, name, code, len(known) - len(others), low, high,
             )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The people of a panel, and which of them a list keeps."""
+"""The samples of a panel, and which of them a list keeps."""
 
 import csv
 import re
@@ -21,34 +21,34 @@ _WORD = re.compile(r'"([^"]*)"(?=\s|$)|(\S+)')
 
 
 def read_fam(path: str | Path) -> list[tuple[str, str]]:
-    """Family and own name of each person of a PLINK .fam file.
+    """Family and own name of each sample of a PLINK .fam file.
 
     Raises
     ------
     InputError
         The file names nobody, a line has no second column, or the first one is a header.
     """
-    people: list[tuple[str, str]] = []
+    samples: list[tuple[str, str]] = []
     for number, fields in lines_of(path, "a .fam file"):
         if len(fields) < 2:
-            raise InputError(f"{path}, line {number}: one column; a .fam begins with family and person")
-        if not people and fields[1].upper() == "IID":
+            raise InputError(f"{path}, line {number}: one column; a .fam begins with family and sample")
+        if not samples and fields[1].upper() == "IID":
             raise InputError(f"{path}, line {number}: a header ({' '.join(fields)}); a .fam has none: delete this line")
-        people.append((fields[0], fields[1]))
-    if not people:
-        raise InputError(f"{path}: no people in this file")
-    return people
+        samples.append((fields[0], fields[1]))
+    if not samples:
+        raise InputError(f"{path}: no samples in this file")
+    return samples
 
 
 def read_psam(path: str | Path) -> list[tuple[str, str]]:
-    """Family (0 when there is none) and own name of each person of a PLINK 2 .psam file, with or without a header.
+    """Family (0 when there is none) and own name of each sample of a PLINK 2 .psam file, with or without a header.
 
     Raises
     ------
     InputError
         The file names nobody, or its header or a line has no column IID.
     """
-    people: list[tuple[str, str]] = []
+    samples: list[tuple[str, str]] = []
     header: list[str] | None = None
     for number, fields in lines_of(path, "a .psam file"):
         if fields[0] in {"#FID", "#IID"}:
@@ -58,18 +58,18 @@ def read_psam(path: str | Path) -> list[tuple[str, str]]:
             continue
         names = dict(zip(header or ["FID", "IID"], fields, strict=False))
         if "IID" not in names:
-            raise InputError(f"{path}, line {number}: no person (column IID)")
-        people.append((names.get("FID", "0"), names["IID"]))
-    if not people:
-        raise InputError(f"{path}: no people in this file")
-    return people
+            raise InputError(f"{path}, line {number}: no sample (column IID)")
+        samples.append((names.get("FID", "0"), names["IID"]))
+    if not samples:
+        raise InputError(f"{path}: no samples in this file")
+    return samples
 
 
-def read_men(path: str | Path) -> NDArray[np.bool_]:
-    """Who is a man (sex 1, M or male) of the people of a .fam or .psam file, in its order; an unknown sex is none."""
+def read_males(path: str | Path) -> NDArray[np.bool_]:
+    """Who is a male (sex 1, M or male) of the samples of a .fam or .psam file, in its order; an unknown sex is none."""
     sexes: list[str] = []
     header = ["FID", "IID", "PAT", "MAT", "SEX"]
-    for _, fields in lines_of(path, "a file of people"):
+    for _, fields in lines_of(path, "a file of samples"):
         if fields[0] in {"#FID", "#IID"}:
             header = [fields[0][1:], *fields[1:]]
         elif not fields[0].startswith("#"):
@@ -77,16 +77,16 @@ def read_men(path: str | Path) -> NDArray[np.bool_]:
     return np.array([sex.casefold() in _MAN for sex in sexes], bool)
 
 
-def kept_people(samples: str | Path | None, people: Sequence[tuple[str, str]], panel: str) -> NDArray[np.int64]:
-    """Rows of `people` that a list names, in the order of the panel; all without a list.
+def kept_samples(listed: str | Path | None, samples: Sequence[tuple[str, str]], panel: str) -> NDArray[np.int64]:
+    """Rows of `samples` that a list names, in the order of the panel; all without a list.
 
     Parameters
     ----------
-    samples
-        File with one person on a line: a name, or family and name as PLINK's --keep takes them; a first line that
-        begins with #, or is a header (IID, FID and IID) and nobody's name, is passed over. A person may stand there
+    listed
+        File with one sample on a line: a name, or family and name as PLINK's --keep takes them; a first line that
+        begins with #, or is a header (IID, FID and IID) and nobody's name, is passed over. A sample may stand there
         twice.
-    people
+    samples
         Family and name of everybody in the panel.
     panel
         Its name, for messages.
@@ -94,19 +94,19 @@ def kept_people(samples: str | Path | None, people: Sequence[tuple[str, str]], p
     Raises
     ------
     InputError
-        The list names people whom the panel has not (how many, and the first of them), a name that several people
-        have, nobody (NA), or fewer than two people.
+        The list names samples that the panel has not (how many, and the first of them), a name that several samples
+        have, nobody (NA), or fewer than two samples.
     """
-    if not samples:
-        return np.arange(len(people))
+    if not listed:
+        return np.arange(len(samples))
     rows: dict[str | tuple[str, str], list[int]] = {}
-    for row, (family, name) in enumerate(people):
+    for row, (family, name) in enumerate(samples):
         rows.setdefault(name, []).append(row)
         rows.setdefault((family, name), []).append(row)
     found: set[int] = set()
     unknown: list[str] = []
-    check(samples)
-    for place, (number, fields) in enumerate(lines_of(samples, "a list of people")):
+    check(listed)
+    for place, (number, fields) in enumerate(lines_of(listed, "a list of samples")):
         if not place and fields[0].startswith("#"):
             continue
         one = rows.get((fields[0], fields[1])) if len(fields) > 1 else None
@@ -114,20 +114,20 @@ def kept_people(samples: str | Path | None, people: Sequence[tuple[str, str]], p
         if not place and not one and "IID" in (name.upper() for name in fields[:2]):
             continue
         if len(one) > 1:
-            raise InputError(f"{samples}, line {number}: {len(one)} people of {panel} have the name '{fields[-1]}'")
+            raise InputError(f"{listed}, line {number}: {len(one)} samples of {panel} have the name '{fields[-1]}'")
         if not one and is_missing(fields[min(len(fields), 2) - 1]):
-            raise InputError(f"{samples}, line {number}: '{' '.join(fields[:2])}' names nobody; leave such lines out")
+            raise InputError(f"{listed}, line {number}: '{' '.join(fields[:2])}' names nobody; delete such lines")
         found.update(one)
         if not one:
             unknown.append(" ".join(fields[:2]))
     if unknown:
         more = ", ..." if len(unknown) > _NAMED else ""
         raise InputError(
-            f"{samples}: {len(unknown)} people are not in {panel}: {', '.join(unknown[:_NAMED])}{more}; each line has "
-            "a name of the panel's people, or family and name"
+            f"{listed}: {len(unknown)} samples are not in {panel}: {', '.join(unknown[:_NAMED])}{more}; each line has "
+            "a name of the panel's samples, or family and name"
         )
     if len(found) < 2:
-        raise InputError(f"{samples}: {len(found)} people; LD needs two or more")
+        raise InputError(f"{listed}: {len(found)} samples; LD needs two or more")
     return np.array(sorted(found), np.int64)
 
 

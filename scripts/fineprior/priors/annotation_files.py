@@ -22,7 +22,7 @@ from fineprior.files.integrity import check
 from fineprior.files.reading import SPELLINGS, reading, text_of
 from fineprior.files.whole import atomic_path
 from fineprior.genome.contigs import Contigs, plain_name
-from fineprior.genotypes.ld_scores import ld_scores
+from fineprior.genotypes.ld import ld_scores
 from fineprior.genotypes.panels import Panel, open_panel
 from fineprior.project.panel_files import CHROM, chromosomes_of
 

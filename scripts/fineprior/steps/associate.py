@@ -41,13 +41,13 @@ def associate(
     """
     panel = open_panel(genotypes, samples)
     say_heterozygous_men(panel)
-    cohort = read_cohort(panel.people, phenotype, covariates)
+    cohort = read_cohort(panel.sample_ids, phenotype, covariates)
     found = association.associate(panel, cohort)
     ASSOCIATION.write(found, output)
     with atomic_path(meta) as temporary:
         temporary.write_text(yaml.safe_dump(_metadata(cohort, build), sort_keys=False, allow_unicode=True))
     with atomic_path(people) as temporary:
-        temporary.write_text("".join(f"{panel.people[row]}\n" for row in cohort.rows))
+        temporary.write_text("".join(f"{panel.sample_ids[row]}\n" for row in cohort.rows))
 
 
 def _metadata(cohort: Cohort, build: str) -> dict[str, object]:

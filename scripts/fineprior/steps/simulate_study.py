@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from fineprior.files import tables
 from fineprior.files.whole import atomic_path
 from fineprior.genome.fasta import Genome
-from fineprior.genotypes.bed_panel import write_panel
 from fineprior.project.settings import EmbeddedSettings
 from fineprior.sequence.motifs import read_motifs
+from fineprior.simulate.bed_writer import write_panel
 from fineprior.simulate.embedded import embedded_coverage, embedded_genome, embedded_study, training_windows
 from fineprior.simulate.grammar import write_bigwig
 from fineprior.simulate.gwas import write_gwas

@@ -4,8 +4,8 @@ import pyarrow as pa
 import pytest
 
 from fineprior.files.errors import InputError
-from fineprior.genotypes import pgen_panel
-from fineprior.genotypes.pgen_panel import PgenPanel
+from fineprior.genotypes import plink_panel
+from fineprior.genotypes.plink_panel import PgenPanel
 
 ROWS = ["1\t10\trs1\tA\tG", "1\t20\trs2\tC\tT", "1\t30\trs3\tA\tc,T"]
 CALLS = np.array([[0, 0, 0, 1, 1, 1, -9, -9], [0, 1, 1, 1, 0, 0, 0, 0], [0, 1, 1, 2, 2, 2, 0, 0]], np.int32)
@@ -30,7 +30,7 @@ def prefix(tmp_path):
 
 def test_each_alternative_is_a_row(prefix):
     panel = PgenPanel(prefix)
-    assert (panel.samples, panel.count, panel.people) == (4, 4, ["p0", "p1", "p2", "p3"])
+    assert (panel.samples, panel.count, panel.sample_ids) == (4, 4, ["p0", "p1", "p2", "p3"])
     assert panel.variants.to_numpy().tolist() == [
         ["1", 10, "rs1", "G", "A"], ["1", 20, "rs2", "T", "C"], ["1", 30, "rs3", "C", "A"], ["1", 30, "rs3", "T", "A"],
     ]  # fmt: skip
@@ -44,8 +44,8 @@ def test_each_alternative_is_a_row(prefix):
 
 
 def test_parts_do_not_show(prefix, monkeypatch):
-    monkeypatch.setattr(pgen_panel, "_VALUES_AT_ONCE", 1)
-    monkeypatch.setattr(pgen_panel, "_ROWS_AT_ONCE", 3)
+    monkeypatch.setattr(plink_panel, "_VALUES_AT_ONCE", 1)
+    monkeypatch.setattr(plink_panel, "_ROWS_AT_ONCE", 3)
     panel = PgenPanel(prefix)
     assert np.array_equal(panel.dosages(np.arange(4)).T, EXPECTED, equal_nan=True)
     assert panel.variants["a1"].to_list() == ["G", "T", "C", "T"]
@@ -55,7 +55,7 @@ def test_parts_do_not_show(prefix, monkeypatch):
 def test_people_of_a_list(prefix, tmp_path):
     (tmp_path / "keep").write_text("p3\np1\n")
     panel = PgenPanel(prefix, tmp_path / "keep")
-    assert panel.people == ["p1", "p3"]
+    assert panel.sample_ids == ["p1", "p3"]
     assert np.array_equal(panel.dosages(np.arange(4)).T, EXPECTED[:, [1, 3]], equal_nan=True)
     assert panel.genotype_counts([0]).tolist() == [[0, 1, 0, 1]]
 
@@ -76,8 +76,8 @@ def test_dosages_are_read(tmp_path):
         (".pgen", None, r"p\.pgen: no such file"),
         (".psam", None, r"p\.psam: no such file"),
         (".pvar", None, r"p\.pvar: no such file, nor .*p\.pvar\.zst"),
-        (".pgen", b"rubbish", r"p\.pgen: not a \.pgen file of 3 variants \(.pvar\) and 4 people"),
-        (".psam", b"#IID\na\nb\n", r"p\.pgen: not a \.pgen file of .* 2 people"),
+        (".pgen", b"rubbish", r"p\.pgen: not a \.pgen file of 3 variants \(.pvar\) and 4 samples"),
+        (".psam", b"#IID\na\nb\n", r"p\.pgen: not a \.pgen file of .* 2 samples"),
         (".pvar", b"#CHROM\tPOS\tID\tREF\tALT\n1\t10\trs1\tA\tG\n", r"p\.pgen: not a \.pgen file of 1 variants"),
         (
             ".pvar",
@@ -97,7 +97,7 @@ def test_damaged_files_are_named(prefix, suffix, content, message):
 
 
 def test_a_variant_beyond_the_panel_is_named(prefix):
-    with pytest.raises(InputError, match=r"p\.pvar: variant 4 asked for, but there are 4"):
+    with pytest.raises(InputError, match=r"p\.pvar: no variant 4, there are 4"):
         PgenPanel(prefix).dosages([4])
 
 
