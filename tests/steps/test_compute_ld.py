@@ -78,7 +78,7 @@ def test_a_locus_over_the_memory_limit_is_trimmed_around_its_lead(prostate, tmp_
 @needs_prostate
 def test_ld_is_that_of_the_people_who_are_kept(prostate, tmp_path):
     panel = PlinkPanel(PROSTATE / "panel")
-    (tmp_path / "keep").write_text("\n".join(panel.people[:100]))
+    (tmp_path / "keep").write_text("\n".join(panel.sample_ids[:100]))
     found, table = ld_of_prostate(
         prostate, tmp_path / "ld.npz", panel=str(PROSTATE / "panel"), samples=str(tmp_path / "keep")
     )

@@ -55,6 +55,11 @@ class Cohort(ReadOnly):
         """Number of cases; 0 of a quantitative trait."""
         return int(self.trait.sum()) if self.binary else 0
 
+    @property
+    def controls(self) -> int:
+        """Number of controls; all samples of a quantitative trait."""
+        return len(self.rows) - self.cases
+
 
 def read_cohort(samples: Sequence[str], phenotype: str | Path, covariates: str | Path | None = None) -> Cohort:
     """Match phenotype and covariates to the samples of the genotypes.

@@ -1,6 +1,6 @@
-"""From scores and annotations to prior causal probabilities.
+"""How probable is it, given its scores and annotations, that a variant is causal?
 
-The walk goes through one module a stage: `study` (variants, scores and signals of all loci), `features`, `folds`
-(leaving out chromosomes), `candidates` (models and their held-out gains), `choice` (which is used, and the verdict),
-`prior` (probabilities of a batch). `estimate` calls these stages for a study.
+Entry: `estimate` calls the stages of the walk for a study, one module each: `study` (variants, scores and signals of
+all loci), `features`, `folds` (leaving out chromosomes), `candidates` (models and their held-out gains), `choice`
+(which is used, and the verdict), `prior` (probabilities of a batch).
 """

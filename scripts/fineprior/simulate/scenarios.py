@@ -95,6 +95,11 @@ def generator_of(seed: int, replicate: int, scenario: str) -> np.random.Generato
     return np.random.default_rng([seed, replicate, zlib.crc32(scenario.encode())])
 
 
+def prior_seed(seed: int, replicate: int) -> int:
+    """The seed of the prior of a simulated study: another one for each replicate."""
+    return seed + replicate
+
+
 def scenario_of(name: str) -> Scenario:
     """The scenario of this name: enrichment_<times>, inverted or noise.
 

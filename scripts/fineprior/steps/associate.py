@@ -60,5 +60,5 @@ def _metadata(cohort: Cohort, build: str) -> dict[str, object]:
         "case_control_study": cohort.binary,
     }
     if cohort.binary:
-        values |= {"case_count": cohort.cases, "control_count": len(cohort.rows) - cohort.cases}
+        values |= {"case_count": cohort.cases, "control_count": cohort.controls}
     return values

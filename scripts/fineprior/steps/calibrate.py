@@ -11,7 +11,8 @@ from fineprior.files import tables
 from fineprior.plan.results import PRIORS
 from fineprior.project.settings import CalibrateSettings, FinemapSettings, PriorSettings
 from fineprior.report.calibration import tallied
-from fineprior.simulate.scenarios import StudyFiles, generator_of, simulate_associations, true_prior
+from fineprior.simulate.scenarios import StudyFiles as StudyFiles
+from fineprior.simulate.scenarios import generator_of, prior_seed, simulate_associations, true_prior
 from fineprior.steps.finemap_batch import finemap as finemap_batch
 from fineprior.steps.fit_prior import assign_prior, find_signals, fit_prior
 
@@ -65,7 +66,7 @@ def calibrate(
     rng = generator_of(seed, replicate, scenario)
     with tempfile.TemporaryDirectory(prefix="fineprior_calibrate_") as folder:
         study = simulate_associations(files, Path(folder), scenario, settings, priors, rng)
-        made = _fitted_prior(study.files, folder, kinds, priors, signals, seed + replicate, workers)
+        made = _fitted_prior(study.files, folder, kinds, priors, signals, prior_seed(seed, replicate), workers)
         causal = study.truth[study.truth["causal"]]
         fine_mapped: dict[bytes, tuple[pd.DataFrame, pd.DataFrame]] = {}
         found = []
@@ -76,7 +77,7 @@ def calibrate(
                     loci = tables.LOCUS_VARIANTS.read(study.files.variants[batch])["locus"].unique()
                     tables.PRIOR.write(true_prior(study.truth, loci), path)
                 else:
-                    _assign(prior, study.files, batch, path, made, kinds, priors, seed + replicate)
+                    _assign(prior, study.files, batch, path, made, kinds, priors, prior_seed(seed, replicate))
             # Two priors that are the same numbers have the same bytes, and the same fits.
             key = b"".join(tables.PRIOR.read(path)["prior"].to_numpy(dtype=float).tobytes() for path in paths)
             if key not in fine_mapped:
