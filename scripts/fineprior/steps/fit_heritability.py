@@ -8,7 +8,8 @@ from fineprior.files.tables import HERITABILITY, HERITABILITY_COEFFICIENTS, LOCU
 from fineprior.files.whole import atomic_path
 from fineprior.genome.contigs import plain_name
 from fineprior.priors.annotation_files import AnnotationFiles, annotation_ld, write_sizes
-from fineprior.priors.heritability_study import HeritabilityFiles, heritabilities_of_study
+from fineprior.priors.heritability_study import HeritabilityFiles as HeritabilityFiles
+from fineprior.priors.heritability_study import heritabilities_of_study
 
 
 def compute_ld_scores(
