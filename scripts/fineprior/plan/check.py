@@ -27,15 +27,15 @@ def or_stop(function: Callable[..., T], *arguments: Any, **named: Any) -> T:
 class OrStop:
     """An object whose attributes and methods stop the program at a user's mistake, as `or_stop` does.
 
-    Its methods can be input and params functions of rules: Snakemake passes what their signatures name. An exception
-    within such a function would be told with a traceback.
+    Its methods serve as input and params functions of rules: Snakemake passes the arguments that their signatures name.
+    It would report an exception in such a function with a traceback.
     """
 
     def __init__(self, whole: Any) -> None:
         self._whole = whole
 
     def __getattr__(self, name: str) -> Any:
-        """An attribute of the object; a method, and a function that it returns, is wrapped."""
+        """An attribute of the object; methods are wrapped, and so are functions that they return."""
         return _stopping(or_stop(getattr, self._whole, name))
 
 

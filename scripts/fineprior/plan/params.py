@@ -1,7 +1,7 @@
 """Which values each rule depends on besides its files: its `params`, for the wildcards of a job.
 
-Snakemake runs a job again when the text (`repr`) of one of these values is another one. So they are plain values and
-dicts of a fixed order, and hold nothing that does not change the rule's results.
+Snakemake runs a job again when the text (`repr`) of one of these values changes. So they are plain values, and dicts of
+a fixed order, and hold only what changes the rule's results.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -132,7 +132,7 @@ class Params:
         return as_params(FinemapSettings(ld=finemap.ld, panel_size=finemap.panel_size))
 
     def signals(self, wildcards: Wildcards) -> dict[str, Any]:
-        """SuSiE's defaults with what is known of the study's LD: the config's `finemap` has no say in the prior."""
+        """SuSiE's defaults with what is known of the study's LD: no other setting of `finemap` enters the prior."""
         return self._row(wildcards).finemap_settings(self._known_of_ld)
 
     def methods(self, wildcards: Wildcards) -> dict[str, Any]:
@@ -166,7 +166,7 @@ class Params:
 
     @property
     def evaluation(self) -> dict[str, Any]:
-        """Settings of evaluate_head; what is made of its numbers later is no matter of its own."""
+        """Settings of evaluate_head, without the threshold that later rules apply to its results."""
         return {name: value for name, value in as_params(self.settings.evaluation).items() if name != "min_r"}
 
     # The prior
@@ -214,7 +214,7 @@ class Params:
         }
 
     def remark(self, wildcards: Wildcards) -> str:
-        """What the verdict says besides of the source of the prior: heritabilities that no bins made robust."""
+        """A further sentence of the verdict, where heritabilities were not estimated again in bins."""
         priors = self.settings.priors
         if priors.source != "heritability":
             return ""
@@ -226,7 +226,7 @@ class Params:
 
     @property
     def simulation(self) -> dict[str, Any]:
-        """What a simulated study depends on: neither which others there are, nor how many."""
+        """Settings that a simulated study depends on: not the list of scenarios, nor the number of replicates."""
         return {name: getattr(self.settings.calibrate, name) for name in _OF_SIMULATION}
 
     @property

@@ -36,7 +36,7 @@ PACKAGES = (
     "snakemake", "numpy", "scipy", "pandas", "pyarrow", "pysam", "pyBigWig", "Pgenlib", "torch", "enformer-pytorch",
     "safetensors", "peft", "msprime", "matplotlib", "jinja2",
 )  # fmt: skip
-"""What results can depend on."""
+"""Packages that results can depend on."""
 WHOLE_UP_TO = 64 * 2**20
 """Larger files, of which there may be thousands, are digested by samples."""
 _PIECES, _PIECE = 64, 256 * 2**10
@@ -77,7 +77,7 @@ def _source(module: str, root: Path) -> Path | None:
 
 
 def _imports(tree: ast.AST) -> set[str]:
-    """Modules of this package that a piece of code names in its import statements, wherever they stand."""
+    """Modules of this package that a piece of code imports, at its top or within functions."""
     found: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -96,8 +96,8 @@ def _file_imports(path: Path) -> set[str]:
 def _step_code(path: Path, function: str) -> tuple[set[str], bytes]:
     """Imports and source that one rule's function needs of its step module.
 
-    A step module holds several rules' functions: another public function is another rule's affair, and an import that
-    only it uses as well; constants and private functions are taken as shared.
+    A step module holds the functions of several rules. Other public functions belong to other rules, and so do imports
+    that only they use. Constants and private functions are taken as shared.
     """
     source = path.read_text()
     tree = ast.parse(source)
@@ -138,7 +138,7 @@ def _path_of(step: str, root: Path) -> Path:
 
 
 def modules_of_step(step: str, root: Path = PACKAGE_ROOT) -> list[str]:
-    """Source files, below the package, that `code_digest` of a step looks at: its own and those that it imports."""
+    """Source files, below the package, that `code_digest` of a step covers: its own and those that it imports."""
     path = _path_of(step, root)
     found = [path, *imported_modules(_step_code(path, step)[0], root)]
     return sorted({source.relative_to(root / "fineprior").as_posix() for source in found})
@@ -188,17 +188,17 @@ LAST_FILES = "results/provenance/files.tsv"
 LAST_MODULES = "results/provenance/modules.tsv"
 """What the rule provenance leaves of a whole run: its settings, the files it used, the digests of all modules."""
 PREFIX = "content "
-"""How a value begins that is a digest of a file among the params of a rule."""
+"""Begins each value among a rule's params that is the digest of a file."""
 _DIGITS = 16
 
 
 class Fingerprints:
-    """Digests of files (see `provenance.file_digest`); those that were computed are kept in a file.
+    """Digests of files (see `file_digest`); computed ones are kept in a cache.
 
     Parameters
     ----------
     cache
-        That file; without it, or where it cannot be read or written, digests are computed again.
+        File of the cache. Where it cannot be read or written, digests are computed again.
     """
 
     def __init__(self, cache: Path = CACHE) -> None:
@@ -214,11 +214,11 @@ class Fingerprints:
         return self._asked[path]
 
     def of(self, paths: Iterable[str]) -> dict[str, str]:
-        """What a rule's params say of its inputs."""
+        """Digests of files by path, for the params of a rule."""
         return {path: PREFIX + self[path][:_DIGITS] for path in paths}
 
     def save(self) -> None:
-        """Keep what was computed, beside what other processes have kept meanwhile."""
+        """Write the computed digests to the cache, beside those that other processes wrote meanwhile."""
         if not self._new:
             return
         temporary = self._cache.with_name(f"{self._cache.name}.{os.getpid()}")
@@ -290,9 +290,9 @@ def used_files(table: str | Path) -> list[UsedFile]:
 
 
 def older_replacements(known: Fingerprints, table: str | Path = LAST_FILES) -> list[str]:
-    """A sentence for each input of the last whole run that was replaced since by a file older than its results.
+    """A sentence for each input of the last whole run that was since replaced by a file older than the results.
 
-    Snakemake itself names those that are newer.
+    Snakemake itself names newer files.
     """
     sentences = []
     with suppress(OSError, InputError):

@@ -9,10 +9,10 @@ from fineprior.files import integrity
 from fineprior.files.errors import InputError
 from fineprior.plan.provenance import UsedFile, file_digest, used_files
 
-DESCRIPTION = """Read each byte of the results and compare it with the digests that were noted when they were written
-(in the files themselves, and in .digests/ beside them), and read the inputs and compare them with
-results/provenance/files.tsv. The list names files that differ, are missing, or are not known (not written by
-fineprior, or by an older version). Nothing is changed.
+DESCRIPTION = """Read all results and compare them with the digests that were recorded when they were written (in the
+files themselves, and in .digests/ beside them). Read the inputs and compare them with results/provenance/files.tsv. The
+list names files that differ, are missing, or are not known (not written by fineprior, or by an older version). Nothing
+is changed.
 
 Ends with 0 when nothing differs or is missing, with 1 otherwise."""
 _DIFFERS, _MISSING, _UNKNOWN = "differs", "missing", "not known"
@@ -28,13 +28,19 @@ class Finding(NamedTuple):
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """What `fineprior verify` takes."""
+    """Add the arguments of `fineprior verify`."""
     command.add_argument("-d", "--directory", metavar="DIR", default=".", help="the project's folder (%(default)s)")
     command.add_argument("--results", metavar="DIR", default="results", help="the results in it (%(default)s)")
 
 
 def verify(given: argparse.Namespace) -> tuple[list[str], int]:
-    """Lines of `fineprior verify`, and its exit code."""
+    """Lines of `fineprior verify`, and its exit code.
+
+    Raises
+    ------
+    InputError
+        There is no folder of results.
+    """
     folder = Path(given.directory)
     results = folder / given.results
     if not results.is_dir():
@@ -56,7 +62,7 @@ def verify(given: argparse.Namespace) -> tuple[list[str], int]:
 
 
 def _results(results: Path) -> Iterator[Finding | None]:
-    """A finding, or nothing where all is well, for each file of the results."""
+    """A finding for each file of the results; None for a file that is as it was written."""
     store = results / "store"
     recorded = {place.parent.parent / place.name for place in results.rglob(f"{integrity.RECORDS}/*")}
     for path in sorted(recorded):
@@ -92,7 +98,7 @@ def _of_record(path: Path) -> Finding | None:
 
 
 def _of_store(path: Path) -> Finding | None:
-    """The store's files hold their digests themselves, and what differs there is made again where it is needed."""
+    """Files of the store hold their digests themselves; a damaged one is made again where it is needed."""
     if path.suffix not in _STORED:
         return None
     stands, computed = integrity.digests(path, integrity.shared_salt(path), needed=False)
@@ -109,7 +115,7 @@ def _unrecorded(path: Path) -> Finding | None:
 
 
 def _inputs(folder: Path, table: Path) -> Iterator[Finding | None]:
-    """A finding, or nothing, for each input that the last whole run has noted."""
+    """A finding, or None, for each input that the last whole run recorded."""
     if not table.is_file():
         yield Finding(_UNKNOWN, str(table), "no whole run has noted the inputs yet")
         return
