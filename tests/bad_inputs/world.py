@@ -30,7 +30,7 @@ from fineprior.steps.associate import associate
 from fineprior.steps.compute_ld import compute_ld
 from fineprior.steps.define_loci import define_loci
 from fineprior.steps.harmonise_sumstats import harmonise_sumstats
-from fineprior.sumstats.reader import neg_log10_p_of
+from fineprior.sumstats.values import neg_log10_p_of
 
 PEOPLE, VARIANTS, LENGTH = 80, 120, 4_000
 OTHER = {"A": "CGCT", "C": "ATAG", "G": "ATAC", "T": "CGCA"}

@@ -14,7 +14,8 @@ from fineprior.genotypes.panels import open_panel
 from fineprior.project.settings import HarmoniseSettings
 from fineprior.sumstats.harmonise import harmonise
 from fineprior.sumstats.located import check_assembly
-from fineprior.sumstats.reader import SampleSizes, open_sumstats
+from fineprior.sumstats.metadata import SampleSizes
+from fineprior.sumstats.reader import open_sumstats
 
 _MT_IS_25 = ("gwas-ssf", "gwas-catalog-hm", "gwaslab")
 """Formats whose chromosome 25 is MT; that of programs that read PLINK files is the pseudo-autosomal region of X."""

@@ -7,7 +7,8 @@ from fineprior.files import tables
 from fineprior.files.whole import atomic_path
 from fineprior.project.settings import Settings
 from fineprior.report.methods import StudyFacts, methods_page
-from fineprior.sumstats.reader import SampleSizes, open_sumstats
+from fineprior.sumstats.metadata import SampleSizes
+from fineprior.sumstats.reader import open_sumstats
 
 
 def methods(

@@ -31,9 +31,7 @@ from fineprior.sumstats.agreement import CONTRADICTS, TWO_VALUES, WALD, Agreemen
 from fineprior.sumstats.file_checks import FileChecks
 from fineprior.sumstats.formats import NUMBERS, RATIOS, TEXTS, Layout, bind, choose_layout
 from fineprior.sumstats.gwas_vcf import open_vcf
-from fineprior.sumstats.metadata import Metadata as Metadata
-from fineprior.sumstats.metadata import SampleSizes as SampleSizes
-from fineprior.sumstats.metadata import read_metadata as read_metadata
+from fineprior.sumstats.metadata import Metadata, SampleSizes, read_metadata
 from fineprior.sumstats.rows import MARKS
 from fineprior.sumstats.text_tables import PARQUET, VCF, Piece, kind_of, open_parquet, open_text
 from fineprior.sumstats.values import (
@@ -45,8 +43,6 @@ from fineprior.sumstats.values import (
     log_ratios,
     neg_log10_of_p,
 )
-from fineprior.sumstats.values import neg_log10_p_of as neg_log10_p_of
-from fineprior.sumstats.values import z_of as z_of
 
 STANDARD = (
     "row", "chrom", "source_pos", "pos", "effect_allele", "other_allele",
