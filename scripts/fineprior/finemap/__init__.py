@@ -1,5 +1,7 @@
 """Which variants are causal, given z-scores, LD and a prior?
 
+Entry: `locus` fits one locus or many, `locus_tables` makes the rows of its tables.
+
 Of use without the workflow, from Python (of the rest of fineprior it needs `files`, the settings, and names of places):
 
 - `susie.susie_rss(z, R, n, prior_weights=...)`: SuSiE from z-scores and LD, with the names and answers of susieR;

@@ -24,7 +24,7 @@ from fineprior.genome.excluded_regions import describe_excluded, excluded_region
 from fineprior.genome.fasta import Genome
 from fineprior.genome.liftover import Liftover
 from fineprior.genome.loci import Interval, describe_loci, find_loci, read_bed, read_lost, sorted_intervals, write_lost
-from fineprior.genotypes.copies import say_heterozygous_men
+from fineprior.genotypes.dosages import warn_of_heterozygous_males
 from fineprior.genotypes.ld import (
     ld_memory_mb,
     machine_memory_mb,
@@ -95,7 +95,7 @@ def harmonise_sumstats(
     check_assembly(sumstats, opened.genome_assembly, build, source_build)
     variants = LdSource(ld) if ld else open_panel(panel, samples or None)
     if not ld:
-        say_heterozygous_men(variants)
+        warn_of_heterozygous_males(variants)
     with Genome(fasta) as genome:
         harmonised = harmonise(
             opened.chunks(marked=True), genome, variants, settings, sumstats,
