@@ -29,9 +29,8 @@ from fineprior.genome.intervals import Intervals, read_intervals
 from fineprior.genome.liftover import Liftover
 from fineprior.genotypes.ld_files import LdSource, read_variants
 from fineprior.genotypes.ld_matrix import read_matrix
-from fineprior.genotypes.phenotypes import read_cohort
 from fineprior.genotypes.plink_panel import PgenPanel, PlinkPanel
-from fineprior.genotypes.samples import kept_samples
+from fineprior.genotypes.samples import kept_samples, read_cohort
 from fineprior.genotypes.vcf_panel import VcfPanel
 from fineprior.heads.head import Head, load_head, write_head
 from fineprior.heads.variant_head import read_labels

@@ -10,8 +10,8 @@ from scipy import stats
 
 from fineprior.files.tables import ASSOCIATION
 from fineprior.genotypes.association import associate, neg_log10_p_of_t
-from fineprior.genotypes.phenotypes import read_cohort
 from fineprior.genotypes.plink_panel import PlinkPanel
+from fineprior.genotypes.samples import read_cohort
 from fineprior.simulate.bed_writer import write_panel
 
 PEOPLE, VARIANTS = 300, 500

@@ -15,8 +15,8 @@ from fineprior.genotypes import plink_panel
 from fineprior.genotypes.association import associate
 from fineprior.genotypes.ld import panel_ld
 from fineprior.genotypes.panels import match, open_panel
-from fineprior.genotypes.phenotypes import read_cohort
 from fineprior.genotypes.plink_panel import PgenPanel, PlinkPanel
+from fineprior.genotypes.samples import read_cohort
 from fineprior.genotypes.vcf_panel import VcfPanel
 from fineprior.simulate.bed_writer import write_panel
 

@@ -121,13 +121,13 @@ class Archive(Mapping[str, Array]):
 
 
 def is_archive(path: str | Path, filled: bool = False) -> bool:
-    """Whether a file begins as a zip archive, which an .npz is; as one that is not empty when it must be `filled`."""
+    """Whether a file begins as a zip archive, as an .npz does; with `filled`, as an archive that is not empty."""
     with Path(path).open("rb") as handle:
         return handle.read(4) in ((_ZIP,) if filled else (_ZIP, _EMPTY_ZIP))
 
 
 def mapped_array(path: str | Path) -> Array:
-    """The array of a .npy file, read-only, where it lies in the file; within `reading` as `Archive`.
+    """The array of a .npy file, mapped into memory and read-only; use it within `reading`, as `Archive`.
 
     Raises
     ------

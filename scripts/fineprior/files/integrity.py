@@ -152,7 +152,7 @@ def check_shared(path: str | Path, once: bool = False) -> None:
 
 
 def shared_salt(path: Path) -> str:
-    """What the digest of a file in a shared folder also depends on: which of the files there it is."""
+    """Text that the digest of a file in a shared folder also depends on: the name of the file."""
     return f"{path.parent.name}/{path.name}\n"
 
 

@@ -141,7 +141,7 @@ those whose variant is there in another row (duplicate, other_strand), which are
 
 
 def lost_beside(variants: str | Path) -> Path:
-    """Where LOST of a batch is, by the place of its LOCUS_VARIANTS: `0.lost.tsv.gz` beside `0.tsv.gz`."""
+    """Path of LOST beside the LOCUS_VARIANTS of a batch: `0.lost.tsv.gz` beside `0.tsv.gz`."""
     variants = Path(variants)
     start, dot, suffixes = variants.name.partition(".tsv")
     return variants.with_name(f"{start}.lost{dot}{suffixes}")
@@ -192,7 +192,7 @@ HEAD_METRICS = define(
 
 
 def low_tracks(metrics: pd.DataFrame, min_r: float) -> dict[str, float]:
-    """Tracks of HEAD_METRICS that are predicted too badly to be trusted, with their r.
+    """Tracks of HEAD_METRICS whose prediction is too poor to be used, with their r.
 
     r is Pearson's over the bins of the test regions (of the validation regions, where there are none for testing); one
     that cannot be computed counts as too low.

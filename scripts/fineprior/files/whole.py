@@ -80,7 +80,7 @@ def atomic_path(path: str | Path, shared: bool = False) -> Iterator[Path]:
 
 
 def not_written(error: Exception) -> str:
-    """Why a file could not be written, by an exception, and what to do; empty where it is about something else."""
+    """Why a file could not be written and what to do, from an exception; empty for an exception of another kind."""
     code = error.errno if isinstance(error, OSError) else None
     if code is None and (found := _IN_WORDS.search(str(error))):
         code = int(found[1]) if found[1] else errno.ENOSPC

@@ -1,7 +1,8 @@
 """Which variants are causal, given z-scores, LD and a prior?
 
-Entry: `locus.fit_locus` for the pipeline. The room is of use without the workflow, from Python; of the rest of
-fineprior it needs `files`, the settings, and names of places:
+Entry: `locus` fits one locus or many, `locus_tables` makes the rows of its tables.
+
+Of use without the workflow, from Python (of the rest of fineprior it needs `files`, the settings, and names of places):
 
 - `susie.susie_rss`(z, R, n, prior_weights=...): SuSiE from z-scores and LD, with the names and answers of susieR;
 - `regression.susie`(X, y) and `regression.susie_ss`(XtX, Xty, yty, n): SuSiE from genotypes or sufficient statistics;

@@ -70,7 +70,7 @@ NEGLIGIBLE_SHARE = 0.1
 
 @dataclass(frozen=True)
 class LdDiagnostics(ReadOnly):
-    """What z and R say of one another.
+    """Whether z and R are consistent, for a locus and for each of its variants.
 
     Attributes
     ----------

@@ -34,7 +34,7 @@ NAMED = 3
 
 @dataclass(frozen=True)
 class LocusFit:
-    """What became of a locus.
+    """The fit of a locus, and its status.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""SuSiE from genotypes and phenotypes, or from X'X, X'y and y'y: names, defaults and answers of susieR.
+"""SuSiE from genotypes and phenotypes, or from X'X, X'y and y'y, with susieR's names, defaults and results.
 
 Wang et al. 2020 (doi:10.1111/rssb.12388). susieR's are `susie` and `susie_suff_stat` (0.12) or `susie_ss` (from 0.15);
 the tolerance is that of `susie_rss`.
@@ -47,7 +47,7 @@ class FitOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class RegressionFit(SusieFit):
-    """A SuSiE fit with what leads back to the scale of X; `z` are the z-scores of single-variant regressions.
+    """A SuSiE fit with intercept and scale of X; `z` are the z-scores of single-variant regressions.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""SuSiE with prior weights from summary statistics (SuSiE-RSS): names, defaults and answers of susieR.
+"""SuSiE with prior weights from summary statistics (SuSiE-RSS), with susieR's names, defaults and results.
 
 Wang et al. 2020 (doi:10.1111/rssb.12388); Zou et al. 2022 (doi:10.1371/journal.pgen.1010299). The reference is
 susieR 0.16.5, but max_iter is 100 as in susieR up to 0.14. Refinement is a way out of local optima: fits in which the

@@ -1,4 +1,4 @@
-"""The file of LD: locus by locus R, its variants, what it lacks, and how many samples it is of."""
+"""The file of LD: for each locus R, its variants, and those that R lacks; and the number of samples."""
 
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping

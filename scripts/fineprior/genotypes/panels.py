@@ -1,9 +1,8 @@
-"""A reference panel, whatever its files are: PLINK 1, PLINK 2, VCF or BCF, whole or one for each chromosome.
+"""Panels of any format (PLINK 1, PLINK 2, VCF, BCF; whole or by chromosome), and rows matched to variants.
 
-Which variant of a panel a row is: one key, an integer of the place and the two alleles, sorted and searched.
-
-The alleles of a key have no order, so a row matches whichever allele it or the panel counts; insertions and deletions
-are compared in their shortest and leftmost spelling.
+Rows are matched by a key, an integer made of position and both alleles, which is sorted and searched. The alleles of a
+key have no order, so a row matches whichever allele it or the panel counts. Insertions and deletions are compared in
+their shortest and leftmost spelling.
 """
 
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from fineprior.files.errors import InputError
 from fineprior.genome.alleles import Alleles, Numbers, compare
 from fineprior.genome.contigs import Contigs, is_part_of_x, plain_name
 from fineprior.genome.fasta import Genome
-from fineprior.genotypes.copies import checked_index
+from fineprior.genotypes.dosages import checked_index
 from fineprior.project.panel_files import CHROM, chromosomes_of, panel_files
 
 

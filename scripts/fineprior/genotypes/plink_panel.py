@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from fineprior.files.arrays import read_only
 from fineprior.files.errors import InputError
 from fineprior.files.reading import reading, unpacked
-from fineprior.genotypes.copies import checked_index, mean_of_called
+from fineprior.genotypes.dosages import checked_index, mean_of_called
 from fineprior.genotypes.samples import check_text, kept_samples, read_fam, read_males, read_psam
 
 COLUMNS = ["chrom", "pos", "snp_id", "a1", "a2"]

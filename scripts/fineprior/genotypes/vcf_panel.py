@@ -1,7 +1,7 @@
 """Genotypes of a reference panel in a VCF (plain or bgzip) or BCF file: the field DS, or GT where there is none.
 
 A1 is the alternative allele, A2 the reference; a record with several alternatives is one row for each. What a call and
-a dosage count is in `genotypes.copies`.
+a dosage count is in `genotypes.dosages`.
 """
 
 import logging
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from fineprior.files.errors import InputError
 from fineprior.files.reading import is_bgzip, reading
 from fineprior.genome.contigs import Contigs
-from fineprior.genotypes.copies import checked_index, copies_in, mean_of_called
+from fineprior.genotypes.dosages import checked_index, copies_in, mean_of_called
 from fineprior.genotypes.samples import check_text, kept_samples
 
 _VALUES_AT_ONCE = 1 << 24
@@ -59,7 +59,7 @@ class VcfPanel:
             raise InputError(f"{self.name}: no samples in this file; LD needs their genotypes")
         self._kept = kept_samples(samples, everybody, self.name)
         self.sample_ids = [everybody[row][1] for row in self._kept]
-        self._said: set[str] = set()
+        self._warned: set[str] = set()
         self._places: dict[int, _Site] = {}
         self._pass: Iterator[tuple[int, Any]] | None = None
         self._current: tuple[int, Any] = (0, None)
@@ -190,7 +190,7 @@ class VcfPanel:
         try:
             yield handle
         except BaseException:
-            with suppress(Exception):  # what went wrong first is said; a damaged file cannot be closed either
+            with suppress(Exception):  # the first error is the one to report; a damaged file cannot be closed either
                 handle.close()
             raise
         with reading(self.name, "a whole VCF or BCF file"):
@@ -214,8 +214,8 @@ class VcfPanel:
             found = copies_in(columns[_FORMAT], columns[_FORMAT + 1 :], len(record.alts), record.chrom, place)
         for count, what in ((found.half, "one allele of their call is missing"),
                             (found.untold, "no call says whether their dosage is haploid")):  # fmt: skip
-            if count and what not in self._said:
-                self._said.add(what)
+            if count and what not in self._warned:
+                self._warned.add(what)
                 logger.warning(
                     "%s: %d samples are taken as missing: %s; further records of this kind are not named",
                     place,

@@ -5,9 +5,9 @@ import yaml
 from fineprior.files.tables import ASSOCIATION
 from fineprior.files.whole import atomic_path
 from fineprior.genotypes import association
-from fineprior.genotypes.copies import say_heterozygous_men
+from fineprior.genotypes.dosages import warn_of_heterozygous_males
 from fineprior.genotypes.panels import open_panel
-from fineprior.genotypes.phenotypes import Cohort, read_cohort
+from fineprior.genotypes.samples import Cohort, read_cohort
 
 
 def associate(
@@ -40,7 +40,7 @@ def associate(
         A file cannot be read, or files do not fit to one another.
     """
     panel = open_panel(genotypes, samples)
-    say_heterozygous_men(panel)
+    warn_of_heterozygous_males(panel)
     cohort = read_cohort(panel.sample_ids, phenotype, covariates)
     found = association.associate(panel, cohort)
     ASSOCIATION.write(found, output)

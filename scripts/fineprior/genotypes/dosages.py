@@ -1,4 +1,4 @@
-"""How many copies: one answer for calls (GT) and dosages (DS) of a VCF, for females and males.
+"""Dosages: copies of an allele from calls (GT) and dosages (DS) of a VCF, in females and males.
 
 Copies of an allele are 0 to 2 in everybody, as PLINK 2 holds them: where a sample has one chromosome (a male on X
 outside of the pseudo-autosomal regions, everybody on MT) the one allele counts as two. So a haploid call `1` is 2
@@ -114,7 +114,7 @@ def copies_in(form: str, samples: Sequence[str], alternatives: int, chrom: str, 
     return Copies(copies, int(half.sum()), int(untold.sum()))
 
 
-def say_heterozygous_men(panel: Any) -> None:
+def warn_of_heterozygous_males(panel: Any) -> None:
     """Warn where males have one copy of two on X in PLINK files: they may be coded 0 and 1, or their sex be wrong.
 
     Parameters

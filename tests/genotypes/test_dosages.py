@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from fineprior.files.errors import InputError
-from fineprior.genotypes.copies import copies_in, say_heterozygous_men
+from fineprior.genotypes.dosages import copies_in, warn_of_heterozygous_males
 from fineprior.genotypes.panels import open_panel
 from fineprior.simulate.bed_writer import write_panel
 
@@ -99,7 +99,7 @@ def test_men_with_half_of_their_allele_in_plink_files_are_said(tmp_path, caplog,
     write_panel(tmp_path / "chr1", bim, [copies])
     fam = "".join(f"{i} {i} 0 0 {sex if i < 8 else 2} -9\n" for i in range(12))
     (tmp_path / "chr1.fam").write_text(fam)
-    say_heterozygous_men(open_panel(str(tmp_path / ("chr{chrom}" if parts else "chr1"))))
+    warn_of_heterozygous_males(open_panel(str(tmp_path / ("chr{chrom}" if parts else "chr1"))))
     assert said in caplog.text if said else not caplog.text
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fineprior.files.errors import InputError
-from fineprior.genotypes.phenotypes import read_cohort
+from fineprior.genotypes.samples import read_cohort
 
 PEOPLE = [f"p{i}" for i in range(8)]
 
