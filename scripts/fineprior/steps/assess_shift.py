@@ -35,6 +35,26 @@ def assess_shift(
 
     Parameters
     ----------
+    variants
+        LOCUS_VARIANTS of each batch.
+    scores
+        SCORES of each batch.
+    embeddings
+        What embed_variants wrote for each batch.
+    fasta
+        Genome.
+    regions
+        BED of training, validation and test regions.
+    region_embeddings
+        What embed_regions wrote.
+    head
+        What train_head wrote.
+    output
+        Table SHIFT to write.
+    context_length
+        Length of a window (bp).
+    seed
+        Of the samples that are drawn.
     effect_variance
         As in the settings of the prior.
     labels

@@ -44,6 +44,39 @@ def evaluate_head(
 
     `outputs`: paths of baselines (HEAD_BASELINES), curve (LEARNING_CURVE), folds (HEAD_FOLDS), scatter (HEAD_SCATTER)
     and, where the settings ask for TensorBoard's event files, events (a folder).
+
+    Parameters
+    ----------
+    fasta
+        Genome.
+    regions
+        BED of training, validation and test regions.
+    embeddings
+        What embed_regions wrote.
+    bigwigs
+        Signal of each track.
+    tracks
+        Names of the tracks.
+    head
+        What train_head wrote.
+    metrics
+        Its metrics (HEAD_METRICS).
+    history
+        Course of its training (HEAD_HISTORY).
+    backbone
+        The backbone and its windows.
+    settings
+        How the head was trained.
+    evaluation
+        Points of the learning curve, folds, event files.
+    sheet
+        `targets` (fields of TrackSettings), `weights` and `strand_pairs` of each track.
+    store
+        Folder of the targets.
+    seed
+        Of what is drawn at random.
+    threads
+        Threads of a CPU.
     """
     from fineprior.heads.baselines import baselines
     from fineprior.heads.evaluation import predicted_test, scatter_table, write_events

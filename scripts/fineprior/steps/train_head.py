@@ -29,6 +29,20 @@ def embed_regions(
 
     Parameters
     ----------
+    fasta
+        Genome.
+    regions
+        BED of training, validation and test regions.
+    output
+        Embeddings (npz).
+    store
+        Folder in which batches that are done are kept until all are.
+    backbone
+        The backbone and its windows.
+    batch_size
+        Regions in one forward pass.
+    threads
+        Threads of a CPU.
     code
         Digest of the code; what other code has left in the store is not used.
     """
@@ -71,8 +85,28 @@ def train_head(
 
     Parameters
     ----------
+    fasta
+        Genome.
+    regions
+        BED of training, validation and test regions.
+    embeddings
+        What embed_regions wrote.
+    bigwigs
+        Signal of each track.
+    tracks
+        Names of the tracks.
+    store
+        Folder for targets and checkpoints.
+    settings
+        How the head is trained.
+    backbone
+        The backbone and its windows.
     sheet
         `targets` (fields of TrackSettings), `weights` and `strand_pairs` of each track.
+    seed
+        Of the order of regions and of what is random in training.
+    threads
+        Threads of a CPU.
     code
         Digest of the code; a checkpoint of other code is not used.
     """

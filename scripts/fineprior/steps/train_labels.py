@@ -26,7 +26,27 @@ def embed_labels(
     batch_size: int,
     threads: int,
 ) -> None:
-    """Embeddings of both alleles of labelled variants (npz), taken from the store or put there."""
+    """Embeddings of both alleles of labelled variants (npz), taken from the store or put there.
+
+    Parameters
+    ----------
+    labels
+        Table of labelled variants, with columns variant_id and label.
+    fasta
+        Genome.
+    output
+        Embeddings (npz).
+    store
+        Folder of finished embeddings.
+    backbone
+        The backbone and its windows.
+    windows
+        How windows are placed around variants.
+    batch_size
+        Windows in one forward pass; 0 chooses it.
+    threads
+        Threads of a CPU.
+    """
     from fineprior.engine.backbone import load_backbone
     from fineprior.engine.store import Store, store_identity
     from fineprior.engine.variant_embeddings import embed_alleles, view_shape, write_embeddings
@@ -40,7 +60,21 @@ def embed_labels(
 
 
 def train_labels(*, labels: str, embeddings: str, head: str, metrics: str, calibration: str) -> None:
-    """Train a head on labelled variants (npz, VARIANT_HEAD_METRICS)."""
+    """Train a head on labelled variants (npz, VARIANT_HEAD_METRICS).
+
+    Parameters
+    ----------
+    labels
+        Table of labelled variants, with columns variant_id and label.
+    embeddings
+        What embed_labels wrote.
+    head
+        Head to write (npz).
+    metrics
+        Table of its figures to write.
+    calibration
+        platt or isotonic.
+    """
     trained, figures = train_on_labels(read_labels(labels), read_variant_embeddings(embeddings), calibration)
     write_variant_head(trained, head)
     VARIANT_HEAD_METRICS.write(figures, metrics)
@@ -48,6 +82,17 @@ def train_labels(*, labels: str, embeddings: str, head: str, metrics: str, calib
 
 def predict_causal(*, variants: list[str], embeddings: list[str], head: str, output: str) -> None:
     """Probabilities of a study's variants (CAUSAL_PROBABILITIES); NA where a variant has no embedding.
+
+    Parameters
+    ----------
+    variants
+        LOCUS_VARIANTS of each batch.
+    embeddings
+        What embed_variants wrote, in the same order.
+    head
+        What train_labels wrote.
+    output
+        Table of probabilities to write.
 
     Raises
     ------
