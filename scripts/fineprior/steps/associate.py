@@ -28,7 +28,7 @@ def associate(
     genotypes, samples
         Genotypes in any form of a panel, and the file of the people to keep (all without it).
     phenotype, covariates
-        Tables of these people, see `genotypes.phenotypes`.
+        Tables of these samples, see `genotypes.samples`.
     output, meta, people
         Files to write. LD is then that of `people`, one name on a line.
     build
