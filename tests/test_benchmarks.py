@@ -194,7 +194,7 @@ def test_association_is_beside_plink_beyond_the_digits_that_are_written(module):
 
 
 @pytest.mark.slow
-def test_calibration_says_what_was_reached_and_writes_its_page(module, tmp_path):
+def test_calibration_says_what_was_reached_and_writes_its_table(module):
     benchmark = module("calibration")
     from calibrate_counts import FALSE, HITS, counted
     from fineprior.report.calibration import summary_of
@@ -212,18 +212,16 @@ def test_calibration_says_what_was_reached_and_writes_its_page(module, tmp_path)
         "inverted_found_over_shuffled": (pytest.approx(50 / 38), 1),
         "inverted_fdr_above_shuffled": (pytest.approx(22 / 140 - 6 / 100), 0),
     }
-    lines = list(benchmark._table(summary))
-    assert len(lines) == 2 + 12
-    assert "| 120 (20) | 1.250 (1.250-1.250) |" in lines[3]
-    page = tmp_path / "method.md"
-    page.write_text(f"before\n{benchmark.MARKS[0]}\nold\n{benchmark.MARKS[1]}\nafter\n")
-    benchmark._write(page, ["", *lines])
-    written = page.read_text()
-    assert "old" not in written
-    assert written.startswith(f"before\n{benchmark.MARKS[0]}\n\n| scenario |")
-    assert written.endswith(f"{benchmark.MARKS[1]}\nafter\n")
-    benchmark._write(page, ["", *lines])
-    assert page.read_text() == written
+    lines = list(benchmark._table("embedded", summary))
+    assert len(lines) == 12
+    names = benchmark._header().split("\t")
+    assert all(len(line.split("\t")) == len(names) for line in lines)
+    cells = dict(zip(names, lines[1].split("\t"), strict=True))
+    assert (cells["source"], cells["scenario"], cells["prior"]) == ("embedded", "enrichment_10", "functional")
+    assert (cells["hits_95"], cells["false_95"]) == ("120", "20")
+    assert [cells[f"found_ratio{end}"] for end in ("", "_lower", "_upper")] == ["1.250"] * 3
+    committed = (FOLDER.parent / "docs/method/calibration.tsv").read_text().splitlines()[0]
+    assert committed == benchmark._header(), "the committed table is one of this benchmark"
 
 
 def test_science_is_what_a_rule_spends_besides_its_start(module):
