@@ -199,7 +199,7 @@ def test_the_goal_that_is_missed_is_that_of_the_table():
 
 def test_a_resource_of_another_host_is_refused():
     pytest.importorskip("mkdocs")
-    site = module_at(ROOT / "tools/site.py")
+    site = module_at(ROOT / "tools/mkdocs_hooks.py")
     for wrong in ('<script src="https://x.y/z.js">',
                   '<link rel="stylesheet" href="//x.y/z.css">', "<img alt=a src=http://x/y>",
                   '<link href="https://fonts.x.y" rel="preconnect">', "<style>@import 'http://x'</style>"):  # fmt: skip

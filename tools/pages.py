@@ -189,6 +189,10 @@ class Decision:
     """Markdown, without what follows a colon."""
 
 
+_HEAD = r"# (\d{4})\. (.+)\n\nTopic: \[([^]]+)\]\(index\.md#[\w-]+\)\. Status: (.+)\n\n"
+_HEAD_IN_WORDS = "# NUMBER. TITLE\n\nTopic: [TOPIC](index.md#topic). Status: accepted"
+
+
 def decisions() -> list[Decision]:
     """Every decision, in order of its number.
 
@@ -199,11 +203,9 @@ def decisions() -> list[Decision]:
     """
     found = []
     for path in sorted((ROOT / "docs/decisions").glob("[0-9]*.md")):
-        head = re.match(r"# (\d{4})\. (.+)\n\nTopic: ([^.]+)\. Status: (.+)\n\n", path.read_text())
+        head = re.match(_HEAD, path.read_text())
         if head is None or head.group(1) != path.name[:4]:
-            raise LookupError(
-                f"docs/decisions/{path.name}: '# {path.name[:4]}. Title' and 'Topic: .... Status: ...' are needed"
-            )
+            raise LookupError(f"docs/decisions/{path.name}: its first lines must be\n{_HEAD_IN_WORDS}")
         number, title, topic, status = head.groups()
         found.append(Decision(path.name, number, title, topic, status.partition(": ")[0]))
     return found
