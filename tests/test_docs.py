@@ -3,7 +3,10 @@
 import ast
 import functools
 import importlib.util
+import os
 import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,8 +16,14 @@ import pytest
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 LIBRARY = ROOT / "scripts/fineprior"
-PAGES = [*sorted(DOCS.rglob("*.md")), *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "config/README.md"))]
-HISTORY = {ROOT / "docs/decisions/0002-rooms-in-the-order-of-data.md": "the rooms as they were"}
+PAGES = [
+    *sorted(DOCS.rglob("*.md")),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "config/README.md")),
+]
+HISTORY = {
+    ROOT / "docs/decisions/0002-rooms-in-the-order-of-data.md": "the rooms as they were",
+    ROOT / "CHANGELOG.md": "what moved, with its former name",
+}
 """Pages that name what is gone, and why they may."""
 
 
@@ -105,8 +114,8 @@ def stale(text, rooms, keys):
 
 def test_stale_names_are_found():
     rooms = ["engine", "foundation"]
-    text = "`fineprior.engine.delta` `foundation.reading.reading` `engine.delta.nothing` `engine.key` fineprior.old.x"
-    assert stale(text, rooms, {"engine.key"}) == ["old.x", "foundation.reading.reading", "engine.delta.nothing"]
+    text = "`fineprior.engine.store` `foundation.reading.reading` `engine.store.nothing` `engine.key` fineprior.old.x"
+    assert stale(text, rooms, {"engine.key"}) == ["old.x", "foundation.reading.reading", "engine.store.nothing"]
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in HISTORY], ids=named)
@@ -128,9 +137,9 @@ MADE_BY_A_RUN = ("results/", "logs/", "resources/embedded/", "resources/backbone
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name != "outputs.md"], ids=named)
 def test_files_of_the_repository_exist(page):
     folders = r"(?:scripts|tests|benchmarks|tools|workflow|envs|profiles|config|docs|resources|\.ci)"
-    found = re.findall(rf"(?<![\w/.{{<]){folders}/[\w./-]*\w\.(?:py|smk|yaml|yml|md|R|tsv|def|toml|svg)\b", prose(page))
+    ending = r"\.(?:py|smk|yaml|yml|md|R|tsv|def|toml|svg)\b(?!` \(new\))"
+    found = re.findall(rf"(?<![\w/.{{<]){folders}/[\w./-]*\w{ending}", prose(page))
     absent = [name for name in found if not (ROOT / name).exists() and not name.startswith(MADE_BY_A_RUN)]
-    absent = [name for name in absent if "_RULE" not in name and "config/config.yaml" not in name]
     assert not absent, f"{named(page)}: {', '.join(absent)}"
 
 
@@ -210,6 +219,58 @@ def test_a_resource_of_another_host_is_refused():
         '<link rel="canonical" href="https://x.y">',
     ):
         assert not site._RESOURCE.search(right), right
+
+
+def examples():
+    """The blocks of CONTRIBUTING.md that name a file: path, where, line and text."""
+    page = (ROOT / "CONTRIBUTING.md").read_text()
+    block = r"`([\w/.]+)` \((new|at the end|(?:after|instead of) `([^`\n]+)`)\):\n\n```\w*\n(.*?)^```$"
+    return re.findall(block, page, flags=re.MULTILINE | re.DOTALL)
+
+
+def apply_examples(folder):
+    for name, where, line, text in examples():
+        path = folder / name
+        if where == "new":
+            assert not path.exists(), name
+            path.write_text(text)
+            continue
+        old = path.read_text()
+        if where == "at the end":
+            path.write_text(f"{old.rstrip()}\n{'' if text.startswith(chr(10)) else 2 * chr(10)}{text}")
+            continue
+        found = [there for there in old.splitlines() if there.strip() == line]
+        assert len(found) == 1, f"CONTRIBUTING.md, {name}: {len(found)} lines are '{line}'"
+        path.write_text(old.replace(f"{found[0]}\n", text if where.startswith("instead") else f"{found[0]}\n{text}"))
+
+
+@pytest.mark.slow
+def test_the_examples_of_a_stage_and_an_annotation_work(tmp_path):
+    """In a copy: each block is put where the page says, the pages are renewed, and tests and linters pass."""
+    folder = tmp_path / "copy"
+    ignored = shutil.ignore_patterns(
+        ".git", ".venv", ".snakemake", "results", "site", "logs", "__pycache__", ".*_cache"
+    )
+    shutil.copytree(ROOT, folder, ignore=ignored)
+    assert len(examples()) >= 13
+    apply_examples(folder)
+
+    def run(*command):
+        environment = {**os.environ, "PYTHONPATH": str(folder / "scripts")}
+        done = subprocess.run([sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True,
+                              check=False)  # fmt: skip
+        assert done.returncode == 0, f"{command}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
+        return done.stdout
+
+    run("-m", "fineprior.project.dictionary")
+    run("tools/pages.py")
+    assert "number of intervals of a BED" in (folder / "config/README.md").read_text()
+    written = sorted({name for name, *_ in examples() if name.endswith(".py")})
+    run("-m", "ruff", "check", *written)
+    run("-m", "ruff", "format", "--check", *written)
+    tests = [name for name in written if name.startswith("tests/")]
+    run("-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not workflow", "tests/test_house.py", *tests)
+    assert "--credible-sets" in run("-m", "fineprior.cli", "count-set-sizes", "--help")
 
 
 def test_every_page_is_in_the_site_and_in_its_menu():
