@@ -48,7 +48,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Point links to files outside docs/ to their pages of the site."""
+    """Point links to files outside docs/, and those in them, to their pages of the site."""
+    if page.file.src_uri in OUTSIDE:
+        markdown = markdown.replace("](docs/", "](")
     up = "../" * page.file.src_uri.count("/")
     for name, path in OUTSIDE.items():
         markdown = re.sub(rf"\]\((?:\.\./)+{re.escape(path)}", f"]({up}{name}", markdown)
