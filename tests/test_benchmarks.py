@@ -52,6 +52,16 @@ def test_without_peers_no_times_are_compared_and_ratios_come_last(module, capsys
     assert lines[-1] == "ratio check 2 goal 1"
 
 
+def test_the_committed_tables_are_those_that_the_benchmarks_write(module):
+    rows = [row(0.1, 1.0) | {"locus": (1, "in-sample", "uniform")}]
+    header, line = (text.split("\t") for text in module("susie").table(rows))
+    cells = dict(zip(header, line, strict=True))
+    assert cells | {"p": "2000", "fineprior_cpu_s": "0.1000", "pysusie_cpu_s": "3.00", "times_faster": "10"} == cells
+    performance = FOLDER.parent / "docs/performance"
+    assert (performance / "susie.tsv").read_text().splitlines()[0].split("\t") == header
+    assert (performance / "transfer.tsv").read_text().splitlines()[0].split("\t") == list(module("transfer").COLUMNS)
+
+
 def counts(module, source, data, method, numbers, switches=(0, 0, 0, 0)):
     names = [*module.COUNTS[:4], *module.SWITCHES]
     return {"source": source, "data": data, "method": method} | dict(zip(names, [*numbers, *switches], strict=True))

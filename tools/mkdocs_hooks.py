@@ -38,8 +38,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for name, path in OUTSIDE.items():
         files.append(File.generated(config, name, abs_src_path=str(ROOT / path)))
     for name, docstring in rooms().items():
-        question, _, entry = docstring.partition("\n")
-        text = f"# {name}\n\n**{question}** {' '.join(entry.split())}\n"
+        question, _, more = docstring.partition("\n")
+        text = f"# {name}\n\n**{question}**\n{more}\n"
         modules = sorted(path.stem for path in (LIBRARY / name).glob("*.py") if path.stem != "__init__")
         text += "".join(f"\n## {module}\n\n::: fineprior.{name}.{module}\n    options: {{heading_level: 3}}\n"
                         for module in modules)  # fmt: skip

@@ -64,7 +64,7 @@ def rooms() -> list[Room]:
         question, _, rest = docstring.partition("\n")
         modules = [path for path in sorted((LIBRARY / name).glob("*.py")) if path.stem != "__init__"]
         imports = Counter(room for path in modules for room in _imported(path) if room != name and room in order)
-        entry = re.sub(r"^Entry: ", "", " ".join(rest.split()))
+        entry = re.sub(r"^Entry: ", "", " ".join(rest.strip().partition("\n\n")[0].split()))
         found.append(Room(name, question, entry[:1].upper() + entry[1:], len(modules), imports))
     return found
 
@@ -115,8 +115,8 @@ STYLE = """
     .a { stroke: #ff8a7a; fill: #ff8a7a; } .b { stroke: #6fd39b; fill: #6fd39b; } .c { stroke: #f0b860; fill: #f0b860; }
   }
 """
-TOP, ROW, WIDTH = 112, 40, 1120
-NAME, BAR, MATRIX, TRACK = 24, 468, 596, 972
+TOP, ROW, WIDTH = 112, 40, 1170
+NAME, BAR, MATRIX, TRACK = 24, 528, 644, 1020
 CELL = 24
 RADII = ((15, 8), (5, 6), (1, 4))
 """Import statements at least -> radius of the dot; three sizes, so that one import more seldom changes the picture."""
