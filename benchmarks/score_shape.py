@@ -1,7 +1,7 @@
 """One feature of a score, or one and its three ramps: what the prior of a study reaches where the truth is known.
 
     snakemake --cores 2                                        # the embedded study, once
-    python benchmarks/score_shape.py --write docs/method.md    # two CPU minutes
+    python benchmarks/score_shape.py --write docs/method/prior.md    # two CPU minutes
 
 Studies are simulated on the LD and the scores of the embedded study. Each locus has one causal variant, drawn by odds
 that are a step at a quantile of the scores, or exp(b t), t being the feature of kind score; its chi-square is 40 in the

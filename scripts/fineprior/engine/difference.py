@@ -4,7 +4,7 @@ Subtracting two predictions that were each rounded leaves nothing of an effect s
 difference d = alternative - reference itself goes through the blocks, around activations of the reference window that
 are computed once in float32 and kept: matrix products act on d, in low precision with float32 sums; what is not
 linear (layer norm, softmax, ReLU, GELU) has a formula of the difference in which nothing cancels, in float32. In exact
-arithmetic the result is the subtraction's; see "Differences" in docs/method.md for how far each precision is from it.
+arithmetic the result is the subtraction's; docs/method/precision.md has the error of each precision.
 
 Interface::
 
