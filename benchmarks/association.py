@@ -31,7 +31,7 @@ import pandas as pd  # noqa: E402
 from fineprior.files.tables import ASSOCIATION  # noqa: E402
 from fineprior.genotypes.plink_panel import PlinkPanel  # noqa: E402
 from fineprior.project.settings import EmbeddedSettings  # noqa: E402
-from fineprior.simulate.bed_writer import write_panel  # noqa: E402
+from fineprior.simulate.population import write_panel  # noqa: E402
 from fineprior.steps.simulate_study import simulate_genome, simulate_study  # noqa: E402
 
 MOTIFS = ROOT / "resources/backbone/motifs.meme"

@@ -53,7 +53,7 @@ def simulate(folder: Path, people: int, variants: int, seed: int) -> Path:
     import pandas as pd
 
     from fineprior.files.tables import LOCUS_VARIANTS
-    from fineprior.simulate.bed_writer import write_panel
+    from fineprior.simulate.population import write_panel
 
     rng = np.random.default_rng(seed)
     frequency = rng.beta(0.6, 0.6, variants).clip(0.02, 0.98)

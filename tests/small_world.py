@@ -9,7 +9,7 @@ import pytest
 
 from fineprior.genome.fasta import Genome
 from fineprior.genotypes.plink_panel import PlinkPanel
-from fineprior.simulate.bed_writer import write_panel
+from fineprior.simulate.population import write_panel
 from fineprior.sumstats.reader import STANDARD
 from fineprior.sumstats.values import neg_log10_p_of
 

@@ -17,7 +17,7 @@ from scipy import sparse
 
 from fineprior.genotypes.ld import correlation
 from fineprior.genotypes.plink_panel import PlinkPanel
-from fineprior.simulate.bed_writer import write_panel
+from fineprior.simulate.population import write_panel
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "workflow", "scripts", "config", "resources/backbone", "resources/long_range_ld.tsv", "envs")

@@ -25,7 +25,7 @@ from fineprior.genotypes.plink_panel import PlinkPanel
 from fineprior.plan.check import check_formats, check_intervals
 from fineprior.project.project import load_project
 from fineprior.project.settings import HarmoniseSettings, LdSettings, LociSettings
-from fineprior.simulate.bed_writer import write_panel
+from fineprior.simulate.population import write_panel
 from fineprior.steps.associate import associate
 from fineprior.steps.compute_ld import compute_ld
 from fineprior.steps.define_loci import define_loci

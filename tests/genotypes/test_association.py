@@ -12,7 +12,7 @@ from fineprior.files.tables import ASSOCIATION
 from fineprior.genotypes.association import associate, neg_log10_p_of_t
 from fineprior.genotypes.plink_panel import PlinkPanel
 from fineprior.genotypes.samples import read_cohort
-from fineprior.simulate.bed_writer import write_panel
+from fineprior.simulate.population import write_panel
 
 PEOPLE, VARIANTS = 300, 500
 MONOMORPHIC, TWIN, SEPARATES, NOBODY = 7, 8, 9, 10

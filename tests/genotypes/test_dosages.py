@@ -5,7 +5,7 @@ import pytest
 from fineprior.files.errors import InputError
 from fineprior.genotypes.dosages import copies_in, warn_of_heterozygous_males
 from fineprior.genotypes.panels import open_panel
-from fineprior.simulate.bed_writer import write_panel
+from fineprior.simulate.population import write_panel
 
 NAN = np.nan
 

@@ -18,7 +18,7 @@ from fineprior.genotypes.panels import match, open_panel
 from fineprior.genotypes.plink_panel import PgenPanel, PlinkPanel
 from fineprior.genotypes.samples import read_cohort
 from fineprior.genotypes.vcf_panel import VcfPanel
-from fineprior.simulate.bed_writer import write_panel
+from fineprior.simulate.population import write_panel
 
 needs_plink2 = pytest.mark.skipif(which("plink2") is None, reason="plink2 is not here")
 

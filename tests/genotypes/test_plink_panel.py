@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fineprior.files.errors import InputError
 from fineprior.genotypes import plink_panel
 from fineprior.genotypes.plink_panel import PlinkPanel
-from fineprior.simulate.bed_writer import write_panel
+from fineprior.simulate.population import write_panel
 
 
 def bim(count):

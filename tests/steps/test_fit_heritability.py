@@ -10,7 +10,7 @@ from fineprior.files.errors import InputError
 from fineprior.files.tables import HERITABILITY, HERITABILITY_COEFFICIENTS, LOCUS_VARIANTS, SUMSTATS
 from fineprior.genotypes.plink_panel import PlinkPanel
 from fineprior.priors.heritability_study import HeritabilityFiles
-from fineprior.simulate.bed_writer import write_panel
+from fineprior.simulate.population import write_panel
 from fineprior.steps.annotate_variants import annotate_variants
 from fineprior.steps.fit_heritability import compute_ld_scores, fit_heritability
 

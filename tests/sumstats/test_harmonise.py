@@ -15,7 +15,7 @@ from fineprior.genome.fasta import Genome
 from fineprior.genome.liftover import Liftover
 from fineprior.genotypes.plink_panel import PlinkPanel
 from fineprior.project.settings import HarmoniseSettings
-from fineprior.simulate.bed_writer import write_panel
+from fineprior.simulate.population import write_panel
 from fineprior.sumstats import harmonised, outcomes
 from fineprior.sumstats.file_checks import ENOUGH_ROWS
 from fineprior.sumstats.harmonise import harmonise

@@ -8,7 +8,7 @@ from fineprior.files.errors import InputError
 from fineprior.genome.fasta import Genome
 from fineprior.genotypes.plink_panel import PlinkPanel
 from fineprior.project.settings import HarmoniseSettings
-from fineprior.simulate.bed_writer import write_panel
+from fineprior.simulate.population import write_panel
 from fineprior.sumstats.located import locate
 from fineprior.sumstats.matched import match_panel
 from fineprior.sumstats.oriented import orient

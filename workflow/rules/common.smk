@@ -1,10 +1,10 @@
 # What all rules share: the project (config and sheets), and the objects that give rules their inputs and params.
-# Their decisions are library code: fineprior.plan.inputs, fineprior.plan.params and fineprior.plan.resources.
+# Their decisions are library code: fineprior.plan.inputs, fineprior.plan.params and fineprior.plan.params.
 from fineprior.plan.check import OrStop, check_formats, check_intervals
 from fineprior.plan.inputs import Inputs, any_of
 from fineprior.plan.params import Params
 from fineprior.plan.provenance import Fingerprints, code_digest, older_replacements
-from fineprior.plan.resources import (
+from fineprior.plan.params import (
     growing,
     memory_of_files,
     memory_of_ld,

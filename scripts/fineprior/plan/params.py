@@ -4,6 +4,7 @@ Snakemake runs a job again when the text (`repr`) of one of these values changes
 a fixed order, and hold only what changes the rule's results.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -262,3 +263,45 @@ def _paths(source: Source, wildcards: Wildcards) -> list[str]:
 
 def _filled(row: Study) -> dict[str, Any]:
     return {name: value for name, value in as_params(row).items() if value != ""}
+
+
+def growing(start: int) -> Callable[[Any, int], int]:
+    """`start` at the first attempt, twice as much at each further one."""
+
+    def grown(wildcards: Any, attempt: int) -> int:
+        return start * 2 ** (attempt - 1)
+
+    return grown
+
+
+def memory_of_files(start: float, factor: float, *names: str, most: float = math.inf) -> Callable[[Any, Any, int], int]:
+    """`start` MB, and `factor` times the size of the inputs of these names, of which at most `most` MB count."""
+
+    def memory(wildcards: Any, input: Any, attempt: int) -> int:
+        # Before a job's turn some of its inputs are not there yet; Snakemake asks again when they are.
+        files = [Path(file) for name in names for file in _several(input.get(name))]
+        size = sum(file.stat().st_size for file in files if file.is_file()) / 1e6
+        return int(start + factor * min(size, most)) * 2 ** (attempt - 1)
+
+    return memory
+
+
+def memory_of_ld(max_memory_mb: int) -> Callable[[Any, int, int], int]:
+    """LD of one locus in each process, which `ld.max_memory_mb` limits whatever the numbers of variants and samples."""
+
+    def memory(wildcards: Any, threads: int, attempt: int) -> int:
+        return (500 + threads * max_memory_mb) * 2 ** (attempt - 1)
+
+    return memory
+
+
+def memory_of_windows(batch_size: int, context_length: int) -> Callable[[Any, int], int]:
+    """The model on its way to the GPU, and the letters of a batch of windows (16 bytes each, twice).
+
+    With a `batch_size` of 0 as many windows are in a batch as fit, which are rarely more than 64.
+    """
+    return growing(8000 + int((batch_size or 64) * context_length * 32 / 1e6))
+
+
+def _several(files: Any) -> list[str]:
+    return [files] if isinstance(files, str) else files or []

@@ -8,7 +8,7 @@ from fineprior.files.table_parts import write_parts
 from fineprior.files.tables import DROPPED, LIFTOVER, SUMSTATS, SUMSTATS_QC
 from fineprior.genome.fasta import Genome
 from fineprior.genome.liftover import Liftover
-from fineprior.genotypes.copies import say_heterozygous_men
+from fineprior.genotypes.dosages import warn_of_heterozygous_males
 from fineprior.genotypes.ld_files import LdSource
 from fineprior.genotypes.panels import open_panel
 from fineprior.project.settings import HarmoniseSettings
@@ -69,7 +69,7 @@ def harmonise_sumstats(
     check_assembly(sumstats, opened.genome_assembly, build, source_build)
     variants = LdSource(ld) if ld else open_panel(panel, samples or None)
     if not ld:
-        say_heterozygous_men(variants)
+        warn_of_heterozygous_males(variants)
     with Genome(fasta) as genome:
         harmonised = harmonise(
             opened.chunks(marked=True), genome, variants, settings, sumstats,

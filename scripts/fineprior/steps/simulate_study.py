@@ -10,10 +10,10 @@ from fineprior.files.whole import atomic_path
 from fineprior.genome.fasta import Genome
 from fineprior.project.settings import EmbeddedSettings
 from fineprior.sequence.motifs import read_motifs
-from fineprior.simulate.bed_writer import write_panel
 from fineprior.simulate.embedded import embedded_coverage, embedded_genome, embedded_study, training_windows
 from fineprior.simulate.grammar import write_bigwig
 from fineprior.simulate.gwas import write_gwas
+from fineprior.simulate.population import write_panel
 from fineprior.simulate.synthetic_genome import write_fasta
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from fineprior.genotypes.plink_panel import PlinkPanel
-from fineprior.simulate.bed_writer import write_panel
+from fineprior.simulate.population import write_panel
 
 
 def bim(count):

@@ -4,9 +4,9 @@ from scipy.special import logit
 
 from fineprior.files.errors import InputError
 from fineprior.priors.blocks import Block
+from fineprior.priors.concept_shift import enrichment_by_stratum, rate_shift
 from fineprior.priors.enrichment import fit_enrichment
 from fineprior.priors.features import Feature
-from fineprior.priors.strata import enrichment_by_stratum, rate_shift
 from fineprior.priors.study import shifted_probabilities
 
 LOCI, SIZE = 120, 60

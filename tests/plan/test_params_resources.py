@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fineprior.plan.resources import growing, memory_of_files, memory_of_ld, memory_of_windows
+from fineprior.plan.params import growing, memory_of_files, memory_of_ld, memory_of_windows
 
 
 @pytest.mark.parametrize(("attempt", "factor"), [(1, 1), (2, 2), (3, 4)])
