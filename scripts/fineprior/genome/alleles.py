@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fineprior.files.arrays import ReadOnly
 from fineprior.genome.fasta import BASES, Genome, codes_of
 
 BAD, CODED = -2, -3
@@ -93,7 +94,7 @@ class Alleles:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(ReadOnly):
     """Pairs of alleles beside the reference genome.
 
     `base`: code of the genome's base at the position; `first_agrees`, `second_agrees`: whether the genome has this

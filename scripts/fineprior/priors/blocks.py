@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.files.arrays import Floats
+from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.files.errors import InputError
 
 Integers = npt.NDArray[np.int64]
@@ -24,7 +24,7 @@ THINNED_SIZE = 64
 
 
 @dataclass(frozen=True)
-class Signal:
+class Signal(ReadOnly):
     """Log Bayes factors (m,) of one signal in each of `loci`; `rows` are these loci's rows, `starts` within them."""
 
     loci: Integers
@@ -34,7 +34,7 @@ class Signal:
 
 
 @dataclass(frozen=True)
-class Block:
+class Block(ReadOnly):
     """A run of loci: features X (n, d), their signals, and how many variants each row represents (log, (n,)).
 
     `keys` (loci,) are seeds that depend on the locus alone.

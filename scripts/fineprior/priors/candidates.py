@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.files.arrays import Floats
+from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.finemap.locus import fit_loci
 from fineprior.priors.features import Design, Feature, Model, shaped
 from fineprior.priors.folds import Chromosomes, Fold, Refit, cross_fit, log_odds_of, study_support
@@ -21,7 +21,7 @@ from fineprior.priors.study import FitOptions, PriorStudy
 
 
 @dataclass(frozen=True)
-class HeldOutGain:
+class HeldOutGain(ReadOnly):
     """What folds gain over the uniform prior (log10 likelihood) on the chromosomes that they have not seen.
 
     `log_odds` (n,) of the blocks of each chromosome, made without it; `signal_gains` of each signal by chromosome, with

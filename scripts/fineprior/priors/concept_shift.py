@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from fineprior.files.arrays import Floats
+from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.genome.fasta import plain_name
 from fineprior.heads.covariate_shift import FINE, NOT_APPLICABLE, SHIFTED, UNKNOWN, shift_rows
@@ -33,7 +33,7 @@ def rate_shift(base_rate: float, expected: float) -> float:
 
 
 @dataclass(frozen=True)
-class StratumEnrichment:
+class StratumEnrichment(ReadOnly):
     """Log enrichment (strata,) for one standard deviation of the score, its standard errors, and a test.
 
     `p_value`: of the hypothesis that all strata with variants have the same enrichment (Wald).

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from fineprior.files.arrays import Floats
+from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.priors.blocks import Block, Features, Flags, Integers, Signal, log_sum_exp
 
@@ -29,7 +29,7 @@ _MAX_STEPS = 50
 
 
 @dataclass(frozen=True)
-class Enrichment:
+class Enrichment(ReadOnly):
     """Coefficients (d,), their covariance (d, d) and how the fit went.
 
     The covariance is NaN where coefficients are fixed, or where the data do not determine them. `history` is the

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fineprior.files.arrays import Floats
+from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.priors.blocks import Flags
 
 MAGNITUDES = ("score", "ramp")
@@ -119,7 +119,7 @@ def feature_matrix(frame: pd.DataFrame, features: Sequence[Feature]) -> tuple[np
 
 
 @dataclass(frozen=True)
-class Model:
+class Model(ReadOnly):
     """What constrains the coefficients (d,): which must not be negative, and which are fixed (else NaN).
 
     The enrichment of a score, which is a magnitude, is not negative. The coefficient of a feature of kind log is its
@@ -139,7 +139,7 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Design:
+class Design(ReadOnly):
     """Features of all variants: X (n, d), and `missing` (n,): NaN where no value of a variant is known, else 0."""
 
     features: Sequence[Feature]

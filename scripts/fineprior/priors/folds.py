@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fineprior.files.arrays import Floats
+from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.priors.blocks import Block, merged, signal_likelihood
 from fineprior.priors.enrichment import STEP_TOLERANCE, Enrichment, fit_enrichment
 from fineprior.priors.features import Model
@@ -33,7 +33,7 @@ Refit = Callable[["Fold", Chromosomes], Chromosomes]
 
 
 @dataclass(frozen=True)
-class Fold:
+class Fold(ReadOnly):
     """An estimate on some chromosomes: the fit, its ridge, and its support by held-out parts of these chromosomes.
 
     `inner` holds for each of these chromosomes the coefficients estimated without the part that it is in; `rounds`

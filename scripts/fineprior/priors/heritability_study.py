@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from fineprior.files.arrays import Floats
+from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.files.integrity import checked
 from fineprior.genome.contigs import Contigs
@@ -136,7 +136,7 @@ def heritabilities_of_study(
 
 
 @dataclass(frozen=True)
-class StudyChromosome:
+class StudyChromosome(ReadOnly):
     """Harmonised variants of a chromosome: names, chi2 and n, each (k,)."""
 
     variant_id: npt.NDArray[np.object_]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fineprior.files.arrays import Floats
+from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.priors.blocks import locus_starts
 from fineprior.priors.controls import bins_of_variants, shuffle_within_bins
@@ -19,7 +19,7 @@ from fineprior.project.settings import PriorSettings
 
 
 @dataclass(frozen=True)
-class LogOdds:
+class LogOdds(ReadOnly):
     """Log prior odds (n,) of a batch's variants, and the score (n,) that they are reported with; NaN where unknown."""
 
     scores: Floats

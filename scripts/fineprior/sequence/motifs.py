@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fineprior.files.arrays import ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.files.reading import reading, text_of
 
@@ -24,7 +25,7 @@ _BLOCK = 1 << 19
 
 
 @dataclass(frozen=True)
-class Motif:
+class Motif(ReadOnly):
     """A motif as probabilities (width, 4) of A, C, G, T in each column of a site."""
 
     motif_id: str

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fineprior.files.arrays import ReadOnly
 from fineprior.files.whole import atomic_path
 from fineprior.sequence.motifs import UNKNOWN
 
@@ -24,7 +25,7 @@ _HISTORY = ((0, 17_000), (1_300, 6_000), (3_500, 7_800))
 
 
 @dataclass(frozen=True)
-class Population:
+class Population(ReadOnly):
     """Single-nucleotide variants of one chromosome in a population.
 
     positions (p,) are 0-based and unique, ref and alt (p,) codes of bases, dosages (p, samples) copies of alt.

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fineprior.files.arrays import ReadOnly
 from fineprior.files.errors import InputError
 
 FUNCTIONAL_SHARE = 0.10
@@ -21,7 +22,7 @@ _MIN_PIECE = 10_000
 
 
 @dataclass(frozen=True)
-class Causal:
+class Causal(ReadOnly):
     """Causal variants: rows (k,) of the table of variants, locus (k,) from 0."""
 
     rows: NDArray[np.int64]

@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from fineprior.files.arrays import ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.genome.alleles import BAD, CODED, Alleles
 from fineprior.project.settings import HarmoniseSettings
@@ -100,7 +101,7 @@ class Rows:
 
 
 @dataclass(frozen=True, eq=False)
-class Columns:
+class Columns(ReadOnly):
     """Values of some rows: in a subclass every array is (rows,), and other fields are the same for all rows."""
 
     def take(self, order: NDArray[np.intp]) -> Self:
