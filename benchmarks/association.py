@@ -29,8 +29,9 @@ import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
 from fineprior.files.tables import ASSOCIATION  # noqa: E402
-from fineprior.genotypes.bed_panel import PlinkPanel, write_panel  # noqa: E402
+from fineprior.genotypes.plink_panel import PlinkPanel  # noqa: E402
 from fineprior.project.settings import EmbeddedSettings  # noqa: E402
+from fineprior.simulate.population import write_panel  # noqa: E402
 from fineprior.steps.simulate_study import simulate_genome, simulate_study  # noqa: E402
 
 MOTIFS = ROOT / "resources/backbone/motifs.meme"
@@ -69,13 +70,13 @@ def write_study(folder: Path, people: int, missing: float, seed: int) -> None:
             copies[(rng.random(copies.shape) < missing) & some] = np.nan
             yield np.nan_to_num(copies, nan=-1).astype(np.int8)
 
-    write_panel(folder / "genotypes", panel.variants, chunks(), panel.people)
+    write_panel(folder / "genotypes", panel.variants, chunks(), panel.sample_ids)
     covariates = rng.normal(size=(people, 4)).round(5)
     causal = np.sort(rng.choice(panel.count, CAUSAL, replace=False))
     value = panel.dosages(causal) @ rng.normal(0, 0.2, CAUSAL) + covariates @ [0.3, 0.2, 0.1, 0.1]
     trait = value + rng.normal(size=people)
     chance = 1 / (1 + np.exp(-(value - value.mean())))
-    ids = pd.DataFrame({"FID": panel.people, "IID": panel.people})
+    ids = pd.DataFrame({"FID": panel.sample_ids, "IID": panel.sample_ids})
     ids.assign(trait=trait.round(6)).to_csv(folder / "trait.txt", sep="\t", index=False)
     ids.assign(disease=1 + (rng.random(people) < chance)).to_csv(folder / "disease.txt", sep="\t", index=False)
     ids.join(pd.DataFrame(covariates, columns=[f"c{i}" for i in range(4)])).to_csv(

@@ -15,7 +15,8 @@ in fineprior.simulate.scenarios.
 Prints a table for each source and, last, what was reached beside the goals as `ratio NAME VALUE goal GOAL`. At least
 the goal: found (causal variants with PIP > 0.95, functional over uniform; for misleading scores over shuffled) and
 coverage. At most: fdr_excess, by how much the interval of the FDR at PIP > 0.9 lies above 1 - mean PIP (negative where
-it holds that), and fdr_above, that FDR less the one of the other prior. `--write docs/method.md` puts the tables there.
+it holds that), and fdr_above, that FDR less the one of the other prior. `--write docs/method/calibration.tsv` puts
+the table there, and `python benchmarks/figures.py` draws it.
 `--output` keeps what is simulated; a run that was stopped goes on from there.
 """
 
@@ -39,18 +40,18 @@ from fineprior.files.tables import LOCUS_VARIANTS, SCORES  # noqa: E402
 from fineprior.genotypes.ld_store import LocusLd, write_ld  # noqa: E402
 from fineprior.project.settings import CalibrateSettings, FinemapSettings, PriorSettings  # noqa: E402
 from fineprior.report.calibration import MEASURES  # noqa: E402
-from fineprior.steps.calibrate_data import StudyFiles  # noqa: E402
-from fineprior.steps.calibrate_study import CalibratedStudy, calibrate_study  # noqa: E402
+from fineprior.simulate.scenarios import CalibratedStudy, StudyFiles  # noqa: E402
+from fineprior.steps.calibrate_study import calibrate_study  # noqa: E402
 
 LOCI, CHROMOSOMES, WIDTH = 200, 8, 100_000
 GWAS_PEOPLE, PANEL_PEOPLE, CHI_SQUARE = 50_000, 503, 40.0
 PRIORS = PriorSettings(rounds=0)
-MARKS = ("<!-- benchmarks/calibration.py -->", "<!-- end of benchmarks/calibration.py -->")
 MISLEADING = ("inverted", "noise")
-COLUMNS = ("scenario", "prior", "loci", "weight", "sets", "coverage", "power", "mean size", "PIP > 0.95 (false)",
-           "found over uniform (95% interval)", "PIP > 0.9", "FDR (95% interval)", "claimed",
-           "PIP > 0.5: FDR", "claimed", "in sets, PIP > 0.9", "FDR (95% interval)", "claimed",
-           "PIP > 0.5: FDR", "claimed")  # fmt: skip
+COLUMNS = ("scenario", "prior", "loci", "weight", "sets", "coverage", "power", "mean_size", "hits_95", "false_95",
+           "found_ratio", "found_ratio_lower", "found_ratio_upper")  # fmt: skip
+HITS = ("hits_90", "fdr_90", "fdr_lower_90", "fdr_upper_90", "claimed_fdr_90", "fdr_50", "claimed_fdr_50")
+DECIMALS = {"weight": 2, "mean_size": 2}
+"""Digits that are written after the point; three where a column is not named here, none of whole numbers."""
 
 
 def main() -> None:
@@ -63,12 +64,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--output", help="folder to keep what is simulated in")
-    parser.add_argument("--write", help="page to put the tables into, between the lines that name this benchmark")
+    parser.add_argument("--write", help="tab-separated file for the table")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(arguments.output or temporary)
         ratios: list[tuple[str, float, float]] = []
-        lines: list[str] = []
+        lines = [_header()]
         for source, files, heritability in _sources(arguments, folder):
             loci = sum(LOCUS_VARIANTS.read(path)["locus"].nunique() for path in files.variants)
             settings = CalibrateSettings(
@@ -76,23 +77,16 @@ def main() -> None:
             )
             study = CalibratedStudy(files, {}, PRIORS, FinemapSettings(), FinemapSettings(), arguments.seed)
             summary = calibrate_study(study, folder / source, settings, jobs=arguments.jobs, keep=True)
-            lines += ["", f"**{source}**: {settings.replicates} studies of {loci} loci for each scenario", ""]
-            lines += _table(summary)
+            print(f"{source}: {settings.replicates} studies of {loci} loci for each scenario")
+            lines += _table(source, summary)
             ratios += [(f"{source}_{name}", value, goal) for name, value, goal in _ratios(summary)]
     print("\n".join(lines))
     if arguments.write:
-        _write(Path(arguments.write), lines)
+        Path(arguments.write).write_text("\n".join([*lines, ""]))
     if not arguments.founders:
         print("\n--founders is not given: nothing was simulated on real genotypes, which the goals are for as well")
     for name, value, goal in ratios:
         print(f"ratio {name} {value:.4f} goal {goal}")
-
-
-def _write(page: Path, lines: list[str]) -> None:
-    """Put the tables between the two marks of a page."""
-    before, rest = page.read_text().split(MARKS[0])
-    after = rest.split(MARKS[1])[1]
-    page.write_text("\n".join([before + MARKS[0], *lines, "", MARKS[1] + after]))
 
 
 def _sources(arguments: argparse.Namespace, folder: Path) -> Iterator[tuple[str, StudyFiles, float]]:
@@ -136,32 +130,24 @@ def _founders(prefix: str, folder: Path, seed: int) -> StudyFiles:
     return StudyFiles(*([name] for name in names))
 
 
-def _table(summary: pd.DataFrame) -> Iterator[str]:
-    yield "| " + " | ".join(COLUMNS) + " |"
-    yield "|---" * len(COLUMNS) + "|"
+def _header() -> str:
+    """Names of the columns, as in the table `calibrate_summary`; `in_sets_` stands before those of pip_credible."""
+    return "\t".join(("source", *COLUMNS, *HITS, *(f"in_sets_{name}" for name in HITS)))
+
+
+def _text(name: str, cell: object) -> str:
+    if not isinstance(cell, float):
+        return str(cell)
+    return "NA" if math.isnan(cell) else f"{cell:.{DECIMALS.get(name, 3)}f}"
+
+
+def _table(source: str, summary: pd.DataFrame) -> Iterator[str]:
+    """One tab-separated line for each scenario and prior."""
     by_measure = (summary[summary["measure"] == measure].to_dict("records") for measure in MEASURES)
     for row, credible in zip(*by_measure, strict=True):
-        cells: tuple[object, ...] = (
-            row["scenario"],
-            row["prior"],
-            row["loci"],
-            f"{row['weight']:.2f}",
-            row["sets"],
-            f"{row['coverage']:.3f}",
-            f"{row['power']:.3f}",
-            f"{row['mean_size']:.2f}",
-            f"{row['hits_95']} ({row['false_95']})",
-            f"{row['found_ratio']:.3f} ({row['found_ratio_lower']:.3f}-{row['found_ratio_upper']:.3f})",
-        )
-        for one in (row, credible):
-            cells += (
-                one["hits_90"],
-                f"{one['fdr_90']:.3f} ({one['fdr_lower_90']:.3f}-{one['fdr_upper_90']:.3f})",
-                f"{one['claimed_fdr_90']:.3f}",
-                f"{one['fdr_50']:.3f}",
-                f"{one['claimed_fdr_50']:.3f}",
-            )
-        yield "| " + " | ".join(map(str, cells)) + " |"
+        cells = [row[name] for name in (*COLUMNS, *HITS)] + [credible[name] for name in HITS]
+        names = (*COLUMNS, *HITS, *HITS)
+        yield "\t".join((source, *map(_text, names, cells)))
 
 
 def _ratios(summary: pd.DataFrame) -> Iterator[tuple[str, float, float]]:

@@ -38,9 +38,9 @@ from random_enformer import FULL, SMALL, random_enformer
 from torch.utils.flop_counter import FlopCounterMode
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+from fineprior.engine.allele_embedder import AlleleEmbedder
 from fineprior.engine.backbone import EnformerBackbone
-from fineprior.engine.delta import AlleleEmbedder
-from fineprior.engine.tower import use_pair_pools
+from fineprior.engine.enformer import use_pair_pools
 from fineprior.genome.fasta import Genome
 from fineprior.project.settings import BackboneSettings, WindowSettings
 from fineprior.sequence.windows import LocusSequences, locus_sequences, one_hot

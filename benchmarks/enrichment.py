@@ -27,7 +27,8 @@ import numpy as np
 
 from fineprior.priors.blocks import Block, merged
 from fineprior.priors.enrichment import fit_enrichment, log_bayes_factors
-from fineprior.priors.folds import POLISHED, Model, cross_fit
+from fineprior.priors.features import Model
+from fineprior.priors.folds import POLISHED, cross_fit
 from fineprior.project.settings import PriorSettings
 
 CHROMOSOMES = 22

@@ -40,7 +40,7 @@ OURS = (
     + """
 sys.path.insert(0, sys.argv[2])
 from fineprior.project.settings import HarmoniseSettings
-from fineprior.steps.prepare_study import harmonise_sumstats
+from fineprior.steps.harmonise_sumstats import harmonise_sumstats
 start = clocks()
 harmonise_sumstats(
     sumstats=f"{folder}/gwas.tsv.gz", fasta=f"{folder}/genome.fa", panel=f"{folder}/panel",

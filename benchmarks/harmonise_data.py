@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fineprior.genotypes.bed_panel import write_panel
+from fineprior.simulate.population import write_panel
 
 CONTIGS, PEOPLE = 22, 100
 KINDS = ("snv", "palindromic", "multi-allelic", "insertion", "deletion")

@@ -34,7 +34,7 @@ from fineprior.files.table_parts import write_parts
 from fineprior.files.tables import SUMSTATS
 from fineprior.priors.annotation_files import AnnotationFiles
 from fineprior.priors.heritability import fit_regression, split_halves
-from fineprior.priors.heritability_rows import ScoreRows, StudyVariants
+from fineprior.priors.heritability_study import ScoreRows, StudyVariants
 
 CHROMOSOMES = 22
 GIGABYTES, GOAL, TIMES = 8.0, (10_000_000, 200), 3.0
@@ -150,7 +150,7 @@ def main() -> None:
         print(f"extrapolated to {GOAL[0]:,} x {GOAL[1]} (not measured): at most {seconds * times / 60:.0f} minutes and "
               f"{gigabytes:.1f} GB")  # fmt: skip
     print(f"ratio heritability_memory_gb {gigabytes:.3g} goal {GIGABYTES:g}")
-    print(f"ratio heritability_rows_per_second_over_naive {rows / seconds / (naive_rows / naive_seconds):.3g} "
+    print(f"ratio heritability_study_per_second_over_naive {rows / seconds / (naive_rows / naive_seconds):.3g} "
           f"goal {TIMES:g}")  # fmt: skip
 
 

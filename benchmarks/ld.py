@@ -29,7 +29,7 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 OURS = """
 import sys, time
 from fineprior.project.settings import LdSettings
-from fineprior.steps.prepare_study import compute_ld
+from fineprior.steps.compute_ld import compute_ld
 start = time.perf_counter()
 if len(sys.argv) > 1:
     variants, panel, output = sys.argv[1:]
@@ -53,7 +53,7 @@ def simulate(folder: Path, people: int, variants: int, seed: int) -> Path:
     import pandas as pd
 
     from fineprior.files.tables import LOCUS_VARIANTS
-    from fineprior.genotypes.bed_panel import write_panel
+    from fineprior.simulate.population import write_panel
 
     rng = np.random.default_rng(seed)
     frequency = rng.beta(0.6, 0.6, variants).clip(0.02, 0.98)

@@ -25,7 +25,7 @@ from random_enformer import FULL, SMALL, random_bases, random_enformer
 from torch import Tensor, nn
 
 from fineprior.engine.difference import DifferenceTransformer, Edit, Products, Reference
-from fineprior.engine.transformer import Transformer
+from fineprior.engine.enformer import Transformer
 
 BIN, TOKENS = 128, 1536
 BINS = slice(TOKENS // 2 - 2, TOKENS // 2 + 2)

@@ -31,6 +31,8 @@ def draw(variants: pd.DataFrame, start: int, end: int, causal: pd.DataFrame) -> 
     for pos in causal["pos"]:
         for axes in figure.axes:
             axes.axvline(pos / 1e6, color="#333333", linewidth=1, linestyle=(0, (4, 3)), zorder=0)
+    for text in figure.axes[0].texts:  # a line must not cross the lead's name
+        text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1.5, "alpha": 0.85})
     if len(causal):
         figure.text(0.84, 0.16, "- - causal variant", color="#333333", fontsize=8.5)
     return figure

@@ -39,7 +39,7 @@ import yaml  # noqa: E402
 
 from fineprior.files.table_parts import write_parts  # noqa: E402
 from fineprior.files.tables import LOCI, LOCUS_VARIANTS, SUMSTATS  # noqa: E402
-from fineprior.genotypes.bed_panel import write_panel  # noqa: E402
+from fineprior.simulate.population import write_panel  # noqa: E402
 
 PARTS = ("dry_run", "overhead", "growth", "example")
 COPIED = ("Snakefile", "workflow", "scripts", "config", "resources/backbone", "resources/long_range_ld.tsv", "envs")

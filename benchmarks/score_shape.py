@@ -1,7 +1,7 @@
 """One feature of a score, or one and its three ramps: what the prior of a study reaches where the truth is known.
 
     snakemake --cores 2                                        # the embedded study, once
-    python benchmarks/score_shape.py --write docs/method.md    # two CPU minutes
+    python benchmarks/score_shape.py --write docs/method/prior.md    # two CPU minutes
 
 Studies are simulated on the LD and the scores of the embedded study. Each locus has one causal variant, drawn by odds
 that are a step at a quantile of the scores, or exp(b t), t being the feature of kind score; its chi-square is 40 in the
@@ -33,17 +33,17 @@ from fineprior.priors.blocks import Block, Integers, locus_sizes, locus_starts, 
 from fineprior.priors.enrichment import log_bayes_factors  # noqa: E402
 from fineprior.priors.features import (  # noqa: E402
     Feature,
+    Model,
     feature_matrix,
     features_of,
-    fixed_coefficients,
-    nonnegative_flags,
     shaped,
 )
-from fineprior.priors.folds import Model, cross_fit, log_odds_of, study_support  # noqa: E402
+from fineprior.priors.folds import cross_fit, log_odds_of, study_support  # noqa: E402
+from fineprior.priors.signals import read_locus_ld  # noqa: E402
 from fineprior.priors.strength import functional_prior, held_out_likelihood  # noqa: E402
+from fineprior.priors.study import genome_order  # noqa: E402
 from fineprior.project.settings import PriorSettings  # noqa: E402
 from fineprior.simulate.scenarios import draw_effects, simulate_z  # noqa: E402
-from fineprior.steps.prior_data import genome_order, read_locus_ld  # noqa: E402
 
 CHI_SQUARE, NOISE = 40.0, 0.7
 STEPS = {"top tenth, odds 3": (0.9, 3.0), "top tenth, odds 10": (0.9, 10.0), "top fiftieth, odds 30": (0.98, 30.0),
@@ -98,7 +98,7 @@ def reached(
 ) -> tuple[float, float]:
     """Expected log likelihood over uniform of a causal variant of each locus, summed; gain on chromosomes left out."""
     X, _ = feature_matrix(pd.DataFrame({"score": score}), features)
-    model = Model(nonnegative_flags(features), fixed_coefficients(features))
+    model = Model.of(features)
     sizes, blocks = locus_sizes(loci.starts, len(X)), {}
     for chrom in dict.fromkeys(loci.chromosomes):
         mine = np.flatnonzero(loci.chromosomes == chrom)

@@ -21,10 +21,10 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from fineprior.engine.allele_embedder import AlleleEmbedder
 from fineprior.engine.backbone import load_backbone
-from fineprior.engine.delta import AlleleEmbedder
-from fineprior.engine.embeddings import embed_alleles
 from fineprior.engine.screen import largest_of_each, magnitudes
+from fineprior.engine.variant_embeddings import embed_alleles
 from fineprior.files.tables import LOCUS_VARIANTS
 from fineprior.genome.fasta import Genome
 from fineprior.heads.head import load_head

@@ -29,6 +29,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -100,6 +101,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=[*OURS, *PEERS], help="leave the others out")
     parser.add_argument("--pysusie", default="", help="folder with pysusie")
     parser.add_argument("--folder", type=Path, help="keep the simulated loci here, and use those that are here")
+    parser.add_argument("--write", type=Path, help="tab-separated file for the fits (docs/performance/susie.tsv)")
     parser.add_argument("--simulate", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.simulate:
@@ -118,6 +120,8 @@ def main() -> None:
                 rows.append(measure(programs, folder, p, LOCI[number % len(LOCI)], arguments.pysusie))
                 print_row(rows[-1], programs)
             others += other_ratios(folders, programs)
+    if arguments.write:
+        arguments.write.write_text("".join(f"{line}\n" for line in table(rows)))
     report([*ratios(rows, programs), *others], [name for name in PEERS if name not in programs])
 
 
@@ -240,6 +244,25 @@ def print_row(row: dict, programs: list[str]) -> None:
         )
     if "error" in row:
         print(f"  largest difference to PIPs of float64 throughout: {row['error']:.2g}", flush=True)
+
+
+def table(rows: list[dict]) -> Iterator[str]:
+    """Tab-separated lines: seconds and memory of each program on each locus; NA for a program that was not run."""
+    names = {"fineprior": "susie_rss", "susier": "susieR", "pysusie": "pysusie"}
+    measures = {"cpu_s": "seconds", "wall_s": "wall", "mb": "memory"}
+    columns = [f"{name}_{measure}" for measure in measures for name in names]
+    yield "\t".join(["p", "causal", "ld", "prior", *columns[:3], "times_faster", *columns[3:]])
+    for row in rows:
+        digits = {"seconds": 2, "wall": 2, "memory": 0}
+        cells = [_number(row, program, key, 4 if (program, key) == ("susie_rss", "seconds") else digits[key])
+                 for key in measures.values() for program in names.values()]  # fmt: skip
+        peers = [row[program]["seconds"] for program in ("susieR", "pysusie") if program in row]
+        faster = f"{min(peers) / row['susie_rss']['seconds']:.0f}" if peers and "susie_rss" in row else "NA"
+        yield "\t".join([str(row["p"]), *map(str, row["locus"]), *cells[:3], faster, *cells[3:]])
+
+
+def _number(row: dict, program: str, key: str, digits: int) -> str:
+    return f"{row[program][key]:.{digits}f}" if program in row else "NA"
 
 
 def other_ratios(folders: list[Path], programs: list[str]) -> list[Ratio]:

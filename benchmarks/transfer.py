@@ -34,16 +34,15 @@ import torch
 import yaml
 
 from fineprior.engine.backbone import load_backbone
-from fineprior.engine.embeddings import embed_regions, region_codes
 from fineprior.engine.loading import load_enformer
+from fineprior.engine.region_embeddings import embed_regions, region_codes
 from fineprior.files.tables import TRUTH_COMPARISON
 from fineprior.genome.fasta import Genome
-from fineprior.heads.evaluation import RegionData, region_data
 from fineprior.heads.head import poisson_loss, train_head
 from fineprior.heads.learning_curve import predicted_test
 from fineprior.heads.metrics import quality_table
 from fineprior.heads.training import train
-from fineprior.heads.training_data import Tracks
+from fineprior.heads.training_regions import RegionData, Tracks, region_data
 from fineprior.project.settings import BackboneSettings, HeadSettings, TrackSettings
 from fineprior.sequence.tracks import bin_starts, read_regions, read_targets
 from fineprior.sequence.windows import one_hot
@@ -55,6 +54,9 @@ BACKBONE = BackboneSettings(weights=str(ROOT / "resources/backbone"), context_le
 DNASE = ROOT.parent / "shared/data/dnase_chr1"
 EPOCHS = (1, 5, 20)
 PLAIN_BATCH = 16
+COLUMNS = ("mode", "r_bins", "r_regions", "r2", "trained", "seconds", "embedding_seconds", "memory_mb", "coverage",
+           "power", "mean_size", "pip_above_0.9", "false_above_0.9")  # fmt: skip
+"""Columns of docs/performance/transfer.tsv."""
 CACHE_GOAL, SAVED_GOAL = 1.05, 0.9
 ENFORMER_BINS, ENFORMER_DIM = 896, 3072
 
@@ -73,6 +75,8 @@ def main() -> None:
     parser.add_argument("--trunk-learning-rate", type=float, default=1e-3)
     parser.add_argument("--speed-regions", type=int, default=200)
     parser.add_argument("--finemap", action="store_true")
+    parser.add_argument("--write", type=Path, help="tab-separated file for the embedded study's table (with --finemap; "
+                        "docs/performance/transfer.tsv)")  # fmt: skip
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -109,6 +113,7 @@ def table(arguments: argparse.Namespace, name: str) -> dict[str, float]:
     columns += ["coverage", "power", "mean size", "PIP > 0.9", "of these false"] if finemap else []
     reached: dict[str, float] = {}
     uniform: list[str] = []
+    lines = [list(COLUMNS)]
     for mode in arguments.modes:
         command = [sys.executable, *sys.argv, "--one", name, mode]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -125,9 +130,13 @@ def table(arguments: argparse.Namespace, name: str) -> dict[str, float]:
         if finemap:
             uniform, functional = finemapped(arguments, mode)
             cells += functional
+            lines.append([cell.replace(",", "") for cell in cells])
         print(f"| {' | '.join(cells)} |", flush=True)
     if uniform:
-        print(f"| (uniform prior) {'| ' * (len(columns) - len(uniform))}| {' | '.join(uniform)} |")
+        print(f"| (uniform prior) {'| ' * (len(columns) - len(uniform) - 1)}| {' | '.join(uniform)} |")
+        lines.append(["uniform prior", *["NA"] * (len(COLUMNS) - len(uniform) - 1), *uniform])
+        if arguments.write:
+            arguments.write.write_text("".join("\t".join(line) + "\n" for line in lines))
     return reached
 
 

@@ -1,7 +1,7 @@
 """Rule annotate_variants: annotations of the variants of a batch."""
 
 from fineprior.files.logs import log_to
-from fineprior.steps.assign_prior import annotate_variants
+from fineprior.steps.annotate_variants import annotate_variants
 
 with log_to(snakemake.log[0], f"annotate_variants {snakemake.wildcards.study} batch {snakemake.wildcards.batch}"):
     annotate_variants(

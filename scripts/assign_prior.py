@@ -2,7 +2,7 @@
 
 from fineprior.files.logs import log_to
 from fineprior.project.settings import PriorSettings
-from fineprior.steps.assign_prior import assign_prior
+from fineprior.steps.fit_prior import assign_prior
 
 FILES = ("scores", "annotations", "enrichment", "coefficients", "ld")
 

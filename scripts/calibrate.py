@@ -7,8 +7,7 @@ os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 from fineprior.files.logs import log_to
 from fineprior.project.settings import CalibrateSettings, FinemapSettings, PriorSettings
-from fineprior.steps.calibrate_batch import calibrate
-from fineprior.steps.calibrate_data import StudyFiles
+from fineprior.steps.calibrate import StudyFiles, calibrate
 
 given, params = snakemake.input, snakemake.params
 with log_to(snakemake.log[0], "calibrate " + " ".join(snakemake.wildcards)):

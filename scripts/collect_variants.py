@@ -1,7 +1,7 @@
 """Rule collect_variants: the variants of a batch of loci that are known before the study's data are."""
 
 from fineprior.files.logs import log_to
-from fineprior.steps.prepare_study import collect_variants
+from fineprior.steps.define_loci import collect_variants
 
 with log_to(snakemake.log[0], f"collect_variants {snakemake.wildcards.study} batch {snakemake.wildcards.batch}"):
     collect_variants(

@@ -1,8 +1,8 @@
-"""Rule compare_priors: what each prior changed beside uniform."""
+"""Rule compare_priors: what each prior changed compared with uniform."""
 
 from fineprior.files.logs import log_to
-from fineprior.plan.inputs import under_each_prior
-from fineprior.steps.summarise import compare_priors
+from fineprior.plan.results import under_each_prior
+from fineprior.steps.compare_priors import compare_priors
 
 with log_to(snakemake.log[0], f"compare_priors {snakemake.wildcards.study}"):
     compare_priors(

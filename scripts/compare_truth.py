@@ -1,8 +1,8 @@
-"""Rule compare_truth: the priors against the simulated truth."""
+"""Rule compare_truth: the priors compared with the simulated truth."""
 
 from fineprior.files.logs import log_to
-from fineprior.plan.inputs import under_each_prior
-from fineprior.steps.summarise import compare_truth
+from fineprior.plan.results import under_each_prior
+from fineprior.steps.compare_priors import compare_truth
 
 with log_to(snakemake.log[0], f"compare_truth {snakemake.wildcards.study}"):
     compare_truth(

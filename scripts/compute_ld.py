@@ -2,7 +2,7 @@
 
 from fineprior.files.logs import log_to
 from fineprior.project.settings import LdSettings
-from fineprior.steps.prepare_study import compute_ld
+from fineprior.steps.compute_ld import compute_ld
 
 with log_to(snakemake.log[0], f"compute_ld {snakemake.wildcards.study} batch {snakemake.wildcards.batch}"):
     compute_ld(

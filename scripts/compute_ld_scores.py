@@ -1,7 +1,7 @@
 """Rule compute_ld_scores: LD scores of the annotations of a chromosome, in the panel."""
 
 from fineprior.files.logs import log_to
-from fineprior.steps.ld_score_regression import compute_ld_scores
+from fineprior.steps.fit_heritability import compute_ld_scores
 
 with log_to(snakemake.log[0], f"compute_ld_scores {snakemake.wildcards.study} chromosome {snakemake.wildcards.chrom}"):
     compute_ld_scores(

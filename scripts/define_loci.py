@@ -2,7 +2,7 @@
 
 from fineprior.files.logs import log_to
 from fineprior.project.settings import LociSettings
-from fineprior.steps.prepare_study import define_loci
+from fineprior.steps.define_loci import define_loci
 
 with log_to(snakemake.log[0], f"define_loci {snakemake.wildcards.study}"):
     define_loci(

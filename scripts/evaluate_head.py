@@ -7,7 +7,7 @@ os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 from fineprior.files.logs import log_to
 from fineprior.project.settings import BackboneSettings, EvaluationSettings, HeadSettings
-from fineprior.steps.train_head import evaluate_head
+from fineprior.steps.evaluate_head import evaluate_head
 
 with log_to(snakemake.log[0], f"evaluate_head {snakemake.wildcards.head}"):
     evaluate_head(

@@ -1,4 +1,4 @@
-"""Rule export: a study's results in the form of another program."""
+"""Rule export: a study's results in the format of another program."""
 
 from fineprior.files.logs import log_to
 from fineprior.steps.export_results import export

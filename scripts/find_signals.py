@@ -7,7 +7,7 @@ os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 from fineprior.files.logs import log_to
 from fineprior.project.settings import FinemapSettings
-from fineprior.steps.find_signals import find_signals
+from fineprior.steps.fit_prior import find_signals
 
 with log_to(snakemake.log[0], f"find_signals {snakemake.wildcards.study} batch {snakemake.wildcards.batch}"):
     find_signals(

@@ -1,7 +1,7 @@
 """Rule fit_heritability: per-SNP heritabilities of the variants of all loci."""
 
 from fineprior.files.logs import log_to
-from fineprior.steps.ld_score_regression import HeritabilityFiles, fit_heritability
+from fineprior.steps.fit_heritability import HeritabilityFiles, fit_heritability
 
 with log_to(snakemake.log[0], f"fit_heritability {snakemake.wildcards.study}"):
     fit_heritability(

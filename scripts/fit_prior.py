@@ -7,7 +7,7 @@ os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 from fineprior.files.logs import log_to
 from fineprior.project.settings import FinemapSettings, PriorSettings
-from fineprior.steps.assign_prior import fit_prior
+from fineprior.steps.fit_prior import fit_prior
 
 with log_to(snakemake.log[0], f"fit_prior {snakemake.wildcards.study}"):
     fit_prior(

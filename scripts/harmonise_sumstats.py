@@ -2,7 +2,7 @@
 
 from fineprior.files.logs import log_to
 from fineprior.project.settings import HarmoniseSettings
-from fineprior.steps.prepare_study import harmonise_sumstats
+from fineprior.steps.harmonise_sumstats import harmonise_sumstats
 
 with log_to(snakemake.log[0], f"harmonise_sumstats {snakemake.wildcards.study}"):
     harmonise_sumstats(

@@ -1,4 +1,4 @@
-"""Rule methods: the methods of a study as text for a paper."""
+"""Rule methods: the methods of a study, as text for a paper."""
 
 from fineprior.files.logs import log_to
 from fineprior.project.settings import Settings, from_dict

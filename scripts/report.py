@@ -1,7 +1,7 @@
 """Rule report: the report page of a study."""
 
 from fineprior.files.logs import log_to
-from fineprior.plan.inputs import under_each_prior
+from fineprior.plan.results import under_each_prior
 from fineprior.project.settings import ReportSettings
 from fineprior.steps.write_report import report
 

@@ -5,7 +5,7 @@ import pandas as pd
 
 from fineprior.files.tables import ANNOTATIONS, LOCUS_VARIANTS, SCORES
 from fineprior.genotypes.ld_store import LocusLd, write_ld
-from fineprior.steps.calibrate_data import StudyFiles
+from fineprior.simulate.scenarios import StudyFiles
 
 SIZE = 25
 

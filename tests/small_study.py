@@ -5,10 +5,10 @@ import pandas as pd
 
 from fineprior.files import tables
 from fineprior.genotypes.ld_store import LocusLd, write_ld
-from fineprior.plan.inputs import PRIORS
+from fineprior.plan.results import PRIORS
 from fineprior.project.settings import FinemapSettings
+from fineprior.steps.compare_priors import compare_priors
 from fineprior.steps.finemap_batch import finemap, gather
-from fineprior.steps.summarise import compare_priors
 
 P, N = 40, 20_000
 SPANS = {"1_1001_50000": ("1", 1000, 50_000), "X_1001_50000": ("X", 1000, 50_000)}

@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 
 from fineprior.genome.fasta import Genome
-from fineprior.genotypes.bed_panel import PlinkPanel, write_panel
-from fineprior.sumstats.reader import STANDARD, neg_log10_p_of
+from fineprior.genotypes.plink_panel import PlinkPanel
+from fineprior.simulate.population import write_panel
+from fineprior.sumstats.reader import STANDARD
+from fineprior.sumstats.values import neg_log10_p_of
 
 PEOPLE = 101
 TURN = str.maketrans("ACGT", "TGCA")

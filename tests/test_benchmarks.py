@@ -52,6 +52,16 @@ def test_without_peers_no_times_are_compared_and_ratios_come_last(module, capsys
     assert lines[-1] == "ratio check 2 goal 1"
 
 
+def test_the_committed_tables_are_those_that_the_benchmarks_write(module):
+    rows = [row(0.1, 1.0) | {"locus": (1, "in-sample", "uniform")}]
+    header, line = (text.split("\t") for text in module("susie").table(rows))
+    cells = dict(zip(header, line, strict=True))
+    assert cells | {"p": "2000", "fineprior_cpu_s": "0.1000", "pysusie_cpu_s": "3.00", "times_faster": "10"} == cells
+    performance = FOLDER.parent / "docs/performance"
+    assert (performance / "susie.tsv").read_text().splitlines()[0].split("\t") == header
+    assert (performance / "transfer.tsv").read_text().splitlines()[0].split("\t") == list(module("transfer").COLUMNS)
+
+
 def counts(module, source, data, method, numbers, switches=(0, 0, 0, 0)):
     names = [*module.COUNTS[:4], *module.SWITCHES]
     return {"source": source, "data": data, "method": method} | dict(zip(names, [*numbers, *switches], strict=True))
@@ -116,7 +126,7 @@ def test_a_stopped_run_goes_on_and_another_seed_is_new(module, tmp_path, monkeyp
 @pytest.mark.slow
 def test_every_row_that_harmonising_keeps_is_that_of_its_variant(module, tmp_path):
     from fineprior.project.settings import HarmoniseSettings
-    from fineprior.steps.prepare_study import harmonise_sumstats
+    from fineprior.steps.harmonise_sumstats import harmonise_sumstats
 
     benchmark = module("harmonise")
     rows = benchmark.make(tmp_path, 6600, 1, seed=3)
@@ -194,7 +204,7 @@ def test_association_is_beside_plink_beyond_the_digits_that_are_written(module):
 
 
 @pytest.mark.slow
-def test_calibration_says_what_was_reached_and_writes_its_page(module, tmp_path):
+def test_calibration_says_what_was_reached_and_writes_its_table(module):
     benchmark = module("calibration")
     from calibrate_counts import FALSE, HITS, counted
     from fineprior.report.calibration import summary_of
@@ -212,18 +222,16 @@ def test_calibration_says_what_was_reached_and_writes_its_page(module, tmp_path)
         "inverted_found_over_shuffled": (pytest.approx(50 / 38), 1),
         "inverted_fdr_above_shuffled": (pytest.approx(22 / 140 - 6 / 100), 0),
     }
-    lines = list(benchmark._table(summary))
-    assert len(lines) == 2 + 12
-    assert "| 120 (20) | 1.250 (1.250-1.250) |" in lines[3]
-    page = tmp_path / "method.md"
-    page.write_text(f"before\n{benchmark.MARKS[0]}\nold\n{benchmark.MARKS[1]}\nafter\n")
-    benchmark._write(page, ["", *lines])
-    written = page.read_text()
-    assert "old" not in written
-    assert written.startswith(f"before\n{benchmark.MARKS[0]}\n\n| scenario |")
-    assert written.endswith(f"{benchmark.MARKS[1]}\nafter\n")
-    benchmark._write(page, ["", *lines])
-    assert page.read_text() == written
+    lines = list(benchmark._table("embedded", summary))
+    assert len(lines) == 12
+    names = benchmark._header().split("\t")
+    assert all(len(line.split("\t")) == len(names) for line in lines)
+    cells = dict(zip(names, lines[1].split("\t"), strict=True))
+    assert (cells["source"], cells["scenario"], cells["prior"]) == ("embedded", "enrichment_10", "functional")
+    assert (cells["hits_95"], cells["false_95"]) == ("120", "20")
+    assert [cells[f"found_ratio{end}"] for end in ("", "_lower", "_upper")] == ["1.250"] * 3
+    committed = (FOLDER.parent / "docs/method/calibration.tsv").read_text().splitlines()[0]
+    assert committed == benchmark._header(), "the committed table is one of this benchmark"
 
 
 def test_science_is_what_a_rule_spends_besides_its_start(module):

@@ -1,17 +1,20 @@
 """fineprior finemap from files to files, and what it says of wrong input."""
 
+import dataclasses
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from fineprior import cli
 from fineprior.files.tables import CREDIBLE_SETS, FINEMAP_VARIANTS, LOCI_STATUS, main_sets
 from fineprior.finemap.fits import load_fits
 from fineprior.finemap.susie import susie_rss
+from fineprior.project.schemas import rule_of
+from fineprior.project.settings import CalibrateSettings, FinemapSettings
 from workflow_runs import ROOT
 
 P, N = 30, 20_000
@@ -72,8 +75,8 @@ def test_help_says_what_in_sample_does_besides_susie_rss(capsys):
     with pytest.raises(SystemExit):
         cli.main(["finemap", "--help"])
     shown = capsys.readouterr().out
-    assert "left out all the same (unless --allele-switches keep)" in shown
-    assert "not\nconverge the fit goes on" in shown
+    assert "still excluded (unless --allele-switches keep)" in shown
+    assert "does not converge, the fit\ncontinues" in shown
 
 
 def test_by_default_ld_is_a_panels(files):
@@ -280,8 +283,10 @@ def test_wrong_names_of_ld(files, capsys, names):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["--coverage", "1"], "above 0 and below 1"), (["--L", "0"], "a whole number of at least 1"),
-     (["--n", "x"], "'x', a number above 1 is needed"), (["--model", "finemap"], "invalid choice")],
+    [(["--coverage", "1"], "'1' must be a number (above 0 and below 1)"),
+     (["--L", "0"], "'0' must be a whole number (at least 1)"), (["--L", "1.5"], "'1.5' must be a whole number"),
+     (["--n", "x"], "'x' must be a number (above 1)"), (["--tol", "nan"], "'nan' must be a number"),
+     (["--model", "finemap"], "invalid choice")],
 )  # fmt: skip
 def test_options_out_of_range_are_refused(files, capsys, arguments, message):
     with pytest.raises(SystemExit) as stopped:
@@ -290,17 +295,48 @@ def test_options_out_of_range_are_refused(files, capsys, arguments, message):
     assert message in capsys.readouterr().err
 
 
-def test_options_are_those_of_the_config():
-    """Same names, allowed values and ranges."""
-    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
-    rules = schema["properties"]["finemap"]["properties"]
-    assert list(cli.OPTIONS) == list(rules)
-    for name, rule in rules.items():
-        low = f"[{rule['minimum']:g}" if "minimum" in rule else f"({rule.get('exclusiveMinimum', 0):g}"
-        high = f"{rule['maximum']:g}]" if "maximum" in rule else ""
-        high = f"{rule['exclusiveMaximum']:g})" if "exclusiveMaximum" in rule else high
-        expected = f"{low},{high}" if rule["type"] in {"number", "integer"} else tuple(rule.get("enum", ())) or ""
-        assert cli.OPTIONS[name][0] == expected, name
+COMMAND_SETTINGS = {"finemap": FinemapSettings, "calibrate": CalibrateSettings}
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [(command, field.name) for command, cls in COMMAND_SETTINGS.items() for field in dataclasses.fields(cls)],
+)
+def test_options_are_those_of_the_config(command, name, capsys):
+    """Same names, allowed values, ranges and defaults."""
+    cls, required = COMMAND_SETTINGS[command], {"finemap": ["--z", "z", "--out", "o"], "calibrate": ["--study", "s"]}
+    flag = "--ld-of" if (command, name) == ("finemap", "ld") else f"--{name.replace('_', '-')}"
+    rule, default = rule_of(cls, name), getattr(cls(), name)
+    parse = cli.parser().parse_args
+    given = getattr(parse([command, *required[command]]), name)
+    assert given == (default if command == "finemap" else None)
+    if isinstance(default, bool):
+        assert getattr(parse([command, *required[command], flag]), name) is True
+        assert getattr(parse([command, *required[command], f"--no-{flag[2:]}"]), name) is False
+        return
+    texts = list(map(str, default)) if isinstance(default, list) else [str(default)]
+    parsed = getattr(parse([command, *required[command], flag, *texts]), name)
+    assert (parsed, type(parsed)) == (default, type(default))
+    outside = ["none of these"] if rule.choices else []
+    if rule.range:
+        bounds = [bound for word, bound in rule.range.items() if word.startswith("exclusive")]
+        bounds += [bound + sign for word, sign in (("minimum", -1), ("maximum", 1)) for bound in
+                   [rule.range.get(word)] if bound is not None]  # fmt: skip
+        outside += [f"{bound:g}" for bound in bounds]
+    for text in outside:
+        with pytest.raises(SystemExit) as stopped:
+            parse([command, *required[command], flag, text])
+        assert stopped.value.code == 2
+        assert capsys.readouterr().err.startswith(f"usage: fineprior {command} ")
+
+
+@pytest.mark.parametrize("command", ["finemap", "calibrate", "explain", "verify"])
+def test_every_option_of_a_command_says_what_it_is(command, capsys):
+    with pytest.raises(SystemExit):
+        cli.main([command, "--help"])
+    options = re.findall(r"^  (-[^\n]*(?:\n {20,}[^\n]*)*)", capsys.readouterr().out, flags=re.MULTILINE)
+    assert options
+    assert all(re.search(r"\S  +\S|\n +\S", option) for option in options)
 
 
 @pytest.mark.slow

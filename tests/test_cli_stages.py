@@ -85,8 +85,8 @@ def test_mistakes_are_one_line(results, tmp_path, capsys, further, message):
     ("arguments", "message"),
     [
         (["compute-ld"], "the following arguments are required: --variants, --output"),
-        (["compare-priors", "--output", "x", "--variants", "uniform"], "'uniform', NAME=VALUE is needed"),
-        (["harmonise-sumstats", "--sizes", "n=many"], "'n=many', NAME=VALUE is needed with a number"),
+        (["compare-priors", "--output", "x", "--variants", "uniform"], "invalid NAME=VALUE value: 'uniform'"),
+        (["harmonise-sumstats", "--sizes", "n=many"], "invalid NAME=NUMBER value: 'n=many'"),
         (["embed-variants", "--threads", "two"], "invalid int value: 'two'"),
         (["nothing"], "invalid choice: 'nothing'"),
     ],
@@ -123,3 +123,45 @@ def _has_settings(command):
     name = COMMANDS[command]
     kinds = typing.get_type_hints(getattr(importlib.import_module(f"fineprior.steps.{module_of(name)}"), name)).values()
     return any(dataclasses.is_dataclass(each) for kind in kinds for each in (kind, *typing.get_args(kind)))
+
+
+def test_names_are_given_once(results, tmp_path, capsys):
+    arguments = ["compare-priors", "--output", str(tmp_path / "c.tsv"), "--variants", "uniform=a", "uniform=b"]
+    assert cli.main([*arguments, "--credible-sets", "uniform=c"]) == 2
+    assert capsys.readouterr().err == "fineprior compare-priors: error: --variants: 'uniform' is given twice\n"
+
+
+def test_the_documentation_of_a_step_is_the_help_of_its_options(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["embed-variants", "--help"])
+    shown = capsys.readouterr().out
+    assert "Embeddings of both alleles of each variant" in shown
+    assert "--batch-size N        Windows in one forward pass" in shown
+    assert "Parameters" not in shown
+
+
+def documented(*, first, second, third, fourth=1):
+    """Do it.
+
+    In more words.
+
+    Parameters
+    ----------
+    first, second : str
+        A file,
+        50% of it.
+    third
+        A number.
+
+    Raises
+    ------
+    InputError
+        Never.
+    """
+
+
+def test_names_of_a_documentation_get_their_meanings():
+    assert cli._documented(documented) == (
+        "Do it.\n\nIn more words.",
+        {"first": "A file, 50%% of it.", "second": "See --first.", "third": "A number."},
+    )

@@ -8,11 +8,11 @@ import subprocess
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from fineprior import cli
 from fineprior.files.tables import FINEMAP_VARIANTS
-from fineprior.project.settings import FinemapSettings
+from fineprior.project.schemas import schema_of
+from fineprior.project.settings import FinemapSettings, Settings
 from workflow_runs import ROOT, copy_repository, snakemake
 
 PAGE = (ROOT / "docs/coming-from.md").read_text()
@@ -79,6 +79,6 @@ def test_names_of_settings_and_options_exist(capsys):
     shown = capsys.readouterr().out
     for option in {name for cell, _ in rows for name in re.findall(r"`(--[\w-]+)`", cell)}:
         assert option in shown
-    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())["properties"]
+    schema = schema_of(Settings)["properties"]
     for block, key in re.findall(r"`(\w+)\.(\w+): ", PAGE):
         assert key in schema[block]["properties"]

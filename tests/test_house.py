@@ -1,4 +1,4 @@
-"""House rules: the rooms' order, thin drivers, a light start, and the linters."""
+"""House rules: order, names and sizes of the rooms, thin steps and drivers, a light start, and the linters."""
 
 import ast
 import functools
@@ -12,6 +12,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 LIBRARY = ROOT / "scripts/fineprior"
+TOOLS = sorted((ROOT / "tools").glob("*/*.py"))
 ROOMS = [  # in order
     "files",
     "project",
@@ -51,6 +52,23 @@ def test_a_room_imports_only_rooms_before_it(room):
             assert not {name for name in imports(path) if name.split(".")[0] in {"torch", "enformer_pytorch"}}, path
 
 
+def test_the_library_does_without_tools():
+    tools = {path.parent.name for path in TOOLS}
+    for path in LIBRARY.rglob("*.py"):
+        assert not {name for name in imports(path) if name.split(".")[0] in tools}, path
+
+
+def test_every_import_of_our_own_is_there():
+    """Also within functions; mypy takes a module that is missing for one without types."""
+    files = [*LIBRARY.rglob("*.py"), *(ROOT / "scripts").glob("*.py"), *(ROOT / "tools").rglob("*.py"),
+             *(ROOT / "benchmarks").glob("*.py")]  # fmt: skip
+    ours = {(str(path), name) for path in files for name in imports(path) if name.split(".")[0] == "fineprior"}
+    missing = sorted((path, name) for path, name in ours
+                     if not any((ROOT / "scripts" / f"{name.replace('.', '/')}{end}").is_file()
+                                for end in (".py", "/__init__.py")))  # fmt: skip
+    assert not missing
+
+
 def test_every_room_is_known():
     assert sorted(path.parent.name for path in LIBRARY.glob("*/__init__.py")) == sorted(ROOMS)
 
@@ -78,17 +96,190 @@ def test_drivers_are_thin_and_belong_to_a_rule():
 def test_parsing_the_workflow_loads_nothing_heavy():
     code = (
         "import sys; sys.path.insert(0, 'scripts')\n"
-        "import fineprior.project.project, fineprior.plan.provenance, fineprior.project.settings\n"
-        "print(sorted({'torch', 'pandas', 'numpy', 'scipy', 'matplotlib', 'pysam'} & set(sys.modules)))"
+        "import fineprior.plan.check, fineprior.plan.inputs, fineprior.plan.params, fineprior.plan.params\n"
+        "print(sorted({'torch', 'pandas', 'numpy', 'scipy', 'matplotlib', 'pysam', 'snakemake'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
-WITHOUT_A_FILE_OF_TESTS = {
-    "files/errors": "one class without code",
-}
+MODULES = sorted(LIBRARY.rglob("*.py"))
+
+
+def lines(path):
+    return path.read_text().count("\n")
+
+
+def test_file_names_are_unique():
+    names = [path.name for path in MODULES if path.name != "__init__.py"]
+    assert not {name: names.count(name) for name in names if names.count(name) > 1}
+
+
+def test_no_module_is_longer_than_500_lines():
+    """But for the catalogue of all tables, which is read by looking a name up."""
+    long = {str(path.relative_to(LIBRARY)): lines(path) for path in MODULES if lines(path) > 500}
+    assert set(long) == {"files/tables.py"}, long
+
+
+def test_no_room_has_more_than_15_percent_of_the_library():
+    of_rooms = {room: sum(map(lines, (LIBRARY / room).rglob("*.py"))) for room in ROOMS}
+    shares = {room: count / sum(of_rooms.values()) for room, count in of_rooms.items()}
+    assert not {room: share for room, share in shares.items() if share > 0.15}
+
+
+def exists(name, room):
+    """Whether a room, a module (of `room`, or `other_room.module`), or something in a module has a name."""
+    first, *rest = name.removesuffix(".py").split(".")
+    path = LIBRARY / room / f"{first}.py"
+    if path.is_file():
+        return all(re.search(rf"^(def|class) {one}\b|^{one}\b.* = ", path.read_text(), re.MULTILINE) for one in rest)
+    return first in ROOMS and (not rest or (first != room and exists(".".join(rest), first)))
+
+
+def test_every_room_says_its_question_and_its_entry():
+    """A question in the first line, then `Entry:` with names in backticks that exist."""
+    offenders = {}
+    for room in ROOMS:
+        text = ast.get_docstring(ast.parse((LIBRARY / room / "__init__.py").read_text())) or ""
+        entry = text.partition("\n\nEntry: ")[2]
+        if not text.split("\n")[0].endswith("?"):
+            offenders[room] = "no question"
+        elif not re.search(r"`|function of the rule's name", entry):
+            offenders[room] = "no entry"
+        elif missing := [name for name in re.findall(r"`([^`]+)`", text) if not exists(name, room)]:
+            offenders[room] = f"no {missing}"
+    assert not offenders
+
+
+NUMERICS = {"numpy", "scipy", "torch", "math", "statistics", "random"}
+STATISTICS = {"mean", "std", "var", "median", "quantile", "corr", "cov", "cumsum", "cumprod", "dot", "sum", "argsort",
+              "clip", "round"}  # fmt: skip
+"""Methods of arrays and frames that compute."""
+PATHS = {"str", "Path", "Sequence", "Mapping", "list", "tuple", "dict"}
+"""What types of the fields of a bundle of paths are made of."""
+
+
+def is_text(node):
+    """Whether an operand is text, a path, a set or a sequence by the way it is written."""
+    match node:
+        case ast.Constant(value=value):
+            return isinstance(value, str)
+        case ast.BinOp(left=left, right=right):
+            return is_text(left) or is_text(right)
+        case ast.Call(func=ast.Name(id=name)):
+            return name in {"Path", "str", "list", "sorted", "set"}
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name.endswith(("folder", "path"))
+    return isinstance(node, ast.JoinedStr | ast.List | ast.Tuple | ast.ListComp | ast.Dict | ast.Set)
+
+
+def numerics(tree):
+    """What a step computes, and where: imports, arithmetic on anything but texts and paths, methods of statistics.
+
+    What only a line of the log says may be counted or summed where it is logged.
+    """
+    match tree:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="log" | "logger"))):
+            return
+        case ast.Import(names=names) if {alias.name.split(".")[0] for alias in names} & NUMERICS:
+            yield f"import in line {tree.lineno}"
+        case ast.ImportFrom(module=str(module)) if module.split(".")[0] in NUMERICS:
+            yield f"import in line {tree.lineno}"
+        case ast.BinOp(op=op) if not isinstance(op, ast.BitOr) and not is_text(tree):
+            yield f"arithmetic in line {tree.lineno}"
+        case ast.AugAssign(op=op, value=value) if not isinstance(op, ast.BitOr) and not is_text(value):
+            yield f"arithmetic in line {tree.lineno}"
+        case ast.Call(func=ast.Attribute(attr=name)) if name in STATISTICS:
+            yield f"{name} in line {tree.lineno}"
+    for node in ast.iter_child_nodes(tree):
+        yield from numerics(node)
+
+
+def of_paths_alone(node):
+    """Whether a class is a frozen dataclass whose fields are paths, without methods."""
+    frozen = any("frozen=True" in ast.unparse(decorator) for decorator in node.decorator_list)
+    fields = [one for one in node.body if not isinstance(one, ast.Expr)]
+    types = [set(re.findall(r"[A-Za-z]\w*", ast.unparse(one.annotation))) - {"None"} for one in fields
+             if isinstance(one, ast.AnnAssign)]  # fmt: skip
+    return frozen and len(types) == len(fields) and all(names <= PATHS for names in types)
+
+
+STEPS = sorted((LIBRARY / "steps").glob("[!_]*.py"))
+
+
+def test_steps_are_short():
+    assert not {path.stem: lines(path) for path in STEPS if lines(path) >= 150}
+
+
+def test_steps_read_call_and_write():
+    """What a step computes belongs to a room, where it is tested without files."""
+    found = {path.stem: list(numerics(ast.parse(path.read_text()))) for path in STEPS}
+    assert not {name: where for name, where in found.items() if where}
+
+
+COMPUTES = ["import numpy as np", "from scipy.stats import norm", "import numpy.typing", "a = b * 2", "a += b",
+            "a = frame['pip'].sum()", "a = x / y", "a = b & c"]  # fmt: skip
+DOES_NOT = ["a = -b", "log.info(a.sum())", "a = folder / 'x.tsv'", "a = folder / f'{n}.tsv'", "a = 'x' + name",
+            "a += [b]", "a = Path(b) / c", "a = one.folder / b", "a = set(b) - set(c)", "a = b | c",
+            "def f(x: int | None): ..."]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("code", "found"), [*((code, True) for code in COMPUTES), *((code, False) for code in DOES_NOT)]
+)
+def test_numerics_are_seen(code, found):
+    assert bool(list(numerics(ast.parse(code)))) == found
+
+
+def test_steps_have_no_class_but_bundles_of_paths():
+    offenders = {
+        path.stem: node.name
+        for path in STEPS
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef) and not of_paths_alone(node)
+    }
+    assert not offenders
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("@dataclass(frozen=True)\nclass A:\n    a: str\n    b: Mapping[str, str]", True),
+        ("@dataclass(frozen=True)\nclass A:\n    a: Sequence[str] | None = None", True),
+        ("@dataclass\nclass A:\n    a: str", False),
+        ("@dataclass(frozen=True)\nclass A:\n    a: int", False),
+        ("@dataclass(frozen=True)\nclass A:\n    a: str\n    def b(self): ...", False),
+    ],
+)
+def test_bundles_of_paths_are_seen(code, found):
+    assert of_paths_alone(ast.parse(code).body[0]) == found
+
+
+def test_a_driver_calls_one_step():
+    """Imports, environment variables, and one call of one step in the log; nothing is defined or repeated there."""
+    for path in sorted((ROOT / "scripts").glob("*.py")):
+        tree = ast.parse(path.read_text())
+        steps = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
+                 and (node.module or "").startswith("fineprior.steps.")]  # fmt: skip
+        names = [alias.name for node in steps for alias in node.names]
+        assert [name for name in names if not name[0].isupper()] == [path.stem], path.name  # others are its files
+        rooms = {name.split(".")[1] for name in imports(path) if name.startswith("fineprior.")}
+        assert rooms <= {"files", "project", "plan", "steps"}, path.name
+        kinds = (ast.FunctionDef, ast.ClassDef, ast.For, ast.While, ast.Lambda)
+        assert not [node for node in ast.walk(tree) if isinstance(node, kinds)], path.name
+
+
+def test_rules_decide_nothing_themselves():
+    """Which files and params a job has is library code (`fineprior.plan`), where unit tests and mypy reach it."""
+    rules = {path.name: path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk")}
+    functions = {name: re.findall(r"\blambda\b|^ *def \w+", text, flags=re.MULTILINE) for name, text in rules.items()}
+    assert {name: found for name, found in functions.items() if found} == {"common.smk": ["def item"]}
+    assert rules["common.smk"].count("\n") <= 100
+
+
+WITHOUT_A_FILE_OF_TESTS: dict[str, str] = {}
 OF_NO_MODULE = {
+    "tools/backbone": "the command that makes the shipped backbone",
     "bad_inputs/catalogue": "wrong files and settings through the whole workflow",
     "bad_inputs/dressed": "texts with a byte-order mark, other line ends or compression, through every reader",
     "bad_inputs/fuzz": "damaged files of every kind through their readers",
@@ -101,9 +292,12 @@ OF_NO_MODULE = {
 def test_tests_mirror_the_library():
     """tests/ROOM/test_MODULE.py for scripts/fineprior/ROOM/MODULE.py, and the other way round.
 
+    For tools/TOOL/MODULE.py it is tests/tools/test_TOOL_MODULE.py.
+
     What a large module does may be tested in several files: test_MODULE_TOPIC.py.
     """
     modules = {f"{path.parent.name}/{path.stem}" for path in LIBRARY.glob("*/*.py") if path.stem != "__init__"}
+    modules |= {f"tools/{path.parent.name}_{path.stem}" for path in TOOLS if path.stem != "__init__"}
     tests = {f"{path.parent.name}/{path.stem.removeprefix('test_')}" for path in (ROOT / "tests").glob("*/test_*.py")}
     untested = sorted(modules - tests - set(WITHOUT_A_FILE_OF_TESTS))
     assert not untested, f"modules without tests/ROOM/test_MODULE.py: {', '.join(untested)}"
@@ -129,7 +323,6 @@ LISTS_OF_EXCEPTIONS = {
     "plan/provenance.py": "its own records, which are made again",
     "files/whole.py": "its own marks, which are made again",
     "files/table.py": "values of a frame, no file",
-    "plan/verify.py": "it goes on with the next file, and counts",
     "files/yaml_files.py": "names the line, which only some exceptions know",
     "genome/fasta.py": "looks itself for the reason, which htslib does not say",
     "engine/backbone.py": "how a batch does not fit into memory",
@@ -192,8 +385,10 @@ def test_environments_hold_what_their_rules_import():
 def test_environments_agree_with_pyproject():
     import tomllib
 
-    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    ranges = dict(re.match(r"([A-Za-z0-9_.-]+)(.*)", line).groups() for line in pyproject)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    # An environment that Snakemake makes holds the extras too: nobody could add one to it.
+    lines = project["dependencies"] + project["optional-dependencies"]["tensorboard"]
+    ranges = dict(re.match(r"([A-Za-z0-9_.-]+)(.*)", line).groups() for line in lines)
     ranges = {name.lower(): bounds for name, bounds in ranges.items()} | {"matplotlib-base": ranges["matplotlib"]}
     for path in (ROOT / "envs").glob("*.yaml"):
         for entry in yaml.safe_load(path.read_text())["dependencies"]:
@@ -210,7 +405,7 @@ def test_environments_agree_with_pyproject():
         ["ruff", "check", "."],
         ["ruff", "format", "--check", "."],
         ["mypy"],
-        ["snakefmt", "--check", "Snakefile", "workflow"],
+        ["snakefmt", "--check", "Snakefile", "workflow", "tools"],
         ["snakemake", "--lint"],
     ],
     ids=" ".join,

@@ -9,7 +9,6 @@ import tomllib
 import pytest
 import yaml
 
-from fineprior.project.schemas import SCHEMAS
 from workflow_runs import MINIATURE, ROOT, copy_repository, edit_config
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -26,7 +25,8 @@ def test_container_has_the_packages_of_its_environment():
     wanted = requirements(line for line in lines if line != "pip" and not line.startswith("python "))
     held = requirements(re.findall(r'"([^"]+)"', recipe.split("%post")[1].split("%environment")[0]))
     assert wanted.items() <= held.items()
-    known = requirements(PYPROJECT["project"]["dependencies"])
+    extras = PYPROJECT["project"]["optional-dependencies"]["tensorboard"]
+    known = requirements(PYPROJECT["project"]["dependencies"] + extras)
     assert {name: known[name] for name in held} == held
     python = next(line for line in lines if line.startswith("python "))
     minor = int(re.search(r"From: python:3\.(\d+)", recipe).group(1))
@@ -45,14 +45,6 @@ def test_catalogue_s_requirements():
         (ROOT / path).is_file() for path in ("workflow/Snakefile", "config/README.md", "config/config.yaml", "LICENSE")
     )
     assert "snakemake" in (ROOT / "README.md").read_text().lower()
-
-
-def test_a_wheel_takes_the_schemas_along():
-    (target, patterns), *_ = PYPROJECT["tool"]["setuptools"]["data-files"].items()
-    assert target == "share/fineprior/schemas"
-    assert {path.name for pattern in patterns for path in ROOT.glob(pattern)} == {
-        path.name for path in SCHEMAS.glob("*.yaml")
-    }
 
 
 PARENT = """

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from bad_inputs.world import VARIANTS, build
 from fineprior.finemap.susie import susie_rss
 from fineprior.genome.fasta import Genome
-from fineprior.genotypes.bed_panel import PlinkPanel
 from fineprior.genotypes.ld import panel_ld
+from fineprior.genotypes.plink_panel import PlinkPanel
 from fineprior.project.settings import HarmoniseSettings
 from fineprior.sumstats.harmonise import harmonise
 from fineprior.sumstats.reader import STANDARD, read_sumstats

@@ -11,14 +11,18 @@ import yaml
 from scipy import sparse
 
 from fineprior.files.tables import LOCUS_VARIANTS, SUMSTATS
+from fineprior.finemap.contents import contents_of, with_contents
+from fineprior.finemap.locus import fit_locus
 from fineprior.finemap.susie import susie_rss
 from fineprior.genome.fasta import Genome
-from fineprior.genotypes.bed_panel import PlinkPanel
 from fineprior.genotypes.ld import panel_ld
 from fineprior.genotypes.ld_store import read_ld
 from fineprior.genotypes.panels import open_panel
-from fineprior.project.settings import HarmoniseSettings, LdSettings, LociSettings
-from fineprior.steps.prepare_study import compute_ld, define_loci, harmonise_sumstats
+from fineprior.genotypes.plink_panel import PlinkPanel
+from fineprior.project.settings import FinemapSettings, HarmoniseSettings, LdSettings, LociSettings
+from fineprior.steps.compute_ld import compute_ld
+from fineprior.steps.define_loci import define_loci
+from fineprior.steps.harmonise_sumstats import harmonise_sumstats
 from fineprior.sumstats.reader import open_sumstats
 
 LEAD, N = "17:618965:T:C", 140_306
@@ -209,7 +213,7 @@ def test_every_form_of_a_panel_with_indels_has_the_same_genotypes(forms, form):
     """All 7,568 variants of 503 people; A1 may be either allele in a .bed."""
     bed, other = open_panel(str(forms["panel_chr20"]["bed"])), open_panel(str(forms["panel_chr20"][form]))
     index = np.arange(0, 7_568, 4)
-    assert (bed.count, other.count, other.people) == (7_568, 7_568, bed.people)
+    assert (bed.count, other.count, other.sample_ids) == (7_568, 7_568, bed.sample_ids)
     one, two = bed.variants.iloc[index], other.variants.iloc[index]
     assert (one[["chrom", "pos", "snp_id"]].to_numpy() == two[["chrom", "pos", "snp_id"]].to_numpy()).all()
     turned = (one["a1"] == two["a2"]).to_numpy() & (one["a2"] == two["a1"]).to_numpy()
@@ -296,3 +300,32 @@ def test_ld_that_is_computed_already_gives_the_same_posterior(data, expected, r,
 def test_the_meta_file_of_the_real_gwas_is_read(data):
     meta = yaml.safe_load((data / "gwas.tsv.gz-meta.yaml").read_text())
     assert open_sumstats(data / "gwas.tsv.gz").genome_assembly == meta["genome_assembly"] == "GRCh37"
+
+
+@pytest.mark.parametrize(("flank", "most"), [(None, 1), (250_000, 0)], ids=["published window", "500 kb"])
+def test_imputed_loci_are_dense_and_thinned_ones_are_remarked_upon(shared_data, flank, most):
+    """The 37 published prostate regions as they are, and thinned to 0.5 variants per kb, HapMap3's densest."""
+    settings = FinemapSettings(ld="in_sample")
+    fit = fit_locus(["a", "b", "c"], np.array([9.0, 0.1, 0.1]), np.eye(3), 20_000, None, settings)
+    rng = np.random.default_rng(1)
+
+    def is_thin(locus, table):
+        found = with_contents(fit, contents_of(locus, table, {}), settings)
+        return any("nearer to an array or HapMap3" in remark for remark in found.remarks)
+
+    imputed, thinned = [], []
+    gwas = pd.read_csv(shared_data / "prostate_regions/gwas.tsv.gz", sep="\t")
+    for locus, rows in gwas.sort_values("pos").groupby("region"):
+        table = rows.drop_duplicates("pos").reset_index(drop=True)
+        table = table.assign(variant_id=table.index.astype("str"), neg_log10_p=-np.log10(table["p_value"]))
+        if flank:
+            lead = table["pos"][table["neg_log10_p"].idxmax()]
+            table = table[(table["pos"] > lead - flank) & (table["pos"] <= lead + flank)]
+            locus = f"{locus.split('_')[0]}_{lead - flank}_{lead + flank}"
+        start, end = map(int, locus.split("_")[1:])
+        few = np.sort(rng.choice(len(table), min(round((end - start) / 2000), len(table)), replace=False))
+        imputed.append(is_thin(locus, table))
+        thinned.append(is_thin(locus, table.iloc[few]))
+    assert len(imputed) == 37
+    assert sum(imputed) <= most
+    assert sum(thinned) >= 36

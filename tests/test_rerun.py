@@ -17,7 +17,7 @@ import pytest
 
 from fineprior.files import tables
 from fineprior.genome.bed import batch_of
-from fineprior.genotypes.bed_panel import PlinkPanel
+from fineprior.genotypes.plink_panel import PlinkPanel
 from workflow_runs import (
     add_study,
     change_study,

@@ -7,7 +7,7 @@ import yaml
 
 from fineprior.files import tables
 from fineprior.files.whole import sha256
-from fineprior.plan.inputs import EXPORTS
+from fineprior.plan.results import EXPORTS
 from fineprior.project.project import load_project
 from fineprior.project.settings import from_dict
 from workflow_runs import edit_config, planned_jobs, snakemake
@@ -58,11 +58,11 @@ def test_methods_say_what_the_tables_say(finished):
     kept = qc.loc[qc["outcome"] == "kept", "rows"].sum()
     sets = tables.main_sets(tables.CREDIBLE_SETS.read(results / "functional/credible_sets.tsv"))
     assert f"{len(loci)} loci with {loci['variants'].sum():,} variants" in page
-    assert f"Of {qc['rows'].sum():,} rows {kept:,} were kept" in page
+    assert f"Of {qc['rows'].sum():,} rows, {kept:,} were kept" in page
     assert f"There were {len(sets)} credible sets" in page
     assert "it is not Enformer" in page
     assert "GWAS-SSF [1]" in page
-    assert "a reference panel of 300 people" in page
+    assert "a reference panel of 300 samples" in page
     assert "windows of 20,000 bp" in page
 
 

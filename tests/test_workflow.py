@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 from fineprior.files import tables
-from fineprior.genotypes.bed_panel import PlinkPanel
 from fineprior.genotypes.ld import correlation
 from fineprior.genotypes.ld_store import read_ld
+from fineprior.genotypes.plink_panel import PlinkPanel
 from workflow_runs import (
     ROOT,
     add_study,

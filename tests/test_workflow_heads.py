@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from fineprior.engine.embeddings import read_variant_embeddings
+from fineprior.engine.variant_embeddings import read_variant_embeddings
 from fineprior.files import tables
 from fineprior.heads.head import load_head
 from workflow_runs import edit_config, planned_jobs, snakemake

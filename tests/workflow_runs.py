@@ -15,8 +15,9 @@ import pandas as pd
 import yaml
 from scipy import sparse
 
-from fineprior.genotypes.bed_panel import PlinkPanel, write_panel
 from fineprior.genotypes.ld import correlation
+from fineprior.genotypes.plink_panel import PlinkPanel
+from fineprior.simulate.population import write_panel
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "workflow", "scripts", "config", "resources/backbone", "resources/long_range_ld.tsv", "envs")
@@ -128,11 +129,11 @@ def write_people(folder):
         if len(causal) == 2:
             break
         dosages = panel.dosages(variants.index.to_numpy())
-        write_panel(folder / f"people/{chrom}", variants, [dosages.astype(np.int8)], panel.people)
+        write_panel(folder / f"people/{chrom}", variants, [dosages.astype(np.int8)], panel.sample_ids)
         common = int(np.abs(dosages.mean(0) - 1).argmin())
         trait += 0.9 * dosages[:, common]
         causal.append(f"chr{chrom}:{variants['pos'].iloc[common]}")
-    ids = pd.DataFrame({"FID": panel.people, "IID": panel.people})
+    ids = pd.DataFrame({"FID": panel.sample_ids, "IID": panel.sample_ids})
     ids.assign(height=trait.round(4)).iloc[10:].to_csv(folder / "people/trait.txt", sep="\t", index=False)
     ids.assign(age=rng.integers(30, 60, len(ids)), site=1).to_csv(folder / "people/age.txt", sep=" ", index=False)
     return causal

@@ -22,28 +22,25 @@ import yaml
 from bad_inputs import world as small
 from fineprior.engine.loading import load_enformer
 from fineprior.finemap.fits import load_fits, save_fits
+from fineprior.finemap.locus_input import read_correlations, read_prior, read_z
 from fineprior.finemap.susie import susie_rss
 from fineprior.genome.fasta import Genome
 from fineprior.genome.intervals import Intervals, read_intervals
 from fineprior.genome.liftover import Liftover
-from fineprior.genotypes.bed_panel import PlinkPanel
 from fineprior.genotypes.ld_files import LdSource, read_variants
 from fineprior.genotypes.ld_matrix import read_matrix
-from fineprior.genotypes.pgen_panel import PgenPanel
-from fineprior.genotypes.phenotypes import read_cohort
-from fineprior.genotypes.samples import kept_people
+from fineprior.genotypes.plink_panel import PgenPanel, PlinkPanel
+from fineprior.genotypes.samples import kept_samples, read_cohort
 from fineprior.genotypes.vcf_panel import VcfPanel
 from fineprior.heads.head import Head, load_head, write_head
-from fineprior.heads.tuned_backbone import read_change
 from fineprior.heads.variant_head import read_labels
 from fineprior.priors.annotation import distance_to_tss, interval_overlap, track_signal
 from fineprior.priors.annotation_files import AnnotationFiles, read_sizes
 from fineprior.priors.given import read_values
 from fineprior.project.settings import BackboneSettings, TrackSettings
-from fineprior.sequence.motifs import Motif, read_motifs, write_motifs
+from fineprior.sequence.motifs import read_motifs
 from fineprior.sequence.tracks import read_regions, read_targets
 from fineprior.steps.calibrate_study import read_project
-from fineprior.steps.finemap_files import read_correlations, read_prior, read_z
 from fineprior.sumstats.reader import open_sumstats
 
 PLAIN = "plain text"
@@ -182,7 +179,7 @@ PLINK = ["panel.bed", "panel.bim", "panel.fam"]
 def read_panel(panel):
     table = panel.variants
     half = np.arange(0, panel.count, 2)
-    return [table, panel.people, panel.dosages(half), panel.genotype_counts(), panel.allele_frequencies(half)]
+    return [table, panel.sample_ids, panel.dosages(half), panel.genotype_counts(), panel.allele_frequencies(half)]
 
 
 @reader("panel: PLINK 1", PLINK, of_world(*PLINK), "PLINK 1 binary, plain text")
@@ -256,7 +253,7 @@ reader("panel: BCF", ["p.bcf"], through_htslib(genotypes, "p.bcf"))(vcf_panel("p
 
 @reader("people to keep", ["keep"], writes("keep", "".join(f"p{i}\n" for i in range(30))), PLAIN)
 def _(folder):
-    return kept_people(folder / "keep", [("0", f"p{i}") for i in range(50)], "panel")
+    return kept_samples(folder / "keep", [("0", f"p{i}") for i in range(50)], "panel")
 
 
 @reader("phenotype and covariates", ["trait.txt", "age.txt"], of_world("trait.txt", "age.txt"), PLAIN)
@@ -522,9 +519,17 @@ def _(folder):
     return read_labels(folder / "l.tsv")
 
 
-@reader("motifs", ["m.meme"], lambda folder: write_motifs(folder / "m.meme", [
-    Motif("M1", "a", np.array([[0.7, 0.1, 0.1, 0.1]] * 8)), Motif("M2", "b", np.array([[0.1, 0.2, 0.3, 0.4]] * 9))]),
-    PLAIN)  # fmt: skip
+def meme():
+    """Two motifs as MEME text."""
+    text = "MEME version 4\n\nALPHABET= ACGT\n\nstrands: + -\n\n"
+    text += "Background letter frequencies\nA 0.25 C 0.25 G 0.25 T 0.25\n\n"
+    for name, row, width in (("M1 a", "0.700000 0.100000 0.100000 0.100000\n", 8),
+                             ("M2 b", "0.100000 0.200000 0.300000 0.400000\n", 9)):  # fmt: skip
+        text += f"MOTIF {name}\nletter-probability matrix: alength= 4 w= {width}\n{row * width}\n"
+    return text
+
+
+@reader("motifs", ["m.meme"], lambda folder: (folder / "m.meme").write_text(meme()), PLAIN)
 def _(folder):
     return read_motifs(folder / "m.meme")
 
@@ -537,9 +542,6 @@ def head(folder):
 
 
 reader("head", ["h.safetensors"], head, "safetensors")(lambda folder: vars(load_head(folder / "h.safetensors")))
-reader("head: its backbone", ["h.safetensors"], head, "safetensors")(
-    lambda folder: vars(read_change(folder / "h.safetensors"))
-)
 
 
 def backbone(form):

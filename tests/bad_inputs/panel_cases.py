@@ -58,17 +58,17 @@ CASES = [
     (
         "bed and bim of different sizes",
         bim(lambda rows: rows[:-1]),
-        "panel.bed: 2,403 bytes, but 119 variants (.bim) of 80 people (.fam) make 2,383; do the three",
+        "panel.bed: 2,403 bytes, but 119 variants (.bim) of 80 samples (.fam) make 2,383; do the three",
     ),
     (
         "bed and fam of different sizes",
         edited("panel.fam", "80\t80\t0\t0\t0\t-9\n", "80\t80\t0\t0\t0\t-9\n" + "x\ty\n" * 9),
-        "panel.bed: 2,403 bytes, but 120 variants (.bim) of 89 people (.fam) make 2,763; do the three",
+        "panel.bed: 2,403 bytes, but 120 variants (.bim) of 89 samples (.fam) make 2,763; do the three",
     ),
     (
         "bed cut off",
         cut("panel.bed", 900),
-        "panel.bed: 900 bytes, but 120 variants (.bim) of 80 people (.fam) make 2,403; do the three",
+        "panel.bed: 900 bytes, but 120 variants (.bim) of 80 samples (.fam) make 2,403; do the three",
     ),
     (
         "bed of individuals",
@@ -82,11 +82,11 @@ CASES = [
     ),
     ("empty bed", text("panel.bed", b""), "panel.bed: not a PLINK 1 .bed file (it begins with 0x, not 0x6c1b01)"),
     ("no bim", lambda w: (w / "panel.bim").unlink(), "panel 'panel': file 'panel.bim' does not exist"),
-    ("empty fam", text("panel.fam", ""), "panel.fam: no people in this file"),
+    ("empty fam", text("panel.fam", ""), "panel.fam: no samples in this file"),
     (
         "fam of one column",
         text("panel.fam", "a\nb\n"),
-        "panel.fam, line 1: one column; a .fam begins with family and person",
+        "panel.fam, line 1: one column; a .fam begins with family and sample",
     ),
     (
         "one person",
@@ -148,13 +148,13 @@ CASES = [
     (
         "pgen that is none",
         lambda w: (pgen(w), w.write("p2.pgen", b"hello there, no genotypes")),
-        "p2.pgen: not a .pgen file of 120 variants (.pvar) and 80 people (.psam), or damaged (p2.pgen is not a .pgen",
+        "p2.pgen: not a .pgen file of 120 variants (.pvar) and 80 samples (.psam), or damaged (p2.pgen is not a .pgen",
         PGEN,
     ),
     (
         "pgen and psam disagree",
         lambda w: pgen(w, people=77),
-        "p2.pgen: not a .pgen file of 120 variants (.pvar) and 77 people (.psam), or damaged (PgfiInitPhase1() was",
+        "p2.pgen: not a .pgen file of 120 variants (.pvar) and 77 samples (.psam), or damaged (PgfiInitPhase1() was",
         PGEN,
     ),
     (
@@ -169,7 +169,7 @@ CASES = [
         "p2.pvar: not a .pvar file, or damaged (Fewer tokens than expected on line 47 of p2.pvar.)",
         PGEN,
     ),
-    ("empty psam", lambda w: (pgen(w), w.write("p2.psam", "#IID\n")), "p2.psam: no people in this file", PGEN),
+    ("empty psam", lambda w: (pgen(w), w.write("p2.psam", "#IID\n")), "p2.psam: no samples in this file", PGEN),
     # VCF
     (
         "VCF panel without GT and DS",
@@ -183,7 +183,7 @@ CASES = [
             "panel.vcf",
             "##fileformat=VCFv4.2\n##contig=<ID=1>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n1\t32\t.\tC\tT\t.\t.\t.\n",
         ),
-        "panel.vcf: no people in this file; LD needs their genotypes",
+        "panel.vcf: no samples in this file; LD needs their genotypes",
         VCF,
     ),
     ("VCF panel with dosages in percent", vcf("DS", "150"), "panel.vcf, 1:32: DS '150' is not between 0 and 2", VCF),
@@ -224,11 +224,11 @@ CASES = [
     (
         "people who are not in the panel",
         text("keep", "1\n2\nAnna\nBert\n"),
-        "keep: 2 people are not in panel: Anna, Bert; each line has a name of the panel's people, or",
+        "keep: 2 samples are not in panel: Anna, Bert; each line has a name of the panel's samples, or",
         {"samples": "keep"},
     ),
-    ("nobody to keep", text("keep", "\n"), "keep: 0 people; LD needs two or more", {"samples": "keep"}),
-    ("one person to keep", text("keep", "1\n"), "keep: 1 people; LD needs two or more", {"samples": "keep"}),
+    ("nobody to keep", text("keep", "\n"), "keep: 0 samples; LD needs two or more", {"samples": "keep"}),
+    ("one person to keep", text("keep", "1\n"), "keep: 1 samples; LD needs two or more", {"samples": "keep"}),
     (
         "a list of people that is binary",
         text("keep", b"\xff\xfe\x00"),
@@ -245,7 +245,7 @@ CASES = [
             ]
             and w.edit("c2.fam", "80\t80", "80\tAnna")
         ),
-        "c2: 80 people, not the same as the 80 of c1, or in another order; name those to keep in",
+        "c2: 80 samples, not the same as the 80 of c1, or in another order; name those to keep in",
         {"panel": "c{chrom}"},
     ),
     # own genotypes
@@ -265,7 +265,7 @@ CASES = [
     (
         "phenotype in words",
         edited("trait.txt", "\n7 ", "\n7 tall"),
-        "trait.txt, line 8: height of person '7' is 'tall-0.245'; a number or NA is needed (write categories as",
+        "trait.txt, line 8: height of sample '7' is 'tall-0.245'; a number or NA is needed (write categories as",
         OWN,
     ),
     (
@@ -295,7 +295,7 @@ CASES = [
     (
         "a person with two phenotypes",
         edited("trait.txt", "\n8 ", "\n7 "),
-        "trait.txt, line 9: person '7' is there twice",
+        "trait.txt, line 9: sample '7' is there twice",
         OWN,
     ),
     (
@@ -313,7 +313,7 @@ CASES = [
     (
         "covariates in words",
         edited("age.txt", "\n8 0\n", "\n8 male\n"),
-        "age.txt, line 9: age of person '8' is 'male'; a number or NA is needed (write categories as columns of",
+        "age.txt, line 9: age of sample '8' is 'male'; a number or NA is needed (write categories as columns of",
         OWN,
     ),
     (

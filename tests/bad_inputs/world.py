@@ -20,14 +20,17 @@ from fineprior.files.errors import InputError
 from fineprior.files.integrity import RECORDS
 from fineprior.files.tables import LOCUS_VARIANTS
 from fineprior.files.yaml_files import read_yaml
-from fineprior.genotypes.bed_panel import PlinkPanel, write_panel
 from fineprior.genotypes.ld import correlation
+from fineprior.genotypes.plink_panel import PlinkPanel
 from fineprior.plan.check import check_formats, check_intervals
 from fineprior.project.project import load_project
 from fineprior.project.settings import HarmoniseSettings, LdSettings, LociSettings
+from fineprior.simulate.population import write_panel
 from fineprior.steps.associate import associate
-from fineprior.steps.prepare_study import compute_ld, define_loci, harmonise_sumstats
-from fineprior.sumstats.reader import neg_log10_p_of
+from fineprior.steps.compute_ld import compute_ld
+from fineprior.steps.define_loci import define_loci
+from fineprior.steps.harmonise_sumstats import harmonise_sumstats
+from fineprior.sumstats.values import neg_log10_p_of
 
 PEOPLE, VARIANTS, LENGTH = 80, 120, 4_000
 OTHER = {"A": "CGCT", "C": "ATAG", "G": "ATAC", "T": "CGCA"}
@@ -174,7 +177,7 @@ def build(folder):
 
 def _further(world, table, r, z, rng):
     """The files of the other doors."""
-    people = PlinkPanel(world / "panel").people
+    people = PlinkPanel(world / "panel").sample_ids
     ids = table["chrom"] + ":" + table["pos"].astype(str) + ":" + table["a2"] + ":" + table["a1"]
     world.write("trait.txt", "IID height\n" + "".join(f"{p} {v:.3f}\n" for p, v in zip(people, rng.normal(size=PEOPLE),
                                                                                        strict=True)))  # fmt: skip

@@ -16,13 +16,13 @@ def windows():
 
 
 @pytest.fixture
-def saved(tmp_path):
+def saved(tmp_path, device):
     return save_toy(tmp_path / "toy")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ["safetensors", "duplicated", "bin"])
-def test_embeddings_are_those_of_the_library(tmp_path, windows, form):
+def test_embeddings_are_those_of_the_library(tmp_path, windows, device, form, slack):
     enformer = toy_enformer()
     backbone = load_backbone(save_toy(tmp_path, enformer, form))
     with torch.no_grad():
@@ -30,7 +30,7 @@ def test_embeddings_are_those_of_the_library(tmp_path, windows, form):
     found = backbone.embed(windows)
     assert found.shape == (3, TARGET_BINS, DIM)
     assert (backbone.dim, backbone.bin_size, backbone.context_length) == (DIM, BIN_SIZE, CONTEXT)
-    assert torch.allclose(found, expected, atol=1e-4)
+    assert torch.allclose(found, expected, atol=1e-4 * slack)
     assert expected.std() > 0.1
 
 
@@ -57,14 +57,14 @@ def test_jobs_take_turns_through_gpus(monkeypatch, gpus, devices):
     assert [device_for(job) for job in range(3)] == devices
 
 
-def test_batches_do_not_matter(saved, windows):
+def test_batches_do_not_matter(saved, windows, slack):
     backbone = load_backbone(saved)
     many = windows.repeat(50, 1, 1)
-    assert torch.allclose(backbone.embed(many)[-3:], backbone.embed(windows), atol=1e-4)
+    assert torch.allclose(backbone.embed(many)[-3:], backbone.embed(windows), atol=1e-4 * slack)
 
 
 @pytest.mark.slow
-def test_tensorflow_gamma_positions_are_switched_on_from_a_directory(tmp_path):
+def test_tensorflow_gamma_positions_are_switched_on_from_a_directory(tmp_path, device, slack):
     changes = {"dim": 192, "heads": 1, "depth": 1, "num_downsamples": 3}
     enformer = toy_enformer(**changes, use_tf_gamma=True)
     config = {**CONFIG, **changes, "context_length": 1536 * 8}
@@ -76,13 +76,13 @@ def test_tensorflow_gamma_positions_are_switched_on_from_a_directory(tmp_path):
         expected = enformer(window, return_only_embeddings=True, target_length=8)
     with_gamma = load_backbone(toy_settings(settings.weights, use_tf_gamma=True, **sizes)).embed(window)
     without = load_backbone(toy_settings(settings.weights, **sizes)).embed(window)
-    assert (with_gamma - expected).abs().max() < 1e-4 * expected.std()
+    assert (with_gamma - expected).abs().max() < 1e-4 * slack * expected.std()
     assert (without - expected).abs().max() > 1e-2 * expected.std()
 
 
-def test_the_library_reads_the_same_directory(saved, windows):
+def test_the_library_reads_the_same_directory(saved, windows, slack):
     """The hub's format is theirs: what we load, `from_pretrained` loads to the same model."""
     enformer = Enformer.from_pretrained(saved.weights).eval()
     with torch.no_grad():
         expected = enformer(windows, return_only_embeddings=True, target_length=TARGET_BINS)
-    assert torch.allclose(load_backbone(saved).embed(windows), expected, atol=1e-4)
+    assert torch.allclose(load_backbone(saved).embed(windows), expected, atol=1e-4 * slack)

@@ -36,7 +36,7 @@ def test_batches_cover_everything_in_order():
 def test_batches_shrink_and_stay_small(error, caplog):
     batches = Batches(8)
     assert run(batches, 10, 3, error) == ([8, 4, 2, 2, 2, 2, 2], list(range(10)))
-    assert "out of memory with a batch of 8, going on with 4" in caplog.text
+    assert "out of memory with a batch of 8; continuing with 4" in caplog.text
     assert run(batches, 3, 3, error) == ([2, 1], [0, 1, 2])
 
 

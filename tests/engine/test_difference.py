@@ -15,7 +15,7 @@ from fineprior.engine.difference import (
     relu_difference,
     softmax_difference,
 )
-from fineprior.engine.transformer import Transformer
+from fineprior.engine.enformer import Transformer
 from fineprior.project.settings import BackboneSettings
 from toy_enformer import toy_enformer
 
@@ -24,8 +24,8 @@ TOKENS, WIDTH, BINS = 40, 24, slice(18, 22)
 SMALL = 1e-4
 
 
-def random(*shape, seed=0, scale=1.0):
-    return scale * torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+def random(*shape, seed=0, scale=1.0, device="cpu"):
+    return scale * torch.randn(*shape, generator=torch.Generator().manual_seed(seed)).to(device)
 
 
 def error(found, truth):
@@ -33,23 +33,23 @@ def error(found, truth):
 
 
 @pytest.fixture(scope="module")
-def enformer():
-    return toy_enformer().requires_grad_(False)
+def enformer(device):
+    return toy_enformer().requires_grad_(False).to(device)
 
 
 @pytest.fixture(scope="module")
-def tokens():
-    return random(TOKENS, WIDTH)
+def tokens(device):
+    return random(TOKENS, WIDTH, device=device)
 
 
 @pytest.fixture(scope="module")
 def edits(tokens):
     return [
-        (17, tokens[17:23] + random(6, WIDTH, seed=1)),
-        (0, random(3, WIDTH, seed=2)),
-        (TOKENS - 5, 10 * random(5, WIDTH, seed=3)),
-        (12, random(TOKENS - 12, WIDTH, seed=4)),
-        (30, tokens[30:33] + random(3, WIDTH, seed=5, scale=SMALL)),
+        (17, tokens[17:23] + random(6, WIDTH, seed=1, device=tokens.device)),
+        (0, random(3, WIDTH, seed=2, device=tokens.device)),
+        (TOKENS - 5, 10 * random(5, WIDTH, seed=3, device=tokens.device)),
+        (12, random(TOKENS - 12, WIDTH, seed=4, device=tokens.device)),
+        (30, tokens[30:33] + random(3, WIDTH, seed=5, scale=SMALL, device=tokens.device)),
     ]
 
 
@@ -102,7 +102,7 @@ def test_softmax_stands_logits_that_all_rise_or_fall_far():
     assert torch.allclose(softmax_difference(torch.full((1, 1, 16), 1 / 16), alone)[0, 0, 0, 3], torch.tensor(15 / 16))
 
 
-def test_in_float32_a_difference_is_the_exact_subtraction(enformer, tokens, edits):
+def test_in_float32_a_difference_is_the_exact_subtraction(enformer, tokens, edits, slack):
     truth = exact(enformer, tokens, edits, BINS)
     transformer = Transformer(enformer, TOKENS)
     engine = DifferenceTransformer(transformer, "float32")
@@ -111,41 +111,42 @@ def test_in_float32_a_difference_is_the_exact_subtraction(enformer, tokens, edit
     assert found.dtype == torch.float32
     assert found.shape == (len(edits), 4, 2 * WIDTH)
     plain = transformer(torch.stack([tokens, *(edited(tokens, edit) for edit in edits)]), BINS)
-    assert torch.allclose(reference.embedding, plain[0], atol=1e-5)
-    assert torch.allclose(found, plain[1:] - plain[:1], atol=1e-4)
+    assert torch.allclose(reference.embedding, plain[0], atol=1e-5 * slack)
+    assert torch.allclose(found, plain[1:] - plain[:1], atol=1e-4 * slack)
     for one, exactly in zip(found, truth, strict=True):
-        assert error(one, exactly) < 1e-5
-    assert error(plain[-1] - plain[0], truth[-1]) > 100 * error(found[-1], truth[-1])
+        assert error(one, exactly) < 1e-5 * slack
+    assert error(plain[-1] - plain[0], truth[-1]) > 100 / slack * error(found[-1], truth[-1])
 
 
 @pytest.mark.parametrize("bins", [slice(0, 1), slice(0, TOKENS), slice(TOKENS - 2, TOKENS)])
-def test_any_bins_can_be_read(enformer, tokens, edits, bins):
+def test_any_bins_can_be_read(enformer, tokens, edits, bins, slack):
     engine = DifferenceTransformer(Transformer(enformer, TOKENS), "float32")
     every = engine.difference(engine.reference(tokens, slice(0, TOKENS)), edits)
     found = engine.difference(engine.reference(tokens, bins), edits)
-    assert torch.allclose(found, every[:, bins], atol=1e-5)
+    assert torch.allclose(found, every[:, bins], atol=1e-5 * slack)
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_batches_blocks_of_queries_and_repeats_do_not_matter(enformer, tokens, edits, precision, monkeypatch):
+def test_batches_blocks_of_queries_and_repeats_do_not_matter(enformer, tokens, edits, precision, slack, monkeypatch):
     engine = DifferenceTransformer(Transformer(enformer, TOKENS), precision)
     reference = engine.reference(tokens, BINS)
     together = engine.difference(reference, edits)
     assert torch.equal(together, engine.difference(reference, edits))
-    monkeypatch.setattr(module, "_LOGITS_AT_ONCE", {"cpu": 1})
+    monkeypatch.setattr(module, "_LOGITS_AT_ONCE", {"cpu": 1, "cuda": 1})
     monkeypatch.setattr(module, "_LEAST_QUERIES", 7)
     apart = torch.cat([engine.difference(engine.reference(tokens, BINS), [edit]) for edit in edits])
     for one, other in zip(together, apart, strict=True):
-        assert error(one, other.double()) < (5e-3 if precision == "bf16" else 1e-5)
+        rounded = precision == "bf16" or (precision == "tf32" and tokens.is_cuda)
+        assert error(one, other.double()) < (5e-3 if rounded else 1e-5 * slack)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
-def test_the_local_difference_is_exact_where_every_token_is_edited(enformer, tokens, precision):
+def test_the_local_difference_is_exact_where_every_token_is_edited(enformer, tokens, precision, slack):
     engine = DifferenceTransformer(Transformer(enformer, TOKENS), precision)
     reference = engine.reference(tokens, BINS)
-    edits = [(0, random(TOKENS, WIDTH, seed=seed)) for seed in (7, 8)]
+    edits = [(0, random(TOKENS, WIDTH, seed=seed, device=tokens.device)) for seed in (7, 8)]
     truth = engine.difference(reference, edits).double()
-    assert error(engine.local_difference(reference, edits), truth) < (1e-2 if precision == "bf16" else 1e-5)
+    assert error(engine.local_difference(reference, edits), truth) < (1e-2 if precision == "bf16" else 1e-5 * slack)
 
 
 def test_the_local_difference_leaves_out_what_goes_by_way_of_other_tokens(enformer, tokens, edits):
@@ -164,7 +165,7 @@ def test_an_edit_that_changes_nothing_gives_exactly_zero(enformer, tokens):
     assert not found.any()
 
 
-def test_the_shipped_backbone():
+def test_the_shipped_backbone(device):
     backbone = load_backbone(
         BackboneSettings(weights=str(ROOT / "resources/backbone"), context_length=2048, target_bins=16)
     )
@@ -177,7 +178,7 @@ def test_the_shipped_backbone():
         engine = DifferenceTransformer(backbone._transformer, precision)
         reference = engine.reference(both[0], slice(6, 10))
         found = engine.difference(reference, [(5, both[1, 5:11])])
-        assert error(found[0], (embedded[1] - embedded[0])[6:10].double()) < allowed
+        assert error(found[0].cpu(), (embedded[1] - embedded[0])[6:10].double()) < allowed
 
 
 @pytest.mark.slow
@@ -209,7 +210,7 @@ def test_bf16_keeps_small_effects_that_two_predictions_lose(monkeypatch):
 def test_an_edit_beyond_the_window_is_refused(enformer, tokens, edit):
     engine = DifferenceTransformer(Transformer(enformer, TOKENS), "float32")
     with pytest.raises(ValueError, match="2 tokens at"):
-        engine.difference(engine.reference(tokens, BINS), [(edit[0], random(edit[1], WIDTH))])
+        engine.difference(engine.reference(tokens, BINS), [(edit[0], random(edit[1], WIDTH, device=tokens.device))])
 
 
 @pytest.mark.parametrize(("count", "bins"), [(TOKENS - 1, BINS), (TOKENS, slice(3, 3)), (TOKENS, slice(0, TOKENS + 1))])
@@ -219,12 +220,11 @@ def test_a_window_of_another_length_is_refused(enformer, tokens, count, bins):
         engine.reference(tokens[:count], bins)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 @pytest.mark.parametrize(("precision", "allowed"), [("float32", 1e-5), ("tf32", 5e-3), ("bf16", 2e-2)])
-def test_on_a_gpu(enformer, tokens, edits, precision, allowed):
+def test_each_precision_is_as_close_as_its_products(enformer, tokens, edits, precision, allowed):
+    """A product in tf32 has 10 bits, one in bfloat16 has 8, and their errors add up over two blocks."""
     truth = exact(enformer, tokens, edits, BINS)
-    engine = DifferenceTransformer(Transformer(toy_enformer().requires_grad_(False).cuda(), TOKENS), precision)
-    reference = engine.reference(tokens.cuda(), BINS)
-    found = engine.difference(reference, [(first, new.cuda()) for first, new in edits]).cpu()
+    engine = DifferenceTransformer(Transformer(enformer, TOKENS), precision)
+    found = engine.difference(engine.reference(tokens, BINS), edits)
     for one, exactly in zip(found, truth, strict=True):
         assert error(one, exactly) < allowed

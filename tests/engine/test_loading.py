@@ -1,4 +1,5 @@
 import json
+import traceback
 from pathlib import Path
 
 import pytest
@@ -89,7 +90,7 @@ def test_files_that_hold_more_or_less_than_tensors_are_refused(tmp_path, content
         (tmp_path / "pytorch_model.bin").write_bytes(b"not weights")
     else:
         torch.save(content, tmp_path / "pytorch_model.bin")
-    with pytest.raises(InputError, match=r"refused|not a readable weights file"):
+    with pytest.raises(InputError, match="not a readable weights file"):
         load_enformer(settings)
     assert "ran" not in capsys.readouterr().out
 
@@ -185,8 +186,9 @@ def test_no_advice_to_load_unsafely(tmp_path):
     torch.save({"stem.0.bias": Evil()}, tmp_path / "pytorch_model.bin")
     with pytest.raises(InputError) as caught:
         load_enformer(settings)
-    assert "weights_only" not in str(caught.value)
-    assert caught.value.__cause__ is None  # nor in the log
+    logged = "".join(traceback.format_exception(caught.value))
+    assert "weights_only" not in logged
+    assert "trusted source" not in logged
 
 
 def test_weights_that_are_not_finite(saved):

@@ -33,10 +33,10 @@ CLAIMS = {
     "no JSON": (b"weights", b"", None, "not JSON"),
     "JSON that is a list": ([1], b"", None, "must be one JSON object"),
     "deep": (b"[" * 100_000, b"", None, "not JSON"),
-    "a name twice": (b'{"a": {}, "a": {}}', b"", None, "'a' stands twice"),
+    "a name twice": (b'{"a": {}, "a": {}}', b"", None, "'a' occurs twice"),
     "no shape": ({"a": {"dtype": "F32", "data_offsets": [0, 4]}}, bytes(4), None, "KeyError: 'shape'"),
-    "a shape in words": ({"a": entry(shape=["2", 3])}, bytes(24), None, "'a' has a size that is none"),
-    "a negative shape": ({"a": entry(shape=[-2, -3])}, bytes(24), None, "'a' has a size that is none"),
+    "a shape in words": ({"a": entry(shape=["2", 3])}, bytes(24), None, "'a' has a size that is not a whole number"),
+    "a negative shape": ({"a": entry(shape=[-2, -3])}, bytes(24), None, "'a' has a size that is not a whole number"),
     "a larger shape": ({"a": entry(shape=[10**9, 10**9])}, bytes(24), None, "'a' has 24 bytes, which is not its shape"),
     "more data": ({"a": entry(shape=[2, 4], end=32)}, bytes(24), None, "its tensors claim 32 bytes, the file has 24"),
     "data that nothing has": ({"a": entry()}, bytes(28), None, "its tensors claim 24 bytes, the file has 28"),
@@ -81,7 +81,7 @@ def test_names_and_shapes_are_those_of_the_configuration(tmp_path):
     for found, words in (
         ({"a": (2, 3)}, "x: 1 missing weights: b; does config.json belong to them"),
         (wanted | {"c": ()}, "x: 1 unexpected weights: c; does"),
-        (wanted | {"a": (3, 2)}, r"x: 'a' has shape \(3, 2\), but config.json asks for \(2, 3\)"),
+        (wanted | {"a": (3, 2)}, r"x: 'a' has shape \(3, 2\), but config.json requires \(2, 3\)"),
     ):
         with pytest.raises(InputError, match=words):
             check_shapes("x", found, wanted, "config.json")
@@ -90,8 +90,8 @@ def test_names_and_shapes_are_those_of_the_configuration(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('{"dim": 24, "dim": 48}', "c: 'dim' stands twice"),
-        ('{"a": {"b": 1, "b": 2}}', "c: 'b' stands twice"),
+        ('{"dim": 24, "dim": 48}', "c: 'dim' occurs twice"),
+        ('{"a": {"b": 1, "b": 2}}', "c: 'b' occurs twice"),
         ('{"dim": NaN}', "NaN is not a finite number"),
         ('{"dim": -Infinity}', "-Infinity is not a finite number"),
         ('{"dim": 1e999}', "1e999 is not a finite number"),

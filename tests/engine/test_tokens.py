@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from fineprior.engine import tokens as module
+from fineprior.engine.enformer import Tower, use_pair_pools
 from fineprior.engine.tokens import Allele, WindowTokens
-from fineprior.engine.tower import Tower, use_pair_pools
 from toy_enformer import toy_enformer
 
 SIZE, TOKENS = 8, 96
@@ -16,13 +16,13 @@ NOISE = 1e-4
 class Counting:
     """A backbone that has a tower only, of tokens of 8 bp, and counts the tokens that it computes."""
 
-    def __init__(self):
-        enformer = toy_enformer(num_downsamples=3).requires_grad_(False)
+    def __init__(self, device):
+        enformer = toy_enformer(num_downsamples=3).requires_grad_(False).to(device)
         use_pair_pools(enformer)
         self._tower = Tower(enformer)
         self.token_size, self.reach = self._tower.token_size, self._tower.reach
         self.context_length = SIZE * TOKENS
-        self.device = torch.device("cpu")
+        self.device = device
         self.computed = 0
 
     def tower(self, one_hot):
@@ -31,8 +31,8 @@ class Counting:
 
 
 @pytest.fixture
-def backbone():
-    return Counting()
+def backbone(device):
+    return Counting(device)
 
 
 @pytest.fixture(scope="module")
@@ -43,28 +43,28 @@ def codes():
 
 
 def whole(backbone, codes):
-    return backbone._tower(torch.eye(5, 4)[torch.from_numpy(codes[None]).int()])[0]
+    return backbone._tower(torch.eye(5, 4, device=backbone.device)[torch.from_numpy(codes[None]).int()])[0]
 
 
 @pytest.mark.parametrize("start", [0, 1, 8, 517, 1000, 2225, 2233])
 @pytest.mark.parametrize("plain", [False, True])
-def test_windows_are_those_of_the_whole_tower(backbone, codes, start, plain, monkeypatch):
+def test_windows_are_those_of_the_whole_tower(backbone, codes, start, plain, monkeypatch, slack):
     if plain:
         monkeypatch.setattr(module, "_PLAIN_TOKENS", TOKENS)
     found = WindowTokens(codes, backbone).windows([start])[0]
     expected = whole(backbone, codes[start : start + SIZE * TOKENS])
     assert found.shape == expected.shape == (TOKENS, 24)
-    assert (found - expected).abs().max() < NOISE
+    assert (found - expected).abs().max() < NOISE * slack
 
 
 @pytest.mark.parametrize(
     ("first", "last"), [(0, 1), (0, 3), (1, 2), (2, 5), (3, 93), (50, 96), (92, 94), (94, 95), (0, 96)]
 )
-def test_parts_of_a_window(backbone, codes, first, last):
+def test_parts_of_a_window(backbone, codes, first, last, slack):
     expected = whole(backbone, codes[333 : 333 + SIZE * TOKENS])[first:last]
     found = WindowTokens(codes, backbone).part(333, first, last)
     assert found.shape == expected.shape
-    assert (found - expected).abs().max() < NOISE
+    assert (found - expected).abs().max() < NOISE * slack
 
 
 def test_windows_of_one_phase_share_all_but_their_ends(backbone, codes):
@@ -80,19 +80,20 @@ def test_windows_of_one_phase_share_all_but_their_ends(backbone, codes):
 
 
 @pytest.mark.slow
-def test_what_is_kept_is_bounded(backbone, codes):
+def test_what_is_kept_is_bounded(backbone, codes, monkeypatch, slack):
+    monkeypatch.setitem(module._STRETCH_TOKENS, backbone.device.type, 64)  # shorter than what may be kept
     tokens = WindowTokens(codes, backbone, cache_bytes=200 * 24 * 4)
     for start in range(0, 2200, 37):
         tokens.windows([start])
         assert sum(kept.nbytes for kept in tokens._kept.values()) <= 200 * 24 * 4
     expected = whole(backbone, codes[37 : 37 + SIZE * TOKENS])
-    assert (tokens.windows([37])[0] - expected).abs().max() < NOISE
+    assert (tokens.windows([37])[0] - expected).abs().max() < NOISE * slack
 
 
 @pytest.mark.parametrize("inserted", ["", "A", "CCGT", "ACGTTGCA" * 7])
 @pytest.mark.parametrize("removed", [0, 1, 30])
 @pytest.mark.parametrize("site", [1000, 1004, 1007])
-def test_alleles_as_edits_of_the_window_that_keeps_one_side(backbone, codes, inserted, removed, site):
+def test_alleles_as_edits_of_the_window_that_keeps_one_side(backbone, codes, inserted, removed, site, slack):
     allele = np.array(["ACGT".index(base) for base in inserted], np.uint8)
     net, start = len(allele) - removed, site - 387
     length = SIZE * TOKENS
@@ -103,7 +104,7 @@ def test_alleles_as_edits_of_the_window_that_keeps_one_side(backbone, codes, ins
         window = tokens.windows([start])[0].clone()
         window[first : first + len(changed)] = changed
         bases = np.concatenate([codes[left:site], allele, codes[site + removed : right + length]])
-        assert (window - whole(backbone, bases)).abs().max() < NOISE
+        assert (window - whole(backbone, bases)).abs().max() < NOISE * slack
 
 
 def test_alleles_of_one_length_change_few_tokens(backbone, codes):

@@ -1,13 +1,15 @@
 """Arrays that files claim to hold, against what they hold."""
 
+import pickle
 import tracemalloc
 import zipfile
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
 from fineprior.files import arrays
-from fineprior.files.arrays import Archive, is_archive, mapped_array
+from fineprior.files.arrays import Archive, ReadOnly, is_archive, mapped_array, read_only
 from fineprior.files.errors import InputError
 
 R = np.random.default_rng(1).normal(size=(6, 4)).astype(np.float32)
@@ -135,3 +137,35 @@ def test_an_archive_whose_list_is_blanked_is_not_an_empty_one(tmp_path):
     (tmp_path / "a.npz").write_bytes(content[:-18] + bytes(18))  # all of the end record but its mark
     with pytest.raises(InputError, match=r"a\.npz: its list of arrays is lost"):
         Archive(tmp_path / "a.npz")
+
+
+@dataclass(frozen=True)
+class Shared(ReadOnly):
+    values: np.ndarray
+    names: tuple[str, ...] = ("a",)
+    further: np.ndarray | None = None
+
+
+def test_a_read_only_array_is_a_view_and_the_array_stays_its_owners():
+    own = np.arange(3.0)
+    view = read_only(own)
+    own[0] = 7
+    assert view.tolist() == [7, 1, 2]
+    with pytest.raises(ValueError, match="read-only"):
+        view[0] = 1
+
+
+def sent(protocol):
+    return lambda one: pickle.loads(pickle.dumps(one, protocol))
+
+
+@pytest.mark.parametrize("copied", [lambda one: one, lambda one: replace(one, names=("b",)), sent(2), sent(4), sent(5)])
+def test_arrays_of_a_shared_result_cannot_be_written_to(copied):
+    own = np.arange(3.0)
+    shared = copied(Shared(own, further=np.zeros((2, 2))))
+    assert shared.values.tolist() == [0, 1, 2]
+    for array in (shared.values, shared.further):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
+    assert Shared(own).further is None
+    own[0] = 1

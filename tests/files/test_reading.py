@@ -1,5 +1,6 @@
 import gzip
 import lzma
+from pathlib import Path
 
 import pysam
 import pytest
@@ -19,6 +20,14 @@ def test_any_exception_becomes_one_line_with_its_cause():
 def test_an_exception_without_words_is_named_by_its_kind():
     with pytest.raises(InputError, match=r"\(AssertionError\)$"), reading("a.bw", "a bigWig file"):
         raise AssertionError
+
+
+def test_advice_to_load_a_file_in_a_way_that_may_run_code_is_not_passed_on(tmp_path):
+    torch = pytest.importorskip("torch")
+    torch.save({"made": Path(tmp_path)}, tmp_path / "a.pt")
+    with pytest.raises(InputError) as caught, reading(tmp_path / "a.pt", "a checkpoint", "remove it"):
+        torch.load(tmp_path / "a.pt", weights_only=True)
+    assert str(caught.value).endswith("a.pt: not a checkpoint, or damaged (it does not hold tensors alone); remove it")
 
 
 def test_a_sentence_that_is_there_already_passes():

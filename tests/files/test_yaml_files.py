@@ -3,7 +3,7 @@ import gzip
 import pytest
 
 from fineprior.files.errors import InputError
-from fineprior.files.yaml_files import parse_yaml, read_yaml
+from fineprior.files.yaml_files import check_values, parse_yaml, read_yaml
 
 TWICE = "{} stands twice; it is there in line {} already"
 REFUSED = {
@@ -134,3 +134,12 @@ def test_values_of_keys_that_are_not_used_may_be_dates(tmp_path):
     assert read_yaml(tmp_path / "c.yaml", used=["n"])["samples"][0]["n"] == 5
     with pytest.raises(InputError, match="line 3: 2020-01-02 is a date"):
         read_yaml(tmp_path / "c.yaml", used=["day"])
+
+
+def test_values_without_end_are_refused_wherever_they_come_from():
+    endless = [1] * 10
+    for _ in range(5):
+        endless = [endless] * 10
+    with pytest.raises(InputError, match="config: more than 10,000 values"):
+        check_values({"a": endless})
+    check_values({"a": [1] * 9000})

@@ -138,3 +138,11 @@ def test_variants_without_variance_in_a_panel():
 def test_bad_genotypes_are_named(X, message):
     with pytest.raises(InputError, match=message):
         PanelCorrelation.from_genotypes(X)
+
+
+def test_correlations_cannot_be_written_to_and_the_matrix_stays_its_owners():
+    own = R.copy()
+    for array in (Correlation.from_matrix(own, 200).matrix, PanelCorrelation.from_genotypes(own).standardised):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+    own[0] = 0

@@ -87,3 +87,12 @@ def test_an_array_of_no_locus_is_passed_over(tmp_path):
     assert all("/" in key for key in arrays)
     np.savez(tmp_path / "older.npz", **arrays, of_older_numpy=np.array(False))
     assert list(load_fits(tmp_path / "older.npz")) == list(fits())
+
+
+def test_fits_that_were_loaded_cannot_be_written_to(tmp_path):
+    save_fits(tmp_path / "batch.npz", fits(), {locus: ["a", "b", "c"] for locus in fits()})
+    loaded = load_fits(tmp_path / "batch.npz")["1:100-200"]
+    for fit in (loaded, FitFiles([tmp_path / "batch.npz"])["1:100-200"][0]):
+        for array in (fit.alpha, fit.pip, fit.sets.sets[0].variables):
+            with pytest.raises(ValueError, match="read-only"):
+                array[0] = 0

@@ -1,4 +1,4 @@
-"""The steps of the ladder: which one is taken, and what each leaves."""
+"""The rungs of the ladder: which one holds, and what each leaves."""
 
 import re
 from dataclasses import replace
@@ -8,7 +8,7 @@ import pytest
 
 from fineprior.files.errors import InputError
 from fineprior.finemap.infinitesimal import susie_inf
-from fineprior.finemap.ladder import climb_down, single_signal
+from fineprior.finemap.ladder import fit_with_fallback, single_signal
 from fineprior.finemap.susie import susie_rss
 from fineprior.project.settings import FinemapSettings
 
@@ -44,8 +44,8 @@ def leads(fit):
 @pytest.mark.slow
 def test_ld_of_the_gwas_is_plain_susie(locus):
     z, R, _ = locus
-    found = climb_down(z, R, N, None, np.inf, IN_SAMPLE)
-    assert (found.step, found.reasons, found.lost) == ("susie", (), ())
+    found = fit_with_fallback(z, R, N, None, np.inf, IN_SAMPLE)
+    assert (found.rung, found.reasons, found.lost) == ("susie", (), ())
     assert np.array_equal(found.fit.pip, susie_rss(z, R, N).pip)
     assert leads(found.fit) == [20, 60]
 
@@ -53,9 +53,9 @@ def test_ld_of_the_gwas_is_plain_susie(locus):
 def test_a_panel_costs_the_false_sets_and_only_these(locus):
     z, _, panel = locus
     plain = susie_rss(z, panel, N)
-    found = climb_down(z, panel, N, None, PANEL, PANEL_LD)
+    found = fit_with_fallback(z, panel, N, None, PANEL, PANEL_LD)
     assert len(plain.sets) > 2
-    assert found.step == "corrected"
+    assert found.rung == "corrected"
     assert leads(found.fit) == [20, 60]
     assert {one.lead for one in found.lost} == set(leads(plain)) - {20, 60}
     assert [one.z for one in found.lost] == [z[one.lead] for one in found.lost]
@@ -63,7 +63,7 @@ def test_a_panel_costs_the_false_sets_and_only_these(locus):
 
 def test_without_panel_error_it_is_plain_susie(locus):
     z, R, _ = locus
-    found = climb_down(z, R, N, None, np.inf, AS_GIVEN)
+    found = fit_with_fallback(z, R, N, None, np.inf, AS_GIVEN)
     assert found.fit.pip == pytest.approx(susie_rss(z, R, N, convergence_method="pip").pip, abs=1e-6)
     assert np.isnan(found.drift)
     assert found.lost == ()
@@ -74,15 +74,15 @@ def test_a_set_without_a_z_of_its_own_is_not_kept():
     """Two effects that hide one another in LD of 0.8: the second shows only once the first is subtracted."""
     R = np.array([[1, 0.8, 0], [0.8, 1, 0], [0, 0, 1.0]])
     z = R @ [15.0, -13.0, 0]
-    assert leads(climb_down(z, R, N, None, np.inf, AS_GIVEN).fit) == [0, 1]
-    kept = climb_down(z, R, N, None, np.inf, replace(AS_GIVEN, min_own_share=0.5))
+    assert leads(fit_with_fallback(z, R, N, None, np.inf, AS_GIVEN).fit) == [0, 1]
+    kept = fit_with_fallback(z, R, N, None, np.inf, replace(AS_GIVEN, min_own_share=0.5))
     assert leads(kept.fit) == [0]
     assert len(kept.lost) == 1
-    assert leads(climb_down(z, R, N, None, np.inf, replace(AS_GIVEN, min_set_z=2.0)).fit) == [0]
+    assert leads(fit_with_fallback(z, R, N, None, np.inf, replace(AS_GIVEN, min_set_z=2.0)).fit) == [0]
 
 
 def test_a_locus_may_end_without_a_set():
-    found = climb_down(np.array([6.0, 0.1]), np.eye(2), N, None, 500, replace(PANEL_LD, min_set_z=7.0))
+    found = fit_with_fallback(np.array([6.0, 0.1]), np.eye(2), N, None, 500, replace(PANEL_LD, min_set_z=7.0))
     assert not found.fit.sets
     assert found.fit.sets.reason == "the set is led by a variant of |z| below 7"
 
@@ -94,7 +94,7 @@ def test_switched_variants_are_left_out_of_the_fit_and_kept_in_the_arrays(locus,
     z = z.copy()
     z[switched] *= -1
     weights = np.linspace(1, 2, P)
-    found = climb_down(z, panel, N, weights, PANEL, PANEL_LD)
+    found = fit_with_fallback(z, panel, N, weights, PANEL, PANEL_LD)
     assert found.left_out.tolist() == switched
     assert "left out" in found.reasons[0]
     assert leads(found.fit) == [20, 60]
@@ -103,7 +103,7 @@ def test_switched_variants_are_left_out_of_the_fit_and_kept_in_the_arrays(locus,
     assert not found.fit.pip[switched].any()
     kept = np.delete(np.arange(P), switched)
     assert found.fit.pi[kept] == pytest.approx(weights[kept] / weights[kept].sum())
-    assert not len(climb_down(z, panel, N, weights, PANEL, replace(PANEL_LD, allele_switches="keep")).left_out)
+    assert not len(fit_with_fallback(z, panel, N, weights, PANEL, replace(PANEL_LD, allele_switches="keep")).left_out)
 
 
 def other_order(z, R):
@@ -131,30 +131,30 @@ def test_ld_of_no_use_leaves_one_effect(locus, spoil, reason, settings):
     z, R, _ = locus
     z, R = spoil(z, R)
     weights = np.linspace(1, 2, P)
-    found = climb_down(z, R, N, weights, PANEL, settings)
-    assert found.step == "single_effect"
+    found = fit_with_fallback(z, R, N, weights, PANEL, settings)
+    assert found.rung == "single_effect"
     assert re.search(reason, found.reasons[0])
     assert np.array_equal(found.fit.pip, single_signal(z, N, prior_weights=weights).pip)
     with pytest.raises(InputError, match=reason):
-        climb_down(z, R, N, weights, PANEL, replace(settings, fallback=False))
+        fit_with_fallback(z, R, N, weights, PANEL, replace(settings, fallback=False))
 
 
 def test_a_small_locus_with_a_strong_signal_keeps_its_ld():
     R = np.eye(4) + 0.2 * (1 - np.eye(4))
-    assert climb_down(25 * R[1], R, N, None, 500, PANEL_LD).step == "corrected"
+    assert fit_with_fallback(25 * R[1], R, N, None, 500, PANEL_LD).rung == "corrected"
 
 
 @pytest.mark.parametrize("settings", [PANEL_LD, IN_SAMPLE, replace(PANEL_LD, model="susie_inf")])
 def test_prior_weights_reach_each_model(settings):
     R = np.array([[1, 1, 0.1], [1, 1, 0.1], [0.1, 0.1, 1]])
-    found = climb_down(np.array([9.0, 9.0, 0.9]), R, N, np.array([1, 4, 1.0]), 500, settings)
-    assert found.step != "single_effect"
+    found = fit_with_fallback(np.array([9.0, 9.0, 0.9]), R, N, np.array([1, 4, 1.0]), 500, settings)
+    assert found.rung != "single_effect"
     assert found.fit.alpha[0, 1] / found.fit.alpha[0, 0] == pytest.approx(4, rel=1e-3)
 
 
 def test_susie_inf_is_taken_when_asked_for(locus):
     z, R, _ = locus
-    found = climb_down(z, R, N, None, np.inf, replace(IN_SAMPLE, model="susie_inf"))
+    found = fit_with_fallback(z, R, N, None, np.inf, replace(IN_SAMPLE, model="susie_inf"))
     assert np.isnan(found.fit.elbo).all()
     assert 20 in leads(found.fit)
 
@@ -163,23 +163,25 @@ def test_susie_inf_is_taken_when_asked_for(locus):
 def test_settings_reach_susie_inf(locus):
     z, R, _ = locus
     settings = replace(IN_SAMPLE, model="susie_inf", prior_variance_method="EM", tolerance=1e-5, max_iterations=500)
-    found = climb_down(z, R, N, None, np.inf, settings).fit
+    found = fit_with_fallback(z, R, N, None, np.inf, settings).fit
     expected = susie_inf(z, R, N, estimate_prior_method="EM", tol=1e-5, max_iter=500).sparse
     assert np.array_equal(found.pip, expected.pip)
-    assert not np.array_equal(found.V, climb_down(z, R, N, None, np.inf, replace(IN_SAMPLE, model="susie_inf")).fit.V)
+    assert not np.array_equal(
+        found.V, fit_with_fallback(z, R, N, None, np.inf, replace(IN_SAMPLE, model="susie_inf")).fit.V
+    )
     with pytest.raises(InputError, match="estimate_residual_variance: not with model susie_inf"):
-        climb_down(z, R, N, None, np.inf, replace(settings, estimate_residual_variance=True))
+        fit_with_fallback(z, R, N, None, np.inf, replace(settings, estimate_residual_variance=True))
 
 
 @pytest.mark.parametrize("people", [np.nan, 1.0, 0.0, -5.0])
 def test_a_panel_has_people(locus, people):
     with pytest.raises(InputError, match=r"panel_size: .* above 1"):
-        climb_down(locus[0], locus[1], N, None, people, PANEL_LD)
+        fit_with_fallback(locus[0], locus[1], N, None, people, PANEL_LD)
 
 
-def test_no_ld_as_asked_for_is_no_step_down(locus):
-    found = climb_down(locus[0], locus[1], N, None, np.inf, FinemapSettings(ld="none", fallback=False))
-    assert found.step == "single_effect"
+def test_no_ld_as_asked_for_is_no_fallback(locus):
+    found = fit_with_fallback(locus[0], locus[1], N, None, np.inf, FinemapSettings(ld="none", fallback=False))
+    assert found.rung == "single_effect"
     assert np.array_equal(found.fit.pip, single_signal(locus[0], N).pip)
 
 
@@ -188,20 +190,27 @@ def test_no_ld_as_asked_for_is_no_step_down(locus):
 def test_positive_ld_that_z_fits_is_used(rho, settings):
     R = rho ** np.abs(np.subtract.outer(np.arange(200), np.arange(200)))
     z = 12 * R[70] + np.linalg.cholesky(R) @ np.random.default_rng(2).normal(size=200)
-    found = climb_down(z, R, N, None, np.inf, settings)
-    assert found.step != "single_effect"
+    found = fit_with_fallback(z, R, N, None, np.inf, settings)
+    assert found.rung != "single_effect"
     assert 70 in {int(variable) for one in found.fit.sets.sets for variable in one.variables}
-    assert "as if r²" in climb_down(z, R**2, N, None, np.inf, settings).reasons[0]
+    assert "as if r²" in fit_with_fallback(z, R**2, N, None, np.inf, settings).reasons[0]
 
 
 @pytest.mark.parametrize("name", ["diagnose_ld", "susie_rss", "susie_inf"])
 @pytest.mark.parametrize("trouble", [np.linalg.LinAlgError("no convergence"), MemoryError("none left")])
-def test_numerical_trouble_is_a_step_down(locus, monkeypatch, name, trouble):
+def test_numerical_trouble_is_a_fallback(locus, monkeypatch, name, trouble):
     def fails(*_, **__):
         raise trouble
 
     monkeypatch.setattr(f"fineprior.finemap.ladder.{name}", fails)
     settings = replace(IN_SAMPLE, model="susie_inf" if name == "susie_inf" else "susie")
-    found = climb_down(locus[0], locus[1], N, None, np.inf, settings)
-    assert found.step == "single_effect"
+    found = fit_with_fallback(locus[0], locus[1], N, None, np.inf, settings)
+    assert found.rung == "single_effect"
     assert str(trouble) in found.reasons[0]
+
+
+def test_diagnostics_and_excluded_variants_cannot_be_written_to(locus):
+    found = fit_with_fallback(locus[0], locus[1], N, None, np.inf, IN_SAMPLE)
+    for array in (found.diagnostics.conditional_mean, found.diagnostics.switched, found.fit.pip, found.left_out):
+        with pytest.raises(ValueError, match="read-only"):
+            array[:] = 0

@@ -171,7 +171,7 @@ def test_z_in_another_order_than_ld_leaves_one_effect():
     ids, z, panel = simulated(people=2000, p=200)
     assert fit_locus(ids, z, panel, 20_000, None, SETTINGS, panel_size=2000).status in {"ok", "corrected"}
     locus = fit_locus(ids, np.random.default_rng(0).permutation(z), panel, 20_000, None, SETTINGS, panel_size=2000)
-    assert locus.ladder.step == "single_effect"
+    assert locus.ladder.rung == "single_effect"
     assert "z and R do not belong together" in locus.reason
 
 
@@ -188,7 +188,7 @@ def test_an_unforeseen_error_costs_one_locus(monkeypatch):
     def fails(*_):
         raise KeyError("what nobody thought of")
 
-    monkeypatch.setattr("fineprior.finemap.locus.climb_down", fails)
+    monkeypatch.setattr("fineprior.finemap.locus.fit_with_fallback", fails)
     locus = fit_locus(IDS, Z, R, 5000, None, SETTINGS)
     assert (locus.status, locus.reason) == ("failed", "KeyError: 'what nobody thought of'")
 

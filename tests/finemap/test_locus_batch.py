@@ -43,3 +43,10 @@ def test_errors_arrive(workers):
 def test_a_killed_process_is_named():
     with pytest.raises(ChildProcessError, match="fewer workers need less"):
         list(fit_loci(lambda _: os.kill(os.getpid(), signal.SIGKILL), [1, 2], 2))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_fits_of_other_processes_cannot_be_written_to(workers):
+    for found in fit_loci(fit, [3, 40], workers):
+        with pytest.raises(ValueError, match="read-only"):
+            found.pip[0] = 1

@@ -1,8 +1,15 @@
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import fineprior.finemap
 from fineprior.files.errors import InputError
 from fineprior.finemap.susie import susie_rss
 
@@ -279,3 +286,24 @@ def test_a_weight_of_0_that_a_signal_can_overrule_is_told(caplog):
     assert "prior_weights" not in caplog.text
     susie_rss(z, R, N, prior_weights=weights)
     assert "prior_weights: 2 are 0; as in susieR each is taken as 1.5e-8" in caplog.text
+
+
+def test_the_package_names_its_entry_points_and_loads_none():
+    named = re.findall(r"`(\w+)\.(\w+)[(`]", fineprior.finemap.__doc__)
+    assert ("susie", "susie_rss") in named
+    assert len(named) > 10
+    for module, name in named:
+        assert callable(getattr(importlib.import_module(f"fineprior.finemap.{module}"), name))
+    code = "import sys, fineprior.finemap; print({'numpy', 'pandas', 'scipy'} & set(sys.modules))"
+    scripts = Path(fineprior.finemap.__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=scripts, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_a_fit_cannot_be_written_to_and_z_and_r_stay_their_owners():
+    z, R, _ = locus(0)
+    fit = susie_rss(z, R, N)
+    for array in (fit.alpha, fit.mu, fit.pip, fit.pi, fit.z, fit.sets.sets[0].variables):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+    z[0], R[0, 0] = 1, 1

@@ -1,7 +1,7 @@
 import pytest
 
 from fineprior.files.errors import InputError
-from fineprior.genome.bed import batch_of, loci_by_batch, locus_name, place_of, read_bed_lines
+from fineprior.genome.bed import batch_of, bed_lines, loci_by_batch, locus_name, place_of
 
 
 @pytest.mark.parametrize(("chrom", "name"), [("chr17", "chr17_5_9"), ("17", "chr17_5_9"), ("23", "chrX_5_9")])
@@ -41,6 +41,6 @@ def test_a_further_line_changes_one_batch_and_its_order_none(tmp_path):
 def test_what_is_no_bed_is_named(tmp_path, text, message):
     (tmp_path / "l.bed").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(InputError, match=message):
-        read_bed_lines(tmp_path / "l.bed")
+        list(bed_lines(tmp_path / "l.bed"))
     with pytest.raises(InputError, match=r"other\.bed: no such file"):
         loci_by_batch(tmp_path / "other.bed", 2)

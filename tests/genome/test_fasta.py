@@ -6,7 +6,7 @@ import pysam
 import pytest
 
 from fineprior.files.errors import InputError
-from fineprior.genome import fasta as fasta_check
+from fineprior.genome import fasta as module
 from fineprior.genome.fasta import Genome, codes_of, plain_name, reverse_complement
 
 
@@ -73,7 +73,7 @@ def test_bgzip_reads_as_plain(fasta, tmp_path):
 
 
 def test_a_damaged_block_is_named_when_it_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(fasta_check, "_LOOKED_AT", 2)
+    monkeypatch.setattr(module, "_LOOKED_AT", 2)
     rng = np.random.default_rng(1)
     (tmp_path / "g.fa").write_text(f">chr1\n{''.join(rng.choice(list('ACGT'), 300_000))}\n")
     path = tmp_path / "g.fa.gz"
@@ -125,3 +125,26 @@ def test_plain_names():
     assert [plain_name(n) for n in ("chr1", "1", "chrUn_KI270302v1", "23", "chr23", "0", "10")] == [
         "1", "1", "UN_KI270302V1", "X", "X", "0", "10",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    ("dress", "message"),
+    [
+        (lambda text: b"\xef\xbb\xbf" + text, r"g\.fa.*: begins with a byte-order mark; save it as UTF-8 without one"),
+        (lambda text: text.replace(b"\n", b"\r"), r"g\.fa.*: lines end with CR alone; write them with LF"),
+        (lambda text: text.decode().encode("utf-16"), r"g\.fa.*: text in UTF-16: save it as UTF-8"),
+    ],
+)
+def test_text_that_htslib_cannot_read_is_named_also_beside_an_index(tmp_path, dress, message, packed, indexed):
+    path, text = tmp_path / "g.fa", b">chr1\nACGT\nAC\n"
+    if indexed:
+        path.write_bytes(text)
+        pysam.faidx(str(path))
+    path.write_bytes(dress(text))
+    if packed:
+        pysam.tabix_compress(str(path), f"{path}.gz")
+        path = path.with_name("g.fa.gz")
+    with pytest.raises(InputError, match=message):
+        Genome(path)

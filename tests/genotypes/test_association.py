@@ -10,8 +10,9 @@ from scipy import stats
 
 from fineprior.files.tables import ASSOCIATION
 from fineprior.genotypes.association import associate, neg_log10_p_of_t
-from fineprior.genotypes.bed_panel import PlinkPanel, write_panel
-from fineprior.genotypes.phenotypes import read_cohort
+from fineprior.genotypes.plink_panel import PlinkPanel
+from fineprior.genotypes.samples import read_cohort
+from fineprior.simulate.population import write_panel
 
 PEOPLE, VARIANTS = 300, 500
 MONOMORPHIC, TWIN, SEPARATES, NOBODY = 7, 8, 9, 10
@@ -35,7 +36,7 @@ def study(tmp_path_factory):
     bim = pd.DataFrame({"chrom": "1", "pos": np.arange(VARIANTS) * 10 + 5, "a1": "A", "a2": "G"})
     bim["snp_id"] = "rs" + bim.index.astype("str")
     write_panel(folder / "genotypes", bim, [dosages])
-    names = PlinkPanel(folder / "genotypes").people
+    names = PlinkPanel(folder / "genotypes").sample_ids
     ids = pd.DataFrame({"FID": names, "IID": names})
     for name, values in (("trait", trait.round(6)), ("disease", disease + 1)):
         ids.assign(**{name: values}).to_csv(folder / f"{name}.txt", sep="\t", index=False)
@@ -47,7 +48,7 @@ def study(tmp_path_factory):
 
 def result(folder, name, covariates=True):
     panel = PlinkPanel(folder / "genotypes")
-    cohort = read_cohort(panel.people, folder / f"{name}.txt", folder / "covariates.txt" if covariates else None)
+    cohort = read_cohort(panel.sample_ids, folder / f"{name}.txt", folder / "covariates.txt" if covariates else None)
     return ASSOCIATION.checked(associate(panel, cohort), "test")
 
 
@@ -163,6 +164,6 @@ def test_chromosomes_have_the_names_that_mean_the_same_outside_of_plink(tmp_path
     dosages = np.array([[0, 1, 2, 0, 1, 2]] * 5, np.int8).T
     write_panel(tmp_path / "g", bim, [dosages])
     panel = PlinkPanel(tmp_path / "g")
-    (tmp_path / "t.txt").write_text("IID t\n" + "".join(f"{name} {int(name) ** 2}\n" for name in panel.people))
-    found = associate(panel, read_cohort(panel.people, tmp_path / "t.txt"))
+    (tmp_path / "t.txt").write_text("IID t\n" + "".join(f"{name} {int(name) ** 2}\n" for name in panel.sample_ids))
+    found = associate(panel, read_cohort(panel.sample_ids, tmp_path / "t.txt"))
     assert found["chromosome"].tolist() == ["1", "X", "Y", "X", "MT"]

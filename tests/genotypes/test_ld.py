@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from fineprior.files.errors import InputError
 from fineprior.genotypes import ld
-from fineprior.genotypes.bed_panel import PlinkPanel, write_panel
 from fineprior.genotypes.ld import correlation, ld_memory_mb, nearest_to_lead, panel_ld, variants_that_fit
+from fineprior.genotypes.plink_panel import PlinkPanel
+from fineprior.simulate.population import write_panel
 
 
 def genotypes(people, count, seed, missing=0.0):

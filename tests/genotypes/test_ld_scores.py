@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fineprior.files.errors import InputError
-from fineprior.genotypes.ld_scores import ld_scores
+from fineprior.genotypes.ld import ld_scores
 
 
 def _genotypes(people: int, count: int, seed: int) -> np.ndarray:
@@ -57,5 +57,5 @@ def test_bad_input() -> None:
     ones = np.ones((3, 1), np.float32)
     with pytest.raises(InputError, match="row 3 does"):
         ld_scores(lambda rows: np.ones((5, len(rows)), np.float32), np.array([1, 5, 2]), ones, 10)
-    with pytest.raises(InputError, match="2 people is too small"):
+    with pytest.raises(InputError, match="2 samples is too small"):
         ld_scores(lambda rows: np.ones((2, len(rows)), np.float32), np.array([1, 2, 3]), ones, 10)

@@ -60,3 +60,11 @@ def test_a_locus_that_fails_leaves_no_file(tmp_path):
     with pytest.raises(InputError, match="second locus"):
         write_ld(tmp_path / "ld.npz", loci())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_ld_cannot_be_written_to(tmp_path):
+    one = LocusLd("chr1_0_9", correlations(3), np.array(["a", "b", "c"]))
+    write_ld(tmp_path / "a.npz", [one])
+    for ld in (one, read_ld(tmp_path / "a.npz", "chr1_0_9")):
+        with pytest.raises(ValueError, match="read-only"):
+            ld.r[0, 0] = 0

@@ -11,14 +11,14 @@ import pytest
 from fineprior.files.errors import InputError
 from fineprior.genome.alleles import Alleles
 from fineprior.genome.fasta import Genome
-from fineprior.genotypes import bed_panel as genotypes
+from fineprior.genotypes import plink_panel
 from fineprior.genotypes.association import associate
-from fineprior.genotypes.bed_panel import PlinkPanel, write_panel
 from fineprior.genotypes.ld import panel_ld
 from fineprior.genotypes.panels import match, open_panel
-from fineprior.genotypes.pgen_panel import PgenPanel
-from fineprior.genotypes.phenotypes import read_cohort
+from fineprior.genotypes.plink_panel import PgenPanel, PlinkPanel
+from fineprior.genotypes.samples import read_cohort
 from fineprior.genotypes.vcf_panel import VcfPanel
+from fineprior.simulate.population import write_panel
 
 needs_plink2 = pytest.mark.skipif(which("plink2") is None, reason="plink2 is not here")
 
@@ -51,7 +51,7 @@ def test_panels_by_chromosome_are_one(by_chromosome):
         assert np.array_equal(panel.genotype_counts(index)[:, 0], (dosages[:, order] == 2).sum(0))
         assert np.allclose(panel.allele_frequencies(index), dosages[:, order].mean(0) / 2)
     assert len(panel.allele_frequencies()) == len(panel.genotype_counts()) == 9
-    with pytest.raises(InputError, match="variant 9 asked for, but there are 9"):
+    with pytest.raises(InputError, match="no variant 9, there are 9"):
         panel.dosages(np.array([9]))
 
 
@@ -78,7 +78,7 @@ def test_the_parts_of_x_may_be_panels_of_their_own(tmp_path):
 
 
 def test_only_the_chromosome_that_is_asked_for_is_read(by_chromosome, monkeypatch):
-    monkeypatch.setattr(genotypes, "_WHOLE_BIM", 0)
+    monkeypatch.setattr(plink_panel, "_WHOLE_BIM", 0)
     panel = open_panel(by_chromosome[0])
     panel.find(pd.DataFrame({"chrom": ["10"], "pos": [2], "ref": ["C"], "alt": ["A"], "panel_index": [4]}))
     panel.dosages(np.array([4]))
@@ -107,10 +107,10 @@ def test_indexed_vcfs_by_chromosome_are_found_by_name(tmp_path):
 
 def test_other_people_in_one_of_the_files_are_named(by_chromosome, tmp_path):
     write_chromosome(tmp_path / "chr3.x", "3", 9, people=4)
-    with pytest.raises(InputError, match=r"chr3\.x: 4 people, not the same as the 5 of .*chr2\.x"):
+    with pytest.raises(InputError, match=r"chr3\.x: 4 samples, not the same as the 5 of .*chr2\.x"):
         open_panel(by_chromosome[0])
     (tmp_path / "keep").write_text("4\n1\n")
-    assert open_panel(by_chromosome[0], str(tmp_path / "keep")).people == ["1", "4"]
+    assert open_panel(by_chromosome[0], str(tmp_path / "keep")).sample_ids == ["1", "4"]
 
 
 def test_a_panel_that_is_not_there_is_named(tmp_path):
@@ -132,7 +132,7 @@ def test_every_reader_gives_the_same_ld_of_real_people(shared_data, tmp_path, na
     prefix = shared_data / name / "panel"
     bed = open_panel(str(prefix))
     keep = tmp_path / "keep"
-    keep.write_text("\n".join(bed.people[1::2]) + "\n")
+    keep.write_text("\n".join(bed.sample_ids[1::2]) + "\n")
     vcf = ("--export", "vcf", "id-paste=iid")
     forms = {"pgen": ("--make-pgen",), "zst": ("--make-pgen", "vzs"), "vcf": (*vcf, "bgz"),
              "bcf": ("--export", "bcf", "id-paste=iid"), "ds": (*vcf, "vcf-dosage=DS")}  # fmt: skip
@@ -151,7 +151,7 @@ def test_every_reader_gives_the_same_ld_of_real_people(shared_data, tmp_path, na
         for file, kind in readers.items():
             panel = open_panel(str(tmp_path / file), samples)
             assert isinstance(panel, kind)
-            assert panel.people == bed.people
+            assert panel.sample_ids == bed.sample_ids
             assert np.array_equal(panel_ld(table, panel), expected), file
             turned = panel.find(table)["a1"].to_numpy() != table["a1"].to_numpy()
             found = panel.allele_frequencies(table["panel_index"])
@@ -161,9 +161,9 @@ def test_every_reader_gives_the_same_ld_of_real_people(shared_data, tmp_path, na
 def test_a_large_bim_is_not_kept(tmp_path, monkeypatch):
     write_chromosome(tmp_path / "p", "1", 3)
     whole = PlinkPanel(tmp_path / "p")
-    monkeypatch.setattr(genotypes, "_WHOLE_BIM", 0)
+    monkeypatch.setattr(plink_panel, "_WHOLE_BIM", 0)
     for block in (1, 5, 17, 1 << 20):
-        monkeypatch.setattr(genotypes, "_BYTES_AT_ONCE", block)
+        monkeypatch.setattr(plink_panel, "_BYTES_AT_ONCE", block)
         panel = PlinkPanel(tmp_path / "p")
         for rows in ([2, 0, 0], [1], [], [2]):
             found = panel.find(pd.DataFrame({"panel_index": np.array(rows, np.int64)}))
@@ -184,7 +184,7 @@ def test_people_of_a_list_are_kept_in_a_bed(tmp_path):
     for rows in ([0, 10], [3, 4, 5], [2, 4, 9], list(range(11))):
         (tmp_path / "keep").write_text("".join(f"{row + 1}\n" for row in reversed(rows)))
         panel = PlinkPanel(tmp_path / "p", tmp_path / "keep")
-        assert panel.people == [str(row + 1) for row in rows]
+        assert panel.sample_ids == [str(row + 1) for row in rows]
         assert np.array_equal(panel.dosages([2, 0]), dosages[rows][:, [2, 0]])
         assert np.array_equal(panel.dosages([2, 0], slice(1, 3)), dosages[rows[1:3]][:, [2, 0]])
         expected = np.stack([(dosages[rows] == copies).sum(0) for copies in (2, 1, 0, -1)], 1)
@@ -245,7 +245,7 @@ def test_men_on_x_count_alike_in_every_form(tmp_path):
         assert panel.allele_frequencies() == pytest.approx(frequency), name
         counts = [[(row == k).sum() for k in (2, 1, 0)] + [np.isnan(row).sum()] for row in expected]
         assert panel.genotype_counts().tolist() == counts, name
-        effects.append(associate(panel, read_cohort(panel.people, tmp_path / "t"))["beta"].to_numpy())
+        effects.append(associate(panel, read_cohort(panel.sample_ids, tmp_path / "t"))["beta"].to_numpy())
     for other in effects[1:]:
         assert other == pytest.approx(effects[0])
     rows = called[0]
@@ -268,7 +268,7 @@ def all_of(panel):
     """Everything that a panel gives, as bytes."""
     found = panel.find(panel.variants.assign(panel_index=range(panel.count), ref=panel.variants["a2"],
                                              alt=panel.variants["a1"]))  # fmt: skip
-    text = panel.variants.to_csv() + found.to_csv() + str(panel.people)
+    text = panel.variants.to_csv() + found.to_csv() + str(panel.sample_ids)
     numbers = panel.dosages(np.arange(panel.count)), panel.genotype_counts(), panel.allele_frequencies()
     return text.encode() + b"".join(one.tobytes() for one in numbers)
 

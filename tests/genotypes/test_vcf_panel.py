@@ -69,7 +69,7 @@ def test_the_very_name_of_a_contig_goes_before_the_plain_one(tmp_path):
 
 def test_each_alternative_is_a_row(path):
     panel = VcfPanel(path)
-    assert (panel.samples, panel.people, panel.count) == (4, ["p0", "p1", "p2", "p3"], 6)
+    assert (panel.samples, panel.sample_ids, panel.count) == (4, ["p0", "p1", "p2", "p3"], 6)
     assert panel.variants.to_numpy().tolist() == VARIANTS
     for order in (np.arange(6), np.array([5, 0, 2, 1]), np.array([1]), np.array([2]), np.array([2, 2, 0])):
         assert np.array_equal(panel.dosages(order).T, EXPECTED[order], equal_nan=True)
@@ -97,7 +97,7 @@ def test_variants_are_found_by_place_with_an_index_and_by_row_without(path):
 def test_people_of_a_list(path, tmp_path):
     (tmp_path / "keep").write_text("p2\np0\n")
     panel = VcfPanel(path, tmp_path / "keep")
-    assert panel.people == ["p0", "p2"]
+    assert panel.sample_ids == ["p0", "p2"]
     assert np.array_equal(panel.dosages(np.arange(6)).T, EXPECTED[:, [0, 2]], equal_nan=True)
 
 
@@ -118,7 +118,7 @@ def test_people_of_a_list(path, tmp_path):
         ),
         (HEADER + RECORDS[0].replace("\t10\t", "\t1e1\t") + "\n", "at its first record: not a whole VCF or BCF file"),
         ("rubbish\n", "not a VCF or BCF file, or damaged"),
-        (HEADER.replace("\tFORMAT\tp0\tp1\tp2\tp3", ""), "no people in this file"),
+        (HEADER.replace("\tFORMAT\tp0\tp1\tp2\tp3", ""), "no samples in this file"),
         (HEADER, "no variants in this file"),
         (HEADER + RECORDS[0].replace("\tGT\t", "\tXX\t") + "\n", "chr1:10: neither GT nor DS in its FORMAT"),
         (HEADER + RECORDS[3].replace("1.5", "2.5") + "\n", r"chr1:30: DS '2\.5' is not between 0 and 2"),
@@ -180,4 +180,4 @@ def test_people_who_are_missing_by_half_a_call_are_said_once(tmp_path, caplog):
     VcfPanel(tmp_path / "p.vcf").allele_frequencies()
     said = [record.getMessage() for record in caplog.records]
     assert len(said) == 1
-    assert "p.vcf, chr1:20: 1 people are taken as missing: one allele of their call is missing" in said[0]
+    assert "p.vcf, chr1:20: 1 samples are taken as missing: one allele of their call is missing" in said[0]

@@ -1,16 +1,11 @@
-"""A toy Enformer with a head of each mode, and what the shipped backbone was pretrained with."""
+"""A toy Enformer with a head of each mode."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from enformer_pytorch import Enformer
 
-from fineprior.heads.pretrain_data import DhsSites, PretrainSettings, WindowSampler
 from fineprior.heads.training import train
-from fineprior.sequence.motifs import read_motifs
 from toy_enformer import BIN_SIZE, CONTEXT, save_toy
 from toy_training import MODES, NAMES, QUICK, Arrays
 
@@ -35,29 +30,3 @@ def backbone(tmp_path_factory):
 @pytest.fixture(scope="session")
 def trained(data, backbone):
     return {mode: train(data, backbone, NAMES, replace(QUICK, mode=mode), 1) for mode in MODES}
-
-
-SHIPPED = Path(__file__).parents[2] / "resources" / "backbone"
-
-
-@pytest.fixture(scope="session")
-def motifs():
-    return read_motifs(SHIPPED / "motifs.meme")
-
-
-@pytest.fixture(scope="session")
-def shipped():
-    torch.set_num_threads(1)
-    return Enformer.from_pretrained(SHIPPED, use_tf_gamma=False).eval()
-
-
-@pytest.fixture
-def sampler(motifs):
-    return WindowSampler(motifs, PretrainSettings(), np.random.default_rng(7))
-
-
-@pytest.fixture(scope="session")
-def sites():
-    rng = np.random.default_rng(5)
-    split = np.repeat(["train", "validation", "test"], [30, 10, 20])
-    return DhsSites(rng.integers(0, 4, (60, 200)).astype(np.uint8), np.arange(60) % 2, split, ("A", "B"))

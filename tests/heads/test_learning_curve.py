@@ -1,14 +1,12 @@
 import numpy as np
 import pytest
 
-from fineprior.engine.embeddings import RegionEmbeddings
+from fineprior.engine.region_embeddings import RegionEmbeddings
 from fineprior.files.errors import InputError
 from fineprior.files.tables import HEAD_FOLDS, LEARNING_CURVE
-from fineprior.heads import learning_curve as evaluate_curve
-from fineprior.heads.evaluation import RegionData
-from fineprior.heads.head import Head, train_head
 from fineprior.heads.learning_curve import learning_curve, nested_folds, region_folds, trainer
-from fineprior.heads.training_data import Tracks
+from fineprior.heads.readout import train_linear
+from fineprior.heads.training_regions import RegionData, Tracks
 from fineprior.project.settings import BackboneSettings, HeadSettings
 
 REGIONS, BINS = 64, 5
@@ -84,30 +82,6 @@ def test_too_few_folds():
         nested_folds(noisy([]), HeadSettings(), np.arange(9) % 3, TARGETS, ["linear"])
 
 
-class InFile:
-    """Embeddings that are read when they are indexed; keeps how many at once."""
-
-    def __init__(self, array):
-        self.array, self.most = array, 0
-
-    def __getitem__(self, rows):
-        self.most = max(self.most, len(rows))
-        return self.array[rows]
-
-
-def test_embeddings_of_test_regions_are_read_some_at_a_time(monkeypatch):
-    monkeypatch.setattr(evaluate_curve, "_BINS_AT_ONCE", 7)
-    rng = np.random.default_rng(4)
-    file = InFile(rng.normal(size=(REGIONS * BINS, 6)).astype(np.float32))
-    regions = RegionEmbeddings(np.full(REGIONS * BINS, "1"), np.arange(REGIONS * BINS), np.repeat(SPLIT, BINS), file,
-                               "b", 1)  # fmt: skip
-    head = Head(rng.normal(size=(2, 6)).astype(np.float32), np.zeros(2, np.float32), ("a", "b"), "b", 1)
-    data = RegionData(np.zeros((REGIONS, 4), np.uint8), TARGETS, SPLIT)
-    found = evaluate_curve.predicted_test(head, data, regions, BackboneSettings())
-    assert file.most <= 7
-    assert found == pytest.approx(head.predict(file.array[-8 * BINS :]).reshape(8, BINS, 2), abs=1e-6)
-
-
 def test_an_outer_fold_is_chosen_for_by_what_can_be_computed():
     fold = np.arange(REGIONS) * 4 // REGIONS
 
@@ -133,5 +107,5 @@ def test_trainer_is_the_head_of_the_changed_split():
     kept = np.repeat(changed != "", BINS)
     fewer = RegionEmbeddings(*(getattr(regions, name)[kept] for name in ("chrom", "start")),
                              np.repeat(changed, BINS)[kept], embedding[kept], "b", 1)  # fmt: skip
-    head, _ = train_head(fewer, targets.reshape(-1, 2)[kept], ["a", "b"], settings, 1)
+    head, _ = train_linear(fewer, targets.reshape(-1, 2)[kept], ["a", "b"], settings, 1)
     assert found == pytest.approx(head.predict(embedding[-8 * BINS :]).reshape(8, BINS, 2), abs=1e-5)

@@ -7,6 +7,7 @@ from fineprior.heads.metrics import (
     auprc,
     auroc,
     best_threshold,
+    pearson_r,
     quality_table,
 )
 
@@ -125,3 +126,12 @@ def test_threshold_has_the_largest_f1():
         return 2 * (called & label).sum() / (called.sum() + label.sum())
 
     assert f1(best_threshold(score, label)) == max(f1(cut) for cut in score)
+
+
+def test_correlation():
+    rng = np.random.default_rng(4)
+    first, second = rng.normal(size=(2, 100, 2))
+    first[:, 1] = 3
+    found = pearson_r(first, second)
+    assert found[0] == pytest.approx(np.corrcoef(first[:, 0], second[:, 0])[0, 1])
+    assert np.isnan(found[1])

@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from fineprior.engine.backbone import load_backbone
-from fineprior.engine.embeddings import VariantEmbeddings, embed_alleles
+from fineprior.engine.variant_embeddings import VariantEmbeddings, embed_alleles
 from fineprior.files.errors import InputError
 from fineprior.files.tables import SCORES
 from fineprior.genome.fasta import Genome
@@ -124,11 +124,11 @@ def test_table_is_joined_by_variant_and_says_what_was_not_scored():
 
 def test_left_out_tracks_have_no_magnitude_that_a_prior_could_take():
     made = embedded()
-    table = score_table(variants(made.variant_id), made, HEAD, left_out={"liver"})
+    table = score_table(variants(made.variant_id), made, HEAD, excluded={"liver"})
     whole = score_table(variants(made.variant_id), made, HEAD)
     assert set(whole) - set(table) == {"liver.l2"}
     assert np.allclose(table["score"], whole["kidney.l2"])
-    assert score_table(variants(made.variant_id), made, HEAD, left_out=set(TRACKS))["score"].isna().all()
+    assert score_table(variants(made.variant_id), made, HEAD, excluded=set(TRACKS))["score"].isna().all()
 
 
 def test_no_difference_is_no_effect():

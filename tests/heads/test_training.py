@@ -6,9 +6,10 @@ import pytest
 from fineprior.engine.backbone import load_backbone
 from fineprior.files.errors import InputError
 from fineprior.genome.fasta import reverse_complement
-from fineprior.heads.head import load_head, train_head, write_head
+from fineprior.heads.head import load_head, write_head
+from fineprior.heads.readout import train_linear
 from fineprior.heads.training import augmented, train
-from fineprior.heads.training_data import Tracks, embed_rows
+from fineprior.heads.training_regions import Tracks, embed_rows
 from fineprior.project.settings import HeadSettings
 from toy_training import NAMES, QUICK, Arrays
 
@@ -16,7 +17,7 @@ from toy_training import NAMES, QUICK, Arrays
 @pytest.mark.slow
 def test_linear_is_the_head_of_the_embeddings_byte_for_byte(trained, data, backbone, tmp_path):
     cached = embed_rows(data, np.arange(len(data.split)), backbone)
-    head, _ = train_head(cached, data.targets.reshape(-1, 2), ["gc", "a"], replace(QUICK, mode="linear"), 1)
+    head, _ = train_linear(cached, data.targets.reshape(-1, 2), ["gc", "a"], replace(QUICK, mode="linear"), 1)
     write_head(head, tmp_path / "one")
     write_head(trained["linear"][0], tmp_path / "two")
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()

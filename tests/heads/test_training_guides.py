@@ -2,8 +2,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from fineprior.heads.optimisation import Plan, Task, run
 from fineprior.heads.training import find_guides, normalised
-from fineprior.heads.training_loop import Plan, Task, run
 from fineprior.project.settings import HeadSettings
 
 

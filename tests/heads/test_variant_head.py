@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fineprior.engine.embeddings import VariantEmbeddings
+from fineprior.engine.variant_embeddings import VariantEmbeddings
 from fineprior.files.errors import InputError
 from fineprior.files.tables import VARIANT_HEAD_METRICS
 from fineprior.heads.variant_head import (
@@ -141,8 +141,8 @@ def test_causal_variants_on_too_few_chromosomes_to_calibrate():
         ("variant_id\tcausal\n", "no column 'label'; it has variant_id, causal"),
         ("variant_id\tlabel\n1:5:A:G\t1\nrs1\t0\n", "line 3: variant_id 'rs1' must be chrom:pos:ref:alt"),
         ("variant_id\tlabel\n1:5:A:G\tyes\n", r"line 2: label 'yes' must be 1 \(causal\) or 0 \(control\)"),
-        ("variant_id\tlabel\n1:5:A:G\t1\n1:5:A:G\t0\n", "line 3: variant '1:5:A:G' stands twice"),
-        ("variant_id\tlabel\n1:5:A:G\t1\nchr1:5:A:G\t0\n", "line 3: variant 'chr1:5:A:G' stands twice"),
+        ("variant_id\tlabel\n1:5:A:G\t1\n1:5:A:G\t0\n", "line 3: variant '1:5:A:G' occurs twice"),
+        ("variant_id\tlabel\n1:5:A:G\t1\nchr1:5:A:G\t0\n", "line 3: variant 'chr1:5:A:G' occurs twice"),
         ("variant_id\tlabel\n1:5:A:A\t1\n", "line 2: variant '1:5:A:A' has one allele only"),
         ("", "not a tab-separated table"),
     ],

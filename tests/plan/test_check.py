@@ -1,9 +1,10 @@
+import inspect
 import os
 
 import pytest
 
 from fineprior.files.errors import InputError
-from fineprior.plan.check import check_formats, check_intervals
+from fineprior.plan.check import OrStop, check_formats, check_intervals, or_stop
 from fineprior.project.project import Project
 from fineprior.project.settings import GenomeSettings, LociSettings, Settings
 from fineprior.project.sheets import Study
@@ -55,3 +56,45 @@ def test_intervals_are_held_against_the_index_of_the_genome(tmp_path, where):
             check_intervals(Project(settings, {"a": study}, []), tmp_path)
     os.utime(tmp_path / "g.fa.fai", ns=(0, 0))
     check_intervals(Project(settings, {"a": study}, []), tmp_path)
+
+
+class Object:
+    places = ("a",)
+
+    @property
+    def broken(self):
+        raise InputError("no such place")
+
+    def files(self, wildcards, input):
+        if not input:
+            raise InputError("no input")
+        return [wildcards, input]
+
+    def of(self, *names):
+        def files(wildcards):
+            return self.files(wildcards, names)
+
+        return files
+
+
+def test_a_mistake_in_what_rules_ask_for_stops_with_its_line():
+    found = OrStop(Object())
+    assert found.places == ("a",)
+    assert found.files("w", input="i") == ["w", "i"]
+    assert found.of("x")("w") == ["w", ("x",)]
+    for asked, line in (
+        (lambda: found.broken, "error: no such place"),
+        (lambda: found.files("w", ""), "error: no input"),
+        (lambda: found.of()("w"), "error: no input"),
+        (lambda: or_stop(Object().files, "w", input=""), "error: no input"),
+    ):
+        with pytest.raises(SystemExit, match=line):
+            asked()
+    with pytest.raises(AttributeError):
+        found.absent  # noqa: B018
+
+
+def test_snakemake_sees_what_a_wrapped_method_asks_for():
+    """It passes arguments by the names in the signature."""
+    assert list(inspect.signature(OrStop(Object()).files).parameters) == ["wildcards", "input"]
+    assert list(inspect.signature(OrStop(Object()).of("x")).parameters) == ["wildcards"]

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from fineprior.plan.dry_run import Plan, PlannedJob
-from fineprior.plan.explain import MODULES, Change, changes, explanation
-from fineprior.plan.provenance import PACKAGE_ROOT, module_digests
+from fineprior.plan.explain import Change, changes, explanation
+from fineprior.plan.provenance import LAST_MODULES, PACKAGE_ROOT, module_digests
 from fineprior.project.settings import FinemapSettings, Settings, as_params
 
 RULES = "".join(path.read_text() for path in (Path(__file__).parents[2] / "workflow/rules").glob("*.smk"))
@@ -84,7 +84,7 @@ def test_what_only_the_whole_project_tells_by_name_is_named_everywhere(tmp_path)
 @pytest.mark.slow
 def test_modules_that_changed_are_named_behind_the_rules_that_import_them(tmp_path):
     known = {name: "0" for name in ("finemap/susie.py", "report/plots.py", "genome/loci.py")}
-    path = tmp_path / MODULES
+    path = tmp_path / LAST_MODULES
     path.parent.mkdir(parents=True)
     digests = module_digests() | known
     path.write_text("module\tdigest\n" + "".join(f"{name}\t{digest}\n" for name, digest in digests.items()))

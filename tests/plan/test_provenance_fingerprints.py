@@ -9,10 +9,20 @@ from pathlib import Path
 import pytest
 
 from bad_inputs.world import build
+from fineprior.files.errors import InputError
+from fineprior.files.tables import USED_FILES
+from fineprior.files.whole import sha256
 from fineprior.plan import provenance as fingerprints
 from fineprior.plan.dry_run import plan
 from fineprior.plan.explain import explanation
-from fineprior.plan.provenance import Fingerprints, file_digest, older_replacements
+from fineprior.plan.provenance import (
+    Fingerprints,
+    UsedFile,
+    file_digest,
+    older_replacements,
+    used_file,
+    used_files,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -65,6 +75,28 @@ def test_an_older_file_in_the_place_of_another_is_told(tmp_path, monkeypatch):
     (sentence,) = older_replacements(Fingerprints(cache), "files.tsv")
     assert sentence.startswith("b.txt: was replaced by an older file")
     assert older_replacements(Fingerprints(cache), "not there.tsv") == []
+    Path("files.tsv").write_text("file\nb.txt\n")
+    assert older_replacements(Fingerprints(cache), "files.tsv") == []
+
+
+def test_rows_of_used_files_are_read_as_they_were_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(fingerprints, "WHOLE_UP_TO", 3)
+    monkeypatch.setattr(fingerprints, "_PIECE", 2)
+    path = tmp_path / "a.txt"
+    path.write_text("four")
+    rows = [used_file(role, str(path)) for role in ("weights", "genome")]
+    assert [(row.role, row.bytes, row.read, row.whole) for row in rows] == [
+        ("weights", 4, "whole", True),
+        ("genome", 4, "sampled", False),
+    ]
+    assert rows[0].sha256 == sha256(path) != rows[1].sha256
+    table = tmp_path / "files.tsv"
+    table.write_text("\n".join("\t".join(map(str, row)) for row in (UsedFile._fields, *rows)) + "\n")
+    assert used_files(table) == rows
+    assert list(UsedFile._fields) == USED_FILES.names
+    (bad := tmp_path / "bad.tsv").write_text("file\na.txt\n")
+    with pytest.raises(InputError, match="not a table of inputs"):
+        used_files(bad)
 
 
 @pytest.mark.workflow

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fineprior import cli
+from fineprior.files import integrity
 from fineprior.files.errors import InputError
 from fineprior.files.whole import atomic_path
 from fineprior.plan.provenance import file_digest
@@ -94,6 +95,26 @@ def test_unknown_ones_are_named_and_no_fault(project):
     lines, code = said(project)
     assert code == 0
     assert lines[0].startswith("not known: results/study/notes.txt (")
+
+
+@pytest.mark.parametrize("text", ["file\tread\n", "role\tfile\tbytes\tread\tsha256\nx\ty\tmany\twhole\tz\n"])
+def test_a_list_of_inputs_that_is_none(project, text):
+    with atomic_path(project / "results/provenance/files.tsv") as temporary:
+        temporary.write_text(text + "a\n" * text.startswith("file"))
+    lines, code = said(project)
+    assert code == 1
+    assert lines[0].startswith("differs: results/provenance/files.tsv (not a table of inputs: ")
+
+
+def test_a_file_that_cannot_be_read(project, monkeypatch):
+    def broken(*_, **__):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(integrity, "digests", broken)
+    lines, code = said(project)
+    assert code == 1
+    assert "differs: results/study/loci.tsv (cannot be read: Input/output error)" in lines
+    assert "differs: results/store/abc/part-0.npz (cannot be read: Input/output error)" in lines
 
 
 def test_the_command(project, tmp_path_factory, capsys):

@@ -3,10 +3,13 @@
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from fineprior.genotypes.ld_store import LocusLd, write_ld
 from fineprior.priors.blocks import Block
 from fineprior.priors.enrichment import VARIANCE_RATIOS, log_bayes_factors
+from fineprior.priors.study import PriorStudy
 
 
 class Loci(NamedTuple):
@@ -54,3 +57,24 @@ def simulated():
         return Loci(features, log_bf, starts, np.repeat(names, sizes))
 
     return simulate
+
+
+@pytest.fixture(scope="session")
+def prior_study(tmp_path_factory):
+    """Loci without LD whose causal variant is chosen by twice the score."""
+    path = tmp_path_factory.mktemp("ld") / "ld.npz"
+    rng = np.random.default_rng(2)
+    frames, signals = [], {}
+    for number in range(24):
+        score = rng.standard_normal(20)
+        odds = np.exp(2 * score)
+        z = rng.standard_normal(20)
+        z[rng.choice(20, p=odds / odds.sum())] += 7
+        name, chrom = f"locus{number:02}", f"chr{1 + number // 8}"
+        ids = [f"{name}:{place}" for place in range(20)]
+        frames.append(pd.DataFrame({"locus": name, "chrom": chrom, "variant_id": ids, "score": np.exp(score), "z": z,
+                                    "se": 0.02, "eaf": rng.uniform(0.1, 0.9, 20), "panel_af": 0.3}))  # fmt: skip
+        signals[name] = (z**2 / 2)[None].astype(np.float32)
+    write_ld(path, [LocusLd(name, np.eye(20, dtype=np.float32), frame["variant_id"].to_numpy(np.str_))
+                    for name, frame in zip(signals, frames, strict=True)])  # fmt: skip
+    return PriorStudy(pd.concat(frames, ignore_index=True), signals, dict.fromkeys(signals, str(path)))

@@ -22,7 +22,7 @@ def test_loci_are_found_by_their_names():
     np.testing.assert_array_equal(starts, [0, 2, 3])
     np.testing.assert_array_equal(locus_sizes(starts, 6), [2, 1, 3])
     assert len(locus_starts([])) == 0
-    with pytest.raises(InputError, match="locus a do not stand together"):
+    with pytest.raises(InputError, match="locus a are not contiguous"):
         locus_starts(["a", "b", "a"])
 
 

@@ -1,9 +1,17 @@
 """Values on other variants that could have had them as well."""
 
 import numpy as np
+import pandas as pd
 
 from fineprior.priors.blocks import locus_starts
-from fineprior.priors.controls import LD_BINS, MAF_BINS, ld_scores, matching_bins, shuffle_within_bins
+from fineprior.priors.controls import (
+    LD_BINS,
+    MAF_BINS,
+    frequencies,
+    ld_scores,
+    matching_bins,
+    shuffle_within_bins,
+)
 
 
 def made(sizes, seed=1):
@@ -58,3 +66,8 @@ def test_a_shuffle_depends_on_seed_and_locus_but_not_on_the_batch():
     alone = shuffle_within_bins(values[30:], locus[30:], np.array([0]), bins[30:], 1)
     np.testing.assert_array_equal(alone + 30, together[30:])
     assert (shuffle_within_bins(values, locus, starts, bins, 2) != together).any()
+
+
+def test_frequencies_of_the_gwas_and_else_of_the_panel():
+    frame = pd.DataFrame({"eaf": [0.2, np.nan], "panel_af": [0.3, 0.4]})
+    assert frequencies(frame).tolist() == [0.2, 0.4]

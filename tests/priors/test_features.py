@@ -4,21 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fineprior.files.errors import InputError
 from fineprior.priors.features import (
     Feature,
+    Model,
     feature_matrix,
     features_of,
-    fixed_coefficients,
-    join_columns,
-    nonnegative_flags,
     shaped,
 )
-
-
-def table(ids, scores=None, locus="a"):
-    frame = pd.DataFrame({"locus": locus, "variant_id": ids})
-    return frame if scores is None else frame.assign(score=scores)
 
 
 @pytest.mark.parametrize("kind", ["score", "ramp", "value", "distance", "log"])
@@ -47,7 +39,7 @@ def test_the_ramps_of_a_score_are_steps_at_its_upper_quantiles():
         middle = frame["a"].quantile(quantile)
         t = feature.values(np.array([0.0, middle / 3, middle, middle * 3, 1e300])) * feature.sd + feature.mean
         np.testing.assert_allclose(t, [0, 1 / 82, 0.5, 81 / 82, 1], atol=1e-9)
-    assert nonnegative_flags(features).tolist() == [True, False, True, True, True]
+    assert Model.of(features).nonnegative.tolist() == [True, False, True, True, True]
 
 
 def test_many_scores_have_no_ramps():
@@ -68,7 +60,7 @@ def test_a_value_far_out_is_held_and_a_distance_is_nearness():
 def test_a_given_weight_enters_as_its_logarithm_and_zero_is_not_nothing():
     values = np.array([0.0, 1e-3, 2e-3, np.nan])
     feature = Feature.of("prior", "log", values)
-    log_odds = feature.values(values) * fixed_coefficients([feature])[0]
+    log_odds = feature.values(values) * Model.of([feature]).fixed[0]
     assert log_odds[2] - log_odds[1] == pytest.approx(np.log(2))
     assert log_odds[1] - log_odds[0] == pytest.approx(np.log(1e6))
     assert np.isnan(log_odds[3])
@@ -94,36 +86,5 @@ def test_matrix_by_hand():
 
 def test_which_coefficients_are_held():
     features = [Feature(kind, kind, 1.0, 0.0, 2.0) for kind in ("score", "value", "distance", "log")]
-    assert nonnegative_flags(features).tolist() == [True, False, False, False]
-    np.testing.assert_array_equal(fixed_coefficients(features), [np.nan, np.nan, np.nan, 2.0])
-
-
-def test_join_is_by_name_not_by_row():
-    variants = table(["1:1:A:C", "1:2:A:C", "1:3:A:C"])
-    scores = table(["1:3:A:C", "1:1:A:C", "1:2:A:C"], [3.0, 1.0, np.nan])
-    np.testing.assert_array_equal(join_columns(variants, scores, ["score"], "s.tsv")["score"], [1, np.nan, 3])
-
-
-@pytest.mark.parametrize(
-    ("ids", "scores", "match"),
-    [
-        (["1:1:A:C"], [1.0], r"s.tsv: variant 1:2:A:C of locus a has no row \(1 of 2 variants\)"),
-        (["1:1:A:C", "1:2:A:C", "1:2:A:C"], [1.0, 2, 2], "s.tsv: variant 1:2:A:C of locus a is there twice"),
-        (["1:1:A:C", "1:2:A:C"], [1.0, np.inf], "s.tsv: score inf of variant 1:2:A:C"),
-    ],
-)
-def test_join_refuses(ids, scores, match):
-    with pytest.raises(InputError, match=match):
-        join_columns(table(["1:1:A:C", "1:2:A:C"]), table(ids, scores), ["score"], "s.tsv")
-
-
-def test_join_refuses_a_variant_twice_in_its_locus_and_an_unknown_column():
-    with pytest.raises(InputError, match="1:1:A:C of locus a is there twice"):
-        join_columns(table(["1:1:A:C", "1:1:A:C"]), table(["1:1:A:C"], [1.0]), ["score"], "s.tsv")
-    with pytest.raises(InputError, match=r"s.tsv: no column 'cadd'; there are score"):
-        join_columns(table(["1:1:A:C"]), table(["1:1:A:C"], [1.0]), ["cadd"], "s.tsv")
-
-
-def test_join_says_how_many_rows_were_not_used(caplog):
-    join_columns(table(["1:1:A:C"]), table(["1:1:A:C", "1:2:A:C"], [1.0, 2.0]), ["score"], "s.tsv")
-    assert "s.tsv: 1 rows are of variants that are in no locus" in caplog.text
+    assert Model.of(features).nonnegative.tolist() == [True, False, False, False]
+    np.testing.assert_array_equal(Model.of(features).fixed, [np.nan, np.nan, np.nan, 2.0])

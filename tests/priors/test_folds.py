@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from fineprior.priors.blocks import Block
-from fineprior.priors.folds import MAX_PARTS, RIDGES, Model, cross_fit, fit_fold, log_odds_of, parts
+from fineprior.priors.features import Model
+from fineprior.priors.folds import MAX_PARTS, RIDGES, cross_fit, fit_fold, log_odds_of, parts
 from fineprior.project.settings import PriorSettings
 
 SETTINGS = PriorSettings()

@@ -1,4 +1,4 @@
-"""Priors that sum to 1, what held-out signals say of them, and the verdict."""
+"""Priors that sum to 1, and what held-out signals say of log odds: enrichment, interval, weight."""
 
 from dataclasses import replace
 
@@ -7,16 +7,14 @@ import pytest
 
 from fineprior.files.errors import InputError
 from fineprior.priors.blocks import Block
-from fineprior.priors.folds import Model, fit_fold
+from fineprior.priors.features import Model
+from fineprior.priors.folds import fit_fold
 from fineprior.priors.strength import (
     assess,
     capped_softmax,
     choose_weight,
     functional_prior,
     held_out_likelihood,
-    natural_order,
-    sentence,
-    top_decile_ratio,
     within_locus_sd,
 )
 from fineprior.project.settings import PriorSettings
@@ -183,26 +181,3 @@ def test_spread_is_within_loci():
     block = Block.of(np.zeros((4, 1)), np.zeros((4, 1)), np.array([0, 2]))
     assert within_locus_sd([block], [np.array([10.0, 12, 0, 2])]) == pytest.approx(1)
     assert within_locus_sd([block], [np.array([10.0, 10, 0, 0])]) == 0
-
-
-def test_top_tenth_by_hand():
-    assert top_decile_ratio(np.r_[np.zeros(18), np.log([3.0, 5.0])]) == pytest.approx(4)
-    assert np.isnan(top_decile_ratio(np.zeros(9)))
-
-
-def test_the_sentence_tells_what_was_found_and_done(simulated):
-    support = judged(simulated(3, 1.2, loci=60))
-    told = sentence(replace(support, weight=0.9), 4.0, 2.5, -0.5)
-    assert f"multiplies the prior odds by {np.exp(support.log_enrichment):.1f} (95% interval" in told
-    assert "60 signals in 60 loci" in told
-    assert "gain 2.5 log10 units of likelihood (shuffled scores -0.5)" in told
-    assert told.endswith("the functional prior is used with weight 0.9.")
-    none = sentence(replace(support, reason="it rained", weight=0.0), 4.0, 0.0, 0.0)
-    assert none.endswith("the prior stays uniform because it rained.")
-    unknown = sentence(replace(support, log_enrichment=np.nan, reason="it rained", weight=0.0), np.nan, 0.0, 0.0)
-    assert unknown == "The prior stays uniform because it rained."
-
-
-def test_chromosomes_in_their_order():
-    names = ["chrX", "chr10", "2", "chr1", "MT"]
-    assert sorted(names, key=natural_order) == ["chr1", "2", "chr10", "MT", "chrX"]

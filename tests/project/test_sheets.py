@@ -3,9 +3,8 @@
 import pytest
 
 from fineprior.files.errors import InputError
-from fineprior.project.schemas import read_sheet
 from fineprior.project.settings import FinemapSettings, HarmoniseSettings, as_params
-from fineprior.project.sheets import Study, check_columns, study_of
+from fineprior.project.sheets import Annotation, Study, check_columns, plain_build, read_sheet, study_of
 
 SUMSTATS = {"study": "a", "head": "h", "sumstats": "gwas.tsv", "panel": "panel"}
 PEOPLE = {"study": "a", "head": "h", "genotypes": "mine", "phenotype": "trait.tsv"}
@@ -144,7 +143,7 @@ SHEET = "study\thead\tsumstats\tpanel\tnote\nfirst\th\ta.tsv\tp\tmine\nsecond\th
 
 def rows_of(folder, content):
     (folder / "studies.tsv").write_bytes(content if isinstance(content, bytes) else content.encode())
-    return read_sheet(folder, "studies.tsv", "studies.schema.yaml", Study)
+    return read_sheet(folder, "studies.tsv", Study)
 
 
 @pytest.mark.parametrize(
@@ -192,3 +191,34 @@ def test_a_sheet_that_a_spreadsheet_or_a_program_saved_has_the_same_rows(tmp_pat
 def test_a_sheet_that_cannot_be_is_named_with_its_line(tmp_path, change, message):
     with pytest.raises(InputError, match=message):
         rows_of(tmp_path, change(SHEET))
+
+
+def test_a_sheet_is_rows_of_what_is_not_empty(tmp_path):
+    (tmp_path / "sheet.tsv").write_text("name\tkind\tpath\tcolumn\tnote\na\tbed\ta.bed\t\tseen\nb\tvalue\tb.tsv\tx\t\n")
+    first, second = read_sheet(tmp_path, "sheet.tsv", Annotation)
+    assert first == {"name": "a", "kind": "bed", "path": "a.bed"}
+    assert second == {"name": "b", "kind": "value", "path": "b.tsv", "column": "x"}
+    (tmp_path / "sheet.tsv").write_text("name\tkind\tpath\na\tbed\ta\nb\tfour\tb\n")
+    with pytest.raises(InputError, match=r'sheet.tsv, line 3: kind = "four" must be one of'):
+        read_sheet(tmp_path, "sheet.tsv", Annotation)
+
+
+@pytest.mark.parametrize("column", ["study", "head", "format"])
+def test_a_name_that_no_file_can_have_is_refused(tmp_path, column):
+    row = {"study": "a", "head": "h", "format": "ssf"}
+    for name, words in (("a b", "must match"), ("x" * 101, "has 101 characters; at most 100 are allowed")):
+        changed = row | {column: name}
+        (tmp_path / "studies.tsv").write_text("\t".join(changed) + "\n" + "\t".join(changed.values()) + "\n")
+        with pytest.raises(InputError, match=f"line 2: {column} = .* {words}"):
+            read_sheet(tmp_path, "studies.tsv", Study)
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [
+        ("hg19", "grch37"), ("b37", "grch37"), ("GRCh37", "grch37"), ("GRCh37.p13", "grch37"), ("hg38", "grch38"),
+        ("GRCh38.p14", "grch38"), (" GRCh38 ", "grch38"), ("synthetic", "synthetic"), ("", ""),
+    ],
+)  # fmt: skip
+def test_names_of_one_build_are_one(name, plain):
+    assert plain_build(name) == plain

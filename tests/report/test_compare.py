@@ -15,7 +15,7 @@ from fineprior.files.tables import (
     TRUTH,
     TRUTH_COMPARISON,
 )
-from fineprior.report.compare import calibration, compare_with_truth, compare_with_uniform, wilson_interval
+from fineprior.report.compare import calibration_by_bin, compare_with_truth, compare_with_uniform, wilson_interval
 
 
 def variants(*rows):
@@ -76,21 +76,21 @@ def test_what_the_prior_changed():
     assert (same["max_pip_change"], same["top_prior_ratio"]) == (0, 1)
 
 
-def test_a_locus_that_failed_under_one_prior_is_named_and_left_out(caplog):
+def test_a_locus_that_failed_under_one_prior_is_named_and_not_compared(caplog):
     failed = FUNCTIONAL.assign(pip=FUNCTIONAL["pip"].where(FUNCTIONAL["locus"] != "b"))
     table = compare_with_uniform({"uniform": UNIFORM, "functional": failed},
                                  {"uniform": UNIFORM_SETS, "functional": FUNCTIONAL_SETS})  # fmt: skip
     assert list(table["locus"]) == ["a"]
-    assert "functional: 1 loci without PIPs are left out: b" in caplog.text
+    assert "functional: 1 loci without PIPs are not compared: b" in caplog.text
     assert "locus b is fine-mapped under only one of uniform and functional" in caplog.text
 
 
 def without(frame, *names):
-    """The variants, of which these were left out of the fit."""
+    """The variants, some of which the fit excluded."""
     return frame.assign(pip=frame["pip"].where(~frame["variant_id"].isin(names)))
 
 
-def test_a_locus_with_a_variant_left_out_is_compared(caplog):
+def test_a_locus_with_an_excluded_variant_is_compared(caplog):
     """Also the first variant, which a position of NaN would make the top one."""
     priors = {"uniform": without(UNIFORM, "1:1:A:C"), "functional": without(FUNCTIONAL, "1:1:A:C", "1:11:A:C")}
     table = compare_with_uniform(priors, {"uniform": UNIFORM_SETS, "functional": FUNCTIONAL_SETS})
@@ -115,7 +115,7 @@ def test_the_truth_is_held_against_what_was_fitted():
     frames = {"uniform": without(UNIFORM, "1:13:A:C")}
     row = compare_with_truth(frames, {"uniform": UNIFORM_SETS}, truth(1, 13)).iloc[0]
     assert (row["loci"], row["causal"], row["hits_90"], row["false_90"]) == (2, 1, 1, 1)
-    table = calibration(frames, truth(1, 13))
+    table = calibration_by_bin(frames, truth(1, 13))
     assert table["variants"].sum() == len(UNIFORM) - 1
     assert table["variants"].iloc[-1] == 1
 
@@ -170,7 +170,7 @@ def test_without_sets_and_without_causal_variants():
 def test_calibration_counts():
     rows = [(0.0, 1), (0.01, 2), (0.010001, 3), (0.5, 4), (0.9, 5), (0.95, 6), (1.0, 7)]
     frame = variants(*[("a", pos, 0.1, pip) for pip, pos in rows])
-    table = CALIBRATION.checked(calibration({"uniform": frame}, truth(4, 6, 7)), "test")
+    table = CALIBRATION.checked(calibration_by_bin({"uniform": frame}, truth(4, 6, 7)), "test")
     assert table["variants"].tolist() == [2, 1, 1, 1, 2]
     assert table["pip_lower"].tolist() == [0, 0.01, 0.1, 0.5, 0.9]
     assert table["observed"].tolist() == [0, 0, 1, 0, 1]
@@ -180,7 +180,7 @@ def test_calibration_counts():
 
 
 def test_calibration_keeps_empty_bins():
-    table = calibration({"uniform": variants(("a", 1, 1.0, 1.0))}, truth(1))
+    table = calibration_by_bin({"uniform": variants(("a", 1, 1.0, 1.0))}, truth(1))
     assert table["variants"].tolist() == [0, 0, 0, 0, 1]
     assert table.loc[:3, ["mean_pip", "observed", "lower", "upper"]].isna().all(axis=None)
 

@@ -43,7 +43,7 @@ def test_no_set_and_failed_loci(results, study):
         failed = study.variants[prior].assign(pip=np.nan, credible_set=None)
         tables.FINEMAP_VARIANTS.write(failed, results / "trait" / prior / "variants.tsv.gz")
     lines = headline(results, ["trait"])
-    assert "none under the uniform prior, none under the functional one" in lines[2]
+    assert "none under the uniform prior, none under the functional prior" in lines[2]
     assert len(lines) == 3
 
 

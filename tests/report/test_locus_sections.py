@@ -107,13 +107,13 @@ def sections(tables, **status):
 def test_what_a_locus_holds_is_said_in_words(tables):
     first = sections(tables, lost_lead="1:5:A:G", empty_start=120.0)[0]
     assert first["holds"] == (
-        "Of 33 rows of the GWAS in the window 30 were fitted (90.9%); lost were low_maf 2, missing_value 1, the "
-        "strongest 1:5:A:G (\N{MINUS SIGN}log10 p 2.50). 0.3 variants per kb; none in the first 120 and the last "
-        "80 bp of the window; neighbours are at most 5,000 bp apart."
+        "Of 33 rows of the GWAS in the window, 30 were fitted (90.9%); not fitted: low_maf 2, missing_value 1, the "
+        "strongest of them 1:5:A:G (\N{MINUS SIGN}log10 p 2.50). 0.3 variants per kb; no variants in the first 120 and "
+        "the last 80 bp; neighbouring variants are at most 5,000 bp apart."
     )
     whole = sections(tables, lost=None, lost_lead=None, variants_per_kb=np.nan, empty_start=np.nan, empty_end=np.nan,
                      largest_gap=np.nan)[0]  # fmt: skip
-    assert whole["holds"] == "Of 33 rows of the GWAS in the window 30 were fitted (90.9%)."
+    assert whole["holds"] == "Of 33 rows of the GWAS in the window, 30 were fitted (90.9%)."
 
 
 def test_remarks_of_both_priors_are_shown_once_each(tables):

@@ -29,12 +29,12 @@ def test_it_says_what_was_run(facts):
     page = methods_page(facts)
     kept, dropped = 11_800 + 9_120, 310 + 2_041
     for text in (
-        "Summary statistics (regenie)", f"Of {kept + dropped:,} rows {kept:,} were kept", "4 loci with 240 variants",
-        "a reference panel of 503 people", "enformer-official-rough, revision abc", "window of 196,608 bp",
-        "weight 0.95 beside a uniform part", "at most 10 effects", "95% credible sets",
+        "Summary statistics (regenie)", f"Of {kept + dropped:,} rows, {kept:,} were kept", "4 loci with 240 variants",
+        "a reference panel of 503 samples", "enformer-official-rough, revision abc", "window of 196,608 bp",
+        "weight of the functional part 0.95", "at most 10 effects", "95% credible sets",
         "purity (smallest |r|) of at least 0.5",
         "1 failed, 1 no_signal, 2 ok", "There were 2 credible sets", "fineprior 0.1.0 and Snakemake 9.27.1",
-        "The MHC was left out.", "head for 3 tracks", "over held-out regions 0.63",
+        "The MHC was excluded.", "head for 3 tracks", "over held-out regions 0.63",
     ):  # fmt: skip
         assert text in page
     assert methods_page(facts) == page
@@ -55,7 +55,7 @@ def test_every_reference_is_cited_and_has_a_doi(facts):
         ({"verdict": 0.0}, "did not support a functional prior, and the prior was uniform", "PolyFun"),
         ({"source": {"genotypes": "g", "covariates": "c"}}, "of the phenotype on each variant with covariates",
          "reference panel of"),
-        ({"source": {"ld": "ukb"}}, "matrices that were computed before of 503 people", "computed from a reference"),
+        ({"source": {"ld": "ukb"}}, "precomputed matrices of 503 samples", "computed from a reference"),
         ({"source": {"panel": "k", "build": "hg19", "chain": "c"}}, "lifted from hg19 to GRCh38", "published. Alleles"),
         ({"sumstats_format": "gwas-ssf"}, "Summary statistics (GWAS-SSF [1])", "regenie"),
     ],

@@ -79,8 +79,8 @@ def page(tables):
 @pytest.mark.slow
 def test_shared_windows_beside_centred_ones(page):
     assert (
-        "Scores of 3 variants, at most 64 bp from the middle of their window, beside those in windows centred on "
-        "them: correlation 1.00, relative difference 0 in the median and 0.200 at most."
+        "For 3 variants, at most 64 bp from the middle of their window, the scores were compared with those in windows "
+        "centred on the variant: the correlation is 1.00, the median relative difference 0, and the largest 0.200."
     ) in text_of(page)
 
 
@@ -116,10 +116,10 @@ def test_names_and_reasons_are_escaped(page):
 def test_page_shows_each_part(page, tables):
     text = text_of(page)
     assert tables.verdict["sentence"].iloc[0] in text
-    assert "Of 23,271 rows of the summary statistics 20,920 were kept and 2,351 left out" in text
-    for words in ("not_in_panel", "k-mer ridge", "from scratch", "Priors against the truth", "Learning curve",
+    assert "Of 23,271 rows of the summary statistics, 20,920 were kept and 2,351 were dropped" in text
+    for words in ("not_in_panel", "k-mer ridge", "from scratch", "Priors compared with the truth", "Learning curve",
                   "purity of every set below 0.5", "disease_1: SPI1 &lt;x&gt;", "r over regions",
-                  "Nested cross-validation", "Does the head fit what it scores?",
+                  "Nested cross-validation", "Are the scored windows like the training regions?",
                   "Scored windows are &lt;richer&gt;."):  # fmt: skip
         assert words in text
     assert "auROC" not in text
@@ -132,12 +132,12 @@ def test_same_tables_same_page(page, tables):
     assert render_page(tables, ReportSettings(max_locus_plots=2)) == page
 
 
-def test_plots_left_out_are_counted_and_those_that_changed_most_are_shown(page, tables):
+def test_loci_without_a_plot_are_counted_and_those_that_changed_most_are_shown(page, tables):
     change = tables.comparison[tables.comparison["prior"] == "functional"].set_index("locus")["max_pip_change"]
     shown = [image["alt"] for image in Document(page).images if image["alt"].startswith("Locus ")]
     assert {alt.split(":")[0].removeprefix("Locus ") for alt in shown} == set(change.nlargest(2).index)
-    assert "2 of 4 loci are shown without their plot" in text_of(page)
-    assert page.count("Plot left out.") == 2
+    assert "2 of 4 loci have no plot" in text_of(page)
+    assert page.count("No plot for this locus.") == 2
 
 
 @pytest.mark.slow
@@ -160,8 +160,8 @@ def test_summary_numbers(bare):
     text = text_of(render_page(replace(bare, comparison=comparison), ReportSettings(max_locus_plots=0)))
     assert "mean variants in a credible set 4.00 → 4.00 4 → 4 sets" in text
     assert "variants with PIP &gt; 0.9 1 → 2" in text
-    assert "loci with another top variant 1 of 3" in text
-    assert "loci with a PIP changed by more than 0.1 1 of 3" in text
+    assert "loci with a different top variant 1 of 3" in text
+    assert "loci where a PIP changed by more than 0.1 1 of 3" in text
 
 
 @pytest.mark.slow
@@ -178,7 +178,7 @@ def test_study_without_head_truth_and_weight(tables, without_optional):
     Document(page)
     assert "The weight is 0" in page
     assert "No head was trained" in page
-    assert "Priors against the truth" not in page
+    assert "Priors compared with the truth" not in page
     assert "<code>snakemake --cores 8 results/demo &lt;disease&gt;/calibrate/summary.tsv</code>" in page
     assert "nan" not in text_of(page).lower().split()
 
@@ -188,14 +188,14 @@ def test_low_tracks_are_flagged_and_labels_have_their_columns(bare):
     metrics = bare.head_metrics.assign(auroc=0.8)
     metrics.loc[metrics["track"] == "disease_2", "pearson_r"] = 0.1
     text = text_of(render_page(replace(bare, head_metrics=metrics, min_r=0.3), ReportSettings(max_locus_plots=0)))
-    assert "left out of it: disease_2 (r 0.100)." in text
+    assert "are excluded from it: disease_2 (r 0.100)." in text
     assert "auROC" in text
 
 
 @pytest.mark.slow
 def test_head_without_baselines(bare):
     page = render_page(replace(bare, baselines=bare.baselines.iloc[:0]), ReportSettings(max_locus_plots=0))
-    assert "No comparison with simpler models" in page
+    assert "This head was not compared with simpler models" in page
 
 
 @pytest.mark.slow

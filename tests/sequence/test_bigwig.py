@@ -134,3 +134,25 @@ def test_an_index_that_is_blanked_is_not_that_of_a_file_without_values(tmp_path,
     (tmp_path / "b.bw").write_bytes(content)
     with pytest.raises(InputError, match="damaged"):
         BigWig(tmp_path / "b.bw")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("count", "inner"), [(300, False), (70_000, True)])
+def test_inner_nodes_of_the_tree_of_chromosomes(tmp_path, count, inner):
+    """libBigWig keeps chromosomes in one leaf while 16 bits count them, and in leaves below inner nodes beyond that."""
+    lengths = {f"scaffold_{number}": 100 + number % 50 for number in range(count)}
+    with pyBigWig.open(str(tmp_path / "a.bw"), "w") as track:
+        track.addHeader(list(lengths.items()), maxZooms=0)
+        chosen = sorted({0, 1, 255, 256, count // 2, count - 1})
+        for number in chosen:
+            track.addEntries([f"scaffold_{number}"], [10], ends=[20], values=[float(number)])
+    with BigWig(tmp_path / "a.bw") as found, pyBigWig.open(str(tmp_path / "a.bw")) as known:
+        (root,) = struct.unpack("<Q", (tmp_path / "a.bw").read_bytes()[8:16])
+        leaf, _, items = struct.unpack("<BBH", (tmp_path / "a.bw").read_bytes()[root + 32 : root + 36])
+        assert (leaf, items > 1) == (not inner, True)
+        assert found.chroms() == known.chroms() == lengths
+        for number in [*chosen, 2]:
+            name = f"scaffold_{number}"
+            expected = np.array(known.values(name, 0, lengths[name]))
+            assert np.array_equal(found.values(name, 0, lengths[name]), expected, equal_nan=True)
+            assert np.isfinite(expected).sum() == (10 if number in chosen else 0)

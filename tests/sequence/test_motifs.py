@@ -9,12 +9,10 @@ from fineprior.files.errors import InputError
 from fineprior.sequence import motifs as motifs_module
 from fineprior.sequence.motifs import (
     Motif,
-    motif_from_counts,
     occupancy,
     read_motifs,
     score_sites,
     site_thresholds,
-    write_motifs,
 )
 
 SHIPPED = Path(__file__).parents[2] / "resources" / "backbone" / "motifs.meme"
@@ -134,15 +132,6 @@ def test_thresholds_are_reached_as_often_as_asked(motifs):
     assert np.mean(reached) > 0.8e-4
 
 
-def test_meme_round_trip(motifs, tmp_path):
-    write_motifs(tmp_path / "a.meme", motifs, "credit\nlicence")
-    again = read_motifs(tmp_path / "a.meme")
-    assert [(m.motif_id, m.name) for m in again] == [(m.motif_id, m.name) for m in motifs]
-    for ours, theirs in zip(motifs, again, strict=True):
-        np.testing.assert_array_equal(ours.probabilities, theirs.probabilities)
-    assert "# credit\n# licence\n" in (tmp_path / "a.meme").read_text()
-
-
 GOOD = """MEME version 4
 ALPHABET= ACGT
 MOTIF M1 one
@@ -182,13 +171,3 @@ def test_bad_files(tmp_path, old, new, message):
 def test_missing_file(tmp_path):
     with pytest.raises(InputError, match="no such motif file"):
         read_motifs(tmp_path / "none.meme")
-
-
-def test_motif_from_counts_cuts_the_flanks_and_leaves_nothing_impossible():
-    counts = np.array([[25, 25, 25, 25], [100, 0, 0, 0], [30, 25, 25, 20], [0, 0, 0, 50], [26, 24, 25, 25.0]])
-    motif = motif_from_counts("M1", "one", counts)
-    assert motif.width == 3
-    np.testing.assert_allclose(motif.probabilities[0], [0.985, 0.005, 0.005, 0.005])
-    np.testing.assert_allclose(motif.probabilities.sum(1), 1)
-    with pytest.raises(InputError, match="M1: no column"):
-        motif_from_counts("M1", "one", np.full((4, 4), 10.0))

@@ -113,7 +113,7 @@ def test_splits_of_the_backbone(tmp_path, caplog):
     found = by_backbone(regions, folds(tmp_path))
     assert found["split"].tolist() == ["train", "test"]
     assert found["start"].tolist() == [0, 6000]
-    assert "left out are 1 in none and 1 in several" in caplog.text
+    assert "1 in none and 1 in several are excluded" in caplog.text
 
 
 def test_a_test_region_that_the_backbone_was_trained_on_is_warned_of(tmp_path, caplog):

@@ -80,7 +80,7 @@ def test_bins_of_unknown_bases_are_left_out_and_counted(files, caplog):
     starts = bin_starts(files[2], BIN, BINS)
     assert np.array_equal(unusable[..., 0], (starts >= 3600) & (starts < 3800))
     assert unusable[..., 0].sum() > 0
-    assert "bins are left out: unknown bases" in caplog.text
+    assert "bins are excluded: unknown bases" in caplog.text
 
 
 def test_other_settings_have_another_folder(files):

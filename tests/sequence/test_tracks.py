@@ -298,4 +298,4 @@ def test_unmappable_bins_are_left_out_and_counted(tmp_path, caplog):
     settings = TrackSettings(unmappable=str(tmp_path / "unmappable.bed"))
     usable = usable_bins(CHROM, START, BIN, settings)
     assert np.flatnonzero(~usable).tolist() == [0, 1, 8]
-    assert f"{(~usable).sum()} of {len(START)} bins are left out: unmappable" in caplog.text
+    assert f"{(~usable).sum()} of {len(START)} bins are excluded: unmappable" in caplog.text

@@ -5,7 +5,7 @@ import pytest
 from fineprior.files.errors import InputError
 from fineprior.files.tables import LOCUS_VARIANTS
 from fineprior.genome.fasta import Genome, codes_of, reverse_complement
-from fineprior.genotypes.bed_panel import PlinkPanel
+from fineprior.genotypes.plink_panel import PlinkPanel
 from fineprior.project.settings import WindowSettings
 from fineprior.sequence.windows import (
     ALL_N,

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from fineprior.simulate.gwas import associate, vary_rows, write_gwas
+from fineprior.simulate.gwas import score_test, vary_rows, write_gwas
 
 
 def logistic(dosage, cases):
@@ -23,7 +23,7 @@ def test_association_is_close_to_logistic_regression():
     rng = np.random.default_rng(1)
     dosages = rng.binomial(2, np.array([0.05, 0.3, 0.5])[:, None], (3, 4_000)).astype(np.int8)
     cases = rng.random(4_000) < 1 / (1 + np.exp(0.4 - 0.25 * dosages[1]))
-    table = associate(dosages, cases)
+    table = score_test(dosages, cases)
     for row in range(3):
         beta, error = logistic(dosages[row].astype(float), cases)
         assert table["beta"][row] == pytest.approx(beta, abs=0.1 * error)
@@ -36,7 +36,7 @@ def test_counting_the_other_allele_flips_the_sign_only():
     rng = np.random.default_rng(2)
     dosages = rng.binomial(2, 0.3, (5, 500)).astype(np.int8)
     cases = rng.random(500) < 0.3
-    one, other = associate(dosages, cases), associate(2 - dosages, cases)
+    one, other = score_test(dosages, cases), score_test(2 - dosages, cases)
     np.testing.assert_allclose(one["beta"], -other["beta"], rtol=1e-12)
     np.testing.assert_allclose(one["standard_error"], other["standard_error"], rtol=1e-12)
     np.testing.assert_allclose(one["p_value"], other["p_value"], rtol=1e-9)

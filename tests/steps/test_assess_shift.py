@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fineprior.engine.embeddings import RegionEmbeddings, VariantEmbeddings, read_region_embeddings, write_embeddings
+from fineprior.engine.region_embeddings import RegionEmbeddings, read_region_embeddings
+from fineprior.engine.variant_embeddings import VariantEmbeddings, write_embeddings
 from fineprior.files.tables import LOCUS_VARIANTS, SCORES, SHIFT
 from fineprior.heads.head import Head, write_head
 from fineprior.heads.variant_head import VariantHead, write_variant_head

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from fineprior.files.tables import ASSOCIATION
-from fineprior.genotypes.bed_panel import write_panel
+from fineprior.simulate.population import write_panel
 from fineprior.steps.associate import associate
 from fineprior.sumstats.reader import read_sumstats
 

@@ -1,7 +1,7 @@
 import pytest
 
 from fineprior.files.errors import InputError
-from fineprior.plan.inputs import EXPORTS
+from fineprior.plan.results import EXPORTS
 from fineprior.steps.export_results import export
 from small_study import write_results
 

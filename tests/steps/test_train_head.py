@@ -10,70 +10,27 @@ import pyBigWig
 import pytest
 
 from fineprior.engine.backbone import load_backbone
-from fineprior.engine.embeddings import embed_regions as embed
-from fineprior.engine.embeddings import read_region_embeddings
+from fineprior.engine.region_embeddings import embed_regions as embed
+from fineprior.engine.region_embeddings import read_region_embeddings
 from fineprior.files.errors import InputError
 from fineprior.files.tables import (
-    HEAD_BASELINES,
-    HEAD_FOLDS,
     HEAD_HISTORY,
     HEAD_METRICS,
-    HEAD_SCATTER,
-    LEARNING_CURVE,
 )
 from fineprior.genome.fasta import Genome
-from fineprior.heads import evaluation as evaluate
 from fineprior.heads import training
 from fineprior.heads.head import load_head
-from fineprior.project.settings import EvaluationSettings, HeadSettings, TrackSettings
+from fineprior.project.settings import HeadSettings, TrackSettings
 from fineprior.sequence import target_parts
 from fineprior.sequence.tracks import read_regions
-from fineprior.steps.train_head import embed_regions, evaluate_head, train_head
-from toy_enformer import BIN_SIZE, CONTEXT, TARGET_BINS, save_toy, toy_settings
-
-REGIONS = 60
-SETTINGS = HeadSettings(epochs=5, batch_bins=64)
-SHEET = {"targets": [vars(TrackSettings())] * 2, "weights": [1.0, 1.0], "strand_pairs": ["", ""]}
+from fineprior.steps.train_head import embed_regions, train_head
+from head_study import REGIONS, SHEET, inputs, train, write_study
+from toy_enformer import BIN_SIZE, CONTEXT, TARGET_BINS, toy_settings
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    """Two tracks: GC content of each bin, and twice its A content."""
-    folder = tmp_path_factory.mktemp("transfer")
-    rng = np.random.default_rng(1)
-    length = REGIONS * CONTEXT
-    gc = np.repeat(rng.uniform(0.2, 0.8, length // BIN_SIZE), BIN_SIZE)
-    codes = np.where(rng.random(length) < gc, rng.integers(1, 3, length), 3 * rng.integers(0, 2, length))
-    (folder / "genome.fa").write_text(">chr1\n" + "".join("ACGT"[code] for code in codes) + "\n")
-    starts = list(range(0, length, BIN_SIZE))
-    bins = codes.reshape(-1, BIN_SIZE)
-    for name, values in (("gc", (bins % 3 > 0).mean(1)), ("a", 2 * (bins == 0).mean(1))):
-        with pyBigWig.open(str(folder / f"{name}.bw"), "w") as track:
-            track.addHeader([("chr1", length)])
-            track.addEntries(["chr1"] * len(starts), starts, ends=[s + BIN_SIZE for s in starts],
-                             values=values.astype(float).tolist())  # fmt: skip
-    splits = np.repeat(["train", "valid", "test"], [REGIONS - 20, 10, 10])
-    lines = [f"chr1\t{i * CONTEXT}\t{(i + 1) * CONTEXT}\t{split}" for i, split in enumerate(splits)]
-    (folder / "regions.bed").write_text("\n".join(lines) + "\n")
-    settings = save_toy(folder / "toy")
-    embed_regions(fasta=str(folder / "genome.fa"), regions=str(folder / "regions.bed"),
-                  output=str(folder / "regions.npz"), store=str(folder / "store"), backbone=settings, batch_size=16,
-                  threads=1)  # fmt: skip
-    return folder, settings
-
-
-def inputs(folder):
-    return {"embeddings": str(folder / "regions.npz"), "bigwigs": [str(folder / "gc.bw"), str(folder / "a.bw")],
-            "tracks": ["gc", "a"], "settings": SETTINGS, "sheet": SHEET, "store": str(folder / "store"),
-            "seed": 1}  # fmt: skip
-
-
-def train(folder, out, **changes):
-    paths = {name: str(folder / f"{out}.{name}") for name in ("head", "metrics.tsv", "history.tsv")}
-    outputs = {name.split(".")[0]: path for name, path in paths.items()}
-    train_head(fasta=str(folder / "genome.fa"), regions=str(folder / "regions.bed"), outputs=outputs,
-               backbone=toy_settings(folder / "toy"), **inputs(folder) | changes)  # fmt: skip
-    return paths
+    return write_study(tmp_path_factory.mktemp("transfer"))
 
 
 @pytest.mark.slow
@@ -115,52 +72,6 @@ def test_same_input_same_bytes(study):
             assert first.read() == second.read()
 
 
-@pytest.mark.slow
-def test_head_beside_simpler_models(study, monkeypatch):
-    folder, settings = study
-    monkeypatch.setattr(evaluate, "SCRATCH_EPOCHS", 1)
-    monkeypatch.setattr(evaluate, "KMER", 3)
-    paths = train(folder, "three")
-    outputs = evaluated(folder, settings, paths, EvaluationSettings(curve_sizes=3))
-    table = HEAD_BASELINES.read(outputs["baselines"])
-    metrics = HEAD_METRICS.read(paths["metrics.tsv"])
-    assert table.loc[table["model"] == "transfer", "pearson_r"].tolist() == pytest.approx(
-        metrics.loc[metrics["split"] == "test", "pearson_r"].tolist(), abs=1e-6
-    )
-    kmers = table[(table["model"] == "kmer_ridge") & (table["track"] == "gc")]
-    assert kmers["pearson_r"].item() > 0.3
-    curve = LEARNING_CURVE.read(outputs["curve"])
-    assert curve["regions"].tolist() == [10, 10, 20, 20, 40, 40]
-    assert curve["pearson_r"].tolist()[-2:] == pytest.approx(table["pearson_r"].tolist()[:2], abs=1e-6)
-    assert HEAD_FOLDS.read(outputs["folds"]).empty
-    scatter = HEAD_SCATTER.read(outputs["scatter"])
-    assert scatter.groupby("track").size().tolist() == [10 * TARGET_BINS] * 2
-
-
-@pytest.mark.slow
-def test_folds_and_events_when_asked_for(study, monkeypatch):
-    folder, settings = study
-    monkeypatch.setattr(evaluate, "SCRATCH_EPOCHS", 1)
-    monkeypatch.setattr(evaluate, "KMER", 3)
-    paths = train(folder, "five")
-    asked = EvaluationSettings(curve_sizes=0, folds=4, tensorboard=True)
-    outputs = evaluated(folder, settings, paths, asked, events=str(folder / "events"))
-    folds = HEAD_FOLDS.read(outputs["folds"])
-    assert folds.groupby("fold")["chosen"].sum().tolist() == [1] * 4
-    assert set(folds["mode"]) == {"linear", "mlp"}
-    assert folds["inner_r"].notna().all()
-    assert LEARNING_CURVE.read(outputs["curve"]).empty
-    assert len(list((folder / "events").iterdir())) == 1
-
-
-def evaluated(folder, settings, paths, evaluation, **events):
-    outputs = {name: str(folder / f"{name}.tsv") for name in ("baselines", "curve", "folds", "scatter")} | events
-    evaluate_head(fasta=str(folder / "genome.fa"), regions=str(folder / "regions.bed"), head=paths["head"],
-                  metrics=paths["metrics.tsv"], history=paths["history.tsv"], outputs=outputs, backbone=settings,
-                  evaluation=evaluation, threads=1, **inputs(folder))  # fmt: skip
-    return outputs
-
-
 def test_track_of_another_genome(study, tmp_path):
     folder, _ = study
     path = str(tmp_path / "other.bw")
@@ -188,10 +99,10 @@ def test_other_modes_on_the_same_data_path(study, mode):
 KILLED = """
 import json, os, signal, sys
 from fineprior.project.settings import BackboneSettings, HeadSettings
-from fineprior.heads import training_loop
+from fineprior.heads import optimisation
 from fineprior.steps.train_head import train_head
 
-left, original = int(sys.argv[1]), training_loop._step
+left, original = int(sys.argv[1]), optimisation._step
 
 def step(*arguments):
     global left
@@ -200,7 +111,7 @@ def step(*arguments):
     left -= 1
     original(*arguments)
 
-training_loop._step, training_loop.CHECKPOINT_SECONDS = step, 0.0
+optimisation._step, optimisation.CHECKPOINT_SECONDS = step, 0.0
 given = json.loads(sys.argv[2])
 given |= {"settings": HeadSettings(**given["settings"]), "backbone": BackboneSettings(**given["backbone"])}
 train_head(**given)

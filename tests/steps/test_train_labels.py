@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fineprior.engine.embeddings import read_variant_embeddings, write_embeddings
+from fineprior.engine.variant_embeddings import read_variant_embeddings, write_embeddings
 from fineprior.files.errors import InputError
 from fineprior.files.tables import CAUSAL_PROBABILITIES, LOCUS_VARIANTS, VARIANT_HEAD_METRICS
 from fineprior.project.settings import WindowSettings
@@ -67,7 +67,7 @@ def test_another_backbone(study, tmp_path):
     folder, _ = study
     found = read_variant_embeddings(folder / "labels.npz")
     write_embeddings(type(found)(**vars(found) | {"backbone": "another"}), tmp_path / "other.npz")
+    LOCUS_VARIANTS.write(LOCUS_VARIANTS.empty(), tmp_path / "variants.tsv")
+    files = {"variants": [str(tmp_path / "variants.tsv")], "embeddings": [str(tmp_path / "other.npz")]}
     with pytest.raises(InputError, match=r"embedded with backbone another, but the labelled variants with \w{12}"):
-        predict_causal(
-            variants=["x"], embeddings=[str(tmp_path / "other.npz")], head=str(folder / "head.npz"), output="y"
-        )
+        predict_causal(**files, head=str(folder / "head.npz"), output="y")

@@ -41,7 +41,7 @@ def test_report_from_files(paths, tmp_path):
     report(study="demo", **paths, output=str(output), settings=ReportSettings(max_locus_plots=1), min_r=0.3)
     page = output.read_text(encoding="utf-8")
     assert page.startswith("<!DOCTYPE html>")
-    assert "Priors against the truth" in page
+    assert "Priors compared with the truth" in page
     assert [path.name for path in output.parent.glob("[!.]*")] == ["report.html"]
 
 
@@ -66,7 +66,7 @@ def test_optional_tables_may_be_absent(paths, tmp_path):
     output = tmp_path / "report.html"
     report(study="demo", **(paths | absent), output=str(output), settings=ReportSettings(max_locus_plots=0), min_r=0.3)
     assert "Shared windows" not in output.read_text(encoding="utf-8")
-    assert "Priors against the truth" not in output.read_text(encoding="utf-8")
+    assert "Priors compared with the truth" not in output.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,9 @@ import pytest
 
 from fineprior.files.errors import InputError
 from fineprior.sumstats.formats import FORMAT_NAMES, FORMATS
-from fineprior.sumstats.reader import SampleSizes, neg_log10_p_of, open_sumstats, read_sumstats
+from fineprior.sumstats.metadata import SampleSizes
+from fineprior.sumstats.reader import open_sumstats, read_sumstats
+from fineprior.sumstats.values import neg_log10_p_of
 
 PROSTATE = Path(__file__).parents[2].parent / "shared" / "data" / "prostate_chr17"
 needs_prostate = pytest.mark.skipif(not PROSTATE.is_dir(), reason="acceptance data are not here")

@@ -1,8 +1,10 @@
+import gzip
+
 import pytest
 
 from fineprior.files.errors import InputError
 from fineprior.sumstats.gwas_vcf import open_vcf
-from fineprior.sumstats.reader import read_sumstats
+from fineprior.sumstats.reader import open_sumstats, read_sumstats
 
 FIELDS = ("ES", "SE", "LP", "AF", "SS")
 RECORDS = ("1\t10\trs1\tA\tG\t.\tPASS\t.\tES:SE:LP:AF:SS\t0.12:0.04:2.57:0.3:900",
@@ -47,6 +49,22 @@ def test_a_size_that_cannot_be_is_named(tmp_path, size):
     path = write(tmp_path / "g.vcf", *RECORDS, sample=f"TotalControls={size}")
     with pytest.raises(InputError, match=f"TotalControls of ##SAMPLE is '{size}'; allowed: a number above 0"):
         open_vcf(path)
+
+
+@pytest.mark.parametrize(
+    ("dress", "message"),
+    [
+        (lambda text: b"\xef\xbb\xbf" + text, "g.vcf: begins with a byte-order mark; save it as UTF-8 without one"),
+        (lambda text: text.replace(b"\n", b"\r"), "g.vcf: lines end with CR alone; write them with LF"),
+        (lambda text: text + b"\n", "g.vcf: has an empty line; leave such lines out"),
+        (gzip.compress, "g.vcf: compressed by gzip, not bgzip; unpack it, or compress it by bgzip"),
+    ],
+)
+def test_a_form_that_htslib_cannot_read_is_named(tmp_path, dress, message):
+    path = write(tmp_path / "g.vcf", *RECORDS)
+    path.write_bytes(dress(path.read_bytes()))
+    with pytest.raises(InputError, match=message):
+        open_sumstats(path)
 
 
 def test_damage_at_any_place_is_one_line(tmp_path):

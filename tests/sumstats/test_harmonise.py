@@ -13,10 +13,11 @@ from fineprior.files.tables import DROPPED, LIFTOVER, SUMSTATS, SUMSTATS_QC
 from fineprior.genome.alleles import complement, flip
 from fineprior.genome.fasta import Genome
 from fineprior.genome.liftover import Liftover
-from fineprior.genotypes.bed_panel import PlinkPanel, write_panel
+from fineprior.genotypes.plink_panel import PlinkPanel
 from fineprior.project.settings import HarmoniseSettings
-from fineprior.sumstats import harmonise as module
+from fineprior.simulate.population import write_panel
 from fineprior.sumstats import harmonised, outcomes
+from fineprior.sumstats.file_checks import ENOUGH_ROWS
 from fineprior.sumstats.harmonise import harmonise
 from fineprior.sumstats.outcomes import ACTIONS, REASONS, REMARKS
 from fineprior.sumstats.reader import STANDARD
@@ -409,8 +410,8 @@ def test_exchanged_allele_columns_are_noticed(world):
     frame = world.gwas.rename(columns=names)[list(STANDARD)]
     with pytest.raises(InputError, match=r"runs against the panel.* \(correlation -[01]\.\d+ over \d+ variants\)"):
         run(world, frame)
-    few = frame[of_kind(world, "plain")].head(module._ENOUGH_ROWS - 1)
-    assert len(run(world, few).sumstats) == module._ENOUGH_ROWS - 1
+    few = frame[of_kind(world, "plain")].head(ENOUGH_ROWS - 1)
+    assert len(run(world, few).sumstats) == ENOUGH_ROWS - 1
     assert len(run(world, frame.assign(eaf=np.nan)).sumstats) > 0
     assert len(run(world, frame.assign(eaf=0.5)).sumstats) > 0
 

@@ -8,16 +8,9 @@ from scipy.stats import norm
 from fineprior.files.errors import InputError
 from fineprior.sumstats import reader as sumstats
 from fineprior.sumstats import text_tables
-from fineprior.sumstats.reader import (
-    STANDARD,
-    Metadata,
-    SampleSizes,
-    neg_log10_p_of,
-    open_sumstats,
-    read_metadata,
-    read_sumstats,
-    z_of,
-)  # fmt: skip
+from fineprior.sumstats.metadata import Metadata, SampleSizes, read_metadata
+from fineprior.sumstats.reader import STANDARD, open_sumstats, read_sumstats
+from fineprior.sumstats.values import neg_log10_p_of, z_of
 
 HEADER = ["chromosome", "base_pair_location", "effect_allele", "other_allele", "beta", "standard_error",
           "effect_allele_frequency", "p_value", "rsid", "n"]  # fmt: skip

@@ -1,5 +1,7 @@
 """Rows in few bytes, and what is said of each by itself."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,9 +9,9 @@ import pytest
 from fineprior.files.errors import InputError
 from fineprior.project.settings import HarmoniseSettings
 from fineprior.sumstats.agreement import CONTRADICTS, TWO_VALUES
-from fineprior.sumstats.outcomes import reason_names
+from fineprior.sumstats.outcomes import LOW_MAF, MONOMORPHIC_IN_PANEL, number_of, reason_names
 from fineprior.sumstats.reader import STANDARD
-from fineprior.sumstats.rows import MARKS, gather_rows
+from fineprior.sumstats.rows import MARKS, Columns, Remaining, gather_rows, names_at
 
 
 def frame(count=4, **columns):
@@ -81,3 +83,56 @@ def test_marks_stay_with_their_rows():
 def test_nothing_is_an_error():
     with pytest.raises(InputError, match=r"g\.tsv: no rows"):
         gather_rows([], HarmoniseSettings(), "g.tsv")
+
+
+@dataclass(frozen=True, eq=False)
+class Kinds(Columns):
+    letter: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Stage(Remaining):
+    pos: np.ndarray
+    kinds: Kinds
+    name: str = "one"
+
+
+@pytest.fixture
+def stage():
+    rows = gather_rows([frame(5, info=[0.9, 0.1, 0.9, 0.9, 0.9])], HarmoniseSettings(), "g.tsv")
+    index = rows.remaining()
+    return Stage(rows, index, rows.pos[index], Kinds(np.array(list("acde"))))
+
+
+def test_only_rows_without_a_reason_remain(stage):
+    assert stage.index.tolist() == [0, 2, 3, 4]
+    assert stage.pos.tolist() == [10, 30, 40, 50]
+
+
+def test_columns_follow_their_rows_when_these_are_excluded_or_moved(stage):
+    moved = stage.take(np.array([3, 2, 1, 0]))
+    kept = moved.without({LOW_MAF: moved.pos == 40})
+    assert kept.kinds.letter.tolist() == ["e", "c", "a"]
+    assert kept.index.tolist() == [4, 2, 0]
+    assert kept.number("n").tolist() == [100] * 3
+    assert kept.name == "one"
+    assert kept.rows.reason[3] == number_of(LOW_MAF)
+    assert (len(kept), len(stage)) == (3, 4)
+
+
+def test_of_several_reasons_the_first_counts(stage):
+    kept = stage.without({LOW_MAF: stage.pos <= 30, MONOMORPHIC_IN_PANEL: stage.pos <= 40})
+    assert kept.index.tolist() == [4]
+    assert reasons(stage.rows) == ["low_maf", "low_info", "low_maf", "monomorphic_in_panel", ""]
+    assert kept.without({LOW_MAF: np.array([False])}) is kept
+
+
+def test_the_last_row_does_not_go_without_a_word(stage):
+    last = stage.without({LOW_MAF: stage.pos < 50})
+    with pytest.raises(InputError, match=r"none of 5 rows is left \(3 low_maf, 1 low_info, 1 mono.*for example line 2, "
+                                         "chromosome 1, position 10, alleles A and G"):  # fmt: skip
+        last.without({MONOMORPHIC_IN_PANEL: np.array([True])})
+
+
+def test_names_by_number():
+    assert names_at(np.array([1, -1, 0]), ["a", "b"]).fillna("none").to_list() == ["b", "none", "a"]

@@ -10,7 +10,8 @@ from scipy.stats import norm, t
 from fineprior.files.errors import InputError
 from fineprior.project.settings import HarmoniseSettings
 from fineprior.sumstats.agreement import DISAGREES, FROM_P
-from fineprior.sumstats.reader import SampleSizes, open_sumstats
+from fineprior.sumstats.metadata import SampleSizes
+from fineprior.sumstats.reader import open_sumstats
 from fineprior.sumstats.rows import gather_rows
 from fineprior.sumstats.settle import settle
 

@@ -1,12 +1,8 @@
-# Whether the prior's claims hold in studies simulated on this study's own LD and scores. Nothing asks for it by itself:
+# Whether the prior's claims hold in studies simulated on this study's own LD and scores. Only this command requires it:
 #   snakemake --cores 8 results/{study}/calibrate/summary.tsv
 rule calibrate:
     input:
-        **values_of_variants(
-            lambda pattern: expand(
-                pattern.replace("{study}", "{{study}}"), batch=BATCHES
-            )
-        ),
+        **inputs.values_of_all_variants,
         variants=expand("<results>/{{study}}/loci/{batch}.tsv.gz", batch=BATCHES),
         ld=expand("<results>/{{study}}/ld/{batch}.npz", batch=BATCHES),
     output:
@@ -21,14 +17,14 @@ rule calibrate:
         "../../envs/finemap.yaml"
     threads: 1
     resources:
-        mem_mb=memory_of_ld,
+        mem_mb=memory_of_ld(settings.ld.max_memory_mb),
         runtime=growing(240),
     params:
-        settings=settings_of_simulation(),
+        settings=params_of.simulation,
         priors=as_params(settings.priors),
-        finemap=settings_of_finemap,
-        signals=settings_of_signals,
-        kinds=annotation_kinds(),
+        finemap=params_of.finemap,
+        signals=params_of.signals,
+        kinds=params_of.kinds,
         seed=settings.seed,
         code=code_digest("calibrate"),
     script:
@@ -38,10 +34,12 @@ rule calibrate:
 rule summarise_calibration:
     input:
         counts=expand(
-            "<results>/{{study}}/calibrate/{simulated}.counts.tsv", simulated=SIMULATED
+            "<results>/{{study}}/calibrate/{simulated}.counts.tsv",
+            simulated=inputs.simulated,
         ),
         bins=expand(
-            "<results>/{{study}}/calibrate/{simulated}.bins.tsv", simulated=SIMULATED
+            "<results>/{{study}}/calibrate/{simulated}.bins.tsv",
+            simulated=inputs.simulated,
         ),
     output:
         summary=item(

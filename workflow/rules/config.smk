@@ -1,4 +1,4 @@
-# Before Snakemake reads the config: what its own reader would take as something else than it looks like is refused here.
+# Before Snakemake reads the config: values that its own reader would silently take as something else are refused here.
 import sys
 from pathlib import Path
 
@@ -7,21 +7,12 @@ REPOSITORY = Path(
 ).parents[1]
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
-from fineprior.files.errors import InputError
 from fineprior.files.yaml_files import read_yaml
+from fineprior.plan.check import or_stop
 
 CONFIG = "config/config.yaml"
 
-
-def or_stop(function, *arguments):
-    """The value of a library function; a user's mistake ends the workflow with its one line."""
-    try:
-        return function(*arguments)
-    except InputError as error:
-        sys.exit(f"error: {error}")
-
-
-# A workflow that takes this one as a module has a config of its own.
+# A workflow that uses this one as a module has a config of its own.
 if not workflow.modifier.skip_configfile:
     for config_file in (CONFIG, *workflow.overwrite_configfiles):
         if Path(config_file).exists():

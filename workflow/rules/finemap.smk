@@ -18,10 +18,10 @@ rule finemap:
         "../../envs/finemap.yaml"
     threads: 1
     resources:
-        mem_mb=memory_of_ld,
+        mem_mb=memory_of_ld(settings.ld.max_memory_mb),
         runtime=growing(120),
     params:
-        settings=settings_of_finemap,
+        settings=params_of.finemap,
         code=code_digest("finemap"),
     script:
         "../../scripts/finemap.py"

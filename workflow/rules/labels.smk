@@ -1,9 +1,9 @@
-# A head trained on labelled variants, and what it says of a study's; nothing below `all` asks for it by itself.
+# A head trained on labelled variants (labels.variants), and its probabilities for a study's variants.
 rule embed_labels:
     input:
         labels=settings.labels.variants or [],
         fasta=settings.genome.fasta,
-        weights=backbone_files,
+        weights=inputs.backbone,
     output:
         embeddings="<results>/labels/embeddings.npz",
     log:
@@ -11,14 +11,14 @@ rule embed_labels:
     conda:
         "../../envs/model.yaml"
     resources:
-        mem_mb=memory_of_windows(0),
+        mem_mb=memory_of_windows(0, settings.backbone.context_length),
         runtime=growing(240),
         gpu=1,
         batch_size=0,
         store=settings.store,
     params:
         contents=contents(
-            settings.labels.variants, settings.genome.fasta, backbone_files
+            settings.labels.variants, settings.genome.fasta, inputs.backbone
         ),
         backbone=as_params(settings.backbone),
         windows=as_params(settings.windows),

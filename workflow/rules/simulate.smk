@@ -1,15 +1,8 @@
 # The embedded study: a genome with a regulatory grammar, its tracks, a panel, a GWAS, and the truth.
 # These rules run only for a project whose sheets name files below resources/embedded/.
-EMBEDDED_TRACKS = [
-    track.track
-    for track in project.tracks
-    if track.bigwig == f"resources/embedded/tracks/{track.track}.bw"
-]
-
-
 rule simulate_genome:
     input:
-        motifs=MOTIFS,
+        motifs=inputs.motifs,
     output:
         fasta="resources/embedded/genome.fa",
         index="resources/embedded/genome.fa.fai",
@@ -33,10 +26,12 @@ rule simulate_genome:
 
 rule simulate_tracks:
     input:
-        motifs=MOTIFS,
+        motifs=inputs.motifs,
         fasta="resources/embedded/genome.fa",
     output:
-        bigwigs=expand("resources/embedded/tracks/{track}.bw", track=EMBEDDED_TRACKS),
+        bigwigs=expand(
+            "resources/embedded/tracks/{track}.bw", track=inputs.embedded_tracks
+        ),
     log:
         "<logs>/simulate_tracks.log",
     conda:
@@ -54,7 +49,7 @@ rule simulate_tracks:
 
 rule simulate_study:
     input:
-        motifs=MOTIFS,
+        motifs=inputs.motifs,
         fasta="resources/embedded/genome.fa",
     output:
         panel=multiext("resources/embedded/panel", ".bed", ".bim", ".fam"),

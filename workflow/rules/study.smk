@@ -1,10 +1,10 @@
 # A study's own data: summary statistics (or association in its own genotypes), loci, LD.
 rule associate:
     input:
-        genotypes=genotypes_of_study,
-        phenotype=of_study("phenotype"),
-        covariates=of_study("covariates"),
-        samples=of_study("samples"),
+        genotypes=inputs.genotypes,
+        phenotype=inputs.phenotype,
+        covariates=inputs.covariates,
+        samples=inputs.chosen_samples,
     output:
         sumstats="<results>/{study}/association.tsv.gz",
         meta="<results>/{study}/association.tsv.gz-meta.yaml",
@@ -19,12 +19,12 @@ rule associate:
         runtime=growing(240),
     params:
         contents=contents(
-            genotypes_of_study,
-            of_study("phenotype"),
-            of_study("covariates"),
-            of_study("samples"),
+            inputs.genotypes,
+            inputs.phenotype,
+            inputs.covariates,
+            inputs.chosen_samples,
         ),
-        genotypes=param_of_study("genotypes"),
+        genotypes=params_of.genotypes,
         build=settings.genome.build,
         code=code_digest("associate"),
     script:
@@ -33,11 +33,11 @@ rule associate:
 
 rule harmonise_sumstats:
     input:
-        sumstats=sumstats_of_study,
-        meta=meta_of_study,
-        chain=of_study("chain"),
-        panel=panel_of_study,
-        samples=people_of_study,
+        sumstats=inputs.sumstats,
+        meta=inputs.metadata,
+        chain=inputs.chain,
+        panel=inputs.panel,
+        samples=inputs.ld_samples,
         fasta=settings.genome.fasta,
     output:
         sumstats="<results>/{study}/sumstats.parquet",
@@ -45,7 +45,7 @@ rule harmonise_sumstats:
             "<results>/{study}/sumstats_qc.tsv",
             "sumstats_qc",
             "Input",
-            "rows kept and left out",
+            "rows kept and excluded",
         ),
         dropped="<results>/{study}/dropped.tsv.gz",
         liftover="<results>/{study}/liftover.tsv.gz",
@@ -58,20 +58,20 @@ rule harmonise_sumstats:
         runtime=growing(60),
     params:
         contents=contents(
-            sumstats_of_study,
-            meta_of_study,
-            of_study("chain"),
-            panel_of_study,
-            people_of_study,
+            inputs.sumstats,
+            inputs.metadata,
+            inputs.chain,
+            inputs.panel,
+            inputs.ld_samples,
             settings.genome.fasta,
         ),
-        settings=settings_of_harmonise,
+        settings=params_of.harmonise,
         build=settings.genome.build,
-        source_build=param_of_study("build"),
-        layout=format_of_study,
-        sizes=param_of_study("sizes"),
-        panel=param_of_study("ld_panel"),
-        ld=param_of_study("ld"),
+        source_build=params_of.build,
+        layout=params_of.layout,
+        sizes=params_of.sizes,
+        panel=params_of.panel,
+        ld=params_of.ld,
         code=code_digest("harmonise_sumstats"),
     script:
         "../../scripts/harmonise_sumstats.py"
@@ -80,10 +80,8 @@ rule harmonise_sumstats:
 rule define_loci:
     input:
         sumstats="<results>/{study}/sumstats.parquet",
-        further=[
-            path for path in (settings.loci.exclude_bed, settings.loci.blocks) if path
-        ],
-        known_regions=LONG_RANGE_LD if settings.loci.exclude != "none" else [],
+        further=inputs.interval_files,
+        known_regions=inputs.known_regions,
         fasta=settings.genome.fasta,
         dropped="<results>/{study}/dropped.tsv.gz",
     output:
@@ -94,7 +92,7 @@ rule define_loci:
     log:
         "<logs>/define_loci/{study}.log",
     wildcard_constraints:
-        study=any_of(project.studies.keys() - LOCI_OF_BED.keys()),
+        study=any_of(project.studies.keys() - params_of.loci_of_bed.keys()),
     conda:
         "../../envs/study.yaml"
     resources:
@@ -102,10 +100,9 @@ rule define_loci:
         runtime=growing(30),
     params:
         contents=contents(
-            of_study("loci"),
-            settings.loci.exclude_bed,
-            settings.loci.blocks,
-            LONG_RANGE_LD if settings.loci.exclude != "none" else [],
+            inputs.loci_bed,
+            inputs.interval_files,
+            inputs.known_regions,
             settings.genome.fasta,
         ),
         settings=as_params(settings.loci),
@@ -115,16 +112,14 @@ rule define_loci:
         "../../scripts/define_loci.py"
 
 
-# The loci of a BED file are known before any job starts, and each batch depends on its own alone: with one more locus in
-# the file one batch is made again, where one more locus that is found in the data makes all of them again.
+# The loci of a BED file are known before any job starts, so each batch depends on its own loci only: one more locus in
+# the file reruns one batch. One more locus that is found in the data reruns all of them.
 use rule define_loci as list_loci with:
     input:
-        bed=of_study("loci"),
+        bed=inputs.loci_bed,
         sumstats="<results>/{study}/sumstats.parquet",
-        further=[
-            path for path in (settings.loci.exclude_bed, settings.loci.blocks) if path
-        ],
-        known_regions=LONG_RANGE_LD if settings.loci.exclude != "none" else [],
+        further=inputs.interval_files,
+        known_regions=inputs.known_regions,
         fasta=settings.genome.fasta,
     output:
         loci="<results>/{study}/loci.tsv",
@@ -132,7 +127,7 @@ use rule define_loci as list_loci with:
     log:
         "<logs>/list_loci/{study}.log",
     wildcard_constraints:
-        study=any_of(LOCI_OF_BED),
+        study=any_of(params_of.loci_of_bed),
 
 
 rule collect_variants:
@@ -146,7 +141,7 @@ rule collect_variants:
     log:
         "<logs>/collect_variants/{study}.{batch}.log",
     wildcard_constraints:
-        study=any_of(LOCI_OF_BED),
+        study=any_of(params_of.loci_of_bed),
     conda:
         "../../envs/study.yaml"
     resources:
@@ -154,7 +149,7 @@ rule collect_variants:
         runtime=growing(30),
     params:
         contents=contents(settings.genome.fasta),
-        loci=loci_of_batch,
+        loci=params_of.loci,
         code=code_digest("collect_variants"),
     script:
         "../../scripts/collect_variants.py"
@@ -163,8 +158,8 @@ rule collect_variants:
 rule compute_ld:
     input:
         variants="<results>/{study}/loci/{batch}.tsv.gz",
-        panel=panel_of_study,
-        samples=people_of_study,
+        panel=inputs.panel,
+        samples=inputs.ld_samples,
     output:
         ld="<results>/{study}/ld/{batch}.npz",
     log:
@@ -172,12 +167,12 @@ rule compute_ld:
     conda:
         "../../envs/study.yaml"
     resources:
-        mem_mb=memory_of_ld,
+        mem_mb=memory_of_ld(settings.ld.max_memory_mb),
         runtime=growing(60),
     params:
-        contents=contents(panel_of_study, people_of_study),
-        panel=param_of_study("ld_panel"),
-        ld=param_of_study("ld"),
+        contents=contents(inputs.panel, inputs.ld_samples),
+        panel=params_of.panel,
+        ld=params_of.ld,
         settings=as_params(settings.ld),
         code=code_digest("compute_ld"),
     script:

@@ -1,4 +1,4 @@
 """What does a sequence model make of both alleles?
 
-Entry: `embeddings`. Only this room and `heads` import torch.
+Entry: `variant_embeddings`, and `region_embeddings` for training. Only this room and `heads` import torch.
 """

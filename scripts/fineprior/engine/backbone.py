@@ -1,6 +1,7 @@
-"""The sequence model whose frozen trunk turns a window of DNA into embeddings of its bins.
+"""The sequence model: a tower from bases to tokens, and a trunk from tokens to embeddings of bins.
 
-Batches as large as memory allows.
+`Backbone` is what the rest of the program knows of it, `load_backbone` makes one from a folder of weights, and
+`Batches` runs it on as many windows at once as memory allows.
 """
 
 import logging
@@ -13,65 +14,12 @@ from enformer_pytorch import Enformer
 from torch import Tensor
 
 from fineprior.engine.difference import DifferenceTransformer
+from fineprior.engine.enformer import Tower, Transformer
 from fineprior.engine.loading import load_enformer
-from fineprior.engine.tower import Tower
-from fineprior.engine.transformer import Transformer
 from fineprior.files.errors import InputError
 from fineprior.project.settings import BackboneSettings
 
 logger = logging.getLogger(__name__)
-_CPU_MESSAGES = ("can't allocate memory", "not enough memory", "Cannot allocate memory")
-
-
-class Batches:
-    """Runs functions over many things in batches, in smaller ones from when memory does not suffice.
-
-    Attributes
-    ----------
-    limit
-        Largest size of a batch, in the unit in which things are weighed.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-
-    def __call__(self, function: Callable[[slice], Tensor], count: int, weight: int = 1) -> list[Tensor]:
-        """Results of `function` for slices that cover `count` things of this weight.
-
-        Raises
-        ------
-        InputError
-            A single thing does not fit into memory.
-        """
-        results: list[Tensor] = []
-        start = 0
-        while start < count:
-            stop = min(start + max(1, self.limit // weight), count)
-            result = _unless_out_of_memory(function, slice(start, stop))
-            if result is not None:
-                results.append(result)
-                start = stop
-                continue
-            # Here, and not where it was caught: until then the error holds the tensors of the failed batch.
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
-            if stop - start == 1:
-                raise InputError(
-                    "out of memory with a single window; give the job more memory, another GPU, or a smaller backbone"
-                )
-            self.limit = (stop - start) // 2 * weight
-            logger.warning("out of memory with a batch of %d, going on with %d", stop - start, (stop - start) // 2)
-        return results
-
-
-def _unless_out_of_memory(function: Callable[[slice], Tensor], part: slice) -> Tensor | None:
-    try:
-        return function(part)
-    except (RuntimeError, MemoryError) as error:
-        known = isinstance(error, torch.OutOfMemoryError | MemoryError)
-        if not known and not any(message in str(error) for message in _CPU_MESSAGES):
-            raise
-        return None
 
 
 _BASES_AT_ONCE = {"cpu": 1 << 15, "cuda": 1 << 19}
@@ -191,7 +139,7 @@ class EnformerBackbone:
 
 @contextmanager
 def _products(precision: str) -> Iterator[None]:
-    """Let float32 products on a GPU be tf32 unless float32 is asked for; PyTorch's default is a mixture of the two."""
+    """Let float32 products on a GPU be tf32 unless the precision is float32; PyTorch's default mixes the two."""
     convolutions, products = torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
     torch.backends.cudnn.allow_tf32 = precision != "float32"
     torch.set_float32_matmul_precision("highest" if precision == "float32" else "high")
@@ -217,3 +165,58 @@ def load_backbone(settings: BackboneSettings, job: int = 0) -> Backbone:
         Weights that are not there, cannot be read or do not fit the settings.
     """
     return EnformerBackbone(*load_enformer(settings), settings, device_for(job))
+
+
+class Batches:
+    """Runs functions over many things in batches, in smaller ones from when memory does not suffice.
+
+    Attributes
+    ----------
+    limit
+        Largest size of a batch, in the unit in which things are weighed.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+
+    def __call__(self, function: Callable[[slice], Tensor], count: int, weight: int = 1) -> list[Tensor]:
+        """Results of `function` for slices that cover `count` things of this weight.
+
+        Raises
+        ------
+        InputError
+            A single thing does not fit into memory.
+        """
+        results: list[Tensor] = []
+        start = 0
+        while start < count:
+            stop = min(start + max(1, self.limit // weight), count)
+            result = _unless_out_of_memory(function, slice(start, stop))
+            if result is not None:
+                results.append(result)
+                start = stop
+                continue
+            # Here, and not where it was caught: until then the error holds the tensors of the failed batch.
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            if stop - start == 1:
+                raise InputError(
+                    "out of memory with a single window; give the job more memory, another GPU, or a smaller backbone"
+                )
+            self.limit = (stop - start) // 2 * weight
+            logger.warning("out of memory with a batch of %d; continuing with %d", stop - start, (stop - start) // 2)
+        return results
+
+
+_CPU_MESSAGES = ("can't allocate memory", "not enough memory", "Cannot allocate memory")
+"""What PyTorch says where memory of the CPU does not suffice."""
+
+
+def _unless_out_of_memory(function: Callable[[slice], Tensor], part: slice) -> Tensor | None:
+    try:
+        return function(part)
+    except (RuntimeError, MemoryError) as error:
+        known = isinstance(error, torch.OutOfMemoryError | MemoryError)
+        if not known and not any(message in str(error) for message in _CPU_MESSAGES):
+            raise
+        return None

@@ -1,10 +1,10 @@
-"""The effect of a variant carried through the transformer as a difference, so that low precision cannot swallow it.
+"""The effect of a variant, carried through the transformer as a difference that low precision cannot lose.
 
 Subtracting two predictions that were each rounded leaves nothing of an effect smaller than the rounding. Here the
 difference d = alternative - reference itself goes through the blocks, around activations of the reference window that
 are computed once in float32 and kept: matrix products act on d, in low precision with float32 sums; what is not
 linear (layer norm, softmax, ReLU, GELU) has a formula of the difference in which nothing cancels, in float32. In exact
-arithmetic the result is the subtraction's; see "Differences" in docs/method.md for how far each precision is from it.
+arithmetic the result is the subtraction's; docs/method/precision.md has the error of each precision.
 
 Interface::
 
@@ -28,11 +28,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own name for it)
 from torch import Tensor
 
-from fineprior.engine.transformer import Layer, Transformer, relative_logits, split_heads
+from fineprior.engine.enformer import Layer, Transformer, relative_logits, split_heads
 
 PRECISIONS = ("float32", "tf32", "bf16")
 Edit = tuple[int, Tensor]
-"""First token that an allele changes, and its tokens (m, dim)."""
+"""First token that an allele changes in its reference window, and its tokens (m, dim) from there on."""
 
 _LOGITS_AT_ONCE = {"cpu": 1 << 22, "cuda": 1 << 28}
 """Attention logits in one block of queries: what a core's cache likes, and 1 GB for each of a few temporaries."""
@@ -54,7 +54,7 @@ class Products:
         return x.to(self.kept)
 
     def __call__(self, first: Tensor, second: Tensor) -> Tensor:
-        """float32 (..., n, m) of (..., n, k) and (..., k, m), in whatever precision they are."""
+        """float32 (..., n, m) of (..., n, k) and (..., k, m), of any precision."""
         return torch.matmul(self.operand(first), self.operand(second)).float()
 
     def unrounded(self, first: Tensor, second: Tensor) -> Tensor:
@@ -70,7 +70,7 @@ class Products:
 
     @contextmanager
     def active(self) -> Iterator[None]:
-        """Let a GPU's float32 products be tf32 where that is asked for, and nowhere else."""
+        """Let a GPU's float32 products be tf32 within this block, if that is the precision."""
         before = torch.get_float32_matmul_precision()
         torch.set_float32_matmul_precision("high" if self.precision == "tf32" else "highest")
         try:
@@ -232,7 +232,7 @@ class DifferenceTransformer:
     def local_difference(self, reference: Reference, edits: Sequence[Edit]) -> Tensor:
         """As `difference`, if all tokens but the edited ones and the bins stayed what they are in the reference.
 
-        An approximation at a small part of the cost: left out is what reaches the bins by way of other tokens.
+        An approximation at a small part of the cost: it ignores what reaches the bins by way of other tokens.
         """
         bins = torch.arange(reference.bins.start, reference.bins.stop, device=reference.tokens.device)
         rows = [torch.cat((torch.arange(at, at + len(new), device=bins.device), bins)) for at, new in edits]

@@ -1,4 +1,4 @@
-"""Backbones of the Hugging Face hub: fetched once where there is a network, checked, and read offline ever after."""
+"""Backbones of the Hugging Face hub: fetched once where there is a network, checked, then read offline."""
 
 import json
 import logging
@@ -106,7 +106,7 @@ def weights_file(folder: Path) -> Path:
 
 
 def check_digest(weights: Path, found: str, settings: BackboneSettings) -> None:
-    """Hold the digest of a weights file against the settings' and against the record of its download.
+    """Compare the digest of a weights file with the settings' and with the record of its download.
 
     Raises
     ------

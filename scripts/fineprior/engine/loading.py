@@ -1,10 +1,11 @@
-"""From a folder in the format of the Hugging Face hub to a model with these weights, every one accounted for."""
+"""Enformers in the format of the Hugging Face hub: loaded with every weight accounted for, and saved."""
 
 import hashlib
 import inspect
 import json
 import logging
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,15 @@ import torch
 from enformer_pytorch import Enformer
 from enformer_pytorch.config_enformer import EnformerConfig
 from enformer_pytorch.modeling_enformer import Attention
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from fineprior.engine.enformer import use_pair_pools
 from fineprior.engine.hub import CONFIG, SAFETENSORS, check_digest, find_folder, read_json, weights_file
 from fineprior.engine.tensor_files import check_kind, check_shapes, read_header
-from fineprior.engine.tower import use_pair_pools
-from fineprior.files.errors import InputError
+from fineprior.files.errors import InputError, shown
 from fineprior.files.reading import reading
-from fineprior.files.whole import sha256
-from fineprior.project.schemas import shown
+from fineprior.files.whole import atomic_path, sha256
 from fineprior.project.settings import BackboneSettings
 
 _ORIGINAL = {"dim": 1536, "depth": 11, "heads": 8, "output_heads": {"human": 5313, "mouse": 1643}}
@@ -76,6 +76,33 @@ def load_enformer(settings: BackboneSettings) -> tuple[Enformer, str]:
     return enformer, digest
 
 
+def save_enformer(model: Enformer, folder: Path, context_length: int, tracks: Sequence[str]) -> dict[str, Any]:
+    """Write config.json and model.safetensors so that `Enformer.from_pretrained(folder)` reads them.
+
+    Each tensor is written once: enformer_pytorch lists those of the trunk a second time as `_trunk.*`.
+    """
+    tensors = {
+        name: tensor.detach().contiguous()
+        for name, tensor in model.state_dict().items()
+        if not name.startswith("_trunk.")
+    }
+    with atomic_path(folder / SAFETENSORS) as temporary:
+        save_file(tensors, temporary, metadata={"format": "pt"})
+        temporary.chmod(0o644)
+    fields = set(inspect.signature(EnformerConfig.__init__).parameters) - {"self", "kwargs"}
+    config: dict[str, Any] = {
+        **model.config.to_diff_dict(),
+        # The architecture in full: the library's defaults may change.
+        **{name: getattr(model.config, name) for name in fields if hasattr(model.config, name)},
+        "architectures": ["Enformer"],
+        "context_length": context_length,
+        "tracks": list(tracks),
+    }
+    with atomic_path(folder / CONFIG) as temporary:
+        temporary.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+    return config
+
+
 def read_config(settings: BackboneSettings) -> dict[str, Any]:
     """Read a backbone's config.json."""
     return read_json(find_folder(settings) / CONFIG)
@@ -104,8 +131,8 @@ def check_config(config: dict[str, Any], where: str | Path = CONFIG) -> None:
     dim, heads = config.get("dim", _ORIGINAL["dim"]), config.get("heads", _ORIGINAL["heads"])
     if dim % heads or dim // heads % _POSITIONS:
         raise InputError(
-            f"{where}: dim = {dim} and heads = {heads}: dim must be a multiple of {_POSITIONS} times heads (positions "
-            "are told to each head in three ways and two directions)"
+            f"{where}: dim = {dim} and heads = {heads}: dim must be a multiple of {_POSITIONS} times heads (each head "
+            "gets positions in three ways and two directions)"
         )
 
 
@@ -178,7 +205,7 @@ def _check_sizes(config: EnformerConfig, settings: BackboneSettings) -> None:
 
 
 def _wanted(config: dict[str, Any], settings: BackboneSettings, where: Path) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the weights that a configuration asks for; no memory is taken for them."""
+    """Names and shapes of the weights that a configuration requires; they take no memory."""
     with torch.device("meta"):
         state = build_enformer(config, settings, where).state_dict()
     return {name: tuple(value.shape) for name, value in state.items() if not name.startswith("_trunk.")}
@@ -219,22 +246,31 @@ def _read_weights(path: Path, wanted: dict[str, tuple[int, ...]]) -> dict[str, T
 
 
 def _read_bin(path: Path) -> dict[str, Tensor]:
-    try:
-        found = torch.load(path, "cpu", weights_only=True)
-    except Exception:  # no word of PyTorch's: it advises to load what may run code
-        raise InputError(
-            f"{path}: refused, it is damaged or holds more than tensors by name; allowed: what torch.save makes of a "
-            f"state_dict, or {SAFETENSORS}"
-        ) from None
+    with reading(path, "a readable weights file", f"allowed: what torch.save makes of a state_dict, or {SAFETENSORS}"):
+        found = load_torch(path)
     if not isinstance(found, dict) or not all(
         isinstance(name, str) and isinstance(value, Tensor) for name, value in found.items()
     ):
-        raise InputError(f"{path}: refused, it holds more than tensors by name")
+        raise InputError(f"{path}: not a readable weights file, it holds more than tensors by name")
     for name, value in found.items():
         if value.layout != torch.strided or value.is_quantized or value.device.type != "cpu":
             raise InputError(f"{path}: '{name}' is a tensor of another kind (sparse, quantised or without values)")
         check_kind(path, name, _KINDS.get(value.dtype, str(value.dtype).removeprefix("torch.")))
     return found
+
+
+def load_torch(path: Path, device: torch.device | str = "cpu") -> Any:
+    """What `torch.save` wrote, if that is tensors and plain values alone.
+
+    Raises
+    ------
+    ValueError
+        It is not. PyTorch's own message is dropped: it advises to load the file in a way that may run code.
+    """
+    try:
+        return torch.load(path, device, weights_only=True)
+    except Exception:
+        raise ValueError("PyTorch cannot read it as tensors alone") from None
 
 
 def _plain_name(name: str) -> str:

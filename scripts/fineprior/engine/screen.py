@@ -1,7 +1,7 @@
 """A fast look at all variants of a locus, which leaves the exact engine for those that can matter.
 
 A variant's tokens are exact; in the transformer the edited tokens and the bins that are read change, around all other
-tokens as they are in the reference window (`DifferenceTransformer.local_difference`). What is left out reaches the bins
+tokens as they are in the reference window (`DifferenceTransformer.local_difference`). What is ignored reaches the bins
 by way of other tokens. The magnitude
 
     sqrt( Σ_bt (v_t · change of the embedding of bin b)² ),   summed over strands,
@@ -18,11 +18,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fineprior.engine.tokens import Edit
+from fineprior.engine.difference import Edit
 
 if TYPE_CHECKING:
+    from fineprior.engine.allele_embedder import AlleleEmbedder
     from fineprior.engine.backbone import Backbone
-    from fineprior.engine.delta import AlleleEmbedder
 
 _ALLELES = 64
 """Looked at together."""

@@ -117,7 +117,7 @@ class Store:
         if found != self.identity:
             raise InputError(
                 f"{description}: damaged, or describes another backbone or other settings than its folder is for; "
-                "delete it and run again: it is made anew"
+                "delete it and run again, which makes a new one"
             )
         self._remove_leftovers()
 
@@ -174,7 +174,7 @@ class Store:
         return reference, difference
 
     def _flush(self) -> bool:
-        """Write what is pending as one part; whether another job has done so meanwhile."""
+        """Write what is pending as one part; True if another job has done so meanwhile."""
         if not self._pending:
             return False
         keys, reference, difference = (np.concatenate(arrays) for arrays in zip(*self._pending, strict=True))
@@ -197,14 +197,14 @@ class Store:
             self._known.add(name)
             path, looked = self.folder / name, time.time()
             if path.exists() and not path.is_file():
-                logger.warning("%s: not a usable part of the store, left aside (no file)", path)
+                logger.warning("%s: not a usable part of the store, ignored (no file)", path)
                 continue
             try:
                 found = self._wanted(path, place, missing)
             except FileNotFoundError:  # damaged, and another job has removed it
                 continue
             except _ForeignError as error:
-                logger.warning("%s: not a usable part of the store, left aside (%s)", path, error)
+                logger.warning("%s: not a usable part of the store, ignored (%s)", path, error)
                 continue
             except Exception as error:  # whatever a damaged file makes of the reader
                 reason = str(error).split("\n")[0].removeprefix(f"{path}: ")
@@ -248,7 +248,7 @@ class Store:
             if certain and path.name.startswith("part-") and path.stat().st_mtime < looked:
                 path.unlink()
                 removed = True
-        what = "removed; what is needed of it is computed again" if removed else "left aside"
+        what = "removed; what is needed of it is computed again" if removed else "ignored"
         logger.warning("%s: not a usable part of the store, %s (%s)", path, what, reason)
 
     def _remove_leftovers(self) -> None:

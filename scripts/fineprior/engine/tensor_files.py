@@ -1,4 +1,4 @@
-"""What a file of tensors holds by its header, before a tensor is read; and strict JSON."""
+"""The header of a file of tensors, checked before a tensor is read; and strict JSON."""
 
 import json
 import math
@@ -45,7 +45,7 @@ def read_header(path: str | Path, what: str = "a safetensors file") -> dict[str,
         for name, entry in content.items():
             kind, shape, (begin, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
             if not all(type(number) is int and number >= 0 for number in (*shape, begin, end)):
-                raise ValueError(f"'{name}' has a size that is none")
+                raise ValueError(f"'{name}' has a size that is not a whole number")
             check_kind(path, name, str(kind))
             if end - begin != math.prod(shape) * _BYTES.get(kind, 8):
                 raise ValueError(f"'{name}' has {end - begin:,} bytes, which is not its shape {shape} of {kind}")
@@ -75,7 +75,7 @@ def check_kind(path: str | Path, name: str, kind: str) -> None:
 
 def check_shapes(path: str | Path, found: Mapping[str, tuple[int, ...]], wanted: Mapping[str, tuple[int, ...]],
                  config: str) -> None:  # fmt: skip
-    """Hold names and shapes of weights against those that a configuration asks for.
+    """Compare names and shapes of weights with those that a configuration requires.
 
     Raises
     ------
@@ -88,11 +88,11 @@ def check_shapes(path: str | Path, found: Mapping[str, tuple[int, ...]], wanted:
             raise InputError(f"{path}: {len(names)} {what} weights: {shown}; does {config} belong to them?")
     for name, shape in wanted.items():
         if found[name] != shape:
-            raise InputError(f"{path}: '{name}' has shape {found[name]}, but {config} asks for {shape}")
+            raise InputError(f"{path}: '{name}' has shape {found[name]}, but {config} requires {shape}")
 
 
 def parse_json(text: str, where: str) -> dict[str, Any]:
-    """One JSON object, of finite numbers and without a key that stands twice.
+    """One JSON object, of finite numbers and without a key that occurs twice.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def parse_json(text: str, where: str) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key, value in pairs:
             if key in found:
-                raise InputError(f"{where}: '{key}' stands twice")
+                raise InputError(f"{where}: '{key}' occurs twice")
             found[key] = value
         return found
 

@@ -2,7 +2,7 @@
 
 A base reaches few tokens, and a token does not depend on the window that it is in, but for those next to the window's
 ends, beyond which the tower sees zeros. So the tokens of a stretch of DNA, for a phase of the token grid, serve every
-window there, and of each window only the tokens at its ends are computed anew.
+window there, and of each window only the tokens at its ends are computed again.
 """
 
 from collections import OrderedDict
@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fineprior.engine.backbone import Backbone, Batches
+from fineprior.engine.difference import Edit
 
-Edit = tuple[int, Tensor]
-"""First token that an allele changes in its reference window, and its tokens (changed, width) from there on."""
 Codes = NDArray[np.uint8]
 
 _PLAIN_TOKENS = 48
@@ -151,7 +150,7 @@ class WindowTokens:
         return self._kept[key]
 
     def _stretch(self, phase: int, number: int) -> Tensor:
-        """The stretches are the same whatever windows are asked for, and so are then their tokens, to the last bit."""
+        """The stretches do not depend on the windows, so their tokens are the same to the last bit."""
         first = number * self._stretch_tokens
         available = (len(self.codes) - phase) // self._size
         last = min(first + self._stretch_tokens, available)

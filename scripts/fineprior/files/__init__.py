@@ -1,4 +1,4 @@
-"""Is what is on disk whole, and what does it hold?
+"""Is a file whole, and what are its columns?
 
 Entry: `reading.reading` guards every reader, `whole` writes files, `table` and `tables` say what columns they have.
 """

@@ -1,4 +1,4 @@
-"""Arrays of .npy and .npz files: what a file claims is held against what it holds before memory is taken for it."""
+"""Arrays of .npy and .npz files, checked before memory is taken for them; and arrays that are read-only."""
 
 import math
 import os
@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +22,37 @@ _PLAIN = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: DEFLATE}
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
+_Kind = TypeVar("_Kind", bound=np.generic)
+
+
+def read_only(array: NDArray[_Kind]) -> NDArray[_Kind]:
+    """A view of an array that cannot be written to. Whoever holds the array itself still can."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+class ReadOnly:
+    """Base of frozen dataclasses whose arrays several holders share: none of them can write to an array.
+
+    This also holds for objects that another process sends, though numpy forgets it on the way.
+    """
+
+    def __post_init__(self) -> None:
+        self._lock()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock()
+
+    def _lock(self) -> None:
+        for name, value in list(vars(self).items()):
+            if isinstance(value, np.ndarray) and value.flags.writeable:
+                object.__setattr__(self, name, read_only(value))
 
 
 class Archive(Mapping[str, Array]):
-    """The arrays of an .npz file by name, each read (and its CRC-32 checked) when it is asked for.
+    """The arrays of an .npz file by name, each read (and its CRC-32 checked) when it is needed.
 
     Use it as a context manager, and within `files.reading.reading`: what zipfile and NumPy make of damage can be
     any exception.
@@ -94,13 +121,13 @@ class Archive(Mapping[str, Array]):
 
 
 def is_archive(path: str | Path, filled: bool = False) -> bool:
-    """Whether a file begins as a zip archive, which an .npz is; as one that is not empty when it must be `filled`."""
+    """Whether a file begins as a zip archive, as an .npz does; with `filled`, as an archive that is not empty."""
     with Path(path).open("rb") as handle:
         return handle.read(4) in ((_ZIP,) if filled else (_ZIP, _EMPTY_ZIP))
 
 
 def mapped_array(path: str | Path) -> Array:
-    """The array of a .npy file, read-only, where it lies in the file; within `reading` as `Archive`.
+    """The array of a .npy file, mapped into memory and read-only; use it within `reading`, as `Archive`.
 
     Raises
     ------

@@ -1,5 +1,15 @@
-"""The one exception that reaches a user as a sentence instead of a traceback."""
+"""The one exception that reaches a user as a sentence instead of a traceback, and how a value stands in it."""
+
+import json
+from typing import Any
 
 
 class InputError(Exception):
     """Something the user gave is wrong; the message says where, what it is and what is allowed."""
+
+
+def shown(value: Any, longest: int = 100) -> str:
+    """A value for a message: on one line, and at most so many characters of it."""
+    text = json.dumps(value, default=str) if isinstance(value, dict | list) else str(value)
+    text = text if text.isprintable() else ascii(text)[1:-1]
+    return text if len(text) <= longest else f"{text[:longest]}..."

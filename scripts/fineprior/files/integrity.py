@@ -1,6 +1,6 @@
-"""Every byte is checked: the digest that each file carries, and its verification where the file is read.
+"""Digests: each file that fineprior writes carries one, and readers check it.
 
-`files.atomic_path` seals what it writes, and readers call `check` (or read within `checked`) before they believe it.
+`files.whole.atomic_path` seals what it writes. Readers call `check`, or read within `checked`.
 
 - Formats that have room for it hold their digest themselves, so that a copy is checked as well (the seal): a .gz as the
   name of an empty last member, a .npz and a .pt as the archive's comment, a .parquet between its pages and its footer,
@@ -152,7 +152,7 @@ def check_shared(path: str | Path, once: bool = False) -> None:
 
 
 def shared_salt(path: Path) -> str:
-    """What the digest of a file in a shared folder also depends on: which of the files there it is."""
+    """Text that the digest of a file in a shared folder also depends on: the name of the file."""
     return f"{path.parent.name}/{path.name}\n"
 
 

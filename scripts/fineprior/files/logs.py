@@ -1,4 +1,4 @@
-"""Logging of a rule's driver: to the rule's log file, and its progress to the terminal."""
+"""Logging of a rule's driver: to the rule's log file and to the terminal, and progress of long computations."""
 
 import logging
 import sys
@@ -67,14 +67,14 @@ def log_to(path: str | Path, name: str) -> Iterator[None]:
 
 
 class Progress:
-    """Lines on how far a long computation is, its rate and the time left, about every ten seconds."""
+    """Progress of a long computation: a line about every ten seconds, with its rate and the time left."""
 
     def __init__(self, count: int, what: str) -> None:
         self._count, self._what, self._done = count, what, 0
         self._begin = self._spoken = time.monotonic()
 
     def advance(self, number: int) -> None:
-        """Tell that so many more are done."""
+        """Count so many more as done."""
         self._done += number
         now = time.monotonic()
         if now - self._spoken > _SECONDS_BETWEEN_LINES and self._done:
@@ -85,9 +85,9 @@ class Progress:
                         f"{left:.0f} s" if left < _LONG else f"{left / _HOUR:.1f} h")  # fmt: skip
 
     def leave_out(self, number: int) -> None:
-        """Tell that so many need not be done after all."""
+        """Take so many off the total: they need not be done."""
         self._count -= number
 
     def finish(self) -> None:
-        """Tell how long it took."""
+        """Log how long it took."""
         logger.info("%d %s in %.1f s", self._count, self._what, time.monotonic() - self._begin)

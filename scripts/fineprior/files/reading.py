@@ -1,8 +1,7 @@
-"""One guard for all readers of users' files: whatever goes wrong while a file is parsed becomes one line.
+"""Reading of users' files: one guard against damage, one way to open text, one answer to what is missing.
 
-Lines of a user's text file, one at a time, whatever its compression, byte-order mark and line ends.
-
-One answer to "missing": what the programs of the field write where there is no value.
+`reading` turns whatever goes wrong while a file is parsed into one line. `text_of` and `text_lines` open a text file
+whatever its compression, byte-order mark and line ends. `is_missing` knows what programs write where there is no value:
 
 | written by | words |
 | --- | --- |
@@ -28,7 +27,7 @@ from typing import IO
 
 from fineprior.files.errors import InputError
 
-_LONGEST = 200
+_LONGEST, _LONGEST_LINE = 200, 1 << 20
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _BGZIP_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
@@ -132,7 +131,7 @@ def unpacked(path: str | Path) -> io.BufferedReader:
 
 
 def is_bgzip(start: bytes) -> bool:
-    """Whether a file that begins so (18 bytes) is of bgzip."""
+    """Whether a file with these first 18 bytes is of bgzip."""
     return start.startswith(_GZIP + b"\x08\x04") and start[12:14] == b"BC"
 
 
@@ -155,7 +154,7 @@ def _refuse_other(path: str | Path, start: bytes) -> None:
 
 
 class _Unpacked(io.RawIOBase):
-    """The bytes of a gzip file, as long as there are not absurdly many."""
+    """The unpacked bytes of a gzip file, up to an implausible number of them."""
 
     def __init__(self, handle: io.BufferedReader, path: str | Path) -> None:
         self._handle, self._path = handle, path
@@ -188,12 +187,12 @@ def _reason(error: Exception) -> str:
     said = error.args[0] if error.args and isinstance(error.args[0], bytes) else b""
     lines = [line.strip() for line in (said.decode(errors="replace") or str(error)).splitlines() if line.strip()]
     text = lines[0] if lines else type(error).__name__
+    if text.casefold().startswith("weights only load failed"):
+        # What torch.load says next is how to load the file in a way that may run code.
+        text = "it does not hold tensors alone"
     text = f"{type(error).__name__}: {text}" if isinstance(error, KeyError) else text
     text = "".join(letter if letter.isprintable() else "?" for letter in text)
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
-
-
-_LONGEST_LINE = 1 << 20
 
 
 def text_lines(path: str | Path, what: str) -> Iterator[tuple[int, str]]:
@@ -266,5 +265,5 @@ def is_code(value: object, codes: Collection[float]) -> bool:
 
 
 def missing_among(values: Iterable[object], codes: Collection[float] = ()) -> set[object]:
-    """Those of the values that are missing, to look up a whole column by its different values."""
+    """The values that are missing, to look up a whole column by its distinct values."""
     return {value for value in values if is_missing(value, codes)}

@@ -1,4 +1,4 @@
-"""What a table is: columns of a kind with a meaning, checked where a file is read or written.
+"""Tables: columns with a kind and a meaning, checked where a file is read or written.
 
 Every table is read and written here only, so a column that is missing, unknown or of another type is found where it
 enters.

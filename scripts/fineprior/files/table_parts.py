@@ -1,4 +1,4 @@
-"""Tables that come in pieces, of which one is in memory at a time, and pieces of tables."""
+"""Tables in parts: written part by part, read only where a place is wanted, and put together."""
 
 from collections.abc import Iterable, Sequence
 from functools import reduce
@@ -18,6 +18,12 @@ from fineprior.files.table import MISSING, Table, opened
 from fineprior.files.whole import atomic_path
 
 _ARROW = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64(), "flag": pa.string()}
+
+
+def stacked(table: Table, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Frames of a table one below the other; the empty table where none has a row."""
+    filled = [frame for frame in frames if len(frame)]
+    return pd.concat(filled, ignore_index=True) if filled else table.empty()
 
 
 def write_parts(table: Table, parts: Iterable[pd.DataFrame], path: str | Path) -> None:
@@ -79,7 +85,7 @@ def read_places(
             at = compute.field(pos)
             inside = reduce(or_, ((at > start) & (at <= end) for name, start, end in places if name == own))
             found.append(pd.read_parquet(path, filters=(compute.field(chrom) == own) & inside))
-    return _joined(table, path, found)
+    return table.checked(stacked(table, found), path)
 
 
 def _text_in_places(
@@ -106,7 +112,7 @@ def _text_in_places(
                 rows[own] = _inside(at[own], [(start, end) for other, start, end in places if other == name])
             if rows.any():
                 found.append(part.filter(pa.array(rows)).to_pandas())
-    return _joined(table, path, found)
+    return table.checked(stacked(table, found), path)
 
 
 def _inside(pos: NDArray[np.int64], places: list[tuple[int, int]]) -> NDArray[np.bool_]:
@@ -116,8 +122,3 @@ def _inside(pos: NDArray[np.int64], places: list[tuple[int, int]]) -> NDArray[np
     starts, ends = np.array(sorted(places)).T
     before = np.searchsorted(starts, pos)  # places that start before it; the farthest end of these counts
     return (before > 0) & (np.maximum.accumulate(ends)[before - 1] >= pos)
-
-
-def _joined(table: Table, path: Path, found: list[pd.DataFrame]) -> pd.DataFrame:
-    filled = [frame for frame in found if len(frame)]
-    return table.checked(pd.concat(filled, ignore_index=True), path) if filled else table.empty()

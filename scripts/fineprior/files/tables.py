@@ -1,12 +1,6 @@
-"""Every table that fineprior writes or reads back: its columns, their types, units and meaning.
+"""Every table that fineprior writes or reads back, by stage: its columns, their types, units and meaning.
 
 `docs/outputs.md` lists exactly these columns.
-
-Tables of a study's data: association, summary statistics, loci and their variants.
-
-Tables of heads: their training, how good they are, and whether they hold on what they score.
-
-The tables of `fineprior calibrate`: counts of each simulated study, and what they say together.
 """
 
 from collections.abc import Iterator
@@ -15,6 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from fineprior.files.table import Table, define
+
+# Summary statistics and loci.
 
 VARIANT = """
 variant_id | text | chrom:pos:ref:alt
@@ -145,7 +141,7 @@ those whose variant is there in another row (duplicate, other_strand), which are
 
 
 def lost_beside(variants: str | Path) -> Path:
-    """Where LOST of a batch is, by the place of its LOCUS_VARIANTS: `0.lost.tsv.gz` beside `0.tsv.gz`."""
+    """Path of LOST beside the LOCUS_VARIANTS of a batch: `0.lost.tsv.gz` beside `0.tsv.gz`."""
     variants = Path(variants)
     start, dot, suffixes = variants.name.partition(".tsv")
     return variants.with_name(f"{start}.lost{dot}{suffixes}")
@@ -167,6 +163,8 @@ LOCUS_VARIANTS = define(
     panel_index | integer | as in sumstats""",
 )
 
+
+# Heads: their training, how good they are, and whether that holds for what they score.
 
 HEAD_METRICS = define(
     "head_metrics",
@@ -191,6 +189,18 @@ HEAD_METRICS = define(
     false_negative | number | positive bins that are not called
     true_negative | number | other bins that are not called""",
 )
+
+
+def low_tracks(metrics: pd.DataFrame, min_r: float) -> dict[str, float]:
+    """Tracks of HEAD_METRICS whose prediction is too poor to be used, with their r.
+
+    r is Pearson's over the bins of the test regions (of the validation regions, where there are none for testing); one
+    that cannot be computed counts as too low.
+    """
+    split = "test" if (metrics["split"] == "test").any() else "valid"
+    held_out = metrics[metrics["split"] == split].set_index("track")["pearson_r"]
+    return {str(track): float(r) for track, r in held_out.items() if not r >= min_r}
+
 
 VARIANT_HEAD_METRICS = define(
     "variant_head_metrics",
@@ -281,16 +291,7 @@ SHIFT = define(
 )
 
 
-def low_tracks(metrics: pd.DataFrame, min_r: float) -> dict[str, float]:
-    """Tracks of HEAD_METRICS that are predicted too badly to be trusted, with their r.
-
-    r is Pearson's over the bins of the test regions (of the validation regions, where there are none for testing); one
-    that cannot be computed counts as too low.
-    """
-    split = "test" if (metrics["split"] == "test").any() else "valid"
-    held_out = metrics[metrics["split"] == split].set_index("track")["pearson_r"]
-    return {str(track): float(r) for track, r in held_out.items() if not r >= min_r}
-
+# Scores of variants.
 
 SCORES = define(
     "scores",
@@ -331,6 +332,9 @@ WINDOW_COMPARISON = define(
     score_shared | number | as in scores
     score_centred | number | the same with the variant in the middle of its window""",
 )
+
+
+# Priors.
 
 ANNOTATIONS = define(
     "annotations",
@@ -448,6 +452,9 @@ PRIOR = define(
     prior | number | prior causal probability, given one causal variant in the locus""",
 )
 
+
+# Fine-mapping.
+
 FINEMAP_VARIANTS = define(
     "finemap_variants",
     "The fine-mapped variants.",
@@ -490,6 +497,12 @@ CREDIBLE_SETS = define(
     shared_with | text | sets of the locus, of the same coverage, that share a variant with it; NA when none
     partners | text | further variants, of |r| above `finemap.extend_r` with one of the set; NA when none""",
 )
+
+
+def main_sets(credible_sets: pd.DataFrame) -> pd.DataFrame:
+    """Rows of CREDIBLE_SETS of the main coverage: each effect once."""
+    return credible_sets[credible_sets["main"]].reset_index(drop=True)
+
 
 LOCI_STATUS = define(
     "loci_status",
@@ -551,6 +564,9 @@ COMPARISON = define(
     high_pip | integer | variants with PIP > 0.9""",
 )
 
+
+# The embedded study beside its simulated truth.
+
 TRUTH = define(
     "truth",
     "The simulated truth of the embedded study: its causal variants.",
@@ -592,6 +608,9 @@ CALIBRATION = define(
     upper | number | upper end""",
 )
 
+
+# Provenance of results.
+
 USED_FILES = define(
     "used_files",
     "The files that a project's results rest on.",
@@ -628,24 +647,18 @@ MODULE_CODE = define(
 )
 
 
-def main_sets(credible_sets: pd.DataFrame) -> pd.DataFrame:
-    """Rows of CREDIBLE_SETS of the main coverage: each effect once."""
-    return credible_sets[credible_sets["main"]].reset_index(drop=True)
-
-
-def all_tables() -> Iterator[Table]:
-    """Every table, in the order of the pipeline."""
-    yield from dict.fromkeys(value for value in list(globals().values()) if isinstance(value, Table))
-
+# The command calibrate: counts of each simulated study, and their summary.
 
 _SCENARIO = """
 scenario | text | enrichment_<times> (of the top tenth of scores), inverted (the lowest tenth), noise (as scores)"""
+
 _STUDY = (
     _SCENARIO
     + """
 replicate | integer | number of the simulated study
 prior | text | uniform, functional, shuffled, or true: the odds that causal variants were drawn with"""
 )
+
 _THRESHOLDS = "\n".join(
     f"""
 hits_{percent} | integer | variants with PIP > 0.{percent}
@@ -727,3 +740,8 @@ CALIBRATE_PIP = define(
     lower | number | lower end of the 95% (Wilson) interval
     upper | number | upper end""",
 )
+
+
+def all_tables() -> Iterator[Table]:
+    """Every table, in the order of the pipeline."""
+    yield from dict.fromkeys(value for value in list(globals().values()) if isinstance(value, Table))

@@ -1,10 +1,9 @@
-"""Folders that several jobs work in at once, also from several machines: the last one to finish removes them.
+"""Files that are either whole or absent, also after a power cut; and folders that several jobs work in at once.
 
-Each job holds a lease, a file in the folder that it touches every minute. That the job of a lease was killed shows in
-its process, on the same machine, or in the age of the lease. A folder that disappears nevertheless costs time and
-nothing else: a job computes again what it does not find.
-
-Files that are either whole or absent, also after a power cut, and that carry their digest (see `integrity`).
+`atomic_path` writes a file, which carries its digest (see `integrity`). `shared_folder` is for jobs on one or several
+machines, the last of which removes the folder. Each job holds a lease, a file in the folder that it touches every
+minute. That the job of a lease was killed shows in its process, on the same machine, or in the age of the lease. A
+folder that disappears nevertheless costs time and nothing else: a job computes again what it does not find.
 """
 
 import errno
@@ -38,6 +37,12 @@ _OF_PLACE = {
 """Where the error is about the file's own place: the same numbers may come of what is read meanwhile."""
 _IN_WORDS = re.compile("os error ([0-9]+)|inline_container.*unexpected pos|PytorchStreamWriter failed")
 """How safetensors and torch, which raise errors of their own, say that writing stopped short."""
+BEAT_SECONDS = 60.0
+"""How often a job touches its lease."""
+STALE_SECONDS = 900.0
+"""Age of a lease from which on its job counts as killed."""
+_LEASE = ".lease-"
+_TRIES = 100
 
 
 @contextmanager
@@ -75,7 +80,7 @@ def atomic_path(path: str | Path, shared: bool = False) -> Iterator[Path]:
 
 
 def not_written(error: Exception) -> str:
-    """Why a file could not be written, by an exception, and what to do; empty where it is about something else."""
+    """Why a file could not be written and what to do, from an exception; empty for an exception of another kind."""
     code = error.errno if isinstance(error, OSError) else None
     if code is None and (found := _IN_WORDS.search(str(error))):
         code = int(found[1]) if found[1] else errno.ENOSPC
@@ -129,12 +134,6 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-BEAT_SECONDS = 60.0
-STALE_SECONDS = 900.0
-_PREFIX = ".lease-"
-_TRIES = 100
-
-
 @contextmanager
 def shared_folder(folder: Path) -> Iterator[Path]:
     """Work in a folder, which is made where it is not there.
@@ -160,7 +159,7 @@ def shared_folder(folder: Path) -> Iterator[Path]:
 
 
 def _taken(folder: Path) -> Path:
-    lease = folder / f"{_PREFIX}{_machine()}-{os.getpid()}-{os.urandom(4).hex()}"
+    lease = folder / f"{_LEASE}{_machine()}-{os.getpid()}-{os.urandom(4).hex()}"
     for _ in range(_TRIES):
         folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -186,8 +185,8 @@ def _others(folder: Path, own: Path) -> bool:
     mine.touch()
     now = mine.stat().st_mtime
     machine = _machine()
-    for path in folder.glob(f"{_PREFIX}*"):
-        host, _, rest = path.name.removeprefix(_PREFIX).partition("-")
+    for path in folder.glob(f"{_LEASE}*"):
+        host, _, rest = path.name.removeprefix(_LEASE).partition("-")
         with suppress(FileNotFoundError):
             fresh = now - path.stat().st_mtime < STALE_SECONDS
             if path.name != own.name and fresh and not (host == machine and _dead(rest.partition("-")[0])):
@@ -197,7 +196,7 @@ def _others(folder: Path, own: Path) -> bool:
 
 def _remove(folder: Path, own: Path) -> None:
     """Remove a folder in one step, so that a job that comes meanwhile finds it whole or not at all."""
-    aside = folder.with_name(f".{folder.name}-{own.name.removeprefix(_PREFIX)}")
+    aside = folder.with_name(f".{folder.name}-{own.name.removeprefix(_LEASE)}")
     folder.rename(aside)
     if _others(aside, own):  # came between the look and the step
         with suppress(OSError):  # it has begun a folder of its own

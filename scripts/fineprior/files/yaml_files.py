@@ -1,19 +1,23 @@
-"""Strict YAML: what PyYAML would take for something other than it looks like is refused, with its line."""
+"""Strict YAML: text that PyYAML would read as something other than it looks like is refused, with its line.
+
+`read_yaml` checks text, and names lines. `check_values` checks values that may come from elsewhere, and names keys.
+"""
 
 import math
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fineprior.files.errors import InputError
+from fineprior.files.errors import InputError, shown
 
 _LARGEST = 1_000_000
-MOST_VALUES, DEEPEST = 10_000, 20
+_MOST_VALUES, _DEEPEST = 10_000, 20
 """Of a config: values, and lists or blocks within one another."""
 _LONGEST_NUMBER, _SHOWN = 40, 60
+_ABOVE_ANY_NUMBER = 10**18
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 _LIKE_A_NUMBER = re.compile(r"[-+]?0(o[0-7_]+|[0-9_]+)|[-+]\.(nan|inf)", re.IGNORECASE)
@@ -140,13 +144,10 @@ class _Check:
     def _grow(self, event: Any, place: str) -> None:
         """Count a value, and all those that an alias stands for."""
         self._count += 1 + self._sizes.get(event.anchor, 0)
-        if self._count > MOST_VALUES:
-            raise InputError(
-                f"{place}: more than {MOST_VALUES:,} values; do anchors (&) and aliases (*) repeat one another?"
-            )
+        _check_size(self._count, len(self._within), place)
         tag = getattr(event, "tag", None)
         if tag is not None:
-            raise InputError(f"{place}: a tag ({_shown(tag.replace(_TAG, '!!'))}) may not stand here")
+            raise InputError(f"{place}: a tag ({shown(tag.replace(_TAG, '!!'), _SHOWN)}) may not stand here")
 
     def _scalar(self, event: Any, kind: str, line: int) -> None:
         parent = self._within[-1] if self._within else None
@@ -174,21 +175,20 @@ class _Check:
                 parent.key = None
             return
         self._within.append(_Open(event.anchor, self._count, {} if block else None))
-        if len(self._within) > DEEPEST:
-            raise InputError(f"{place}: more than {DEEPEST} lists or blocks within one another")
+        _check_size(self._count, len(self._within), place)
 
 
 def _check_key(key: str, kind: str, line: int, keys: dict[str, int], where: str) -> None:
     place = f"{where}, line {line}"
     if kind not in ("str", "quoted", "merge"):
         unlike = _UNLIKE.get(kind, "something else")
-        raise InputError(f"{place}: the key {_shown(key) or '(empty)'} is {unlike} to YAML; put it in quotes")
+        raise InputError(f"{place}: the key {shown(key, _SHOWN) or '(empty)'} is {unlike} to YAML; put it in quotes")
     if not key.isprintable():
-        raise InputError(f"{place}: the key {_shown(key)} has characters that cannot be seen")
+        raise InputError(f"{place}: the key {shown(key, _SHOWN)} has characters that cannot be seen")
     if key == "__use_yte__":
         raise InputError(f"{place}: {key} would let the file run code; it may not stand here")
     if key in keys:
-        raise InputError(f"{place}: {_shown(key)} stands twice; it is there in line {keys[key]} already")
+        raise InputError(f"{place}: {shown(key, _SHOWN)} stands twice; it is there in line {keys[key]} already")
     keys[key] = line
 
 
@@ -208,9 +208,9 @@ def _check_value(text: str, kind: str, place: str) -> None:
     elif kind in ("value", "merge"):
         problem = "has a meaning of its own in YAML"
     if problem:
-        raise InputError(f"{place}: {_shown(text)} {problem} (text is put in quotes)")
+        raise InputError(f"{place}: {shown(text, _SHOWN)} {problem} (text is put in quotes)")
     if "\0" in text or any(unicodedata.category(character) == "Cs" for character in text):
-        raise InputError(f"{place}: {_shown(text)} has a character that no text can have")
+        raise InputError(f"{place}: {shown(text, _SHOWN)} has a character that no text can have")
 
 
 def _as_integer(text: str) -> str:
@@ -223,6 +223,52 @@ def _as_integer(text: str) -> str:
     ) + "; write it in decimal digits"
 
 
-def _shown(text: str) -> str:
-    text = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
-    return text if text.isprintable() else ascii(text)[1:-1]
+def _check_size(values: int, depth: int, place: str) -> None:
+    """Stop at what has so many values, or is so deep, that it could be neither checked nor shown."""
+    if values > _MOST_VALUES:
+        raise InputError(
+            f"{place}: more than {_MOST_VALUES:,} values; do anchors (&) and aliases (*) repeat one another?"
+        )
+    if depth > _DEEPEST:
+        raise InputError(f"{place}: more than {_DEEPEST} lists or blocks within one another")
+
+
+def check_values(config: Any) -> None:
+    """Stop at what no config can hold, wherever it came from (file, command line, a parent workflow).
+
+    Raises
+    ------
+    InputError
+        So many values, or so deep in one another, that it could be neither checked nor shown; a key that is no text;
+        a number that is not finite or does not fit into 64 bits; text with line ends or other unseen characters; a
+        value of another kind, such as a date. With the key.
+    """
+    for seen, (key, value, depth) in enumerate(_values(config)):
+        place = f"config: {key}"
+        _check_size(seen, 0, "config")
+        if isinstance(value, dict | list):
+            _check_size(0, depth, shown(place))
+            for name in value if isinstance(value, dict) else ():
+                if not isinstance(name, str) or not name.isprintable():
+                    why = "cannot be seen" if isinstance(name, str) else "is not text to YAML; put it in quotes"
+                    raise InputError(f"{place}{key and ': '}the key {shown(name)} {why}")
+        elif isinstance(value, str):
+            if not value.isprintable():
+                raise InputError(f"{place} = {shown(value)} has characters that cannot be seen, such as a line end")
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise InputError(f"{place}: {value} is not a finite number")
+        elif isinstance(value, int) and abs(value) >= _ABOVE_ANY_NUMBER:
+            raise InputError(f"{place} is a number of more digits than can be used here (18)")
+        elif not isinstance(value, int | float | None):
+            raise InputError(f"{place} = {shown(value)} is a {type(value).__name__}, which no setting is")
+
+
+def _values(config: Any) -> Iterator[tuple[str, Any, int]]:
+    """Keys, values and depths, from the outside in."""
+    waiting: list[tuple[str, Any, int]] = [("", config, 0)]
+    while waiting:
+        key, value, depth = waiting.pop()
+        yield key, value, depth
+        if isinstance(value, dict | list):
+            items = value.items() if isinstance(value, dict) else enumerate(value)
+            waiting += [(f"{key}.{name}" if key else str(name), inner, depth + 1) for name, inner in items]

@@ -1,4 +1,4 @@
-"""What a locus does not hold: rows of the GWAS that were not fitted, places without variants, and what that does.
+"""What a locus lacks: rows of the GWAS that were not fitted, places without variants, and the consequences.
 
 A PIP is a comparison with the other variants that were fitted. What is not among them gets nothing, and what it would
 get goes to its neighbours; so few or thin data make large PIPs of nothing.

@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.files.arrays import Floats
+from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.files.errors import InputError
 
 Indices = npt.NDArray[np.intp]
@@ -22,7 +22,7 @@ ASYMMETRY = 1e-3
 GOLDEN_RATIO = (1 + 5**0.5) / 2
 # Largest |r| that still is rounding: of LD in few digits, or of a panel's covariances and variances.
 MAX_R = 1.01
-# R of a panel is multiplied as X'X b / n where the panel has fewer people than this share of the variants.
+# R of a panel is multiplied as X'X b / n where the panel has fewer samples than this share of the variants.
 PANEL_SHARE = 0.25
 # Sum of squares, as its root and beside the largest genotype, up to which a variant has no variance.
 NO_VARIANCE = 1e-10
@@ -52,7 +52,7 @@ class Correlations(Protocol):
 
 
 @dataclass(frozen=True)
-class Correlation:
+class Correlation(ReadOnly):
     """Signed correlations among the variants of a locus.
 
     Attributes
@@ -178,8 +178,8 @@ class Correlation:
 
 
 @dataclass(frozen=True)
-class PanelCorrelation:
-    """Correlations of a panel's genotypes, R = X'X / n, without R: for panels with far fewer people than variants.
+class PanelCorrelation(ReadOnly):
+    """Correlations of a panel's genotypes, R = X'X / n, without R: for panels with far fewer samples than variants.
 
     Attributes
     ----------
@@ -200,7 +200,7 @@ class PanelCorrelation:
         Parameters
         ----------
         X : array, shape (n, p)
-            A row per person, a column per variant.
+            A row per sample, a column per variant.
         centre : bool
             Without, the means are not taken out: r is the cosine between two variants.
 
@@ -211,7 +211,7 @@ class PanelCorrelation:
         """
         genotypes = np.asarray(X)
         if genotypes.ndim != 2 or len(genotypes) < 2 or genotypes.shape[1] == 0:
-            raise InputError(f"X: shape {genotypes.shape}, a row per person (2 or more), a column per variant needed")
+            raise InputError(f"X: shape {genotypes.shape}, a row per sample (2 or more), a column per variant needed")
         rows = np.array(genotypes.T, dtype=np.float64, order="C")
         if centre:
             rows -= rows.mean(axis=1, keepdims=True)

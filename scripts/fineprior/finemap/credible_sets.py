@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-# Effects with a prior variance up to this are no effects (susieR's value).
-from fineprior.files.arrays import Floats
+from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.finemap.correlation import Correlations
 
+# Effects with a prior variance up to this are no effects (susieR's value).
 MIN_PRIOR_VARIANCE = 1e-9
 # Purity uses all pairs of a set of up to so many variants, else of so many, evenly spaced in order of alpha.
 ALL_PAIRS_UP_TO = 2000
@@ -25,7 +25,7 @@ class Purity:
 
 
 @dataclass(frozen=True)
-class CredibleSet:
+class CredibleSet(ReadOnly):
     """One credible set.
 
     Attributes
@@ -61,7 +61,7 @@ class CredibleSets:
     ----------
     sets : tuple of CredibleSet
     requested_coverage, min_abs_corr : float
-        What was asked for.
+        As required.
     reason : str
         Why there is no set; empty when there is one.
     """

@@ -1,4 +1,4 @@
-"""Iterative Bayesian stepwise selection: the effects of a locus fitted in turn until the ELBO stands still.
+"""Iterative Bayesian stepwise selection: the effects of a locus fitted in turn until the ELBO converges.
 
 Wang et al. 2020 (doi:10.1111/rssb.12388), algorithm 1. What makes it fast, and why the answer stays the same:
 X'X b of every effect is kept, so that an effect costs one product with R and the ELBO none; the product is with the
@@ -45,7 +45,7 @@ class Inflation(Protocol):
         """
 
     def after_sweep(self, residual_z: Floats, expected_z: Floats, explained: float, sigma2: float) -> None:
-        """Hear of the z-scores that all effects together explain, and of those that are left, after each sweep."""
+        """Take, after each sweep, the z-scores that are left and those that all effects together explain."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class Effects:
         return total - float(self.quadratic.sum()) + float(self.second_moment.sum())
 
     def explained(self, data: SufficientStatistics) -> tuple[Floats, Floats, float]:
-        """What `Inflation.after_sweep` hears: z-scores that are left, z-scores explained, and b'X'X b."""
+        """What `Inflation.after_sweep` takes: z-scores that are left, z-scores explained, and b'X'X b."""
         root = math.sqrt(data.n - 1)
         quadratic = float(self.b.sum(axis=0) @ self.fitted)
         return (data.Xty - self.fitted) / root, self.fitted / root, quadratic

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.files.arrays import Floats
+from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.finemap.correlation import Correlation
 from fineprior.finemap.credible_sets import MIN_PRIOR_VARIANCE, credible_sets
@@ -23,7 +23,7 @@ SINGULAR = 1e-12
 
 
 @dataclass(frozen=True)
-class InfinitesimalFit:
+class InfinitesimalFit(ReadOnly):
     """A fit of SuSiE-inf.
 
     Attributes
@@ -178,7 +178,7 @@ class _State:
         ]
         sum1, sum2 = float(D.sum()), float(D @ D)
         determinant = data.n * sum2 - sum1 * sum1
-        # Without LD to tell them apart (R all 0, or independent variants as many as people) all is left to sigma2.
+        # Without LD to tell them apart (R all 0, or independent variants as many as samples) all is left to sigma2.
         sigma2 = tau2 = 0.0
         if determinant > SINGULAR * data.n * sum2:
             sigma2 = (sum2 * x[0] - sum1 * x[1]) / determinant

@@ -1,14 +1,10 @@
-"""How a locus is fitted when its LD may be wrong: step by step down, to a model that needs less of it.
+"""How a locus is fitted when its LD may be wrong: the highest rung of a ladder of models that holds.
 
-1. SuSiE with the LD as given: the fit for LD of the GWAS itself, and what the next step is compared with.
-2. SuSiE with the error of a reference panel, without variants whose alleles look switched, and without credible sets
-   that owe most of their evidence to the subtraction of others.
-3. One effect, without LD.
-
-Fine-mapping without LD: one causal variant, which makes the correlations cancel.
-
-Given that a locus has one causal variant, its posterior needs the z-scores only (Maller et al. 2012,
-doi:10.1038/ng.2435; Wakefield 2009, doi:10.1002/gepi.20359). It is SuSiE with L = 1.
+1. `susie`: SuSiE with the LD as given; the fit for LD of the GWAS itself, and what the next rung is compared with.
+2. `corrected`: SuSiE with the error of a reference panel, without variants whose alleles look switched, and without
+   credible sets that owe most of their evidence to the subtraction of others.
+3. `single_effect`: one causal variant, which makes the correlations cancel, so that z-scores are enough (Maller et al.
+   2012, doi:10.1038/ng.2435; Wakefield 2009, doi:10.1002/gepi.20359). It is SuSiE with L = 1.
 """
 
 import math
@@ -18,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.files.arrays import Floats
+from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.finemap.correlation import Correlation
 from fineprior.finemap.credible_sets import CredibleSet, credible_sets
@@ -29,82 +25,10 @@ from fineprior.finemap.sufficient import check_n, check_prior_weights, check_z
 from fineprior.finemap.susie import SusieFit, susie_rss
 from fineprior.project.settings import FinemapSettings
 
-
-def single_signal(
-    z: npt.ArrayLike,
-    n: float | None,
-    *,
-    prior_weights: npt.ArrayLike | None = None,
-    R: npt.ArrayLike | None = None,
-    coverage: float = 0.95,
-    min_abs_corr: float = 0.5,
-    scaled_prior_variance: float = 0.2,
-    estimate_prior_variance: bool = True,
-) -> SusieFit:
-    """The most likely single causal variant of a locus.
-
-    Parameters
-    ----------
-    z : array, shape (p,)
-    n : float
-        Sample size.
-    prior_weights : array, shape (p,), optional
-    R : array, shape (p, p), optional
-        Used for the purity of the set alone; without it purity is NaN and no set is dropped for it.
-    coverage, min_abs_corr, scaled_prior_variance, estimate_prior_variance
-        As in `susie_rss`.
-
-    Returns
-    -------
-    SusieFit
-        One effect; converged after one iteration.
-
-    Raises
-    ------
-    InputError
-        Bad input, named.
-    ArithmeticError
-        A value overflows.
-    """
-    scores = check_z(z)
-    if n is None:
-        raise InputError("n: missing, the sample size is needed")
-    check_n(n)
-    weights = check_prior_weights(prior_weights, len(scores))
-    pi = weights / weights.sum()
-    correlation = None if R is None else Correlation.from_matrix(R, len(scores))
-    with np.errstate(over="raise", invalid="raise", divide="raise"):
-        score = math.sqrt(n - 1) * scores * np.sqrt((n - 1) / (scores * scores + n - 2))
-        method = "optim" if estimate_prior_variance else "none"
-        found = single_effect(score, float(n - 1), pi, scaled_prior_variance, method=method)
-        log_likelihood = -n / 2 * math.log(2 * math.pi) - (n - 1) / 2
-    alpha, V, lbf = found.alpha[None], np.array([found.V]), np.array([found.lbf])
-    sets = credible_sets(alpha, V, lbf, correlation, coverage=coverage, min_abs_corr=min_abs_corr)
-    return SusieFit(
-        alpha=alpha,
-        mu=found.mu[None],
-        mu2=found.mu2[None],
-        lbf=lbf,
-        lbf_variable=found.lbf_variable[None],
-        V=V,
-        KL=np.array([found.KL]),
-        elbo=np.array([log_likelihood + found.lbf]),
-        sigma2=1.0,
-        pi=pi,
-        niter=1,
-        converged=True,
-        null_index=None,
-        pip=found.alpha if found.V > 0 else np.zeros(len(scores)),
-        sets=sets,
-        z=scores,
-    )
-
-
 Indices = npt.NDArray[np.intp]
-
 # A diagonal this near to 1 is that of a correlation matrix: no copy is made.
 ROUNDING = 1e-4
-# What a step may end in that is not its caller's mistake.
+# What a fit on a rung may end in that is not its caller's mistake.
 NUMERICAL_TROUBLE = (ArithmeticError, np.linalg.LinAlgError, MemoryError)
 
 
@@ -117,20 +41,20 @@ class LostSet:
 
 
 @dataclass(frozen=True)
-class LadderFit:
+class LadderFit(ReadOnly):
     """The fit of a locus and the way to it.
 
     Attributes
     ----------
-    step : {"susie", "corrected", "single_effect"}
+    rung : {"susie", "corrected", "single_effect"}
     reasons : tuple of str
-        Why it is not the first step; empty when it is, or when the corrections changed nothing.
+        Why it is not the highest rung; empty when it is, or when the corrections changed nothing.
     fit : SusieFit
-        Over all variants; those left out have no posterior probability.
+        Over all variants; those excluded have no posterior probability.
     diagnostics : LdDiagnostics or None
         None when R cannot be read, or is not to be.
     panel_size : float
-        People in the panel, as the fit took it; infinite when it took none.
+        Samples in the panel, as the fit took it; infinite when it took none.
     drift : float
         Lambda of the panel's population; NaN when it was not estimated.
     left_out : ndarray of int
@@ -138,7 +62,7 @@ class LadderFit:
     lost : tuple of LostSet
     """
 
-    step: str
+    rung: str
     reasons: tuple[str, ...]
     fit: SusieFit
     diagnostics: LdDiagnostics | None = None
@@ -159,11 +83,11 @@ class _Locus:
     panel_size: float
 
 
-class _StepDownError(Exception):
-    """A step does not hold; its message says why."""
+class _NextRungError(Exception):
+    """A rung does not hold; its message says why."""
 
 
-def climb_down(
+def fit_with_fallback(
     z: Floats,
     R: npt.ArrayLike | None,
     n: float,
@@ -171,7 +95,7 @@ def climb_down(
     panel_size: float,
     settings: FinemapSettings,
 ) -> LadderFit:
-    """Fit a locus on the first step that holds.
+    """Fit a locus on the highest rung that holds.
 
     Parameters
     ----------
@@ -181,21 +105,21 @@ def climb_down(
     n : float
     prior_weights : ndarray, shape (p,), or None
     panel_size : float
-        People in the panel that R is of, above 1; infinite for the LD of the GWAS itself, or when it is not known.
+        Samples in the panel that R is of, above 1; infinite for the LD of the GWAS itself, or when it is not known.
     settings : FinemapSettings
-        With `ld: none` the fit of one effect is what is asked for, whether or not `fallback` is on.
+        With `ld: none` the fit of one effect is the required one, whether or not `fallback` is on.
 
     Raises
     ------
     InputError
-        z, n, prior weights or panel size are bad, settings exclude one another, or a step does not hold and
+        z, n, prior weights or panel size are bad, settings exclude one another, or a rung does not hold and
         `settings.fallback` is off.
     ArithmeticError
-        A value overflows in the last step too.
+        A value overflows on the lowest rung too.
     """
     if not panel_size > 1:
         raise InputError(f"panel_size: {panel_size:g}, above 1 is needed")
-    # The last step goes first: what it cannot read is no matter of LD.
+    # The lowest rung comes first: what it cannot read has nothing to do with LD.
     single = single_signal(z, n, prior_weights=prior_weights, **_shared(settings))
     if settings.ld == "none":
         return LadderFit("single_effect", ("no LD, as asked for (ld: none)",), single)
@@ -204,11 +128,11 @@ def climb_down(
     diagnostics = None
     try:
         if R is None:
-            raise _StepDownError("no LD")
+            raise _NextRungError("no LD")
         locus = _Locus(z, _readable(R, len(z)), n, prior_weights, panel_size)
         diagnostics = _diagnosed(locus)
         return _with_ld(locus, diagnostics, settings)
-    except _StepDownError as why:
+    except _NextRungError as why:
         if not settings.fallback:
             raise InputError(str(why)) from None
         return LadderFit("single_effect", (str(why),), single, diagnostics)
@@ -218,7 +142,7 @@ def _readable(R: npt.ArrayLike, p: int) -> Matrix:
     try:
         correlation = Correlation.from_matrix(R, p)
     except InputError as error:
-        raise _StepDownError(str(error)) from None
+        raise _NextRungError(str(error)) from None
     if correlation.scale is None or np.abs(correlation.scale - 1).max() < ROUNDING:
         return correlation.matrix
     return correlation.matrix * correlation.scale[:, None] * correlation.scale
@@ -228,13 +152,13 @@ def _diagnosed(locus: _Locus) -> LdDiagnostics:
     try:
         return diagnose_ld(locus.z, locus.R, locus.n, locus.panel_size)
     except NUMERICAL_TROUBLE as trouble:
-        raise _StepDownError(f"the diagnostics of R failed: {trouble}") from None
+        raise _NextRungError(f"the diagnostics of R failed: {trouble}") from None
 
 
 def _with_ld(whole: _Locus, diagnostics: LdDiagnostics, settings: FinemapSettings) -> LadderFit:
-    """The first or second step."""
+    """A fit on one of the two rungs with LD."""
     if diagnostics.squared:
-        raise _StepDownError(
+        raise _NextRungError(
             "R has small values, none is negative and z does not fit it, as if r² were given in place of r"
         )
     left_out, reasons, s = np.empty(0, np.intp), [], diagnostics.s_scaled
@@ -246,11 +170,11 @@ def _with_ld(whole: _Locus, diagnostics: LdDiagnostics, settings: FinemapSetting
     if len(left_out):
         s = _remaining_s(locus)
     if s > settings.max_inconsistency:
-        raise _StepDownError(f"z and R do not belong together: s_scaled {s:.3g} above {settings.max_inconsistency:g}")
+        raise _NextRungError(f"z and R do not belong together: s_scaled {s:.3g} above {settings.max_inconsistency:g}")
     plain, trouble = _attempt(locus, settings, None)
     if settings.ld == "in_sample" and plain is not None:
-        step = "corrected" if reasons else "susie"
-        return LadderFit(step, tuple(reasons), _whole(plain, whole, left_out), diagnostics, left_out=left_out)
+        rung = "corrected" if reasons else "susie"
+        return LadderFit(rung, tuple(reasons), _whole(plain, whole, left_out), diagnostics, left_out=left_out)
     if trouble:
         reasons.append(f"SuSiE without corrections: {trouble}")
     drifts = settings.model == "susie" and (settings.estimate_drift or settings.ld == "in_sample")
@@ -275,7 +199,7 @@ def _remaining_s(locus: _Locus) -> float:
     try:
         return estimate_s(locus.z, locus.R, locus.n, scaled=True)
     except NUMERICAL_TROUBLE as trouble:
-        raise _StepDownError(f"the diagnostics of R failed: {trouble}") from None
+        raise _NextRungError(f"the diagnostics of R failed: {trouble}") from None
 
 
 def _trusted(locus: _Locus, settings: FinemapSettings, error: PanelError) -> SusieFit:
@@ -289,7 +213,7 @@ def _trusted(locus: _Locus, settings: FinemapSettings, error: PanelError) -> Sus
         error.drift = 0.0
         fit, trouble = _attempt(locus, replace(settings, max_effects=L), error)
         if fit is None:
-            raise _StepDownError(f"SuSiE with the error of the panel: {trouble}")
+            raise _NextRungError(f"SuSiE with the error of the panel: {trouble}")
         trusted = sum(_shows(found, fit, locus, settings) for found in fit.sets.sets)
         if trusted == len(fit.sets):
             return fit
@@ -377,7 +301,7 @@ def _without(locus: _Locus, left_out: Indices) -> _Locus:
 
 
 def _whole(fit: SusieFit, whole: _Locus, left_out: Indices) -> SusieFit:
-    """The fit over all variants of the locus; those that were left out have probability and effect 0."""
+    """The fit over all variants of the locus; those that were excluded have probability and effect 0."""
     if not len(left_out):
         return fit
     p = len(whole.z)
@@ -399,4 +323,74 @@ def _whole(fit: SusieFit, whole: _Locus, left_out: Indices) -> SusieFit:
         pip=spread(fit.pip),
         sets=replace(fit.sets, sets=sets),
         z=whole.z,
+    )
+
+
+def single_signal(
+    z: npt.ArrayLike,
+    n: float | None,
+    *,
+    prior_weights: npt.ArrayLike | None = None,
+    R: npt.ArrayLike | None = None,
+    coverage: float = 0.95,
+    min_abs_corr: float = 0.5,
+    scaled_prior_variance: float = 0.2,
+    estimate_prior_variance: bool = True,
+) -> SusieFit:
+    """The most likely single causal variant of a locus.
+
+    Parameters
+    ----------
+    z : array, shape (p,)
+    n : float
+        Sample size.
+    prior_weights : array, shape (p,), optional
+    R : array, shape (p, p), optional
+        Used for the purity of the set alone; without it purity is NaN and no set is dropped for it.
+    coverage, min_abs_corr, scaled_prior_variance, estimate_prior_variance
+        As in `susie_rss`.
+
+    Returns
+    -------
+    SusieFit
+        One effect; converged after one iteration.
+
+    Raises
+    ------
+    InputError
+        Bad input, named.
+    ArithmeticError
+        A value overflows.
+    """
+    scores = check_z(z)
+    if n is None:
+        raise InputError("n: missing, the sample size is needed")
+    check_n(n)
+    weights = check_prior_weights(prior_weights, len(scores))
+    pi = weights / weights.sum()
+    correlation = None if R is None else Correlation.from_matrix(R, len(scores))
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        score = math.sqrt(n - 1) * scores * np.sqrt((n - 1) / (scores * scores + n - 2))
+        method = "optim" if estimate_prior_variance else "none"
+        found = single_effect(score, float(n - 1), pi, scaled_prior_variance, method=method)
+        log_likelihood = -n / 2 * math.log(2 * math.pi) - (n - 1) / 2
+    alpha, V, lbf = found.alpha[None], np.array([found.V]), np.array([found.lbf])
+    sets = credible_sets(alpha, V, lbf, correlation, coverage=coverage, min_abs_corr=min_abs_corr)
+    return SusieFit(
+        alpha=alpha,
+        mu=found.mu[None],
+        mu2=found.mu2[None],
+        lbf=lbf,
+        lbf_variable=found.lbf_variable[None],
+        V=V,
+        KL=np.array([found.KL]),
+        elbo=np.array([log_likelihood + found.lbf]),
+        sigma2=1.0,
+        pi=pi,
+        niter=1,
+        converged=True,
+        null_index=None,
+        pip=found.alpha if found.V > 0 else np.zeros(len(scores)),
+        sets=sets,
+        z=scores,
     )

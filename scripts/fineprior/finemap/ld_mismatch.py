@@ -1,12 +1,10 @@
-"""Do z and R belong together? Diagnostics of the LD of a locus, before any effect is fitted.
+"""Do z and R belong together? Diagnostics before a locus is fitted, and the error of a panel's R in a fit.
 
-Consistency parameter s and kriging residuals: Zou et al. 2022 (doi:10.1371/journal.pgen.1010299), "Refinement and
-diagnostics". A locus is looked at in blocks of neighbouring variants, because both cost the third power of their
-number; up to BLOCK variants the answers are those of susieR's estimate_s_rss and kriging_rss.
+Diagnostics are the consistency parameter s and kriging residuals: Zou et al. 2022 (doi:10.1371/journal.pgen.1010299),
+"Refinement and diagnostics". A locus is looked at in blocks of neighbouring variants, because both cost the third power
+of their number; up to BLOCK variants the answers are those of susieR's estimate_s_rss and kriging_rss.
 
-What the LD of a reference panel does to a fit: an error variance for each variant, while an effect is fitted.
-
-R of a panel of B people differs from that of the GWAS by sampling, with variance (1 + r²) / B of each entry, and by
+R of a panel of B samples differs from that of the GWAS by sampling, with variance (1 + r²) / B of each entry, and by
 drift between the two populations, taken to have the same shape and an unknown size lambda. Where the other effects
 together explain z-scores eta = R b and a chi2 of v = b' R b, the residual z of variant j then has the variance
 
@@ -22,12 +20,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.files.arrays import Floats
+from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.finemap.single_effect import minimise
 
 Flags = npt.NDArray[np.bool_]
 Matrix = npt.NDArray[np.floating]
-
 BLOCK = 1000
 # Brent's tolerance of R's `optim`.
 S_TOLERANCE = math.sqrt(float(np.finfo(np.float64).eps))
@@ -65,11 +62,15 @@ S_GAIN = 3.84
 # Of the difference of two z-scores: their own rounding, and the LD of a finite panel that may be less than perfect.
 MIN_PAIR_VARIANCE = 1e-3
 ROWS = 256
+LARGEST_DRIFT = 1.0
+DRIFT_TOLERANCE = 1e-6
+# Estimates below this share of their standard error at 0 are 0.
+NEGLIGIBLE_SHARE = 0.1
 
 
 @dataclass(frozen=True)
-class LdDiagnostics:
-    """What z and R say of one another.
+class LdDiagnostics(ReadOnly):
+    """Whether z and R are consistent, for a locus and for each of its variants.
 
     Attributes
     ----------
@@ -140,7 +141,7 @@ def diagnose_ld(z: Floats, R: Matrix, n: float, panel_size: float = math.inf) ->
     n : float
         Sample size of the GWAS.
     panel_size : float
-        People in the panel; infinite for the LD of the GWAS itself.
+        Samples in the panel; infinite for the LD of the GWAS itself.
     """
     adjusted = z * np.sqrt((n - 1) / (z * z + n - 2))
     blocks = [_block(R, adjusted, start, min(start + BLOCK, len(z))) for start in range(0, len(z), BLOCK)]
@@ -170,20 +171,6 @@ def estimate_s(z: Floats, R: Matrix, n: float, *, scaled: bool = False) -> float
     return _consistency(blocks, scaled=scaled)
 
 
-def _misfits(blocks: list[_Block], z: Floats) -> bool:
-    """Whether z follows its neighbours more or less closely than R says.
-
-    Where R is r², it is more if all LD is positive, and less if r² has lost signs. The median of the kriging residuals
-    is judged, which a few strong signals do not change.
-    """
-    precision = [block.precision(SQUARED_NUGGET) for block in blocks]
-    residual = _times(blocks, precision, z) / np.sqrt(_diagonal(blocks, precision))
-    spread = float(np.median(np.abs(residual))) / NORMAL_MEDIAN
-    slack = SQUARED_SLACK / math.sqrt(len(z))
-    lower, upper = math.exp(SQUARED_SPREAD[0] - slack), math.exp(SQUARED_SPREAD[1] + slack)
-    return 0 < spread < lower or spread > upper
-
-
 def _block(R: Matrix, z: Floats, start: int, stop: int) -> _Block:
     values, vectors = np.linalg.eigh(R[start:stop, start:stop].astype(np.float64))
     smallest = float(values[0])
@@ -203,21 +190,6 @@ def _consistency(blocks: list[_Block], *, scaled: bool = False) -> float:
 
     best = minimise(deviance, 0.0, 1.0, S_TOLERANCE)
     return best if deviance(0.0) - deviance(best) > (S_GAIN if scaled else 0.0) else 0.0
-
-
-def _diagonal(blocks: list[_Block], precision: list[Floats]) -> Floats:
-    """Diagonal of Omega, whose eigenvalues are given by block."""
-    return np.concatenate([block.vectors**2 @ part for block, part in zip(blocks, precision, strict=True)])
-
-
-def _times(blocks: list[_Block], precision: list[Floats], z: Floats) -> Floats:
-    """Omega z."""
-    return np.concatenate(
-        [
-            block.vectors @ (part * (z[block.start : block.stop] @ block.vectors))
-            for block, part in zip(blocks, precision, strict=True)
-        ]
-    )
 
 
 def _switches(blocks: list[_Block], s: float, z: Floats) -> tuple[Floats, Floats, Floats, Flags]:
@@ -256,12 +228,6 @@ def _switch_log_lr(z: Floats, mean: Floats, sd: Floats) -> Floats:
     return _mixture_log_density((z + mean) / sd, scales, weights) - _mixture_log_density(residual, scales, weights)
 
 
-def _log_densities(x: Floats, scales: Floats) -> Floats:
-    """Log density of each x under each N(0, scale²), up to a constant, shape (len(x), len(scales))."""
-    log_density: Floats = -0.5 * (x[:, None] / scales) ** 2 - np.log(scales)
-    return log_density
-
-
 def _mixture_weights(residual: Floats, scales: Floats) -> Floats:
     """Maximum likelihood weights of a mixture of N(0, scale²), by expectation maximisation."""
     log_density = _log_densities(residual, scales)
@@ -276,6 +242,12 @@ def _mixture_log_density(x: Floats, scales: Floats, weights: Floats) -> Floats:
     log_density = _log_densities(x, scales)
     top = log_density.max(axis=1)
     return np.log(np.exp(log_density - top[:, None]) @ (weights + 1e-15)) + top
+
+
+def _log_densities(x: Floats, scales: Floats) -> Floats:
+    """Log density of each x under each N(0, scale²), up to a constant, shape (len(x), len(scales))."""
+    log_density: Floats = -0.5 * (x[:, None] / scales) ** 2 - np.log(scales)
+    return log_density
 
 
 def _pairs(z: Floats, R: Matrix, panel_size: float) -> tuple[Flags, int, int, bool]:
@@ -301,10 +273,33 @@ def _pairs(z: Floats, R: Matrix, panel_size: float) -> tuple[Flags, int, int, bo
     return discordant, pairs, duplicates, lowest > -SMALL_R[0] and small >= 2 * SMALL_PAIRS
 
 
-LARGEST_DRIFT = 1.0
-DRIFT_TOLERANCE = 1e-6
-# Estimates below this share of their standard error at 0 are 0.
-NEGLIGIBLE_SHARE = 0.1
+def _misfits(blocks: list[_Block], z: Floats) -> bool:
+    """Whether z follows its neighbours more or less closely than R says.
+
+    Where R is r², it is more if all LD is positive, and less if r² has lost signs. The median of the kriging residuals
+    is judged, which a few strong signals do not change.
+    """
+    precision = [block.precision(SQUARED_NUGGET) for block in blocks]
+    residual = _times(blocks, precision, z) / np.sqrt(_diagonal(blocks, precision))
+    spread = float(np.median(np.abs(residual))) / NORMAL_MEDIAN
+    slack = SQUARED_SLACK / math.sqrt(len(z))
+    lower, upper = math.exp(SQUARED_SPREAD[0] - slack), math.exp(SQUARED_SPREAD[1] + slack)
+    return 0 < spread < lower or spread > upper
+
+
+def _diagonal(blocks: list[_Block], precision: list[Floats]) -> Floats:
+    """Diagonal of Omega, whose eigenvalues are given by block."""
+    return np.concatenate([block.vectors**2 @ part for block, part in zip(blocks, precision, strict=True)])
+
+
+def _times(blocks: list[_Block], precision: list[Floats], z: Floats) -> Floats:
+    """Omega z."""
+    return np.concatenate(
+        [
+            block.vectors @ (part * (z[block.start : block.stop] @ block.vectors))
+            for block, part in zip(blocks, precision, strict=True)
+        ]
+    )
 
 
 class PanelError:
@@ -313,7 +308,7 @@ class PanelError:
     Parameters
     ----------
     panel_size : float
-        People in the panel, B; infinite when only drift is to be accounted for.
+        Samples in the panel, B; infinite when only drift is to be accounted for.
     drift : float
         Lambda to start from.
     estimate_drift : bool

@@ -1,7 +1,4 @@
-"""One locus of the pipeline: a fit, the way to it, or the reason why there is none.
-
-Many loci on several processor cores.
-"""
+"""The fit of a locus with its status and remarks, or why there is none; many loci in several processes."""
 
 import logging
 import math
@@ -18,16 +15,51 @@ import numpy.typing as npt
 
 from fineprior.files.arrays import Floats
 from fineprior.files.errors import InputError
-from fineprior.finemap.ladder import LadderFit, climb_down
+from fineprior.finemap.ladder import LadderFit, fit_with_fallback
 from fineprior.finemap.sufficient import check_z, numbers
 from fineprior.finemap.susie import SusieFit
 from fineprior.project.settings import FinemapSettings
 
 Locus = TypeVar("Locus")
 Result = TypeVar("Result")
-
 # What a worker process does with a locus; it got it when it was forked.
 _task: list[Callable[[Any], Any]] = []
+log = logging.getLogger(__name__)
+# Shares and correlations above and below which a locus is remarked upon.
+MIN_N_SHARE = 0.8
+MAX_SET_CORRELATION = 0.5
+MIN_LEAD_Z = 2.0
+NAMED = 3
+
+
+@dataclass(frozen=True)
+class LocusFit:
+    """The fit of a locus, and its status.
+
+    Attributes
+    ----------
+    variant_ids : tuple of str
+        In the order of the arrays of `fit`.
+    status : {"ok", "corrected", "single_effect", "incomplete", "no_signal", "failed"}
+        Credible sets that SuSiE finds with the LD as given; credible sets after something was done about the LD; the
+        set of one effect, without LD; any of these, decided by what the locus does not hold
+        (`contents.with_contents`); no credible set; no fit.
+    reason : str
+        Why the status is not ok; empty when it is.
+    fit : SusieFit or None
+        None when failed.
+    ladder : LadderFit or None
+        The way to the fit; None when failed.
+    remarks : tuple of str
+        What the diagnostics found, whether or not anything was done about it.
+    """
+
+    variant_ids: tuple[str, ...]
+    status: str
+    reason: str
+    fit: SusieFit | None
+    ladder: LadderFit | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def fit_loci(fit: Callable[[Locus], Result], loci: Sequence[Locus], workers: int) -> Iterator[Result]:
@@ -66,45 +98,6 @@ def _run_task(locus: Any) -> Any:
     return _task[-1](locus)
 
 
-log = logging.getLogger(__name__)
-
-# Shares and correlations above and below which a locus is remarked upon.
-MIN_N_SHARE = 0.8
-MAX_SET_CORRELATION = 0.5
-MIN_LEAD_Z = 2.0
-NAMED = 3
-
-
-@dataclass(frozen=True)
-class LocusFit:
-    """What became of a locus.
-
-    Attributes
-    ----------
-    variant_ids : tuple of str
-        In the order of the arrays of `fit`.
-    status : {"ok", "corrected", "single_effect", "incomplete", "no_signal", "failed"}
-        Credible sets that SuSiE finds with the LD as given; credible sets after something was done about the LD; the
-        set of one effect, without LD; any of these, decided by what the locus does not hold
-        (`contents.with_contents`); no credible set; no fit.
-    reason : str
-        Why the status is not ok; empty when it is.
-    fit : SusieFit or None
-        None when failed.
-    ladder : LadderFit or None
-        The way to the fit; None when failed.
-    remarks : tuple of str
-        What the diagnostics found, whether or not anything was done about it.
-    """
-
-    variant_ids: tuple[str, ...]
-    status: str
-    reason: str
-    fit: SusieFit | None
-    ladder: LadderFit | None = None
-    remarks: tuple[str, ...] = ()
-
-
 def fit_locus(
     variant_ids: Sequence[str],
     z: npt.ArrayLike,
@@ -130,7 +123,7 @@ def fit_locus(
         Prior probabilities up to a factor; None is uniform.
     settings : FinemapSettings
     panel_size : float, optional
-        People in the panel that R is of; `settings.panel_size` by default.
+        Samples in the panel that R is of; `settings.panel_size` by default.
 
     Returns
     -------
@@ -164,29 +157,15 @@ def _fit(
         raise InputError(f"n: shape {sizes.shape} for {len(scores)} z-scores, one number or one per variant is needed")
     weights = None if prior_weights is None else numbers("prior_weights", prior_weights)
     people, size = _panel_size(panel_size, settings), float(np.median(sizes))
-    ladder = climb_down(scores, R, size, weights, people, settings)
+    ladder = fit_with_fallback(scores, R, size, weights, people, settings)
     status, reason = _status(ids, ladder)
     remarks = _remarks(ids, ladder, sizes, R)
     excluded = np.setdiff1d(np.flatnonzero(ladder.fit.pi == 0), ladder.left_out)
     if weights is not None and len(excluded):
         # A fit again, for this alone: zeros are rare, and nothing else tells what they took away.
-        uniform = climb_down(scores, R, size, None, people, replace(settings, fallback=True))
+        uniform = fit_with_fallback(scores, R, size, None, people, replace(settings, fallback=True))
         remarks = (_excluded(ids, excluded, scores, uniform.fit), *remarks)
     return LocusFit(ids, status, reason, ladder.fit, ladder, remarks)
-
-
-def _excluded(ids: tuple[str, ...], excluded: npt.NDArray[np.intp], z: Floats, uniform: SusieFit) -> str:
-    """What a prior of 0 took away: the strongest variant, and those in a credible set under a uniform prior."""
-    several = len(excluded) > 1
-    text = f"{len(excluded)} variant{'s have' if several else ' has'} a prior of 0 and therefore a PIP of 0"
-    lead = int(np.abs(z).argmax())
-    in_sets = {int(variable) for found in uniform.sets.sets for variable in found.variables}
-    missed = [row for row in excluded.tolist() if row in in_sets and row != lead]
-    told = [f"the strongest variant, {ids[lead]} (z = {z[lead]:.2f})"] if lead in excluded else []
-    if missed:
-        more = f" and {len(missed) - NAMED} more" if len(missed) > NAMED else ""
-        told.append(f"of credible sets under a uniform prior {', '.join(ids[row] for row in missed[:NAMED])}{more}")
-    return f"{text}, among them {', and '.join(told)}" if told else text
 
 
 def _sample_sizes(n: float | npt.ArrayLike | None) -> Floats:
@@ -202,7 +181,7 @@ def _sample_sizes(n: float | npt.ArrayLike | None) -> Floats:
 
 
 def _panel_size(panel_size: float | None, settings: FinemapSettings) -> float:
-    """People in the panel: as configured, as the LD file says, or infinite."""
+    """Samples in the panel: as configured, as the LD file says, or infinite."""
     if settings.ld == "in_sample":
         return math.inf
     if settings.panel_size != 0:
@@ -216,7 +195,7 @@ def _status(ids: tuple[str, ...], ladder: LadderFit) -> tuple[str, str]:
         reasons.append(_lost(ids, ladder))
     if not ladder.fit.sets:
         return "no_signal", "; ".join([ladder.fit.sets.reason, *reasons])
-    if ladder.step == "single_effect":
+    if ladder.rung == "single_effect":
         return "single_effect", "; ".join(reasons)
     return ("corrected" if reasons else "ok"), "; ".join(reasons)
 
@@ -255,3 +234,17 @@ def _remarks(ids: tuple[str, ...], ladder: LadderFit, n: Floats, R: npt.ArrayLik
         if largest > MAX_SET_CORRELATION:
             remarks.append(f"credible sets correlate: |r| = {largest:.2f} between two leads")
     return tuple(remarks)
+
+
+def _excluded(ids: tuple[str, ...], excluded: npt.NDArray[np.intp], z: Floats, uniform: SusieFit) -> str:
+    """What a prior of 0 took away: the strongest variant, and those in a credible set under a uniform prior."""
+    several = len(excluded) > 1
+    text = f"{len(excluded)} variant{'s have' if several else ' has'} a prior of 0 and therefore a PIP of 0"
+    lead = int(np.abs(z).argmax())
+    in_sets = {int(variable) for found in uniform.sets.sets for variable in found.variables}
+    missed = [row for row in excluded.tolist() if row in in_sets and row != lead]
+    told = [f"the strongest variant, {ids[lead]} (z = {z[lead]:.2f})"] if lead in excluded else []
+    if missed:
+        more = f" and {len(missed) - NAMED} more" if len(missed) > NAMED else ""
+        told.append(f"of credible sets under a uniform prior {', '.join(ids[row] for row in missed[:NAMED])}{more}")
+    return f"{text}, among them {', and '.join(told)}" if told else text

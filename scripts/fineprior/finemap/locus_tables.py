@@ -1,20 +1,66 @@
-"""The rows of a fine-mapped locus in the tables FINEMAP_VARIANTS, CREDIBLE_SETS and LOCI_STATUS."""
+"""A fine-mapped locus: its rows of FINEMAP_VARIANTS, CREDIBLE_SETS and LOCI_STATUS."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fineprior.finemap.contents import Contents, contents_of, switched
+from fineprior.files import tables
+from fineprior.finemap.contents import Contents, contents_of, switched, with_contents
 from fineprior.finemap.correlation import Correlation
 from fineprior.finemap.credible_sets import CredibleSet, CredibleSets, credible_sets
-from fineprior.finemap.locus import LocusFit
+from fineprior.finemap.locus import LocusFit, fit_locus
+from fineprior.finemap.locus_input import LocusInput
 from fineprior.finemap.susie import SusieFit
 from fineprior.project.settings import FinemapSettings
 
 Matrix = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class FineMapped:
+    """A fine-mapped locus: its fit, and its rows of FINEMAP_VARIANTS, CREDIBLE_SETS and LOCI_STATUS."""
+
+    fit: LocusFit
+    variants: pd.DataFrame
+    credible_sets: pd.DataFrame
+    status: pd.DataFrame
+
+
+def fine_map(locus: LocusInput, settings: FinemapSettings) -> FineMapped:
+    """Fine-map a locus; whatever goes wrong is a status, and no error.
+
+    Parameters
+    ----------
+    locus
+        Its variants, LD and prior.
+    settings
+        Settings of the fit, of credible sets, and of what makes a locus incomplete.
+    """
+    whole, fitted, R = locus.variants, locus.fitted, locus.R
+    table = whole[fitted]
+    fit = fit_locus(
+        table["variant_id"].tolist(),
+        table["z"].to_numpy(),
+        R,
+        table["n"].to_numpy(),
+        None if locus.prior_weights is None else locus.prior_weights[fitted.to_numpy()],
+        settings,
+        panel_size=locus.panel_size,
+    )
+    contents = contents_of(
+        locus.name, whole, {**locus.without_ld, **switched(fit)}, locus.lost, fitted=fit.fit is not None
+    )
+    fit = with_contents(fit, contents, settings)
+    r_lead = np.nan if R is None else R[int(table["z"].abs().to_numpy().argmax())]
+    return FineMapped(
+        fit,
+        _with_ld_flags(variant_rows(table, fit, r_lead), locus),
+        set_rows(table, fit, R, settings),
+        _with_ld_note(status_row(whole, fit, contents), locus),
+    )
 
 
 def variant_rows(table: pd.DataFrame, fit: LocusFit, r_lead: Matrix | float) -> pd.DataFrame:
@@ -75,7 +121,7 @@ def set_rows(table: pd.DataFrame, fit: LocusFit, R: Matrix | None, settings: Fin
     """
     if fit.fit is None or fit.ladder is None:
         return pd.DataFrame()
-    R = None if fit.ladder.step == "single_effect" else R
+    R = None if fit.ladder.rung == "single_effect" else R
     found = [fit.fit.sets]
     if len(fit.fit.sets) and settings.further_coverage not in (0, settings.coverage):
         found.append(further_sets(fit.fit, R, settings.further_coverage))
@@ -178,3 +224,36 @@ def status_row(table: pd.DataFrame, fit: LocusFit, contents: Contents | None = N
             }
         ]
     )
+
+
+def status_without_variants(loci: pd.DataFrame, lost: pd.DataFrame) -> pd.DataFrame:
+    """Rows of LOCI_STATUS for those of LOCI (of a BED file) that no harmonised variant lies in; `lost` rows of LOST."""
+    blank = {c.name: {"integer": 0, "number": np.nan, "text": None}[c.kind] for c in tables.LOCI_STATUS.columns}
+    rows = []
+    for locus in loci.loc[loci["variants"] == 0, "locus"]:
+        gone = lost[lost["locus"] == locus]
+        contents = contents_of(locus, tables.LOCUS_VARIANTS.empty(), {}, gone)
+        reason = "no harmonised variant in it"
+        if len(gone):
+            reason += f": of {len(gone):,} rows of the GWAS all were dropped ({contents.reasons})"
+        rows.append(blank | contents.columns() | {"locus": locus, "status": "failed", "reason": reason})
+    return pd.DataFrame(rows)
+
+
+def _with_ld_flags(rows: pd.DataFrame, locus: LocusInput) -> pd.DataFrame:
+    """Rows of FINEMAP_VARIANTS of all variants of the locus; of those without LD `ld_flag` has the reason."""
+    whole = locus.variants
+    if len(rows) == len(whole):
+        return rows
+    rows = rows.reindex(whole.index)
+    known = ["locus", "variant_id", "chrom", "pos", "ref", "alt", "z", "neg_log10_p", "prior"]
+    reasons = whole["variant_id"].map(locus.without_ld)
+    return rows.assign(**whole[known], ld_flag=rows["ld_flag"].where(reasons.isna(), reasons))
+
+
+def _with_ld_note(status: pd.DataFrame, locus: LocusInput) -> pd.DataFrame:
+    """The row of LOCI_STATUS with what the reader should know about the LD."""
+    if not locus.ld_note:
+        return status
+    remarks = "; ".join(text for text in (locus.ld_note, status["remarks"].iloc[0]) if text)
+    return status.assign(left_out=status["left_out"] + len(locus.without_ld), remarks=remarks)

@@ -1,4 +1,4 @@
-"""SuSiE from genotypes and phenotypes, or from X'X, X'y and y'y: names, defaults and answers of susieR.
+"""SuSiE from genotypes and phenotypes, or from X'X, X'y and y'y, with susieR's names, defaults and results.
 
 Wang et al. 2020 (doi:10.1111/rssb.12388). susieR's are `susie` and `susie_suff_stat` (0.12) or `susie_ss` (from 0.15);
 the tolerance is that of `susie_rss`.
@@ -34,7 +34,7 @@ class FitOptions(TypedDict, total=False):
     estimate_prior_variance: bool
     estimate_prior_method: str
     check_null_threshold: float
-    estimate_residual_variance: bool  # True by default: X is of the people of y.
+    estimate_residual_variance: bool  # True by default: X and y are of the same samples.
     residual_variance: float | None
     null_weight: float
     max_iter: int
@@ -47,7 +47,7 @@ class FitOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class RegressionFit(SusieFit):
-    """A SuSiE fit with what leads back to the scale of X; `z` are the z-scores of single-variant regressions.
+    """A SuSiE fit with intercept and scale of X; `z` are the z-scores of single-variant regressions.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ def susie(
     Parameters
     ----------
     X : array, shape (n, p)
-        Genotypes, a row per person. Sums are in float64; memory is some 24 n p bytes, and 8 p² where n > p / 4.
+        Genotypes, a row per sample. Sums are in float64; memory is some 24 n p bytes, and 8 p² where n > p / 4.
     y : array, shape (n,)
         Phenotype.
     standardize : bool
@@ -151,7 +151,7 @@ def susie_ss(
     yty : float
         y'y.
     n : float
-        Number of people.
+        Number of samples.
     X_colmeans : array, shape (p,), optional
         Means of X before: with `y_mean` they give the intercept.
     y_mean : float, optional

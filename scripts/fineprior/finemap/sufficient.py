@@ -1,4 +1,4 @@
-"""What SuSiE sees of a locus: X'X, X'y and y'y on the scale of standardised genotypes, from z, R and n.
+"""Sufficient statistics of a locus for SuSiE: X'X, X'y and y'y of standardised genotypes, from z, R and n.
 
 Zou et al. 2022 (doi:10.1371/journal.pgen.1010299), "SuSiE with summary statistics"; the shrinkage of z and the
 scale are susieR's.
@@ -10,16 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-# Stands for the unknown n: susieR takes yty = 1 and n = 2.
-from fineprior.files.arrays import Floats
+from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.finemap.correlation import Correlations
 
+# Stands for the unknown n: susieR takes yty = 1 and n = 2.
 UNKNOWN_N = 2
 
 
 @dataclass(frozen=True)
-class SufficientStatistics:
+class SufficientStatistics(ReadOnly):
     """Regression of a phenotype on the p standardised variants of a locus, and perhaps a null column.
 
     Attributes

@@ -1,9 +1,8 @@
-"""SuSiE with prior weights from summary statistics (SuSiE-RSS): names, defaults and answers of susieR.
+"""SuSiE with prior weights from summary statistics (SuSiE-RSS), with susieR's names, defaults and results.
 
 Wang et al. 2020 (doi:10.1111/rssb.12388); Zou et al. 2022 (doi:10.1371/journal.pgen.1010299). The reference is
-susieR 0.16.5, but max_iter is 100 as in susieR up to 0.14.
-
-Refinement: a way out of local optima, by fits in which the variants of one credible set are forbidden.
+susieR 0.16.5, but max_iter is 100 as in susieR up to 0.14. Refinement is a way out of local optima: fits in which the
+variants of one credible set are forbidden.
 """
 
 import logging
@@ -14,7 +13,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.files.arrays import Floats
+from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.finemap.correlation import Correlation, Correlations, PanelCorrelation
 from fineprior.finemap.credible_sets import CredibleSets, credible_sets
@@ -28,66 +27,13 @@ from fineprior.finemap.sufficient import (
     z_from_effects,
 )
 
-MAX_STEPS = 100
-
-
-def refine_effects(
-    effects: Effects,
-    data: SufficientStatistics,
-    options: IbssOptions,
-    sets_of: Callable[[Effects], CredibleSets],
-) -> Effects:
-    """The best fit that susieR's refinement reaches.
-
-    For each credible set the model is fitted with the prior weights of its variants at 0, and from there again
-    with the true weights; the best of these fits is taken if its ELBO is higher, and the search goes on from it.
-
-    Parameters
-    ----------
-    effects : Effects
-        A finished fit.
-    data : SufficientStatistics
-    options : IbssOptions
-    sets_of : callable
-        Makes the credible sets of a fit.
-
-    Returns
-    -------
-    Effects
-    """
-    for _ in range(MAX_STEPS):
-        candidates = []
-        for found in sets_of(effects).sets:
-            pi = data.pi.copy()
-            pi[found.variables] = 0.0
-            if not pi[: len(pi) if data.null_index is None else data.null_index].any():
-                break
-            forbidden = replace(data, pi=pi / pi.sum())
-            start = fit_effects(forbidden, options)
-            drop_null_effects(start, forbidden, options.prior_tol)
-            candidate = fit_effects(data, options, start)
-            drop_null_effects(candidate, data, options.prior_tol)
-            candidates.append(candidate)
-        if not candidates:
-            break
-        best = max(candidates, key=lambda candidate: candidate.elbo[-1])
-        gain = best.elbo[-1] - effects.elbo[-1]
-        if gain <= options.tol:
-            break
-        effects = best
-        # susieR stops as soon as the gain is small beside the ELBO itself.
-        if gain < options.tol * max(1.0, abs(effects.elbo[-1])):
-            break
-    return effects
-
-
 Z_METHODS = ("wald", "score")
-
+MAX_REFINEMENTS = 100
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class SusieFit:
+class SusieFit(ReadOnly):
     """A fitted SuSiE model; names are susieR's, indices count from 0.
 
     Attributes
@@ -279,6 +225,22 @@ def susie_rss(
     return fit
 
 
+def _z_scores(z: npt.ArrayLike | None, bhat: npt.ArrayLike | None, shat: npt.ArrayLike | None) -> Floats:
+    if z is not None and bhat is None and shat is None:
+        return check_z(z)
+    if z is None and bhat is not None and shat is not None:
+        return z_from_effects(bhat, shat)
+    raise InputError("either z, or bhat and shat, are needed")
+
+
+def _correlations(R: npt.ArrayLike | Correlations, p: int) -> Correlations:
+    if isinstance(R, Correlation | PanelCorrelation):
+        if len(R) != p:
+            raise InputError(f"R: {len(R)} variants do not fit the {p} z-scores")
+        return R
+    return Correlation.from_matrix(np.asarray(R), p)
+
+
 def fit_model(
     data: SufficientStatistics,
     options: IbssOptions,
@@ -316,17 +278,51 @@ def fit_model(
     )
 
 
-def _correlations(R: npt.ArrayLike | Correlations, p: int) -> Correlations:
-    if isinstance(R, Correlation | PanelCorrelation):
-        if len(R) != p:
-            raise InputError(f"R: {len(R)} variants do not fit the {p} z-scores")
-        return R
-    return Correlation.from_matrix(np.asarray(R), p)
+def refine_effects(
+    effects: Effects,
+    data: SufficientStatistics,
+    options: IbssOptions,
+    sets_of: Callable[[Effects], CredibleSets],
+) -> Effects:
+    """The best fit that susieR's refinement reaches.
 
+    For each credible set the model is fitted with the prior weights of its variants at 0, and from there again
+    with the true weights; the best of these fits is taken if its ELBO is higher, and the search goes on from it.
 
-def _z_scores(z: npt.ArrayLike | None, bhat: npt.ArrayLike | None, shat: npt.ArrayLike | None) -> Floats:
-    if z is not None and bhat is None and shat is None:
-        return check_z(z)
-    if z is None and bhat is not None and shat is not None:
-        return z_from_effects(bhat, shat)
-    raise InputError("either z, or bhat and shat, are needed")
+    Parameters
+    ----------
+    effects : Effects
+        A finished fit.
+    data : SufficientStatistics
+    options : IbssOptions
+    sets_of : callable
+        Makes the credible sets of a fit.
+
+    Returns
+    -------
+    Effects
+    """
+    for _ in range(MAX_REFINEMENTS):
+        candidates = []
+        for found in sets_of(effects).sets:
+            pi = data.pi.copy()
+            pi[found.variables] = 0.0
+            if not pi[: len(pi) if data.null_index is None else data.null_index].any():
+                break
+            forbidden = replace(data, pi=pi / pi.sum())
+            start = fit_effects(forbidden, options)
+            drop_null_effects(start, forbidden, options.prior_tol)
+            candidate = fit_effects(data, options, start)
+            drop_null_effects(candidate, data, options.prior_tol)
+            candidates.append(candidate)
+        if not candidates:
+            break
+        best = max(candidates, key=lambda candidate: candidate.elbo[-1])
+        gain = best.elbo[-1] - effects.elbo[-1]
+        if gain <= options.tol:
+            break
+        effects = best
+        # susieR stops as soon as the gain is small beside the ELBO itself.
+        if gain < options.tol * max(1.0, abs(effects.elbo[-1])):
+            break
+    return effects

@@ -1,9 +1,7 @@
-"""Alleles as numbers, and how they compare with the reference genome.
+"""Alleles and variants: alleles as numbers, compared with the reference genome; names; statistics turned round.
 
 Ten million rows of text are too much to compare again and again: every spelling that is met gets a number, and the
 bases A, C, G, T are 0, 1, 2, 3, so that the complement of a base is 3 minus it.
-
-Alleles and names of variants.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,12 +12,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fineprior.files.arrays import ReadOnly
 from fineprior.genome.fasta import BASES, Genome, codes_of
 
 BAD, CODED = -2, -3
 """In place of an allele's number: no allele; an insertion or deletion in a code that does not tell its bases."""
 _BLOCK = 1 << 22
 _MARGIN = 1 << 10
+_COMPLEMENT = str.maketrans("ACGT", "TGCA")
+_MIRRORED = ("beta", "z")
 
 Numbers = NDArray[np.int32]
 
@@ -93,7 +94,7 @@ class Alleles:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(ReadOnly):
     """Pairs of alleles beside the reference genome.
 
     `base`: code of the genome's base at the position; `first_agrees`, `second_agrees`: whether the genome has this
@@ -152,6 +153,20 @@ def compare(
     return Comparison(base, agrees[0], agrees[1], new_pos, new_first, new_second)
 
 
+def _stretches(
+    genome: Genome, contig: Numbers, pos: NDArray[np.int32], reach: Numbers
+) -> Iterator[tuple[slice, int, NDArray[np.uint8]]]:
+    """Runs of sorted rows with the codes of the genome around them and their start (0-based)."""
+    names = list(genome.contigs)
+    block = (contig.astype(np.int64) << 32) | (pos // _BLOCK)
+    edges = [*np.flatnonzero(np.diff(block, prepend=-1)).tolist(), len(pos)]
+    for start, stop in pairwise(edges):
+        rows = slice(start, stop)
+        begin = max(int(pos[start]) - 1 - _MARGIN, 0)
+        end = int((pos[rows] + reach[rows]).max())
+        yield rows, begin, genome.codes(names[contig[start]], begin, end)
+
+
 def left_align(pos: int, first: str, second: str, reference: NDArray[np.uint8], begin: int = 0) -> tuple[int, str, str]:
     """Return the shortest and leftmost spelling of two alleles, whichever of them is the reference's.
 
@@ -182,24 +197,6 @@ def left_align(pos: int, first: str, second: str, reference: NDArray[np.uint8], 
     while shared < min(len(first), len(second)) - 1 and first[shared] == second[shared]:
         shared += 1
     return pos + shared, first[shared:], second[shared:]
-
-
-def _stretches(
-    genome: Genome, contig: Numbers, pos: NDArray[np.int32], reach: Numbers
-) -> Iterator[tuple[slice, int, NDArray[np.uint8]]]:
-    """Runs of sorted rows with the codes of the genome around them and their start (0-based)."""
-    names = list(genome.contigs)
-    block = (contig.astype(np.int64) << 32) | (pos // _BLOCK)
-    edges = [*np.flatnonzero(np.diff(block, prepend=-1)).tolist(), len(pos)]
-    for start, stop in pairwise(edges):
-        rows = slice(start, stop)
-        begin = max(int(pos[start]) - 1 - _MARGIN, 0)
-        end = int((pos[rows] + reach[rows]).max())
-        yield rows, begin, genome.codes(names[contig[start]], begin, end)
-
-
-_COMPLEMENT = str.maketrans("ACGT", "TGCA")
-_MIRRORED = ("beta", "z")
 
 
 def variant_id(chrom: pd.Series, pos: pd.Series, ref: pd.Series, alt: pd.Series) -> pd.Series:

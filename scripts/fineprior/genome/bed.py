@@ -1,6 +1,6 @@
-"""Names of loci, and the batch that a locus is in: what can be told of a BED file without a genome.
+"""BED files: the one reader, and the names and batches of the loci that a BED file holds.
 
-What an interval is: the one reader of BED files, without a genome or with the lengths of its contigs.
+It is light (no numpy), so that the workflow can list the loci of a batch while it is parsed.
 """
 
 import zlib
@@ -58,23 +58,6 @@ def bed_lines(path: str | Path, what: str = "a BED file") -> Iterator[BedLine]:
         raise InputError(f"{path}: no interval in this BED file")
 
 
-def fields_of(line: str) -> list[str]:
-    """Fields of a line, parted by tabs, or by blanks where no tab parts the first three; none of a blank line."""
-    if not line.strip(" \t"):
-        return []
-    fields = line.split("\t")
-    if " " in line:
-        fields = [field.strip(" ") for field in fields]
-    if len(fields) < 3 or any(" " in field for field in fields[:3]):
-        return [field for field in line.replace("\t", " ").split(" ") if field]
-    return fields
-
-
-def whole_number(text: str) -> int | None:
-    """A whole number of digits 0 to 9 only; None for anything else."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
-
-
 def placed_intervals(
     path: str | Path, find: Callable[[str], str | None], lengths: Mapping[str, int], genome: str | Path
 ) -> dict[tuple[str, int, int], BedLine]:
@@ -110,6 +93,53 @@ def placed_intervals(
     return found
 
 
+def loci_by_batch(path: str | Path, batches: int) -> list[list[str]]:
+    """Names of the loci of a BED file by batch, sorted: neither the order of its lines nor other columns matter.
+
+    Raises
+    ------
+    InputError
+        As `bed_lines`.
+    """
+    found: list[list[str]] = [[] for _ in range(batches)]
+    for name in sorted({locus_name(line.chrom, line.start, line.end) for line in bed_lines(path)}):
+        found[batch_of(name, batches)].append(name)
+    return found
+
+
+def locus_name(chrom: str, start: int, end: int) -> str:
+    """`chr<chromosome>_<start>_<end>`, whether or not the FASTA writes `chr`."""
+    return f"chr{plain_name(chrom)}_{start}_{end}"
+
+
+def place_of(locus: str) -> tuple[str, int, int]:
+    """Chromosome (with `chr`), start and end of a locus, from its name."""
+    chrom, start, end = locus.rsplit("_", 2)
+    return chrom, int(start), int(end)
+
+
+def batch_of(locus: str, batches: int) -> int:
+    """The batch of a locus; depends on its name alone, so that a new locus leaves the others where they are."""
+    return zlib.crc32(locus.encode()) % batches
+
+
+def fields_of(line: str) -> list[str]:
+    """Fields of a line, parted by tabs, or by blanks where no tab parts the first three; none of a blank line."""
+    if not line.strip(" \t"):
+        return []
+    fields = line.split("\t")
+    if " " in line:
+        fields = [field.strip(" ") for field in fields]
+    if len(fields) < 3 or any(" " in field for field in fields[:3]):
+        return [field for field in line.replace("\t", " ").split(" ") if field]
+    return fields
+
+
+def whole_number(text: str) -> int | None:
+    """A whole number of digits 0 to 9 only; None for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
 def _checked(fields: list[str], where: str) -> BedLine:
     shown = " ".join(fields)[:_SHOWN]
     if len(fields) >= 3 and "" in fields[:3]:
@@ -139,44 +169,3 @@ def _why(fields: list[str]) -> str:
         if whole_number(field) is None and number.is_integer() and 0 <= number <= LARGEST_POSITION:
             return f"; write {int(number)} for {field}"
     return ""
-
-
-def locus_name(chrom: str, start: int, end: int) -> str:
-    """`chr<chromosome>_<start>_<end>`, whether or not the FASTA writes `chr`."""
-    return f"chr{plain_name(chrom)}_{start}_{end}"
-
-
-def place_of(locus: str) -> tuple[str, int, int]:
-    """Chromosome (with `chr`), start and end of a locus, from its name."""
-    chrom, start, end = locus.rsplit("_", 2)
-    return chrom, int(start), int(end)
-
-
-def batch_of(locus: str, batches: int) -> int:
-    """The batch of a locus; depends on its name alone, so that a new locus leaves the others where they are."""
-    return zlib.crc32(locus.encode()) % batches
-
-
-def read_bed_lines(path: str | Path) -> list[BedLine]:
-    """The intervals of a BED file as they are written, in the order of the file.
-
-    Raises
-    ------
-    InputError
-        As `bed_lines`.
-    """
-    return list(bed_lines(path))
-
-
-def loci_by_batch(path: str | Path, batches: int) -> list[list[str]]:
-    """Names of the loci of a BED file by batch, sorted: neither the order of its lines nor other columns matter.
-
-    Raises
-    ------
-    InputError
-        As `read_bed_lines`.
-    """
-    found: list[list[str]] = [[] for _ in range(batches)]
-    for name in sorted({locus_name(line.chrom, line.start, line.end) for line in read_bed_lines(path)}):
-        found[batch_of(name, batches)].append(name)
-    return found

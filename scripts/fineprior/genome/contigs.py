@@ -48,7 +48,7 @@ class Contigs:
         The names are PLINK's, in which 25, XY, PAR1 and PAR2 are parts of X.
     of_rows
         The names stand in rows of intervals. There chrX and X may be two species, of which one is meant, or two
-        spellings of one chromosome: asking for either of the two is an error.
+        spellings of one chromosome: requiring either of the two is an error.
     """
 
     def __init__(self, where: str | Path, names: Iterable[str], plink: bool = False, of_rows: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""Regions where no locus is looked for: the MHC, regions of long-range LD, the X chromosome, a user's own."""
+"""Regions where no locus is looked for: the MHC, long-range LD, the X chromosome, a user's own."""
 
 import csv
 import logging
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Region:
-    """A part of a chromosome (0-based, half-open) that is left out; `reason` is the setting that says so."""
+    """A part of a chromosome (0-based, half-open) without loci; `reason` is the setting that says so."""
 
     chrom: str
     start: int
@@ -35,7 +35,7 @@ class Region:
 
 
 def excluded_regions(genome: Genome, build: str, settings: LociSettings, known: str | Path | None) -> list[Region]:
-    """The regions that the settings leave out, in the order of the FASTA; they may overlap.
+    """The regions that the settings exclude, in the order of the FASTA; they may overlap.
 
     Parameters
     ----------

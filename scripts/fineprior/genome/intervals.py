@@ -1,7 +1,4 @@
-"""Stretches of a genome from BED files: what a mask or a file of peaks covers.
-
-Intervals of a BED file.
-"""
+"""Intervals of a BED file: as a list on a genome, and as the bases that a mask or a file of peaks covers."""
 
 import logging
 from array import array
@@ -18,6 +15,10 @@ from fineprior.genome.bed import bed_lines, placed_intervals
 from fineprior.genome.contigs import Contigs
 from fineprior.genome.fasta import Genome
 
+Ints = NDArray[np.int64]
+
+log = logging.getLogger(__name__)
+
 
 def read_intervals(path: str | Path, genome: Genome) -> list[tuple[str, int, int]]:
     """Chromosome (as the FASTA names it), start (0-based) and end (exclusive) of each line, in the order of the file.
@@ -30,17 +31,12 @@ def read_intervals(path: str | Path, genome: Genome) -> list[tuple[str, int, int
     return list(placed_intervals(path, genome.find, genome.contigs, genome.path))
 
 
-Ints = NDArray[np.int64]
-
-log = logging.getLogger(__name__)
-
-
 @dataclass(frozen=True)
 class Intervals:
     """Disjoint stretches in order: starts (0-based) and ends (exclusive), by the chromosome's name in the file.
 
     A chromosome is found with or without `chr` (`Contigs.find`); where a file has both chrX and X it is an error to
-    ask for one, for these may be two species or two spellings. `where` names the file in messages.
+    look up one, for these may be two species or two spellings. `where` names the file in messages.
     """
 
     spans: dict[str, tuple[Ints, Ints]]
@@ -73,7 +69,7 @@ class Intervals:
         return Contigs(self.where, self.spans, of_rows=True)
 
     def check(self, genome: Contigs, lengths: Mapping[str, int]) -> None:
-        """Hold the file against a genome; intervals that reach beyond a chromosome's end are warned of, and no harm.
+        """Compare the file with a genome; intervals that reach beyond a chromosome's end are warned of, and do no harm.
 
         Raises
         ------

@@ -1,6 +1,6 @@
-"""Loci: windows around lead variants, LD blocks or intervals of a BED file; their names and batches.
+"""Loci: windows around lead variants, LD blocks or intervals of a BED file, with the rows that lie in each.
 
-Rows of the summary statistics that harmonising left out, by the locus in whose window they lie.
+These are the variants of a locus, and the rows of the summary statistics that harmonising excluded (table LOST).
 """
 
 import logging
@@ -23,6 +23,8 @@ from fineprior.genome.intervals import read_intervals
 from fineprior.project.settings import LociSettings
 
 WINDOW, BLOCK, BED = "window", "block", "bed"
+ELSEWHERE = ("duplicate", "other_strand")
+"""Reasons (`sumstats.outcomes`) of rows whose variant is there in another row."""
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +105,7 @@ def read_bed(path: str | Path, genome: Genome, excluded: Sequence[Region] = ()) 
     Raises
     ------
     InputError
-        The file is not a BED file of this genome, as in `genetics.bed.read_intervals`.
+        The file is not a BED file of this genome, as in `bed.placed_intervals`.
     """
     intervals = []
     for chrom, start, end in read_intervals(path, genome):
@@ -154,6 +156,61 @@ def describe_loci(
         })  # fmt: skip
     loci = pd.DataFrame(lines, columns=LOCI.names) if lines else LOCI.empty()
     return loci, [pd.concat(part, ignore_index=True) if len(part) > 1 else part[0] for part in parts]
+
+
+def read_lost(dropped: str | None, intervals: Sequence[Interval]) -> pd.DataFrame | None:
+    """Table LOST of loci, from a file of DROPPED; None when it is not known what was dropped.
+
+    Raises
+    ------
+    InputError
+        The file is absent, damaged or not this table.
+    """
+    if dropped is None:
+        return None
+    places = [(interval.chrom, interval.start, interval.end) for interval in intervals]
+    return lost_in_loci(read_places(DROPPED, dropped, places, "genome_chrom", "genome_pos"), intervals)
+
+
+def write_lost(rows: pd.DataFrame | None, loci: Iterable[str], path: str | Path) -> None:
+    """Write the rows of some loci; where nothing is known of such rows (None), remove what an earlier run wrote."""
+    if rows is None:
+        Path(path).unlink(missing_ok=True)
+    else:
+        LOST.write(rows[rows["locus"].isin(list(loci))], path)
+
+
+def lost_in_loci(dropped: pd.DataFrame, intervals: Sequence[Interval]) -> pd.DataFrame:
+    """Table LOST: the rows that lie in loci, by locus (chromosome by chromosome, in the order given) and position.
+
+    Parameters
+    ----------
+    dropped
+        Table DROPPED. A row without a place in the genome is in no locus, and one whose variant is there in another
+        row (`ELSEWHERE`) is not lost.
+    intervals
+        Loci; a row is listed with each that holds it.
+
+    Returns
+    -------
+    A frame of LOST.
+    """
+    gone = dropped[~dropped["reason"].isin(ELSEWHERE)].sort_values("genome_pos", kind="stable")
+    by_chrom = {str(chrom): rows for chrom, rows in gone.groupby("genome_chrom", sort=False)}
+    found = [LOST.empty()]
+    for chrom in dict.fromkeys(interval.chrom for interval in intervals):
+        own = by_chrom.get(chrom, gone.iloc[:0])
+        pos = own["genome_pos"].to_numpy()
+        for interval in (one for one in intervals if one.chrom == chrom):
+            first, last = np.searchsorted(pos, [interval.start + 1, interval.end + 1])
+            if last > first:
+                found.append(own.iloc[first:last].assign(locus=interval.name))
+    rows = pd.concat(found[1:] or found, ignore_index=True)
+    if rows.empty:
+        return LOST.empty()
+    place = rows["genome_chrom"] + ":" + rows["genome_pos"].astype("str")
+    alleles = ":" + rows["other_allele"] + ":" + rows["effect_allele"]
+    return rows.assign(pos=rows["genome_pos"], variant=place + alleles.fillna(""))[LOST.names]
 
 
 def _read_blocks(path: str, genome: Genome) -> list[Interval]:
@@ -244,62 +301,3 @@ def _merged(windows: list[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             merged.append((start, end))
     return merged
-
-
-ELSEWHERE = ("duplicate", "other_strand")
-"""Reasons (`sumstats.outcomes`) of rows whose variant is there in another row."""
-
-
-def read_lost(dropped: str | None, intervals: Sequence[Interval]) -> pd.DataFrame | None:
-    """Table LOST of loci, from a file of DROPPED; None when it is not known what was dropped.
-
-    Raises
-    ------
-    InputError
-        The file is absent, damaged or not this table.
-    """
-    if dropped is None:
-        return None
-    places = [(interval.chrom, interval.start, interval.end) for interval in intervals]
-    return lost_in_loci(read_places(DROPPED, dropped, places, "genome_chrom", "genome_pos"), intervals)
-
-
-def write_lost(rows: pd.DataFrame | None, loci: Iterable[str], path: str | Path) -> None:
-    """Write the rows of some loci; where nothing is known of such rows (None), remove what an earlier run wrote."""
-    if rows is None:
-        Path(path).unlink(missing_ok=True)
-    else:
-        LOST.write(rows[rows["locus"].isin(list(loci))], path)
-
-
-def lost_in_loci(dropped: pd.DataFrame, intervals: Sequence[Interval]) -> pd.DataFrame:
-    """Table LOST: the rows that lie in loci, by locus (chromosome by chromosome, in the order given) and position.
-
-    Parameters
-    ----------
-    dropped
-        Table DROPPED. A row without a place in the genome is in no locus, and one whose variant is there in another
-        row (`ELSEWHERE`) is not lost.
-    intervals
-        Loci; a row is listed with each that holds it.
-
-    Returns
-    -------
-    A frame of LOST.
-    """
-    gone = dropped[~dropped["reason"].isin(ELSEWHERE)].sort_values("genome_pos", kind="stable")
-    by_chrom = {str(chrom): rows for chrom, rows in gone.groupby("genome_chrom", sort=False)}
-    found = [LOST.empty()]
-    for chrom in dict.fromkeys(interval.chrom for interval in intervals):
-        own = by_chrom.get(chrom, gone.iloc[:0])
-        pos = own["genome_pos"].to_numpy()
-        for interval in (one for one in intervals if one.chrom == chrom):
-            first, last = np.searchsorted(pos, [interval.start + 1, interval.end + 1])
-            if last > first:
-                found.append(own.iloc[first:last].assign(locus=interval.name))
-    rows = pd.concat(found[1:] or found, ignore_index=True)
-    if rows.empty:
-        return LOST.empty()
-    place = rows["genome_chrom"] + ":" + rows["genome_pos"].astype("str")
-    alleles = ":" + rows["other_allele"] + ":" + rows["effect_allele"]
-    return rows.assign(pos=rows["genome_pos"], variant=place + alleles.fillna(""))[LOST.names]

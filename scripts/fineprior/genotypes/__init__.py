@@ -1,4 +1,4 @@
-"""Who has which allele, and which variants go together (LD)?
+"""Which sample has which allele, and how are variants correlated (LD)?
 
 Entry: `panels` reads any panel, `ld` computes LD.
 """

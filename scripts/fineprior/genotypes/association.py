@@ -1,9 +1,9 @@
 """Association of each variant with a trait: linear or logistic regression on its dosage and the covariates.
 
-As PLINK 2 does it (Chang et al., GigaScience 2015; `plink2 --glm`): one additive effect for each variant, people
-without a genotype left out for that variant alone, t statistics for a quantitative trait, Wald statistics of the
+As PLINK 2 does it (Chang et al., GigaScience 2015; `plink2 --glm`): one additive effect for each variant, samples
+without a genotype excluded for that variant alone, t statistics for a quantitative trait, Wald statistics of the
 maximum likelihood fit for a disease. Where that fit does not converge, PLINK 2 goes on with Firth's penalty; here the
-variant is left without a result (`no-firth` of PLINK 2).
+variant has no result (`no-firth` of PLINK 2).
 """
 
 import logging
@@ -17,7 +17,7 @@ from scipy.special import betaln, expit, hyp2f1, log_ndtr, stdtr
 from fineprior.files.arrays import Floats
 from fineprior.files.tables import ASSOCIATION
 from fineprior.genome.fasta import plain_name
-from fineprior.genotypes.phenotypes import Cohort
+from fineprior.genotypes.samples import Cohort
 
 OK, MONOMORPHIC, COLLINEAR, TOO_FEW, NOT_CONVERGED = "ok", "monomorphic", "collinear", "too_few", "not_converged"
 _NUMBERS_AT_ONCE = 1 << 20
@@ -42,7 +42,7 @@ def associate(panel: Any, cohort: Cohort) -> pd.DataFrame:
     panel
         The genotypes (a `Panel`): its A1 is the effect allele.
     cohort
-        The people, their trait and covariates.
+        The samples, their trait and covariates.
 
     Returns
     -------
@@ -71,18 +71,18 @@ def _tested(dosages: NDArray[np.float32], cohort: Cohort, test: Any) -> pd.DataF
     genotypes = dosages.astype(np.float64)
     absent = np.isnan(genotypes)
     genotypes[absent] = 0
-    people = genotypes.shape[1] - absent.sum(1)
+    samples = genotypes.shape[1] - absent.sum(1)
     total, squares = genotypes.sum(1), np.einsum("pn,pn->p", genotypes, genotypes)
     with np.errstate(invalid="ignore", divide="ignore"):
-        frequency, spread = total / (2 * people), squares - total**2 / people
-    free = people - cohort.covariates.shape[1] - 1
-    status = np.full(len(people), OK, dtype=object)
+        frequency, spread = total / (2 * samples), squares - total**2 / samples
+    free = samples - cohort.covariates.shape[1] - 1
+    status = np.full(len(samples), OK, dtype=object)
     status[~(spread > _VARIES * squares)] = MONOMORPHIC
     status[free < 1] = TOO_FEW
     usable = np.flatnonzero(status == OK)
     found = pd.DataFrame({
         "beta": np.nan, "standard_error": np.nan, "neg_log_10_p_value": np.nan, "effect_allele_frequency": frequency,
-        "n": people,
+        "n": samples,
     })  # fmt: skip
     if len(usable):
         beta, se, p, status[usable] = test(genotypes[usable], absent[usable], free[usable], cohort)
@@ -98,7 +98,7 @@ def _freed(
 ) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
     """Sums of squares and products of genotype and trait once both are freed of the covariates, for each variant.
 
-    With Q the covariates and M the people of a variant, Q'MQ is that of all people less what the missing ones add.
+    With Q the covariates and M the samples of a variant, Q'MQ is that of all samples less what the missing ones add.
 
     Returns
     -------
@@ -126,7 +126,7 @@ def _freed(
 def _linear(
     genotypes: Floats, absent: NDArray[np.bool_], free: NDArray[np.int64], cohort: Cohort
 ) -> tuple[Floats, Floats, Floats, NDArray[Any]]:
-    """Least squares of the trait on one genotype (p, n) and the covariates, over the people with the genotype."""
+    """Least squares of the trait on one genotype (p, n) and the covariates, over the samples with the genotype."""
     basis = cohort.covariates
     trait = cohort.trait - basis @ (basis.T @ cohort.trait)  # a shift within their span changes no test
     own, shared, left, distinct = _freed(genotypes, absent, basis, trait)
@@ -142,8 +142,8 @@ def _logistic(
     genotypes: Floats, absent: NDArray[np.bool_], free: NDArray[np.int64], cohort: Cohort
 ) -> tuple[Floats, Floats, Floats, NDArray[Any]]:
     """Newton's iterations for the logit of the trait on a genotype (p, n) and the covariates, all variants at once."""
-    people, k = cohort.covariates.shape
-    basis = cohort.covariates * np.sqrt(people)
+    samples, k = cohort.covariates.shape
+    basis = cohort.covariates * np.sqrt(samples)
     products = _outer(basis)
     coefficients = np.zeros((len(genotypes), k + 1))
     coefficients[:, :k] = _null_fit(basis, cohort.trait)

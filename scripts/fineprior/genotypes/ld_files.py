@@ -95,7 +95,7 @@ class LdSource:
     def locus(self, locus: str, variants: pd.DataFrame, memory_mb: float) -> LocusLd:
         """LD of a locus, its alternative alleles counted.
 
-        A variant is left out that is not in the window's list, is there twice, or has NaN in the matrix; and where
+        A variant is excluded that is not in the window's list, is there twice, or has NaN in the matrix; and where
         the locus is too large, those farthest from its lead (the largest |z|).
 
         Parameters

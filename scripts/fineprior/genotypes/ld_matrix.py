@@ -1,4 +1,4 @@
-"""Correlation matrices that other programs wrote: read for the variants that are wanted, and checked.
+"""Correlation matrices of other programs: the rows and columns of some variants are read and checked.
 
 Known are .npy; .npz of a dense matrix or of scipy.sparse (PolyFun's UK Biobank LD: a triangle with a halved
 diagonal); PLINK's binary (.bin, float64 or float32) and text, square or triangular, plain or gz; and other text.
@@ -107,7 +107,7 @@ def checked_matrix(r: NDArray[np.float32], names: NDArray[Any], where: str | Pat
 
 
 def without_gaps(r: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which variants to keep so that no NaN is left: those with most of them go first, the first of several.
+    """Which variants to keep so that no NaN is left; the variant with the most NaN is removed first.
 
     What PLINK and LDstore write for a variant without variance is NaN all along its row.
     """

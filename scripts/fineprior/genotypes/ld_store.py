@@ -1,4 +1,4 @@
-"""The file of LD: locus by locus R, its variants, what it lacks, and how many people it is of."""
+"""The file of LD: for each locus R, its variants, and those that R lacks; and the number of samples."""
 
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fineprior.files.arrays import Archive
+from fineprior.files.arrays import Archive, ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.files.integrity import checked
 from fineprior.files.whole import atomic_path
 
 NO_LD, TRIMMED = "no_ld", "trimmed"
-"""Why a variant is left out: the LD does not have it, or the locus would take too much memory."""
+"""Why a variant is excluded: the LD does not have it, or the locus would take too much memory."""
 
 
 @dataclass(frozen=True)
-class LocusLd:
+class LocusLd(ReadOnly):
     """LD of one locus.
 
     Attributes
@@ -53,7 +53,7 @@ def write_ld(path: str | Path, loci: Iterable[LocusLd], panel_size: float | None
     loci
         LD of each locus.
     panel_size
-        People that R is of, kept as `panel_size`; left out when it is None.
+        Samples that R is of, stored as `panel_size`; not stored when it is None.
     """
     with (
         atomic_path(path) as temporary,
@@ -100,7 +100,7 @@ def read_ld(path: str | Path, locus: str) -> LocusLd:
 
 
 def read_panel_size(path: str | Path) -> float | None:
-    """People that the LD of a file is of; None when the file does not say."""
+    """Samples that the LD of a file is of; None when the file does not say."""
     with _readable(path) as stored:
         return float(stored["panel_size"]) if "panel_size" in stored else None
 

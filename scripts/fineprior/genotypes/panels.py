@@ -1,9 +1,8 @@
-"""A reference panel, whatever its files are: PLINK 1, PLINK 2, VCF or BCF, whole or one for each chromosome.
+"""Panels of any format (PLINK 1, PLINK 2, VCF, BCF; whole or by chromosome), and rows matched to variants.
 
-Which variant of a panel a row is: one key, an integer of the place and the two alleles, sorted and searched.
-
-The alleles of a key have no order, so a row matches whichever allele it or the panel counts; insertions and deletions
-are compared in their shortest and leftmost spelling.
+Rows are matched by a key, an integer made of position and both alleles, which is sorted and searched. The alleles of a
+key have no order, so a row matches whichever allele it or the panel counts. Insertions and deletions are compared in
+their shortest and leftmost spelling.
 """
 
 from dataclasses import dataclass
@@ -14,31 +13,32 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fineprior.files.arrays import ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.genome.alleles import Alleles, Numbers, compare
 from fineprior.genome.contigs import Contigs, is_part_of_x, plain_name
 from fineprior.genome.fasta import Genome
-from fineprior.genotypes.bed_panel import PlinkPanel, checked_index
+from fineprior.genotypes.dosages import checked_index
 from fineprior.project.panel_files import CHROM, chromosomes_of, panel_files
 
 
 class Panel(Protocol):
-    """Genotypes of n people; A1 is the allele whose copies are counted.
+    """Genotypes of n samples; A1 is the allele whose copies are counted.
 
     Attributes
     ----------
     name : str
         Path as the user gave it.
-    people : list of str
-        Names of the people.
+    sample_ids : list of str
+        Names of the samples.
     """
 
     name: str
-    people: list[str]
+    sample_ids: list[str]
 
     @property
     def samples(self) -> int:
-        """Number of people, n."""
+        """Number of samples, n."""
         ...
 
     @property
@@ -55,12 +55,12 @@ class Panel(Protocol):
         """Rows of `variants` for a table with panel_index, chrom, pos, ref, alt; the rest is not read where it pays."""
         ...
 
-    def dosages(self, index: NDArray[np.integer], people: slice = ...) -> NDArray[np.float32]:
-        """Copies (n, p) of A1 at rows of `variants`, in column order, NaN where missing; of a part of the people."""
+    def dosages(self, index: NDArray[np.integer], samples: slice = ...) -> NDArray[np.float32]:
+        """Copies (n, p) of A1 at rows of `variants`, in column order, NaN where missing; of a part of the samples."""
         ...
 
     def genotype_counts(self, index: NDArray[np.integer] | None = None) -> NDArray[np.int64]:
-        """People (p, 4) with two, one and no copies of A1, and missing; dosages are rounded."""
+        """Samples (p, 4) with two, one and no copies of A1, and missing; dosages are rounded."""
         ...
 
     def allele_frequencies(self, index: NDArray[np.integer] | None = None) -> NDArray[np.float64]:
@@ -77,35 +77,34 @@ def open_panel(path: str, samples: str | None = None) -> Panel:
         Prefix of .bed, .bim, .fam or of .pgen, .pvar[.zst], .psam (or the .bed or .pgen itself); or a .vcf, .vcf.gz,
         .vcf.bgz or .bcf file. `{chrom}` in it stands for the name of a chromosome: one panel for each.
     samples
-        File with one person on a line: the people to keep.
+        File with one sample on a line: the samples to keep.
 
     Raises
     ------
     InputError
-        There is no such panel, a part of it is absent or malformed, or the list names people whom it has not.
+        There is no such panel, a part of it is absent or malformed, or the list names samples that it has not.
     """
     if CHROM in path:
         panel_files(path)
         return ChromosomePanels(path, samples)
     first = panel_files(path)[0]
-    if first.endswith(".bed"):
-        return PlinkPanel(first.removesuffix(".bed"), samples)
-    if first.endswith(".pgen"):
-        from fineprior.genotypes.pgen_panel import PgenPanel
+    if first.endswith((".bed", ".pgen")):
+        from fineprior.genotypes.plink_panel import PgenPanel, PlinkPanel
 
-        return PgenPanel(first.removesuffix(".pgen"), samples)
+        panel, suffix = (PlinkPanel, ".bed") if first.endswith(".bed") else (PgenPanel, ".pgen")
+        return panel(first.removesuffix(suffix), samples)
     from fineprior.genotypes.vcf_panel import VcfPanel
 
     return VcfPanel(first, samples)
 
 
 class ChromosomePanels:
-    """Panels of the same people, one for each chromosome, as one. Attributes as of `Panel`.
+    """Panels of the same samples, one for each chromosome, as one. Attributes as of `Panel`.
 
     Raises
     ------
     InputError
-        The panels do not have the same people in the same order, or two of them are of one chromosome. X may have
+        The panels do not have the same samples in the same order, or two of them are of one chromosome. X may have
         several: PLINK keeps its pseudo-autosomal regions apart.
     """
 
@@ -115,19 +114,19 @@ class ChromosomePanels:
         Contigs(pattern, [name for name in names if not is_part_of_x(name)]).by_plain_name()
         self._several_of_x = sum(plain_name(name, plink=True) == "X" for name in names) > 1
         self.parts = [open_panel(pattern.replace(CHROM, name), samples) for name in names]
-        self.people = self.parts[0].people
+        self.sample_ids = self.parts[0].sample_ids
         self._found: dict[int, int] = {}
         for part in self.parts[1:]:
-            if part.people != self.people:
+            if part.sample_ids != self.sample_ids:
                 raise InputError(
-                    f"{part.name}: {part.samples:,} people, not the same as the {self.samples:,} of "
+                    f"{part.name}: {part.samples:,} samples, not the same as the {self.samples:,} of "
                     f"{self.parts[0].name}, or in another order; name those to keep in `samples`, in files of one order"
                 )
 
     @property
     def samples(self) -> int:
-        """Number of people."""
-        return len(self.people)
+        """Number of samples."""
+        return len(self.sample_ids)
 
     @cached_property
     def _offsets(self) -> NDArray[np.int64]:
@@ -169,14 +168,14 @@ class ChromosomePanels:
             self._found |= dict.fromkeys(rows["panel_index"].tolist(), number)
         return pd.concat(found).loc[np.arange(len(wanted))]
 
-    def dosages(self, index: NDArray[np.integer], people: slice = slice(None)) -> NDArray[np.float32]:
+    def dosages(self, index: NDArray[np.integer], samples: slice = slice(None)) -> NDArray[np.float32]:
         """Copies of A1, as of `Panel`."""
         pieces = self._by_part(index)
         if len(pieces) == 1:
-            return self.parts[pieces[0][0]].dosages(pieces[0][2], people)
-        found = np.empty((len(index), len(self.people[people])), np.float32)
+            return self.parts[pieces[0][0]].dosages(pieces[0][2], samples)
+        found = np.empty((len(index), len(self.sample_ids[samples])), np.float32)
         for number, rows, own in pieces:
-            found[rows] = self.parts[number].dosages(own, people).T
+            found[rows] = self.parts[number].dosages(own, samples).T
         return found.T
 
     def genotype_counts(self, index: NDArray[np.integer] | None = None) -> NDArray[np.int64]:
@@ -196,7 +195,7 @@ class ChromosomePanels:
         return frequencies
 
     def _by_part(self, index: NDArray[np.integer]) -> list[tuple[int, NDArray[np.int64], NDArray[np.int64]]]:
-        """Number of each part that is asked for, places in `index`, and rows of the part."""
+        """Number of each required part, places in `index`, and rows of the part."""
         index = np.asarray(index, np.int64)
         by_name = bool(self._found) and all(row in self._found for row in index.tolist())
         if by_name:
@@ -217,7 +216,7 @@ Index = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
-class Matches:
+class Matches(ReadOnly):
     """For each row: `panel_index`, its variant in the panel (-1: none), and `second`, another one (-1: none).
 
     `several`: there are more than these two. `a1_is_effect`: A1 of the variant is the row's effect allele. `opposite`:

@@ -1,7 +1,7 @@
 """Genotypes of a reference panel in a VCF (plain or bgzip) or BCF file: the field DS, or GT where there is none.
 
 A1 is the alternative allele, A2 the reference; a record with several alternatives is one row for each. What a call and
-a dosage count is in `genotypes.copies`.
+a dosage count is in `genotypes.dosages`.
 """
 
 import logging
@@ -19,10 +19,8 @@ from numpy.typing import NDArray
 from fineprior.files.errors import InputError
 from fineprior.files.reading import is_bgzip, reading
 from fineprior.genome.contigs import Contigs
-from fineprior.genotypes.bed_panel import checked_index
-from fineprior.genotypes.copies import copies_in
-from fineprior.genotypes.pgen_panel import mean_of_called
-from fineprior.genotypes.samples import check_text, kept_people
+from fineprior.genotypes.dosages import checked_index, copies_in, mean_of_called
+from fineprior.genotypes.samples import check_text, kept_samples
 
 _VALUES_AT_ONCE = 1 << 24
 _FORMAT = 8
@@ -33,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 
 class VcfPanel:
-    """A reference panel; nothing but the header is read until it is asked for. Attributes as of `PlinkPanel`.
+    """A reference panel; nothing but the header is read until it is needed. Attributes as of `PlinkPanel`.
 
     With an index (.tbi, .csi) `find` and then `dosages` read the part of the file that holds the variants. Without
     one they read from its beginning; rows in increasing order are read in one pass.
@@ -43,12 +41,12 @@ class VcfPanel:
     path
         The file.
     samples
-        File with one person on a line: the people to keep.
+        File with one sample on a line: the samples to keep.
 
     Raises
     ------
     InputError
-        If the file is absent, cannot be read or has no people.
+        If the file is absent, cannot be read or has no samples.
     """
 
     def __init__(self, path: str | Path, samples: str | Path | None = None) -> None:
@@ -58,10 +56,10 @@ class VcfPanel:
             self.indexed = handle.index is not None
             self._contigs = Contigs(self.name, map(str, handle.header.contigs))
         if not everybody:
-            raise InputError(f"{self.name}: no people in this file; LD needs their genotypes")
-        self._kept = kept_people(samples, everybody, self.name)
-        self.people = [everybody[row][1] for row in self._kept]
-        self._said: set[str] = set()
+            raise InputError(f"{self.name}: no samples in this file; LD needs their genotypes")
+        self._kept = kept_samples(samples, everybody, self.name)
+        self.sample_ids = [everybody[row][1] for row in self._kept]
+        self._warned: set[str] = set()
         self._places: dict[int, _Site] = {}
         self._pass: Iterator[tuple[int, Any]] | None = None
         self._current: tuple[int, Any] = (0, None)
@@ -69,7 +67,7 @@ class VcfPanel:
 
     @property
     def samples(self) -> int:
-        """Number of people."""
+        """Number of samples."""
         return len(self._kept)
 
     @cached_property
@@ -110,10 +108,10 @@ class VcfPanel:
                 self._places[int(row)] = site
         return _table([self._places[row] for row in index.tolist()])
 
-    def dosages(self, index: NDArray[np.integer], people: slice = slice(None)) -> NDArray[np.float32]:
-        """Copies of A1 (whole, or dosages) of each person at the rows `index`; shape and order as of `PlinkPanel`."""
+    def dosages(self, index: NDArray[np.integer], samples: slice = slice(None)) -> NDArray[np.float32]:
+        """Copies of A1 (whole, or dosages) of each sample at the rows `index`; shape and order as of `PlinkPanel`."""
         wanted = np.asarray(index, np.int64)
-        kept = self._kept[people]
+        kept = self._kept[samples]
         found = np.empty((len(wanted), len(kept)), np.float32)
         if len(wanted) and set(wanted.tolist()) <= self._places.keys():
             self._read_places(wanted, kept, found)
@@ -128,7 +126,7 @@ class VcfPanel:
         return found.T
 
     def genotype_counts(self, index: NDArray[np.integer] | None = None) -> NDArray[np.int64]:
-        """People (p, 4) with two, one and no copies of A1 (dosages are rounded), and missing; all for None."""
+        """Samples (p, 4) with two, one and no copies of A1 (dosages are rounded), and missing; all for None."""
         parts = [
             np.column_stack([*((np.rint(dosages) == copies).sum(0) for copies in (2, 1, 0)), np.isnan(dosages).sum(0)])
             for dosages in self._parts(index)
@@ -192,7 +190,7 @@ class VcfPanel:
         try:
             yield handle
         except BaseException:
-            with suppress(Exception):  # what went wrong first is said; a damaged file cannot be closed either
+            with suppress(Exception):  # the first error is the one to report; a damaged file cannot be closed either
                 handle.close()
             raise
         with reading(self.name, "a whole VCF or BCF file"):
@@ -211,15 +209,15 @@ class VcfPanel:
         """Copies (alternatives, everybody) of each alternative allele of a record, NaN where missing."""
         with reading(f"{self.name}, position {record.pos}", "a record of a VCF or BCF file"):
             place = f"{self.name}, {record.chrom}:{record.pos}"
-            # Text is several times faster than a Python object for each person.
+            # Text is several times faster than a Python object for each sample.
             columns = str(record).rstrip("\n").split("\t")
             found = copies_in(columns[_FORMAT], columns[_FORMAT + 1 :], len(record.alts), record.chrom, place)
         for count, what in ((found.half, "one allele of their call is missing"),
                             (found.untold, "no call says whether their dosage is haploid")):  # fmt: skip
-            if count and what not in self._said:
-                self._said.add(what)
+            if count and what not in self._warned:
+                self._warned.add(what)
                 logger.warning(
-                    "%s: %d people are taken as missing: %s; further records of this kind are not named",
+                    "%s: %d samples are taken as missing: %s; further records of this kind are not named",
                     place,
                     count,
                     what,

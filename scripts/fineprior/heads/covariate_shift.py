@@ -1,10 +1,10 @@
 """Covariate shift: whether the windows of scored variants are like those that a head was trained on.
 
-Training, test and scored windows are each a sample of bins. What test windows show is the yardstick: the figures of a
-head hold at that distance.
+Training, test and scored windows are each a sample of bins. Test windows set the standard: the figures of a head hold
+at their distance from the training windows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,16 +12,22 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.linalg import solve
 
+from fineprior.engine.region_embeddings import RegionEmbeddings
+from fineprior.engine.variant_embeddings import VariantEmbeddings
 from fineprior.files.arrays import Floats
 from fineprior.files.tables import SHIFT
-from fineprior.genome.fasta import Genome
+from fineprior.genome.fasta import Genome, plain_name
+from fineprior.heads.head import Head
 from fineprior.heads.metrics import auroc
+from fineprior.sequence.windows import SCORED
 
 SAMPLE = 4000
 FINE, SHIFTED, UNKNOWN, NOT_APPLICABLE = "fine", "shifted", "unknown", "not applicable"
 _FOLDS = 5
 _GC_SHIFT, _N_SHIFT, _AUC_SHIFT, _AUC_BEYOND_TEST, _FAR_SHIFT = 0.5, 0.05, 0.7, 0.1, 0.05
 _SHRINKAGE = 0.01
+_BLOCKS = 100
+"""Of neighbouring regions, which stay together when a classifier is fitted and judged."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,107 @@ class Sample:
 
     def __len__(self) -> int:
         return len(self.group)
+
+
+def covariate_rows(
+    batches: Iterable[tuple[pd.DataFrame, VariantEmbeddings]],
+    number: int,
+    head: Head,
+    genome: Genome,
+    regions: pd.DataFrame,
+    cached: RegionEmbeddings,
+    length: int,
+    seed: int,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Compare training regions with the scored windows of a study.
+
+    Parameters
+    ----------
+    batches, number
+        LOCUS_VARIANTS with `score`, and the embeddings of these variants, batch by batch; number of batches.
+    regions, cached
+        Training, validation and test regions, and the embeddings of their bins.
+    length
+        Length of a window (bp).
+
+    Returns
+    -------
+    Rows of SHIFT; and the variants of all batches with `signal` (mean of log1p of what the head predicts for the
+    reference allele, NaN where the variant is not scored) and `scored`.
+    """
+    rng = np.random.default_rng(seed)
+    frames, samples, backbones = [], [], set()
+    for frame, found in batches:
+        backbones.add(found.backbone)
+        rows = pd.Index(found.variant_id.astype(object)).get_indexer(frame["variant_id"].astype(object))
+        scored = found.status[rows] == SCORED
+        centre = found.reference[rows, 0]
+        signal = np.where(scored, np.log1p(head.predict(centre)).mean((1, 2)), np.nan)
+        frames.append(frame.assign(signal=signal, scored=scored))
+        drawn = np.sort(rng.permutation(np.flatnonzero(scored))[: SAMPLE // number])
+        groups = frame["locus"].to_numpy(np.str_)[drawn]
+        samples.append(Sample(centre[drawn, centre.shape[1] // 2], groups))
+    variants = pd.concat(frames, ignore_index=True)
+    training = regions[regions["split"] == "train"]
+    parts = [
+        _composition(genome, variants[variants["scored"]], training, length, rng),
+        _embeddings(samples, cached, len(regions), backbones, rng),
+        overlap_row(_inside(variants, cached)),
+    ]
+    return pd.concat(parts), variants
+
+
+def _composition(
+    genome: Genome, scored: pd.DataFrame, training: pd.DataFrame, length: int, rng: np.random.Generator
+) -> pd.DataFrame:
+    if scored.empty or training.empty:
+        sentence = "There are no scored variants, or no training regions."
+        return shift_rows("covariate", [("composition", np.nan, np.nan, np.nan, UNKNOWN, sentence)])
+    some = scored.iloc[np.sort(rng.permutation(len(scored))[: SAMPLE // 4])]
+    regions = training.iloc[np.sort(rng.permutation(len(training))[: SAMPLE // 4])]
+    shares = [
+        composition(genome, frame["chrom"].tolist(), start.tolist(), length)
+        for frame, start in ((regions, regions["start"]), (some, some["pos"] - 1 - length // 2))
+    ]
+    return composition_rows(*shares)
+
+
+def _embeddings(
+    samples: Sequence[Sample],
+    cached: RegionEmbeddings,
+    number: int,
+    backbones: set[str],
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Rows on embeddings of `number` training, validation and test regions and of scored variants."""
+    if backbones != {cached.backbone}:
+        sentence = (
+            "The head came with a trunk of its own, which embeds the variants; the training regions are embedded with "
+            "the backbone that it began from, so the two cannot be compared."
+        )
+        return shift_rows("covariate", [("embedding", np.nan, np.nan, np.nan, UNKNOWN, sentence)])
+    scored = Sample(*(np.concatenate([getattr(s, part) for s in samples]) for part in ("embedding", "group")))
+    bins = len(cached.start) // number
+    of_a_block = bins * max(1, number // _BLOCKS)
+    drawn = {
+        split: np.sort(rng.permutation(np.flatnonzero(cached.split == split))[:SAMPLE]) for split in ("train", "test")
+    }
+    training, test = (Sample(cached.embedding[rows], (rows // of_a_block).astype(np.str_)) for rows in drawn.values())
+    return embedding_rows(training, test, scored)
+
+
+def _inside(variants: pd.DataFrame, cached: RegionEmbeddings) -> float:
+    """Share of variants that lie in a training bin."""
+    inside = np.zeros(len(variants), bool)
+    plain = np.array([plain_name(name) for name in variants["chrom"]])
+    position = variants["pos"].to_numpy() - 1
+    for name in np.unique(cached.chrom):
+        starts = np.sort(cached.start[(cached.chrom == name) & (cached.split == "train")])
+        here = plain == plain_name(str(name))
+        if len(starts):
+            nearest = starts[np.maximum(np.searchsorted(starts, position[here], "right") - 1, 0)]
+            inside[here] |= (position[here] >= nearest) & (position[here] < nearest + cached.bin_size)
+    return float(inside.mean()) if len(inside) else float("nan")
 
 
 def composition(genome: Genome, chrom: Sequence[str], start: Sequence[int], length: int) -> Floats:

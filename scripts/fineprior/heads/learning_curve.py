@@ -1,7 +1,4 @@
-"""The learning curve of a mode of training, and nested cross-validation of modes and penalties.
-
-The course of a training as TensorBoard event files.
-"""
+"""The learning curve of a mode of training, and nested cross-validation of modes and penalties."""
 
 import dataclasses
 import logging
@@ -12,47 +9,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fineprior.engine.embeddings import RegionEmbeddings
+from fineprior.engine.region_embeddings import RegionEmbeddings
 from fineprior.files.errors import InputError
 from fineprior.files.tables import HEAD_FOLDS, LEARNING_CURVE
-from fineprior.heads.evaluation import RegionData
-from fineprior.heads.head import Head
+from fineprior.heads.evaluation import predicted_test
 from fineprior.heads.metrics import Agreement
 from fineprior.heads.training import train as train_mode
-from fineprior.heads.training_data import Tracks
-from fineprior.heads.tuned_backbone import load_tuned_backbone, predict
+from fineprior.heads.training_regions import RegionData, Tracks
 from fineprior.project.settings import FEWEST_FOLDS, BackboneSettings, HeadSettings
 
-
-def write_events(history: pd.DataFrame, metrics: pd.DataFrame, folder: str) -> None:
-    """Write HEAD_HISTORY by epoch, and HEAD_METRICS of each track at the epoch that was kept, into a folder.
-
-    Raises
-    ------
-    InputError
-        The package tensorboard, which nothing else needs, is not installed.
-    """
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        raise InputError("evaluation.tensorboard: the package tensorboard is not installed") from None
-    kept = int(history.loc[history["best"], "epoch"].iloc[0])
-    with SummaryWriter(folder) as events:
-        for name in history.columns.drop(["epoch", "best"]):
-            for epoch, value in zip(history["epoch"], history[name], strict=True):
-                if isinstance(value, int | float):
-                    events.add_scalar(name, value, epoch)
-        for row in metrics.itertuples():
-            events.add_scalar(f"{row.split}_pearson_r/{row.track}", row.pearson_r, kept)
-
-
 Trainer = Callable[[HeadSettings, NDArray[np.str_]], NDArray[np.floating]]
-"""Trains with these settings on regions split anew (regions,), "" for those that are left out; the signal
+"""Trains with these settings on a new split (regions,), "" for excluded regions; the signal
 (regions, bins, tracks) that it predicts in the test regions, in their order."""
 
 _PENALTIES = (0.1, 1.0, 10.0)
 _FEWEST_REGIONS = 4
-_BINS_AT_ONCE = 1 << 15
 
 logger = logging.getLogger(__name__)
 
@@ -80,18 +51,6 @@ def trainer(
     return train
 
 
-def predicted_test(
-    head: Head, data: RegionData, embeddings: RegionEmbeddings, backbone: BackboneSettings
-) -> NDArray[np.floating]:
-    """Signal (regions, bins, tracks) of the test regions by a head of any mode."""
-    if not head.base:
-        rows = np.flatnonzero(embeddings.split == "test")
-        pieces = np.array_split(rows, -(-len(rows) // _BINS_AT_ONCE)) if len(rows) else [rows]
-        signal = np.concatenate([head.predict(embeddings.embedding[part]) for part in pieces])
-        return signal.reshape(-1, *data.shape[1:])
-    return predict(head, load_tuned_backbone(backbone, head), data.codes[data.rows("test")])
-
-
 def learning_curve(
     train: Trainer,
     settings: HeadSettings,
@@ -111,7 +70,7 @@ def learning_curve(
     whole
         What the head that was trained on all of them predicts in the test regions: the last point.
     sizes
-        Points of the curve; sizes below 4 regions are left out. Smaller sets are within the larger ones.
+        Points of the curve; sizes below 4 regions are excluded. Smaller sets are within the larger ones.
     """
     training = np.flatnonzero(split == "train")
     order = np.random.default_rng(seed).permutation(training)
@@ -126,7 +85,7 @@ def learning_curve(
         try:
             found = _pearson_r(whole if step == 0 else train(settings, fewer), observed)
         except InputError as error:
-            logger.warning("learning curve: %d regions do not do (%s)", kept, error)
+            logger.warning("learning curve: %d regions are too few (%s)", kept, error)
             found = np.full(len(tracks), np.nan)
         rows += [(settings.mode, kept, track, r) for track, r in zip(tracks, found, strict=True)]
         logger.info("learning curve: %d regions, mean r %.4f", kept, np.mean(found))
@@ -140,7 +99,9 @@ def region_folds(chrom: NDArray[np.str_], start: NDArray[np.int64], folds: int) 
     """
     names, counts = np.unique(chrom, return_counts=True)
     if len(names) < folds:
-        logger.warning("%d chromosomes give no %d folds; stretches of regions are taken instead", len(names), folds)
+        logger.warning(
+            "%d chromosomes are too few for %d folds; stretches of regions are used instead", len(names), folds
+        )
         place = np.empty(len(chrom), np.int64)
         place[np.lexsort([start, chrom])] = np.arange(len(chrom))
         return place * folds // len(chrom)
@@ -155,7 +116,7 @@ def region_folds(chrom: NDArray[np.str_], start: NDArray[np.int64], folds: int) 
 def nested_folds(
     train: Trainer, settings: HeadSettings, fold: NDArray[np.int64], targets: Any, modes: Sequence[str]
 ) -> pd.DataFrame:
-    """Table HEAD_FOLDS: which mode and penalty do best within each set of training folds, and what that is worth.
+    """Table HEAD_FOLDS: which mode and penalty do best within each set of training folds, and the r of that choice.
 
     For each fold in turn as the outer test, candidates (`modes` x a tenth, one and ten times `l2`) are compared by the
     mean r over the other folds, each of them once the inner test; the best is trained on these folds and meets the

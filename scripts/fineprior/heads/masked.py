@@ -1,7 +1,7 @@
-"""Self-supervised pretraining of a backbone from scratch, where there is none: guess bases that are hidden.
+"""Self-supervised pretraining of a backbone from scratch, where there is none: predict hidden bases.
 
 The encoder is an Enformer with a random start. A decoder, one linear layer from the embedding of a bin to its bases,
-guesses the hidden ones from what is left; it is then thrown away, and the encoder is a backbone like any other: a head
+predicts the hidden ones from the others; it is then discarded, and the encoder is a backbone like any other: a head
 takes the decoder's place.
 """
 
@@ -20,13 +20,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fineprior.engine.backbone import device_for
-from fineprior.engine.tower import use_pair_pools
+from fineprior.engine.enformer import use_pair_pools
+from fineprior.engine.loading import load_torch, save_enformer
 from fineprior.files.errors import InputError
 from fineprior.files.logs import Progress
 from fineprior.files.whole import atomic_path
 from fineprior.genome.fasta import UNKNOWN
-from fineprior.heads import training_loop
-from fineprior.heads.pretrain_run import save_backbone
+from fineprior.heads import optimisation
 from fineprior.project.settings import MaskedSettings
 from fineprior.sequence.windows import one_hot
 
@@ -91,7 +91,7 @@ def pretrain_masked(
     Parameters
     ----------
     codes
-        Indexed by row numbers: uint8 (rows, length), as in `training.Regions`.
+        Indexed by row numbers: uint8 (rows, length), as in `training_regions.Regions`.
     split
         (regions,) train, valid or test.
     checkpoint
@@ -100,7 +100,7 @@ def pretrain_masked(
     Returns
     -------
     The encoder, and figures on at most 256 validation regions: `loss` of hidden bases and `loss_composition` (nats),
-    that of someone who only knows how frequent each base is.
+    that of a prediction from base frequencies alone.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def pretrain_masked(
         optimiser.step()
         schedule.step()
         progress.advance(1)
-        if checkpoint and time.monotonic() - spoken >= training_loop.CHECKPOINT_SECONDS:
+        if checkpoint and time.monotonic() - spoken >= optimisation.CHECKPOINT_SECONDS:
             spoken = time.monotonic()
             with atomic_path(checkpoint, shared=True) as temporary:
                 torch.save({"step": step + 1} | {name: part.state_dict() for name, part in parts.items()}, temporary)
@@ -160,12 +160,12 @@ def _resume(parts: dict[str, Any], checkpoint: Path | None) -> int:
     """Bring model, optimiser and schedule to where the checkpoint is; the step that comes next."""
     if checkpoint is None or not checkpoint.is_file():
         return 0
-    with training_loop.reading(checkpoint):
-        found = torch.load(checkpoint, weights_only=True, map_location="cpu")
+    with optimisation.reading_checkpoint(checkpoint):
+        found = load_torch(checkpoint)
         for name, part in parts.items():
             part.load_state_dict(found[name])
         step = int(found["step"])
-    logger.info("going on from %s: step %d", checkpoint, step)
+    logger.info("continuing from %s: step %d", checkpoint, step)
     return step
 
 
@@ -192,6 +192,6 @@ def _figures(
 
 def save_masked(encoder: Enformer, figures: dict[str, float], context_length: int, folder: Path) -> None:
     """Write config.json, model.safetensors and metrics.json, a backbone in the hub's format."""
-    save_backbone(encoder, folder, context_length, [])
+    save_enformer(encoder, folder, context_length, [])
     with atomic_path(folder / "metrics.json") as temporary:
         temporary.write_text(json.dumps(figures, indent=1) + "\n")

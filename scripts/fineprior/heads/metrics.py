@@ -1,4 +1,4 @@
-"""How well tracks are predicted, from predictions that arrive piece by piece: 38,171 regions need not be in memory."""
+"""How well tracks are predicted, from predictions that come in pieces: not all regions are in memory."""
 
 from collections.abc import Iterable, Sequence
 
@@ -50,6 +50,14 @@ class Agreement:
         return 1 - self._error / np.where(self._squares[1] > 0, self._squares[1], np.nan)
 
 
+def pearson_r(predicted: NDArray[np.floating], observed: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Pearson correlation over bins (tracks,) of two arrays (bins, tracks); NaN where one does not vary."""
+    first, second = (array - array.mean(0, dtype=np.float64) for array in (predicted, observed))
+    scale = np.sqrt((first**2).sum(0) * (second**2).sum(0))
+    correlation: NDArray[np.float64] = (first * second).sum(0) / np.where(scale > 0, scale, np.nan)
+    return correlation
+
+
 class _Split:
     """What is kept of one split: moments over bins and over regions, loss, and the values of tracks that are 0 or c."""
 
@@ -88,7 +96,7 @@ class _Split:
 def quality_table(tracks: Sequence[str], chunks: Iterable[Chunk]) -> pd.DataFrame:
     """Table HEAD_METRICS, split by split, of predictions that come region by region.
 
-    Pearson r and R² over bins, and r over regions (means of their bins); bins without observation are left out. For a
+    Pearson r and R² over bins, and r over regions (means of their bins); bins without observation are excluded. For a
     track of two values, 0 and another, in addition ranks (auROC, auPRC) and counts at the threshold with the largest F1
     on the validation regions.
     """

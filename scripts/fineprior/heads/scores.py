@@ -1,8 +1,7 @@
 """Scores of variants: what a head says of the difference between two alleles.
 
-Scores of a study's variants beside those of its common variants: quantiles, principal components.
-
-A sample of variants scored again in windows that are centred on them, beside the windows that variants share.
+`score_table` scores a batch of variants; `gathered_scores` puts those of a study beside its common variants (quantiles,
+principal components); `window_comparison` scores a sample again in windows that are centred on the variants.
 """
 
 import logging
@@ -14,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fineprior.engine.backbone import Backbone
-from fineprior.engine.embeddings import VariantEmbeddings, embed_alleles
+from fineprior.engine.variant_embeddings import VariantEmbeddings, embed_alleles
 from fineprior.files.errors import InputError
 from fineprior.files.tables import SCORES, VARIANT_SCORES, WINDOW_COMPARISON
 from fineprior.genome.fasta import Genome, plain_name
@@ -22,8 +21,64 @@ from fineprior.heads.head import Head
 from fineprior.project.settings import ScoreSettings, WindowSettings
 from fineprior.sequence.windows import SCORED, SCREENED, locus_sequences, window_start
 
+logger = logging.getLogger(__name__)
+
 TRACK_SCORES = ("l2", "sad", "log_sum", "central", "max")
+_SIGNED = ".sad"
 _VARIANTS_AT_ONCE = 4096
+
+
+def score_table(
+    variants: pd.DataFrame,
+    embeddings: VariantEmbeddings,
+    head: Head,
+    settings: ScoreSettings | None = None,
+    excluded: Collection[str] = (),
+) -> pd.DataFrame:
+    """Table SCORES, one row for each row of LOCUS_VARIANTS in its order, joined by variant_id.
+
+    Parameters
+    ----------
+    excluded
+        Tracks that enter no prior: neither the score, which is missing when these are all, nor columns `.l2`, which
+        priors of single tracks are made of. Their signed columns are there.
+
+    Raises
+    ------
+    InputError
+        The head was trained on another backbone, or a variant has no embedding.
+    """
+    settings = settings or ScoreSettings()
+    if head.backbone != embeddings.backbone:
+        raise InputError(
+            f"the head was trained on backbone {head.backbone[:12]}, but the variants are embedded with backbone "
+            f"{embeddings.backbone[:12]}; train a head on this backbone"
+        )
+    rows = pd.Index(embeddings.variant_id.astype(object)).get_indexer(variants["variant_id"].astype(object))
+    if (rows < 0).any():
+        missing = variants["variant_id"].iloc[int((rows < 0).argmax())]
+        raise InputError(f"{int((rows < 0).sum())} of {len(rows)} variants have no embedding, the first is {missing}")
+    found = {name: np.full((len(embeddings.variant_id), len(head.tracks)), np.nan) for name in TRACK_SCORES}
+    for values in found.values():
+        values[embeddings.status == SCREENED] = 0
+    scored = np.flatnonzero(embeddings.status == SCORED)
+    for start in range(0, len(scored), _VARIANTS_AT_ONCE):
+        part = scored[start : start + _VARIANTS_AT_ONCE]
+        alleles = predicted_alleles(head, embeddings.reference[part], embeddings.difference[part])
+        for name, values in track_scores(*alleles, settings.central_bins).items():
+            found[name][part] = values
+    table = variants[SCORES.names[: SCORES.names.index("status")]].copy()
+    table["status"] = embeddings.status[rows]
+    counted = [track not in excluded for track in head.tracks]
+    magnitude = np.sqrt((found[settings.magnitude][rows][:, counted] ** 2).sum(1))
+    table["score"] = magnitude if any(counted) else np.nan
+    columns = {
+        f"{track}.{name}": found[name][rows, column]
+        for column, track in enumerate(head.tracks)
+        for name in TRACK_SCORES
+        if counted[column] or name != "l2"
+    }
+    return pd.concat([table, pd.DataFrame(columns, index=table.index)], axis=1)
 
 
 def predicted_alleles(
@@ -80,63 +135,6 @@ def track_scores(
         "central": change[:, margin : margin + central_bins].mean(1),
         "max": np.take_along_axis(change, largest, 1)[:, 0],
     }
-
-
-def score_table(
-    variants: pd.DataFrame,
-    embeddings: VariantEmbeddings,
-    head: Head,
-    settings: ScoreSettings | None = None,
-    left_out: Collection[str] = (),
-) -> pd.DataFrame:
-    """Table SCORES, one row for each row of LOCUS_VARIANTS in its order, joined by variant_id.
-
-    Parameters
-    ----------
-    left_out
-        Tracks that enter no prior: neither the score, which is missing when these are all, nor columns `.l2`, which
-        priors of single tracks are made of. Their signed columns are there.
-
-    Raises
-    ------
-    InputError
-        The head was trained on another backbone, or a variant has no embedding.
-    """
-    settings = settings or ScoreSettings()
-    if head.backbone != embeddings.backbone:
-        raise InputError(
-            f"the head was trained on backbone {head.backbone[:12]}, but the variants are embedded with backbone "
-            f"{embeddings.backbone[:12]}; train a head on this backbone"
-        )
-    rows = pd.Index(embeddings.variant_id.astype(object)).get_indexer(variants["variant_id"].astype(object))
-    if (rows < 0).any():
-        missing = variants["variant_id"].iloc[int((rows < 0).argmax())]
-        raise InputError(f"{int((rows < 0).sum())} of {len(rows)} variants have no embedding, the first is {missing}")
-    found = {name: np.full((len(embeddings.variant_id), len(head.tracks)), np.nan) for name in TRACK_SCORES}
-    for values in found.values():
-        values[embeddings.status == SCREENED] = 0
-    scored = np.flatnonzero(embeddings.status == SCORED)
-    for start in range(0, len(scored), _VARIANTS_AT_ONCE):
-        part = scored[start : start + _VARIANTS_AT_ONCE]
-        alleles = predicted_alleles(head, embeddings.reference[part], embeddings.difference[part])
-        for name, values in track_scores(*alleles, settings.central_bins).items():
-            found[name][part] = values
-    table = variants[SCORES.names[: SCORES.names.index("status")]].copy()
-    table["status"] = embeddings.status[rows]
-    counted = [track not in left_out for track in head.tracks]
-    magnitude = np.sqrt((found[settings.magnitude][rows][:, counted] ** 2).sum(1))
-    table["score"] = magnitude if any(counted) else np.nan
-    columns = {
-        f"{track}.{name}": found[name][rows, column]
-        for column, track in enumerate(head.tracks)
-        for name in TRACK_SCORES
-        if counted[column] or name != "l2"
-    }
-    return pd.concat([table, pd.DataFrame(columns, index=table.index)], axis=1)
-
-
-logger = logging.getLogger(__name__)
-_SIGNED = ".sad"
 
 
 @dataclass(frozen=True)

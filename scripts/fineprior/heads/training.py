@@ -4,11 +4,10 @@ The modes linear and mlp train on embeddings of the frozen backbone, which are c
 linear head on the embeddings of a sample of the regions (`freeze_epochs` passes), then go on with the head and what the
 mode unfreezes of the backbone, at learning rates of their own; the head stays where it was if that is no better.
 
-Guided transfer learning: which weights of a backbone related problems move, and which they leave alone.
-
-After Nikolic, Andric & Nikolic (2023, arXiv 2303.16154): scouts are trained from the same weights on easier or related
-problems, here one track and the regions of one chromosome; the mean square of how far they moved a weight, brought to
-0..1 within its tensor, is its guide. Training then goes a guide's share of each step.
+The mode guided is guided transfer learning after Nikolic, Andric & Nikolic (2023, arXiv 2303.16154): scouts are trained
+from the same weights on easier or related problems, here one track and the regions of one chromosome; the mean square
+of how far they moved a weight, brought to 0..1 within its tensor, is its guide. Training then goes a guide's share of
+each step.
 """
 
 import dataclasses
@@ -24,11 +23,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fineprior.engine.embeddings import RegionEmbeddings
-from fineprior.engine.loading import load_enformer
+from fineprior.engine.loading import load_enformer, load_torch
+from fineprior.engine.region_embeddings import RegionEmbeddings
 from fineprior.files.whole import atomic_path
 from fineprior.genome.fasta import UNKNOWN, reverse_complement
-from fineprior.heads.frozen import (
+from fineprior.heads.head import Head
+from fineprior.heads.optimisation import Plan, Record, Task, reading_checkpoint, run
+from fineprior.heads.readout import (
     Readout,
     history_of,
     train_cached,
@@ -37,8 +38,7 @@ from fineprior.heads.frozen import (
     training_statistics,
     validation,
 )
-from fineprior.heads.head import Head
-from fineprior.heads.training_data import (
+from fineprior.heads.training_regions import (
     Regions,
     Tracks,
     embed_rows,
@@ -47,93 +47,14 @@ from fineprior.heads.training_data import (
     rows_of_split,
     sample_of,
 )
-from fineprior.heads.training_loop import Plan, Record, Task, reading, run
-from fineprior.heads.tuned_backbone import Trunk, tuned_digest
+from fineprior.heads.trunk import Trunk, tuned_digest
 from fineprior.project.settings import TUNING_MODES, BackboneSettings, HeadSettings
 from fineprior.sequence.windows import one_hot
 
-logger = logging.getLogger(__name__)
-
-
-def find_guides(
-    data: Any,
-    trunk: Any,
-    readout: Any,
-    tracks: Any,
-    settings: HeadSettings,
-    seed: int,
-    groups: NDArray[np.str_] | None,
-    make_task: Callable[..., Task],
-    checkpoint: Path | None,
-) -> dict[str, Tensor]:
-    """Guides, 0 to 1, of the backbone's weights by name; the head has none and learns at full speed.
-
-    Each scout passes once over the training regions of one chromosome (`groups`), with the loss of one track; without
-    chromosomes to choose from it is a stretch of the list. The weights are afterwards what they were before.
-
-    Parameters
-    ----------
-    make_task
-        `training.windows_task`.
-    checkpoint
-        Folder that finished scouts are kept in.
-    """
-    start = {name: weight.detach().clone() for name, weight in make_task(data, trunk, readout, tracks,
-                                                                           settings).parameters.items()}  # fmt: skip
-    names = list(trunk.trained)
-    moved, done = _finished(checkpoint, {name: torch.zeros_like(start[name]) for name in names})
-    parts = _parts(data.split, groups, settings.scouts)
-    for scout in range(done, settings.scouts):
-        # Where one number divides the other, turns alone would always pair the same track and chromosome.
-        turn = scout + scout // math.lcm(len(tracks.names), len(parts))
-        track, rows = scout % len(tracks.names), parts[turn % len(parts)]
-        logger.info("scout %d of %d: track %s, %d regions", scout + 1, settings.scouts, tracks.names[track], len(rows))
-        task = make_task(data, trunk, readout, tracks, settings, track, rows)
-        # A scout is not chosen among epochs: what counts is where it went.
-        task = dataclasses.replace(task, validate=lambda: (0.0, 0.0))
-        run(task, Plan(1, seed + 1 + scout, 1, settings.warmup, settings.clip_norm, settings.accumulate))
-        with torch.no_grad():
-            for name in names:
-                moved[name] += (task.parameters[name] - start[name]).square()
-            for name, weight in task.parameters.items():
-                weight.copy_(start[name])
-        _keep(checkpoint, moved, scout + 1)
-    return {name: normalised(total / settings.scouts) for name, total in moved.items()}
-
-
-def normalised(moved: Tensor) -> Tensor:
-    """Mean squared movements of a tensor's weights, brought to 0..1; 1 where all moved alike."""
-    low, high = moved.min(), moved.max()
-    if not high > low:
-        return torch.ones_like(moved)
-    return (moved - low) / (high - low)
-
-
-def _parts(split: NDArray[np.str_], groups: NDArray[np.str_] | None, scouts: int) -> list[NDArray[np.int64]]:
-    """Training regions of each chromosome, or equal stretches of them where there is one chromosome only."""
-    train = np.flatnonzero(split == "train")
-    if groups is not None and len(found := np.unique(groups[train])) > 1:
-        return [train[groups[train] == name] for name in found]
-    return np.array_split(train, min(scouts, len(train)))
-
-
-def _finished(checkpoint: Path | None, empty: dict[str, Tensor]) -> tuple[dict[str, Tensor], int]:
-    if checkpoint is None or not (checkpoint / "scouts.pt").is_file():
-        return empty, 0
-    device = next(iter(empty.values())).device
-    with reading(checkpoint / "scouts.pt"):
-        found = torch.load(checkpoint / "scouts.pt", weights_only=True, map_location=device)
-        return found["moved"], found["done"]
-
-
-def _keep(checkpoint: Path | None, moved: dict[str, Tensor], done: int) -> None:
-    if checkpoint is not None:
-        with atomic_path(checkpoint / "scouts.pt", shared=True) as temporary:
-            torch.save({"moved": moved, "done": done}, temporary)
-
-
 HEAD_SHARE = 0.1
 """Of `head.learning_rate`, for the head while the backbone is trained too: by then it has found its place."""
+
+logger = logging.getLogger(__name__)
 
 
 def train(
@@ -161,7 +82,7 @@ def train(
 
     Returns
     -------
-    Head and table HEAD_HISTORY, in which the passes with the frozen backbone come first. What `tuned.predict` says
+    Head and table HEAD_HISTORY, in which the passes with the frozen backbone come first. What `trunk.predict` says
     with it is for every mode the signal (regions, bins, tracks).
 
     Raises
@@ -281,7 +202,7 @@ def augmented(
 
 
 def _joined(first: pd.DataFrame, records: list[Record], best: int) -> pd.DataFrame:
-    """Table HEAD_HISTORY of both stages; the second goes on counting epochs."""
+    """Table HEAD_HISTORY of both stages; epochs are counted through."""
     second = history_of(records, best)
     if not len(first):
         return second
@@ -289,3 +210,80 @@ def _joined(first: pd.DataFrame, records: list[Record], best: int) -> pd.DataFra
         first = first.assign(best=False)
     second["epoch"] += len(first)
     return pd.concat([first, second], ignore_index=True)
+
+
+def find_guides(
+    data: Any,
+    trunk: Any,
+    readout: Any,
+    tracks: Any,
+    settings: HeadSettings,
+    seed: int,
+    groups: NDArray[np.str_] | None,
+    make_task: Callable[..., Task],
+    checkpoint: Path | None,
+) -> dict[str, Tensor]:
+    """Guides, 0 to 1, of the backbone's weights by name; the head has none and learns at full speed.
+
+    Each scout passes once over the training regions of one chromosome (`groups`), with the loss of one track; without
+    chromosomes to choose from it is a stretch of the list. The weights are afterwards what they were before.
+
+    Parameters
+    ----------
+    make_task
+        `windows_task`.
+    checkpoint
+        Folder that finished scouts are kept in.
+    """
+    start = {name: weight.detach().clone() for name, weight in make_task(data, trunk, readout, tracks,
+                                                                           settings).parameters.items()}  # fmt: skip
+    names = list(trunk.trained)
+    moved, done = _finished(checkpoint, {name: torch.zeros_like(start[name]) for name in names})
+    parts = _parts(data.split, groups, settings.scouts)
+    for scout in range(done, settings.scouts):
+        # Where one number divides the other, turns alone would always pair the same track and chromosome.
+        turn = scout + scout // math.lcm(len(tracks.names), len(parts))
+        track, rows = scout % len(tracks.names), parts[turn % len(parts)]
+        logger.info("scout %d of %d: track %s, %d regions", scout + 1, settings.scouts, tracks.names[track], len(rows))
+        task = make_task(data, trunk, readout, tracks, settings, track, rows)
+        # A scout is not chosen among epochs: what counts is where it went.
+        task = dataclasses.replace(task, validate=lambda: (0.0, 0.0))
+        run(task, Plan(1, seed + 1 + scout, 1, settings.warmup, settings.clip_norm, settings.accumulate))
+        with torch.no_grad():
+            for name in names:
+                moved[name] += (task.parameters[name] - start[name]).square()
+            for name, weight in task.parameters.items():
+                weight.copy_(start[name])
+        _keep(checkpoint, moved, scout + 1)
+    return {name: normalised(total / settings.scouts) for name, total in moved.items()}
+
+
+def normalised(moved: Tensor) -> Tensor:
+    """Mean squared movements of a tensor's weights, brought to 0..1; 1 where all moved alike."""
+    low, high = moved.min(), moved.max()
+    if not high > low:
+        return torch.ones_like(moved)
+    return (moved - low) / (high - low)
+
+
+def _parts(split: NDArray[np.str_], groups: NDArray[np.str_] | None, scouts: int) -> list[NDArray[np.int64]]:
+    """Training regions of each chromosome, or equal stretches of them where there is one chromosome only."""
+    train = np.flatnonzero(split == "train")
+    if groups is not None and len(found := np.unique(groups[train])) > 1:
+        return [train[groups[train] == name] for name in found]
+    return np.array_split(train, min(scouts, len(train)))
+
+
+def _finished(checkpoint: Path | None, empty: dict[str, Tensor]) -> tuple[dict[str, Tensor], int]:
+    if checkpoint is None or not (checkpoint / "scouts.pt").is_file():
+        return empty, 0
+    device = next(iter(empty.values())).device
+    with reading_checkpoint(checkpoint / "scouts.pt"):
+        found = load_torch(checkpoint / "scouts.pt", device)
+        return found["moved"], found["done"]
+
+
+def _keep(checkpoint: Path | None, moved: dict[str, Tensor], done: int) -> None:
+    if checkpoint is not None:
+        with atomic_path(checkpoint / "scouts.pt", shared=True) as temporary:
+            torch.save({"moved": moved, "done": done}, temporary)

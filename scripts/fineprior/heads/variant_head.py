@@ -7,6 +7,7 @@ probabilities hold at the share of causal variants among the labelled ones, whic
 move them to the share among the variants of a locus.
 """
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression, minimize
 from scipy.special import expit
 
-from fineprior.engine.embeddings import VariantEmbeddings
+from fineprior.engine.variant_embeddings import VariantEmbeddings
 from fineprior.files.arrays import Archive, Floats
 from fineprior.files.errors import InputError
 from fineprior.files.integrity import checked
@@ -34,10 +35,12 @@ ALL = ""
 _INNER_FOLDS = 4
 _FEWEST = 5
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class VariantHead:
-    """Models of labelled variants, one for each chromosome left out, the last for none (`ALL`).
+    """Models of labelled variants, one without each chromosome, the last with all (`ALL`).
 
     Attributes
     ----------
@@ -82,6 +85,47 @@ class VariantHead:
             else:
                 found[rows] = expit(self.slope[model] * values + self.offset[model])
         return found
+
+
+def train_on_labels(
+    labels: pd.DataFrame, embeddings: VariantEmbeddings, calibration: str
+) -> tuple[VariantHead, pd.DataFrame]:
+    """Train on the labelled variants (`read_labels`) that have an embedding; see `train_variant_head`."""
+    rows = scored_rows(embeddings)
+    logger.info("%d of %d labelled variants have an embedding", len(rows), len(labels))
+    table = labels.set_index("variant_id").loc[embeddings.variant_id[rows].tolist()]
+    features = variant_features(embeddings)[rows]
+    chrom = table["chrom"].to_numpy(dtype=str)
+    return train_variant_head(features, table["label"].to_numpy(bool), chrom, embeddings.backbone, calibration)
+
+
+def causal_probabilities(
+    head: VariantHead, variants: pd.DataFrame, embeddings: VariantEmbeddings, where: str
+) -> pd.DataFrame:
+    """Table CAUSAL_PROBABILITIES of a batch of LOCUS_VARIANTS; NA where a variant has no embedding.
+
+    Parameters
+    ----------
+    where
+        Name of the embeddings' file, for messages.
+
+    Raises
+    ------
+    InputError
+        The variants are embedded with another backbone than the labelled ones.
+    """
+    if embeddings.backbone != head.backbone:
+        raise InputError(
+            f"{where}: embedded with backbone {embeddings.backbone[:12]}, but the labelled variants with "
+            f"{head.backbone[:12]}; variant labels need the frozen backbone (head.mode linear or mlp)"
+        )
+    rows = scored_rows(embeddings)
+    known = variants.drop_duplicates("variant_id").set_index("variant_id")["chrom"]
+    chrom = known.loc[embeddings.variant_id[rows].tolist()].to_numpy(dtype=str)
+    probability = head.probability(variant_features(embeddings)[rows], chrom)
+    by_id = pd.Series(probability, index=embeddings.variant_id[rows].tolist())
+    table = variants[["locus", "variant_id"]].assign(probability=variants["variant_id"].map(by_id))
+    return table.assign(training_rate=head.base_rate)
 
 
 def variant_features(embeddings: VariantEmbeddings) -> Floats:
@@ -313,7 +357,7 @@ def read_labels(path: str | Path) -> pd.DataFrame:
         (parts["ref"] == parts["alt"], "variant '{variant_id}' has one allele only"),
         (
             parts.assign(chrom=parts["chrom"].map(plain_name, na_action="ignore")).duplicated(),
-            "variant '{variant_id}' stands twice",
+            "variant '{variant_id}' occurs twice",
         ),
     ):
         if wrong.any():

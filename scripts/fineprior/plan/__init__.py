@@ -1,4 +1,4 @@
-"""Which job reads which files, what would rerun, and why?
+"""Which files and values does each job depend on, what would rerun, and why?
 
-Entry: `inputs` for the rules, `explain` for users.
+Entry: `inputs` and `params` for the rules of the workflow, `explain` and `verify` for users.
 """

@@ -1,6 +1,10 @@
-"""Checks of a project that need to know more than its sheets, before any job starts."""
+"""Checks of a project before any job starts, and how a user's mistake stops the workflow."""
 
+import functools
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 from fineprior.files.errors import InputError
 from fineprior.genome.bed import placed_intervals
@@ -8,6 +12,42 @@ from fineprior.genome.contigs import Contigs
 from fineprior.genome.fasta_index import known_lengths
 from fineprior.project.project import Project, is_generated
 from fineprior.sumstats.formats import FORMAT_NAMES, NUMBERS, TEXTS
+
+T = TypeVar("T")
+
+
+def or_stop(function: Callable[..., T], *arguments: Any, **named: Any) -> T:
+    """The value of a function; a user's mistake ends the program with its one line."""
+    try:
+        return function(*arguments, **named)
+    except InputError as error:
+        sys.exit(f"error: {error}")
+
+
+class OrStop:
+    """An object whose attributes and methods stop the program at a user's mistake, as `or_stop` does.
+
+    Its methods serve as input and params functions of rules: Snakemake passes the arguments that their signatures name.
+    It would report an exception in such a function with a traceback.
+    """
+
+    def __init__(self, whole: Any) -> None:
+        self._whole = whole
+
+    def __getattr__(self, name: str) -> Any:
+        """An attribute of the object; methods are wrapped, and so are functions that they return."""
+        return _stopping(or_stop(getattr, self._whole, name))
+
+
+def _stopping(value: Any) -> Any:
+    if not callable(value):
+        return value
+
+    @functools.wraps(value)
+    def function(*arguments: Any, **named: Any) -> Any:
+        return _stopping(or_stop(value, *arguments, **named))
+
+    return function
 
 
 def check_formats(project: Project) -> None:

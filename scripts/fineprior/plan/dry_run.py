@@ -1,4 +1,4 @@
-"""What Snakemake would do and why: its dry-run as jobs with causes, in place of text."""
+"""Read a dry-run of Snakemake: the jobs that it would start, each with its causes."""
 
 import ast
 import json
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fineprior.files.errors import InputError
+from fineprior.plan.provenance import LAST_CONFIG
 
 _NOTHING = "<nothing exclusive>"
 _PARAMS = (
@@ -32,15 +33,14 @@ _CAUSES = {
 _BLOCK = re.compile(r"^(?:local)?(?:rule|checkpoint) (\w+):\n((?:    .*\n|\n(?=    ))+)", flags=re.MULTILINE)
 _LINE = re.compile(r"^    (input|output|reason|wildcards): (.*)$", flags=re.MULTILINE)
 _LONGEST_NAME = 254
-PROVENANCE = "results/provenance/config.yaml"
 
 
 @dataclass(frozen=True)
 class PlannedJob:
     """A job that a dry-run lists.
 
-    `causes` holds, by kind, the files that Snakemake names (`missing`, `updated`, `made` by another job ...); `before`
-    and `now` the values of params that only the last run had and that only the next one has, without their names.
+    `causes` holds, by kind, the files that Snakemake names (`missing`, `updated`, `made` by another job ...). `before`
+    has the values of params that only the last run had, `now` those that only the next run has, without their names.
     """
 
     rule: str
@@ -54,9 +54,9 @@ class PlannedJob:
 
 @dataclass(frozen=True)
 class Plan:
-    """Jobs that would run, the number of all jobs of each rule, and the repository that the workflow is of.
+    """Jobs that would run, the number of all jobs of each rule, and the repository of the workflow.
 
-    `project` is the rule provenance by itself, if it would run: its params hold all settings and sheets, by name.
+    `project` is the job of the rule provenance, if it would run. Its params hold all settings and sheets, by name.
     """
 
     jobs: list[PlannedJob]
@@ -66,7 +66,7 @@ class Plan:
 
 
 def plan(targets: Sequence[str], options: Sequence[str], folder: str | Path = ".") -> Plan:
-    """Ask Snakemake what it would do, and what there would be to do at all.
+    """Dry-run Snakemake, for the jobs that would run and for all jobs that there are.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def plan(targets: Sequence[str], options: Sequence[str], folder: str | Path = ".
     InputError
         Snakemake stops; its last lines say why.
     """
-    alone = [*options, "--rerun-triggers", "params", "--allowed-rules", "provenance", "--", PROVENANCE]
+    alone = [*options, "--rerun-triggers", "params", "--allowed-rules", "provenance", "--", LAST_CONFIG]
     asked = [*options, "--", *targets] if targets else list(options)
     runs = [_started([*more, *given], folder) for more, given in
             ((["-n"], asked), (["-n", "--forceall", "--quiet", "rules"], asked), (["-n"], alone))]  # fmt: skip
@@ -108,7 +108,7 @@ def planned_jobs(text: str) -> list[PlannedJob]:
 
 
 def read_reason(reason: str) -> tuple[dict[str, list[str]], list[Any], list[Any]]:
-    """Causes with their files, and the values of params before and now, of the line `reason` of a job."""
+    """Read a job's line `reason`: causes with their files, and the values of params before and now."""
     before: list[Any] = []
     now: list[Any] = []
     causes: dict[str, list[str]] = {}
@@ -132,7 +132,7 @@ def read_reason(reason: str) -> tuple[dict[str, list[str]], list[Any], list[Any]
 
 
 def job_counts(text: str) -> Counter[str]:
-    """Number of jobs of each rule, of the table `Job stats`."""
+    """Number of jobs of each rule, from the table `Job stats`."""
     table = text.split("Job stats:\n", 1)[-1].split("\n\n", 1)[0]
     return Counter({
         rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, flags=re.MULTILINE) if rule != "total"
@@ -140,7 +140,7 @@ def job_counts(text: str) -> Counter[str]:
 
 
 def recorded_inputs(output: str, folder: Path = Path()) -> list[str] | None:
-    """Inputs of the job that made a file, as Snakemake has kept them; None when it has not."""
+    """Inputs of the job that made a file, as Snakemake recorded them; None without a record."""
     name = urlsafe_b64encode(output.encode()).decode()
     parts = [name[start : start + _LONGEST_NAME] for start in range(0, len(name), _LONGEST_NAME)]
     path = folder.joinpath(".snakemake", "metadata", *(f"@{part}" for part in parts[:-1]), parts[-1])
@@ -160,6 +160,6 @@ def _started(arguments: list[str], folder: str | Path) -> subprocess.Popen[str]:
 
 
 def _literals(text: str) -> list[Any]:
-    """Values of which the reprs stand one after the other, with commas."""
+    """The values of a list of reprs with commas between them."""
     text = text.strip()
     return [] if text == _NOTHING else list(ast.literal_eval(f"[{text}]"))

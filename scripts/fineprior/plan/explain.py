@@ -1,4 +1,4 @@
-"""What a dry-run means, in sentences: which jobs would run, and what changed that they depend on."""
+"""Explain a dry-run in words: which jobs would run, and which setting, sheet, file or code changed."""
 
 import argparse
 import csv
@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from fineprior.plan.dry_run import Plan, PlannedJob, plan, recorded_inputs
-from fineprior.plan.provenance import PREFIX, module_digests, modules_of_step
+from fineprior.plan.provenance import LAST_MODULES, PREFIX, module_digests, modules_of_step
 from fineprior.plan.stages import STAGES
 from fineprior.project.settings import Settings
 
-MODULES = "results/provenance/modules.tsv"
-DESCRIPTION = """Say in words what Snakemake would run and what not, and why: which setting, sheet, file or code is not
-that of the last run. Nothing is run."""
+DESCRIPTION = """Say in words what Snakemake would run and what not, and why: which setting, sheet, file or code differs
+from the last run. Nothing is run."""
 _SHOWN = 3
 _DIGEST = re.compile(r"[0-9a-f]{12}")
 _STEPS = tuple(step for steps in STAGES.values() for step in steps)
@@ -26,13 +25,13 @@ _BLOCKS = {
     if dataclasses.is_dataclass(kind)
 }
 _DERIVED = {"list_loci": "define_loci"}
-"""Rules made with `use rule`: whose script and code they have."""
+"""Rules made with `use rule`, and the rules whose script and code they have."""
 _ABSENT = object()
 
 
 @dataclass(frozen=True)
 class Change:
-    """A value that is another one now: where it stands (empty when that cannot be told), and in words what it was."""
+    """A value that changed: where it stands (empty when that is unknown), what it was and what it is now."""
 
     where: str
     old: Any
@@ -52,15 +51,15 @@ class Change:
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """What `fineprior explain` takes, `--` and what stands after it left aside."""
-    command.add_argument("targets", nargs="*", metavar="target", help="results that are asked for (default: all)")
-    command.add_argument("-s", "--snakefile", metavar="FILE", help="where the workflow is (./Snakefile)")
-    command.add_argument("--configfile", action="append", default=[], metavar="FILE", help="as that of snakemake")
+    """Add the arguments of `fineprior explain`, without `--` and what follows it."""
+    command.add_argument("targets", nargs="*", metavar="target", help="results that are required (default: all)")
+    command.add_argument("-s", "--snakefile", metavar="FILE", help="the workflow (./Snakefile)")
+    command.add_argument("--configfile", action="append", default=[], metavar="FILE", help="as for snakemake")
     command.add_argument("-d", "--directory", metavar="DIR", default=".", help="the project's folder (%(default)s)")
 
 
 def explain(given: argparse.Namespace, further: Sequence[str] = ()) -> list[str]:
-    """The lines of `fineprior explain` with these arguments, and further ones of snakemake."""
+    """Lines of `fineprior explain` with these arguments, and with further ones for snakemake."""
     options = ["--snakefile", str(Path(given.snakefile).resolve())] if given.snakefile else []
     options += ["--configfile", *(str(Path(file).resolve()) for file in given.configfile)] if given.configfile else []
     return explanation(plan(given.targets, [*options, *further], given.directory), given.directory)
@@ -106,10 +105,9 @@ def explanation(plan: Plan, folder: str | Path = ".") -> list[str]:
 
 
 def changes(before: Sequence[Any], now: Sequence[Any]) -> list[Change]:
-    """What differs between values of a job's params of which the names are not known.
+    """Differences between the values of a job's params, whose names are not known.
 
-    Dicts belong together whose keys are most alike; of other values those of a type, in their order. Digests of code
-    are left out.
+    Dicts are paired by the keys that they share, other values by their type and order. Digests of code are skipped.
     """
     old, new = ([_by_name(value) for value in values if not _is_digest(value)] for values in (before, now))
     found = []
@@ -134,7 +132,7 @@ def _how_many(jobs: list[PlannedJob], count: int, named: bool) -> str:
 
 
 def _because(own: str, jobs: list[PlannedJob], makers: dict[str, str]) -> str:
-    """Reasons of jobs: those of their own, and that what they read is made by others."""
+    """Why jobs would run: their own reasons, and the rules that make their inputs again."""
     files = {path for job in jobs for path in job.causes.get("made", [])}
     rules = dict.fromkeys(makers.get(path, "another job") for path in sorted(files))
     made = [f"reads what {_some(list(rules))} would make"] if rules else []
@@ -142,7 +140,7 @@ def _because(own: str, jobs: list[PlannedJob], makers: dict[str, str]) -> str:
 
 
 def _own_reasons(job: PlannedJob, named: list[Change], code: dict[str, list[str]], folder: Path) -> str:
-    """Why a job would run by itself, whatever runs before it."""
+    """Why a job would run even if no other job did."""
     rule = _DERIVED.get(job.rule, job.rule)
     found = [change for change in changes(job.before, job.now) if not _is_content(change)]
     words = _replaced(job, folder)
@@ -176,7 +174,7 @@ def _is_content(change: Change) -> bool:
 
 
 def _replaced(job: PlannedJob, folder: Path) -> list[str]:
-    """Words on inputs whose content is another one, but for those that Snakemake names because they are newer."""
+    """Words on inputs whose content changed, except for those that Snakemake names because they are newer."""
     newer = job.causes.get("updated", [])
     paths = [change.where for change in changes(job.before, job.now) if _is_content(change)]
     times = {path: _time(folder / path) for path in (*paths, *job.output[:1])}
@@ -201,7 +199,7 @@ def _other_inputs(job: PlannedJob, folder: Path) -> str:
 
 
 def _with_name(change: Change, named: Iterable[Change]) -> Change:
-    """The change with its place among those of all settings and sheets, where one is the same."""
+    """The change, with its place in the config or a sheet where a change there is the same."""
     leaf = change.where.rpartition(".")[2]
     for other in named:
         if (other.old, other.new) == (change.old, change.new) and leaf in ("", other.where.rpartition(".")[2]):
@@ -221,14 +219,14 @@ def _differences(where: str, old: Any, new: Any) -> list[Change]:
 
 
 def _block(value: Any) -> str:
-    """The block of config.yaml that a dict is of, by its keys; empty when it is none."""
+    """The block of config.yaml that has a dict's keys; empty when there is none."""
     keys = set(value) if isinstance(value, dict) else set()
     fitting = [name for name, fields in _BLOCKS.items() if keys and keys <= fields]
     return min(fitting, key=lambda name: len(_BLOCKS[name])) if fitting else ""
 
 
 def _by_name(value: Any) -> Any:
-    """The rows of the sheets by their names, so that a row that is added or moved changes no other."""
+    """The rows of the sheets by name, so that an added or moved row changes no other one."""
     if not (isinstance(value, dict) and set(value) == {"studies", "tracks"} and isinstance(value["studies"], list)):
         return value
     rows = {f"studies.tsv, study {row['study']}": row for row in value["studies"]}
@@ -236,8 +234,8 @@ def _by_name(value: Any) -> Any:
 
 
 def _changed_code(root: Path, folder: Path) -> dict[str, list[str]]:
-    """Of each rule the modules behind it that are not those of the last whole run; none if it left no list of them."""
-    path = folder / MODULES
+    """For each rule the modules behind it that changed since the last whole run; none without a list of that run."""
+    path = folder / LAST_MODULES
     if not path.is_file():
         return {rule: [] for rule in _STEPS}
     with path.open(newline="") as handle:

@@ -1,13 +1,14 @@
-"""Which code, software and files a result depends on.
+"""What results rest on: the code behind each rule, the software, and the content of the user's files.
 
-Snakemake does not see what a script imports, so each rule carries `code=code_digest(<its step module>)` in its params:
-the digest changes when that module or anything of this package that it imports changes, and with nothing else.
+Code. Snakemake does not see what a script imports. So each rule has `code=code_digest(<rule>)` among its params, which
+changes when its function in `fineprior.steps` changes, or a module that this imports, and with nothing else.
 
-Digests of the user's files, for the params of the rules that read them.
+Files. Snakemake runs a job again when an input is newer than its results. A file that replaces another one and is older
+than the results would go unseen; with its digest among the params (`Fingerprints`) it does not. A file that was only
+touched, or moved away and back, has the digest that it had. A file of the same size and times is not read again.
 
-Snakemake runs a job again when an input is newer than its results. A file that was put in the place of another and is
-older than the results would go unseen; with its digest among the params it does not. A file that was only touched, or
-moved back and forth, has the digest that it had. A file of the same size and time is not read again.
+All digests of a user's file are those of `file_digest`. Files that fineprior itself wrote have theirs in
+`files.integrity`.
 """
 
 import ast
@@ -22,9 +23,10 @@ from contextlib import suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fineprior import __version__
+from fineprior.files.errors import InputError
 from fineprior.files.whole import sha256
 from fineprior.plan.stages import module_of
 
@@ -34,7 +36,7 @@ PACKAGES = (
     "snakemake", "numpy", "scipy", "pandas", "pyarrow", "pysam", "pyBigWig", "Pgenlib", "torch", "enformer-pytorch",
     "safetensors", "peft", "msprime", "matplotlib", "jinja2",
 )  # fmt: skip
-"""What results can depend on."""
+"""Packages that results can depend on."""
 WHOLE_UP_TO = 64 * 2**20
 """Larger files, of which there may be thousands, are digested by samples."""
 _PIECES, _PIECE = 64, 256 * 2**10
@@ -75,7 +77,7 @@ def _source(module: str, root: Path) -> Path | None:
 
 
 def _imports(tree: ast.AST) -> set[str]:
-    """Modules of this package that a piece of code names in its import statements, wherever they stand."""
+    """Modules of this package that a piece of code imports, at its top or within functions."""
     found: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -94,8 +96,8 @@ def _file_imports(path: Path) -> set[str]:
 def _step_code(path: Path, function: str) -> tuple[set[str], bytes]:
     """Imports and source that one rule's function needs of its step module.
 
-    A step module holds several rules' functions: another public function is another rule's affair, and an import that
-    only it uses as well; constants and private functions are taken as shared.
+    A step module holds the functions of several rules. Other public functions belong to other rules, and so do imports
+    that only they use. Constants and private functions are taken as shared.
     """
     source = path.read_text()
     tree = ast.parse(source)
@@ -136,21 +138,25 @@ def _path_of(step: str, root: Path) -> Path:
 
 
 def modules_of_step(step: str, root: Path = PACKAGE_ROOT) -> list[str]:
-    """Source files, below the package, that `code_digest` of a step looks at: its own and those that it imports."""
+    """Source files, below the package, that `code_digest` of a step covers: its own and those that it imports."""
     path = _path_of(step, root)
     found = [path, *imported_modules(_step_code(path, step)[0], root)]
     return sorted({source.relative_to(root / "fineprior").as_posix() for source in found})
 
 
 def module_digests(root: Path = PACKAGE_ROOT) -> dict[str, str]:
-    """Digest of each source file of the package, with its template, by its place below it."""
+    """Digest of each source file of the package, with its files of data, by its place below it."""
     package = root / "fineprior"
-    digests = {}
-    for source in sorted(package.rglob("*.py")):
-        template = source.with_suffix(".html.j2")
-        content = source.read_bytes() + (template.read_bytes() if template.is_file() else b"")
-        digests[source.relative_to(package).as_posix()] = hashlib.sha256(content).hexdigest()[:12]
-    return digests
+    return {
+        source.relative_to(package).as_posix(): hashlib.sha256(_code(source)).hexdigest()[:12]
+        for source in sorted(package.rglob("*.py"))
+    }
+
+
+def _code(source: Path) -> bytes:
+    """A module's source, then its files of data: all in the folder of its own name beside it (page.py, page/)."""
+    beside = sorted(path for path in source.with_suffix("").glob("*") if path.is_file())
+    return b"".join(path.read_bytes() for path in [source, *beside])
 
 
 @cache
@@ -172,27 +178,27 @@ def code_digest(step: str, root: Path = PACKAGE_ROOT) -> str:
     digest = hashlib.sha256(own_source)
     for source in imported_modules(imports, root):
         digest.update(source.relative_to(root).as_posix().encode())
-        digest.update(source.read_bytes())
-        for beside in (source.with_suffix(".html.j2"), source.with_suffix(".js")):
-            if beside.is_file():
-                digest.update(beside.read_bytes())
+        digest.update(_code(source))
     return digest.hexdigest()[:12]
 
 
 CACHE = Path(".snakemake/fineprior/inputs.json")
-USED_FILES = "results/provenance/files.tsv"
+LAST_CONFIG = "results/provenance/config.yaml"
+LAST_FILES = "results/provenance/files.tsv"
+LAST_MODULES = "results/provenance/modules.tsv"
+"""What the rule provenance leaves of a whole run: its settings, the files it used, the digests of all modules."""
 PREFIX = "content "
-"""How a value begins that is a digest of a file among the params of a rule."""
+"""Begins each value among a rule's params that is the digest of a file."""
 _DIGITS = 16
 
 
 class Fingerprints:
-    """Digests of files (see `provenance.file_digest`); those that were computed are kept in a file.
+    """Digests of files (see `file_digest`); computed ones are kept in a cache.
 
     Parameters
     ----------
     cache
-        That file; without it, or where it cannot be read or written, digests are computed again.
+        File of the cache. Where it cannot be read or written, digests are computed again.
     """
 
     def __init__(self, cache: Path = CACHE) -> None:
@@ -208,11 +214,11 @@ class Fingerprints:
         return self._asked[path]
 
     def of(self, paths: Iterable[str]) -> dict[str, str]:
-        """What a rule's params say of its inputs."""
+        """Digests of files by path, for the params of a rule."""
         return {path: PREFIX + self[path][:_DIGITS] for path in paths}
 
     def save(self) -> None:
-        """Keep what was computed, beside what other processes have kept meanwhile."""
+        """Write the computed digests to the cache, beside those that other processes wrote meanwhile."""
         if not self._new:
             return
         temporary = self._cache.with_name(f"{self._cache.name}.{os.getpid()}")
@@ -246,20 +252,56 @@ class Fingerprints:
         return found if isinstance(found, dict) else {}
 
 
-def older_replacements(known: Fingerprints, used_files: str | Path = USED_FILES) -> list[str]:
-    """A sentence for each input of the last whole run that was replaced since by a file older than its results.
+class UsedFile(NamedTuple):
+    """A row of the table USED_FILES: a file that results rest on."""
 
-    Snakemake itself names those that are newer.
+    role: str
+    file: str
+    bytes: int
+    read: str
+    sha256: str
+
+    @property
+    def whole(self) -> bool:
+        """Whether the digest is that of all its bytes."""
+        return self.read == "whole"
+
+
+def used_file(role: str, path: str) -> UsedFile:
+    """The row of a file; weights are read whole, others above 64 MiB are sampled."""
+    digest, whole = file_digest(path, whole=role == "weights")
+    return UsedFile(role, path, Path(path).stat().st_size, "whole" if whole else "sampled", digest)
+
+
+def used_files(table: str | Path) -> list[UsedFile]:
+    """Rows of a table USED_FILES.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, or is no such table; the message does not name it.
+    """
+    try:
+        with open(table, newline="") as handle:
+            rows = list(csv.DictReader(handle, delimiter="\t"))
+        return [UsedFile(row["role"], row["file"], int(row["bytes"]), row["read"], row["sha256"]) for row in rows]
+    except (OSError, KeyError, ValueError, csv.Error) as error:
+        raise InputError(f"not a table of inputs: {error}") from None
+
+
+def older_replacements(known: Fingerprints, table: str | Path = LAST_FILES) -> list[str]:
+    """A sentence for each input of the last whole run that was since replaced by a file older than the results.
+
+    Snakemake itself names newer files.
     """
     sentences = []
-    with suppress(OSError, KeyError, ValueError, csv.Error), open(used_files, newline="") as handle:
-        made = os.stat(used_files).st_mtime_ns
-        for row in csv.DictReader(handle, delimiter="\t"):
-            path = row["file"]
-            digest = known[path]
-            comparable = row["read"] == "sampled" or int(row["bytes"]) <= WHOLE_UP_TO
-            if digest and comparable and digest != row["sha256"] and os.stat(path).st_mtime_ns <= made:
+    with suppress(OSError, InputError):
+        made = os.stat(table).st_mtime_ns
+        for row in used_files(table):
+            digest = known[row.file]
+            comparable = not row.whole or row.bytes <= WHOLE_UP_TO
+            if digest and comparable and digest != row.sha256 and os.stat(row.file).st_mtime_ns <= made:
                 sentences.append(
-                    f"{path}: was replaced by an older file since the last whole run; what reads it is made anew"
+                    f"{row.file}: was replaced by an older file since the last whole run; what reads it is made anew"
                 )
     return sentences

@@ -30,15 +30,12 @@ STAGES: dict[str, tuple[str, ...]] = {
     ),
     "calibration": ("calibrate", "summarise_calibration"),
     "the embedded study": ("simulate_genome", "simulate_tracks", "simulate_study"),
-    "a backbone from scratch": (
-        "fetch_pretraining_data", "select_motifs", "pretrain_backbone",
-        "pretrain_masked",
-    ),
+    "a backbone from scratch": ("pretrain_masked",),
 }  # fmt: skip
-"""Stage -> its rules; the function behind a rule has the rule's name, in one of the modules of `fineprior.steps`."""
+"""The rules of each stage; the function of a rule has its name and is in one of the modules of `fineprior.steps`."""
 
 BEFORE: dict[str, tuple[str, ...]] = {"before the first run": ("split_regions",)}
-"""Commands that make a project's files, and that no rule runs."""
+"""Commands that prepare a project's files; no rule runs them."""
 
 _OTHER_NAMES = {"finemap": "finemap-batch", "calibrate": "calibrate-batch"}
 
@@ -50,7 +47,7 @@ COMMANDS = {
 
 @functools.cache
 def module_of(step: str, root: Path = STEPS) -> str:
-    """The module of `fineprior.steps` in which the function of a rule stands.
+    """The module of `fineprior.steps` that has the function of a rule.
 
     Raises
     ------
@@ -65,7 +62,7 @@ def module_of(step: str, root: Path = STEPS) -> str:
 
 @functools.cache
 def _parsed(module: str) -> ast.Module:
-    """A module of steps; several of its functions are asked for at each start."""
+    """A parsed module of steps, kept because each start reads several of its functions."""
     return ast.parse((STEPS / f"{module}.py").read_text())
 
 

@@ -2,8 +2,9 @@
 
 import logging
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from fineprior.files.errors import InputError
 from fineprior.files.reading import text_lines
 from fineprior.genome.bed import LARGEST_POSITION, BedLine, bed_lines, whole_number
 from fineprior.genome.contigs import Contigs
+from fineprior.priors.given import read_values
 from fineprior.sequence.bigwig import BigWig
 
 log = logging.getLogger(__name__)
@@ -22,6 +24,59 @@ Integers = npt.NDArray[np.int64]
 _STRANDS = {"+", "-", ".", "?", ""}
 _GTF = (".gtf", ".gff", ".gff3")
 _GTF_COLUMNS = 8
+
+
+def annotations_of(
+    variants: pd.DataFrame,
+    rows: Sequence[Mapping[str, str]],
+    source: Mapping[str, Any],
+    heritability: pd.DataFrame | None = None,
+    causal: str | None = None,
+) -> pd.DataFrame:
+    """Table ANNOTATIONS of a batch: annotations of the sheet, then the columns of the prior's source.
+
+    Parameters
+    ----------
+    variants
+        Table LOCUS_VARIANTS, n rows.
+    rows
+        Rows of the sheet of annotations: name, kind, path, column.
+    source
+        `source` of the settings and what belongs to it: given, given_column, given_as, supervised, training_rate.
+    heritability
+        Table HERITABILITY, for the source heritability.
+    causal
+        File of CAUSAL_PROBABILITIES, for the source supervised where that names no file.
+
+    Raises
+    ------
+    InputError
+        A file cannot be read or has none of the variants; the table of heritabilities is needed and absent.
+    """
+
+    def values(path: str, column: str, signed: bool = False) -> Floats:
+        return np.zeros(0) if variants.empty else read_values(variants, path, column, signed=signed)
+
+    made = variants[["locus", "variant_id"]].copy()
+    whole = {"bed": interval_overlap, "tss": distance_to_tss, "bigwig": track_signal}
+    for row in rows:
+        kind, path = row["kind"], row["path"]
+        if kind in whole:
+            made[row["name"]] = np.zeros(0) if variants.empty else whole[kind](variants, path)
+        else:
+            made[row["name"]] = values(path, row["column"], signed=kind == "score")
+    if source["source"] == "given":
+        made["given"] = values(source["given"], source["given_column"], signed=source["given_as"] == "score")
+    if source["source"] == "supervised":
+        rate, path = source["training_rate"], source["supervised"] or causal or ""
+        made["probability"] = values(path, "probability")
+        made["training_rate"] = np.full(len(variants), rate) if rate > 0 else values(path, "training_rate")
+    if source["source"] == "heritability":
+        if heritability is None:
+            raise InputError("the source heritability needs a table of heritabilities")
+        found = heritability.set_index("variant_id")["heritability"]
+        made["heritability"] = found.reindex(variants["variant_id"]).to_numpy(float)
+    return made
 
 
 def interval_overlap(variants: pd.DataFrame, path: str | Path) -> Floats:

@@ -1,13 +1,14 @@
-"""Annotations and LD scores of all variants, one file for each chromosome, as PolyFun and LDSC have them.
+"""Annotations and LD scores in the files of PolyFun and LDSC, one for each chromosome; LD scores in a panel.
 
-`.annot.parquet`, `.annot.gz`, `.l2.ldscore.parquet`, `.l2.ldscore.gz`: CHR SNP BP A1 A2 and a column for each, read a
-part at a time. Rows are matched by position and both alleles, in either order; LDSC's own files, which have no
-alleles, by rsid.
+`.annot.parquet`, `.annot.gz`, `.l2.ldscore.parquet`, `.l2.ldscore.gz`: CHR SNP BP A1 A2 and a column for each
+annotation, read a part at a time. Rows are matched by position and both alleles, in either order; LDSC's own files,
+which have no alleles, by rsid.
 """
 
 import itertools
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,10 @@ import pyarrow.parquet as pq
 from fineprior.files.errors import InputError
 from fineprior.files.integrity import check
 from fineprior.files.reading import SPELLINGS, reading, text_of
+from fineprior.files.whole import atomic_path
 from fineprior.genome.contigs import Contigs, plain_name
+from fineprior.genotypes.ld import ld_scores
+from fineprior.genotypes.panels import Panel, open_panel
 from fineprior.project.panel_files import CHROM, chromosomes_of
 
 log = logging.getLogger(__name__)
@@ -27,6 +31,10 @@ log = logging.getLogger(__name__)
 Values = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 
+WINDOW = 1_000_000
+"""Distance (bp) up to which LD counts in LD scores."""
+WEIGHT = "L2"
+"""Column of weights: LD scores of an annotation that is 1 everywhere."""
 _AT_ONCE = 50_000
 _WHAT = "a readable table"
 _LONGEST = 1 << 24
@@ -139,14 +147,14 @@ def variant_keys(pos: pd.Series, first: pd.Series, second: pd.Series) -> pd.Inde
 
 
 class Match:
-    """Rows of a file beside variants of a study, and what became of those that are in one of them only.
+    """Rows of a file matched with variants of a study, and why others were not matched.
 
     Attributes
     ----------
     file_rows, rows
-        Rows of the file, increasing, and the variants' that they belong to.
+        Rows of the file, increasing, and the rows of their variants.
     counts
-        Rows of the file by what became of them.
+        Rows of the file by outcome.
     """
 
     def __init__(self, of_file: pd.Index, of_variants: pd.Index, by_alleles: bool) -> None:
@@ -168,7 +176,7 @@ class Match:
 
 
 def check_matches(matches: dict[str, Match], sizes: dict[str, int], where: str, study: str) -> None:
-    """Log how the rows of the files of all chromosomes were matched; stop where hardly any was.
+    """Log how the rows of the files of all chromosomes were matched; stop where hardly any matched.
 
     Raises
     ------
@@ -215,6 +223,101 @@ def read_sizes(pattern: str, chromosomes: Sequence[str], columns: int) -> npt.ND
             raise InputError(f"{path}: {columns} numbers are needed, one for each annotation of the LD scores")
         total += numbers
     return total
+
+
+@dataclass(frozen=True)
+class PanelChromosome:
+    """The variants of a chromosome that are both in annotation files and in a panel, by position.
+
+    `variants` of the panel (k rows; snp_id, chrom, pos, a1, a2, and `row` in the panel); `file_rows` (k,) their rows in
+    the annotation file; `match` of all rows of both; `size` of the panel's chromosome.
+    """
+
+    panel: Panel
+    variants: pd.DataFrame
+    file_rows: Integers
+    match: Match
+    size: int
+
+    @classmethod
+    def of(cls, path: str, samples: str | None, chrom: str, files: AnnotationFiles) -> "PanelChromosome":
+        """Match a chromosome (its name without chr); of a panel of many files only that one is opened.
+
+        Raises
+        ------
+        InputError
+            The panel has no file for the chromosome, or a file cannot be read.
+        """
+        if CHROM in path:
+            own = Contigs(path, chromosomes_of(path), plink=True).find(chrom)
+            if own is None:
+                raise InputError(f"{path}: no file for chromosome '{chrom}'")
+            path = path.replace(CHROM, own)
+        panel = open_panel(path, samples or None)
+        variants = panel.variants
+        plain = {name: plain_name(name, plink=True) for name in variants["chrom"].unique()}
+        here = np.flatnonzero((variants["chrom"].map(plain) == chrom).to_numpy())
+        variants = variants.iloc[here].assign(row=here)
+        names = pd.Index(variants["snp_id"].to_numpy(object))
+        if files.by_alleles:
+            names = variant_keys(variants["pos"], variants["a1"], variants["a2"])
+        match = Match(files.keys(chrom), names, files.by_alleles)
+        order = np.argsort(variants["pos"].to_numpy()[match.rows], kind="stable")
+        return cls(panel, variants.iloc[match.rows[order]], match.file_rows[order], match, len(variants))
+
+    def ld_scores(self, values: Values) -> npt.NDArray[np.float64]:
+        """LD scores (k, annotations) of annotations (k, annotations) of these variants."""
+        rows, pos = self.variants["row"].to_numpy(np.int64), self.variants["pos"].to_numpy(np.int64)
+        return ld_scores(lambda index: self.panel.dosages(rows[index]), pos, values, WINDOW)
+
+
+@dataclass(frozen=True)
+class AnnotationLd:
+    """LD scores of the annotations of a chromosome: CHR, SNP, BP, A1, A2 and the scores; sums of the annotations."""
+
+    table: pd.DataFrame
+    sizes: npt.NDArray[np.float64]
+
+
+def annotation_ld(files: AnnotationFiles, chrom: str, panel: str, samples: str | None = None) -> AnnotationLd:
+    """LD scores of the annotations of a chromosome in the panel, and of one that is 1 everywhere (L2).
+
+    Parameters
+    ----------
+    files
+        The annotations.
+    chrom
+        Name of the chromosome, without chr.
+    panel, samples
+        Panel, and a file of the samples to keep.
+
+    Raises
+    ------
+    InputError
+        (Almost) no variant of the annotations is in the panel.
+    """
+    there = PanelChromosome.of(panel, samples, chrom, files)
+    check_matches({chrom: there.match}, {chrom: there.size}, files.paths[chrom], panel)
+    by_file = np.sort(there.file_rows)
+    place = np.argsort(there.file_rows, kind="stable")
+    values = np.ones((len(place), len(files.columns) + 1), np.float32)
+    for first, part in files.values(chrom, files.columns):
+        start, stop = np.searchsorted(by_file, [first, first + len(part)]).tolist()
+        values[place[start:stop], :-1] = part[by_file[start:stop] - first]
+    found = there.ld_scores(values)
+    here = there.variants
+    table = pd.DataFrame({"CHR": here["chrom"], "SNP": here["snp_id"], "BP": here["pos"], "A1": here["a1"],
+                          "A2": here["a2"]}).reset_index(drop=True)  # fmt: skip
+    columns = [*files.columns, WEIGHT] if WEIGHT not in files.columns else files.columns
+    scores = pd.DataFrame(found[:, : len(columns)].astype(np.float32), columns=columns)
+    sizes = values[:, : len(columns)].sum(0, dtype=np.float64)
+    return AnnotationLd(pd.concat([table, scores], axis=1), sizes)
+
+
+def write_sizes(sizes: npt.NDArray[np.float64], path: str) -> None:
+    """Write sums of annotations as PolyFun's and LDSC's `.l2.M`, which `read_sizes` reads."""
+    with atomic_path(path) as temporary:
+        temporary.write_text("\t".join(f"{total:.10g}" for total in sizes) + "\n")
 
 
 def _header(path: str) -> list[str]:

@@ -1,7 +1,7 @@
-"""Loci in flat arrays: the variants of all loci stand locus after locus, `starts` (loci,) holds the first row of each.
+"""Loci in flat arrays: the variants of all loci follow locus after locus; `starts` (loci,) holds their first rows.
 
-A `Block` is a run of loci with the features of their variants and their signals. What is summed over loci is summed
-block by block, so that no copy of all features is ever made.
+A `Block` is a run of loci with the features of their variants and their signals. Sums over loci are made block by
+block, so that the features of all loci are never copied.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.files.arrays import Floats
+from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.files.errors import InputError
 
 Integers = npt.NDArray[np.int64]
@@ -20,11 +20,11 @@ Flags = npt.NDArray[np.bool_]
 Features = npt.NDArray[Any]
 
 THINNED_SIZE = 64
-"""Variants that stand for those of a locus that no signal points at."""
+"""Sampled variants that represent those of a locus that no signal points at."""
 
 
 @dataclass(frozen=True)
-class Signal:
+class Signal(ReadOnly):
     """Log Bayes factors (m,) of one signal in each of `loci`; `rows` are these loci's rows, `starts` within them."""
 
     loci: Integers
@@ -34,10 +34,10 @@ class Signal:
 
 
 @dataclass(frozen=True)
-class Block:
-    """A run of loci: features X (n, d), their signals, and how many variants each row stands for (log, (n,)).
+class Block(ReadOnly):
+    """A run of loci: features X (n, d), their signals, and how many variants each row represents (log, (n,)).
 
-    `keys` (loci,) are seeds that depend on nothing but the locus.
+    `keys` (loci,) are seeds that depend on the locus alone.
     """
 
     features: Features
@@ -81,9 +81,9 @@ class Block:
 
     @cached_property
     def thinned(self) -> "Block":
-        """The same loci with few rows: each that a signal points at, and a sample that stands for the others.
+        """The same loci with few rows: each that a signal points at, and a sample that represents the others.
 
-        A sampled row has the weight of the rows that it stands for, so that sums over a locus keep their expectation.
+        A sampled row has the weight of the rows that it represents, so that sums over a locus keep their expectation.
         """
         pointed = np.zeros(len(self.features), dtype=bool)
         for signal in self.signals:
@@ -143,7 +143,7 @@ def locus_starts(locus: npt.ArrayLike) -> Integers:
     Raises
     ------
     InputError
-        The rows of a locus do not stand together.
+        The rows of a locus are not contiguous.
     """
     names = np.asarray(locus, dtype=object)
     if len(names) == 0:
@@ -152,7 +152,7 @@ def locus_starts(locus: npt.ArrayLike) -> Integers:
     seen: set[str] = set()
     for name in names[starts]:
         if name in seen:
-            raise InputError(f"the variants of locus {name} do not stand together; sort them by locus")
+            raise InputError(f"the variants of locus {name} are not contiguous; sort them by locus")
         seen.add(name)
     return starts
 

@@ -5,7 +5,7 @@ sum_ks log sum_j pi_kj BF_ksj, the Bayes factors standing for the data (the cond
 fgwas, Pickrell 2014, equation 10; several signals as the single effects of SuSiE, Wang et al. 2020). Only ratios of
 priors within a locus matter to SuSiE, so there is no intercept.
 
-A locus may have any number of signals; one without says nothing and changes nothing.
+A locus may have any number of signals; a locus without signals adds nothing.
 """
 
 import logging
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from fineprior.files.arrays import Floats
+from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.priors.blocks import Block, Features, Flags, Integers, Signal, log_sum_exp
 
@@ -29,12 +29,11 @@ _MAX_STEPS = 50
 
 
 @dataclass(frozen=True)
-class Enrichment:
+class Enrichment(ReadOnly):
     """Coefficients (d,), their covariance (d, d) and how the fit went.
 
-    The covariance is NaN where coefficients are fixed, or where the data do not determine them.
-
-    `history` is the penalised log likelihood before the first and after each step.
+    The covariance is NaN where coefficients are fixed, or where the data do not determine them. `history` is the
+    penalised log likelihood before the first and after each step.
     """
 
     coefficients: Floats
@@ -104,11 +103,11 @@ def fit_enrichment(
     Parameters
     ----------
     blocks
-        Loci; X standardised, a row of zeros is a variant of which nothing is known.
+        Loci; X is standardised, and a row of zeros is a variant without known values.
     ridge
         Penalty, 0 or more: the inverse variance of a normal prior on each coefficient.
     start
-        (d,) where to start; b = 0 by default.
+        (d,) first coefficients; b = 0 by default.
     nonnegative
         (d,) coefficients that must not be negative.
     fixed
@@ -116,7 +115,7 @@ def fit_enrichment(
     locus_weights
         For each block (loci,) how often each locus counts (a bootstrap's draw); once by default.
     tolerance
-        Largest change of a coefficient at which it ends; the error is then far smaller (Newton).
+        The fit ends when no coefficient changes by more; the error is then far smaller (Newton).
     """
     if ridge < 0:
         raise InputError(f"priors.ridge must be 0 or more, not {ridge}")
@@ -179,7 +178,7 @@ def bootstrap_errors(
     nonnegative: Flags | None = None,
     fixed: Floats | None = None,
 ) -> Floats:
-    """Standard errors (d,) of the coefficients over draws of as many loci with replacement, fixed by the seed.
+    """Standard errors (d,) of the coefficients over bootstrap draws of loci, fixed by the seed.
 
     NaN of coefficients that are fixed.
     """
@@ -230,7 +229,7 @@ def _block_derivatives(block: Block, b: Floats, weights: Floats | None) -> tuple
 
 
 def _sparse_covariance(X: Features, signal: Signal, share: Floats, sizes: Integers, weights: Floats) -> Floats:
-    """Sum over a signal's loci of the features' covariance (d, d) under the shares; tiny shares are left out."""
+    """Sum over a signal's loci of the features' covariance (d, d) under the shares; tiny shares are dropped."""
     chosen = np.flatnonzero(share > _NEGLIGIBLE)
     rows = chosen if isinstance(signal.rows, slice) else signal.rows[chosen]
     number = np.repeat(np.arange(len(sizes)), sizes)[chosen]
@@ -255,7 +254,7 @@ def _newton_step(information: Floats, prior_information: Floats, slope: Floats) 
 
 
 def _inverse(information: Floats) -> Floats:
-    """Inverse of a positive definite matrix; NaN when it is not, for then the data do not determine the estimate."""
+    """Inverse of a positive definite matrix; NaN for another, where the data do not determine the estimate."""
     if np.linalg.eigvalsh(information).min(initial=np.inf) <= 1e-10:
         return np.full_like(information, np.nan)
     return np.asarray(np.linalg.inv(information), dtype=float)

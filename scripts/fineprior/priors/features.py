@@ -1,9 +1,8 @@
-"""From scores and annotations to the features of the enrichment: joining, saturating, standardising.
+"""Features of the enrichment: scores and annotations saturated and standardised, and what constrains each.
 
-Calibrated probabilities of a classifier of variants, brought to the base rate of causal variants.
+Stage 2 of the walk from scores to a prior: study, features, folds, candidates, choice, prior.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,67 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fineprior.files.arrays import Floats
-from fineprior.files.errors import InputError
+from fineprior.files.arrays import Floats, ReadOnly
+from fineprior.priors.blocks import Flags
 
-CAUSAL_PER_LOCUS = 1.8
-"""Causal variants in a locus: the base rate that published supervised priors were moved to."""
-
-
-def shifted_probabilities(probabilities: Floats, training_rate: float | Floats, base_rate: float | Floats) -> Floats:
-    """Probabilities (n,) of a classifier at another base rate; NaN stays NaN.
-
-    odds' = odds * [pi0 / (1 - pi0)] / [pit / (1 - pit)] (Saerens, Latinne and Decaestecker 2002, equation 2.4): right
-    when only the share of causal variants differs between training and here.
-
-    Parameters
-    ----------
-    probabilities
-        (n,) calibrated probabilities in the training data, from 0 to 1.
-    training_rate
-        pit, share of positives in the training data, or (n,) of each variant; strictly between 0 and 1.
-    base_rate
-        pi0, share of causal variants here, or (n,) of each variant; strictly between 0 and 1.
-
-    Raises
-    ------
-    InputError
-        A number is out of its range.
-    """
-    values = np.asarray(probabilities, dtype=float)
-    wrong = ~np.isnan(values) & ~((values >= 0) & (values <= 1))
-    if wrong.any():
-        raise InputError(f"a probability must be from 0 to 1, not {values[wrong][0]:g} ({wrong.sum()} are not)")
-    for name, rate in (("training rate", training_rate), ("base rate", base_rate)):
-        if not (np.asarray(rate) > 0).all() or not (np.asarray(rate) < 1).all():
-            raise InputError(f"the {name} of a supervised prior must be above 0 and below 1")
-    training, base = np.asarray(training_rate, dtype=float), np.asarray(base_rate, dtype=float)
-    # Both sides of odds = p / (1 - p) multiplied out, so that p = 1 stays finite.
-    positive = values * base / training
-    return np.asarray(positive / (positive + (1 - values) * (1 - base) / (1 - training)), dtype=float)
-
-
-def base_rates(sizes: Floats, causal_per_locus: float = CAUSAL_PER_LOCUS) -> Floats:
-    """Share of causal variants (n,) in loci of so many variants (n,), at most one half.
-
-    Raises
-    ------
-    InputError
-        Not above 0.
-    """
-    if not causal_per_locus > 0:
-        raise InputError(f"causal variants per locus must be above 0, not {causal_per_locus}")
-    return np.minimum(causal_per_locus / np.asarray(sizes, dtype=float), 0.5)
-
-
-log = logging.getLogger(__name__)
-
-_KEY = ["locus", "variant_id"]
 MAGNITUDES = ("score", "ramp")
 RAMPS = (0.75, 0.9, 0.97)
 """Quantiles of a score at which its enrichment may rise faster than `t` of the kind score does."""
 MAX_SHAPED = 5
-"""Scores of one model up to which they get ramps (time grows with the square of the number of features)."""
+"""Scores of one prior up to which they get ramps (time grows with the square of the number of features)."""
 _STEEPNESS = 4.0
 _NEAR = 10_000.0
 _LARGEST = 5.0
@@ -107,7 +53,7 @@ class Feature:
 
     @classmethod
     def of(cls, name: str, kind: str, values: Floats, quantile: float = 0.9) -> "Feature":
-        """Scale of the values (n,); NaN is left out. Values that do not vary get sd 0.
+        """Feature with the scale of the values (n,), without the NaN among them. Values that do not vary get sd 0.
 
         `quantile` of the positive |v| is the scale of the kinds score and ramp.
         """
@@ -142,16 +88,16 @@ class Feature:
 
 
 def features_of(frame: pd.DataFrame, columns: Mapping[str, str]) -> list[Feature]:
-    """One feature of each column (name to kind) of a frame."""
+    """One feature of each column (name to kind) of the variants."""
     return [Feature.of(name, kind, frame[name].to_numpy(dtype=float)) for name, kind in columns.items()]
 
 
 def shaped(frame: pd.DataFrame, features: Sequence[Feature]) -> list[Feature]:
-    """The features, those of scores with their ramps; none where scores are too many (`MAX_SHAPED`).
+    """The features, followed by the ramps of the scores; without ramps where scores are too many (`MAX_SHAPED`).
 
-    That more is likelier says not how: causal variants may be among the top tenth or the top fiftieth of a score, or
-    ever more frequent. Log odds that are a sum of non-negative multiples of one gradual feature and three steep ones
-    never fall with the score and may rise anywhere; the ridge holds the multiples near to one another, and near to 0.
+    Enrichment rises with a score, but its shape is unknown: causal variants may be among the top tenth or the top
+    fiftieth, or become steadily more frequent. A sum of non-negative multiples of one gradual feature and three steep
+    ones never falls with the score and may rise anywhere; the ridge shrinks the multiples towards each other and to 0.
     """
     scores = [feature for feature in features if feature.kind == "score"]
     if len(scores) > MAX_SHAPED:
@@ -172,45 +118,44 @@ def feature_matrix(frame: pd.DataFrame, features: Sequence[Feature]) -> tuple[np
     return X, np.where(missing, np.nan, 0.0)
 
 
-def join_columns(variants: pd.DataFrame, table: pd.DataFrame, columns: Sequence[str], where: str) -> pd.DataFrame:
-    """The columns (n rows) of the variants, by locus and variant_id; NaN where a variant has no value.
+@dataclass(frozen=True)
+class Model(ReadOnly):
+    """What constrains the coefficients (d,): which must not be negative, and which are fixed (else NaN).
 
-    Raises
-    ------
-    InputError
-        A column is absent; a variant without a row, twice in either table, or with an infinite value.
+    The enrichment of a score, which is a magnitude, is not negative. The coefficient of a feature of kind log is its
+    standard deviation, so that it enters as log v.
     """
-    absent_columns = [name for name in columns if name not in table]
-    if absent_columns:
-        there = ", ".join(name for name in table if name not in _KEY)
-        raise InputError(f"{where}: no column '{absent_columns[0]}'; there are {there}")
-    for frame in (variants, table):
-        repeated = frame[frame.duplicated(_KEY)]
-        if len(repeated):
-            raise InputError(f"{where}: variant {repeated['variant_id'].iloc[0]} of locus "
-                             f"{repeated['locus'].iloc[0]} is there twice; a variant has one row")  # fmt: skip
-    joined = variants[_KEY].merge(table[[*_KEY, *columns]], on=_KEY, how="left", indicator=True)
-    absent = joined[joined["_merge"] == "left_only"]
-    if len(absent):
-        row = absent.iloc[0]
-        raise InputError(f"{where}: variant {row['variant_id']} of locus {row['locus']} has no row "
-                         f"({len(absent)} of {len(joined)} variants); write NA where there is no value")  # fmt: skip
-    values = joined[list(columns)].to_numpy(dtype=float)
-    wrong = np.isinf(values)
-    if wrong.any():
-        row_number, column = (int(index[0]) for index in np.nonzero(wrong))
-        raise InputError(f"{where}: {columns[column]} {values[row_number, column]:g} of variant "
-                         f"{joined['variant_id'].iloc[row_number]}; a value is a finite number, or NA")  # fmt: skip
-    if unused := len(table) - len(joined):
-        log.warning("%s: %d rows are of variants that are in no locus; they are not used", where, unused)
-    return pd.DataFrame(dict(zip(columns, values.T, strict=True)))
+
+    nonnegative: Flags
+    fixed: Floats
+
+    @classmethod
+    def of(cls, features: Sequence[Feature]) -> "Model":
+        """Model of these features."""
+        return cls(
+            np.array([feature.kind in MAGNITUDES for feature in features], dtype=bool),
+            np.array([feature.sd if feature.kind == "log" else np.nan for feature in features], dtype=float),
+        )
 
 
-def fixed_coefficients(features: Sequence[Feature]) -> Floats:
-    """(d,) coefficients that are not estimated, NaN for the others: of kind log, so that it enters as log v."""
-    return np.array([feature.sd if feature.kind == "log" else np.nan for feature in features], dtype=float)
+@dataclass(frozen=True)
+class Design(ReadOnly):
+    """Features of all variants: X (n, d), and `missing` (n,): NaN where no value of a variant is known, else 0."""
 
+    features: Sequence[Feature]
+    X: npt.NDArray[Any]
+    missing: Floats
 
-def nonnegative_flags(features: Sequence[Feature]) -> npt.NDArray[Any]:
-    """(d,) whether the enrichment of a feature must not be negative: those of a score, which is a magnitude."""
-    return np.array([feature.kind in MAGNITUDES for feature in features], dtype=bool)
+    @classmethod
+    def of(cls, variants: pd.DataFrame, features: Sequence[Feature]) -> "Design":
+        """Design of these features for variants."""
+        return cls(features, *feature_matrix(variants, features))
+
+    @property
+    def model(self) -> Model:
+        """What constrains the coefficients of the features."""
+        return Model.of(self.features)
+
+    def first(self, count: int) -> "Design":
+        """The first features, without a copy of them."""
+        return Design(self.features[:count], self.X[:, :count], self.missing)

@@ -1,8 +1,10 @@
-"""Leaving out chromosomes, twice: what is used on a chromosome has seen nothing of its GWAS.
+"""Leaving out chromosomes: what is used on a chromosome is estimated without its GWAS data.
 
-`fit_fold` is given the signals of some chromosomes and chooses the ridge, by leaving out parts of them in turn, and the
-coefficients from them. The log odds of chromosome c are those of the fold of all others; one number only, the weight of
-the functional prior in the study, is chosen by all chromosomes together (`study_support`).
+Stage 3 of the walk from scores to a prior: study, features, folds, candidates, choice, prior.
+
+`cross_fit` leaves out each chromosome in turn; within the others `fit_fold` leaves out parts in turn to choose the
+ridge, and then estimates the coefficients. The log odds of chromosome c are those of the fold without c. Only one
+number, the weight of the functional prior in the study, is chosen by all chromosomes together (`study_support`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,10 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fineprior.files.arrays import Floats
-from fineprior.priors.blocks import Block, Flags, merged, signal_likelihood
+from fineprior.files.arrays import Floats, ReadOnly
+from fineprior.priors.blocks import Block, merged, signal_likelihood
 from fineprior.priors.enrichment import STEP_TOLERANCE, Enrichment, fit_enrichment
-from fineprior.priors.strength import ALL_LOCI, Support, assess, natural_order, within_locus_sd
+from fineprior.priors.features import Model
+from fineprior.priors.strength import ALL_LOCI, Support, assess, within_locus_sd
+from fineprior.priors.study import natural_order
 from fineprior.project.settings import PriorSettings
 
 RIDGES = (1000.0, 100.0, 10.0, 1.0)
@@ -23,22 +27,17 @@ POLISHED = 1e-3
 """Largest last step of a coefficient on all variants."""
 
 Chromosomes = Mapping[str, Sequence[Block]]
+"""Blocks of loci by chromosome."""
 Refit = Callable[["Fold", Chromosomes], Chromosomes]
+"""Fits the loci of a fold's chromosomes again under the fold's prior."""
 
 
 @dataclass(frozen=True)
-class Model:
-    """How log odds come from features: which coefficients (d,) must not be negative, and which are fixed (else NaN)."""
+class Fold(ReadOnly):
+    """An estimate on some chromosomes: the fit, its ridge, and its support by held-out parts of these chromosomes.
 
-    nonnegative: Flags
-    fixed: Floats
-
-
-@dataclass(frozen=True)
-class Fold:
-    """What some chromosomes say: the fit, its ridge, and what leaving out parts of them shows it to be worth.
-
-    `inner` holds for each of these chromosomes the coefficients estimated without the part that it is in.
+    `inner` holds for each of these chromosomes the coefficients estimated without the part that it is in; `rounds`
+    counts how often the loci were fitted again.
     """
 
     fit: Enrichment
@@ -121,10 +120,10 @@ def cross_fit(
     Parameters
     ----------
     refit
-        Makes new blocks of a fold's chromosomes from its prior: fits and prior inform each other, without the one
+        Fits the loci of a fold again under its prior, so that fits and prior inform each other, without the chromosome
         that is left out.
     rounds
-        Times that this is done at most; it ends when no coefficient moves by more than a hundredth of its own fold's
+        Largest number of refits; they end when no coefficient moves by more than a hundredth of its own fold's
         largest.
     workers
         Threads.
@@ -157,10 +156,10 @@ def study_support(
     settings: PriorSettings,
     seed: int,
 ) -> Support:
-    """What all chromosomes say together of log odds (those of each chromosome made without it), and the one weight.
+    """Support of log odds, each chromosome's made without it, by all chromosomes together, with the study's one weight.
 
-    One number is chosen by all of a study's loci together; with a weight of its own for each chromosome, chosen
-    without it, a study of few loci or chromosomes uses the prior on some by chance and not on others.
+    All loci of a study choose this one number together. Were each chromosome given a weight chosen without it, a study
+    of few loci or chromosomes would by chance use the prior on some chromosomes and not on others.
     """
     every = [block for here in chromosomes.values() for block in here]
     flat = [odds for here in chromosomes for odds in log_odds[here]]

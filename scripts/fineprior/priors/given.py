@@ -1,4 +1,4 @@
-"""Values of variants from a file of the user: joined by position and alleles, whichever allele the file counts.
+"""Values of variants from a user's file, joined by position and alleles, whichever allele the file counts.
 
 PolyFun's snpvar files (CHR SNP BP A1 A2 SNPVAR), any table with position and alleles or variant_id, and the HDF5 files
 of Enformer's scores of 1000 Genomes variants (chr, pos, ref, alt, SAD).
@@ -19,13 +19,13 @@ from fineprior.files.arrays import Floats
 from fineprior.files.errors import InputError
 from fineprior.files.integrity import check
 from fineprior.files.reading import missing_among, reading, text_of
-from fineprior.genome.fasta import plain_name
+from fineprior.genome.contigs import plain_name
 from fineprior.priors.hdf5_scores import read_scores
 from fineprior.project.panel_files import fitting_files
 
 log = logging.getLogger(__name__)
 
-# Names that the columns go by, in order of preference; the first allele is the one that a signed value counts.
+# Names of the columns, in order of preference; a signed value counts the first allele.
 _CHROM = ("chrom", "chr", "#chrom", "chromosome")
 _POS = ("pos", "bp", "position", "base_pair_location")
 _ALLELES = (("alt", "ref"), ("a1", "a2"), ("effect_allele", "other_allele"))
@@ -46,10 +46,10 @@ def read_values(variants: pd.DataFrame, path: str | Path, column: str = "", *, s
     variants
         Columns chrom, pos, ref, alt, variant_id.
     path
-        .parquet, .h5 or .hdf5, or a text table (gzip or not; tabs, commas or spaces); `*` stands for several files.
+        .parquet, .h5 or .hdf5, or a text table (gzip or not; tabs, commas or spaces); `*` matches several files.
     column
-        Column of the value; the only column that says no position or allele by default. In HDF5 the numbers of the
-        targets, from 0, separated by commas (all by default): one is taken as it is, of several the L2 norm.
+        Column of the value; by default the only one without position or alleles. In HDF5 the numbers of the targets,
+        from 0, separated by commas (all by default): one is used as it is, several as their L2 norm.
     signed
         Whether the value is an effect of the allele that the file counts.
 
@@ -77,7 +77,7 @@ def read_values(variants: pd.DataFrame, path: str | Path, column: str = "", *, s
 
 
 def _check_same(variants: pd.DataFrame, values: Floats, rows: npt.NDArray[Any], new: Floats, where: str) -> None:
-    """Whether each variant gets one value only, from this part of the file and from those before."""
+    """Check that each variant has only one value, in this part of the file and in those before."""
     frame = pd.DataFrame({"row": rows, "value": new})
     spread = frame.groupby("row")["value"].agg(["min", "max"])
     before = values[spread.index]

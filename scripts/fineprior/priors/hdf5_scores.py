@@ -1,7 +1,7 @@
-"""Scores of variants in HDF5 files, read in a process of its own: the library for it can die of a damaged file.
+"""Scores of variants in HDF5 files, read in a separate process: a damaged file can crash the HDF5 library.
 
-The process is started for the first file and serves those after it; it sends plain arrays. It ends with the process
-that started it, or when a file kills it.
+The process is started for the first file and serves later ones; it sends plain arrays. It ends with the process that
+started it, or when a file crashes it.
 """
 
 import importlib
@@ -27,7 +27,7 @@ from fineprior.files.errors import InputError
 from fineprior.files.reading import reading
 
 PATIENCE = 120.0
-"""Seconds without a sign of life from the process, after which a file is taken for damaged."""
+"""Seconds without an answer of the process, after which a file counts as damaged."""
 _ROWS_AT_ONCE, _SCORES_AT_ONCE = 1 << 20, 4096
 _TEXTS = ("chr", "ref", "alt")
 _WHAT = "an HDF5 file with chr, pos, ref, alt and SAD"
@@ -172,10 +172,10 @@ def _rows(path: str, column: str, positions: NDArray[np.int64]) -> Iterator[Arra
             raise InputError(f"file: pos and SAD must be numbers, not {pos.dtype} and {scores.dtype}")
         targets = _targets(column, scores.shape[1])
         for first in range(0, len(scores), _ROWS_AT_ONCE):
-            stands = np.asarray(pos[first : first + _ROWS_AT_ONCE], np.float64)
-            if not ((stands >= 0) & (stands < 2**31) & (stands % 1 == 0)).all():
+            places = np.asarray(pos[first : first + _ROWS_AT_ONCE], np.float64)
+            if not ((places >= 0) & (places < 2**31) & (places % 1 == 0)).all():
                 raise InputError("file: pos must be whole numbers from 0 on")
-            here = stands.astype(np.int64)
+            here = places.astype(np.int64)
             chosen = np.flatnonzero(np.isin(here, positions))
             yield {name: np.zeros(0, np.str_) for name in _TEXTS} | {
                 "pos": here[:0],

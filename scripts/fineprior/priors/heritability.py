@@ -5,13 +5,13 @@ the prior of a variant is proportional to it (Weissbrod et al. 2020, doi:10.1038
 L2-penalised regression on all annotations, whose per-variant heritabilities are cut into bins, and a non-negative
 regression on the bins.
 
-Everything is estimated from sums over chromosomes (X'X, X'y), made in one stream over the rows, so that neither the
-number of variants nor of annotations times variants has to fit into memory.
+Estimates follow from sums over chromosomes (X'X, X'y), made in one stream over the rows: the variants, and their
+annotations, need not fit into memory.
 
-What a chromosome gets was never estimated on it: the penalised coefficients, with their weights and penalty, come from
-the chromosomes of the other half, the bins' from its own half without itself, so that the two steps are independent too
-(with weights from the mean chi2 of the other half). PolyFun's program takes the penalised coefficients from the
-chromosome's own half.
+A chromosome's estimates never use its own data: its penalised coefficients, with their weights and penalty, come from
+the chromosomes of the other half of the genome, and its bins' coefficients from its own half without itself (with
+weights from the mean chi2 of the other half), so that the two steps are independent of each other. PolyFun's program
+takes the penalised coefficients from the chromosome's own half.
 """
 
 import logging
@@ -26,7 +26,6 @@ from fineprior.files.arrays import Floats
 from fineprior.files.errors import InputError
 
 log = logging.getLogger(__name__)
-
 
 LARGEST_CHI2 = 80.0
 _CHI2_SHARE = 0.001
@@ -46,12 +45,12 @@ class RegressionRows(NamedTuple):
 
 
 Stream = Callable[[], Iterable[RegressionRows]]
-"""Opens the rows anew: they are read more than once. An item is of one chromosome, which may come in many."""
+"""Opens the rows anew: they are read more than once. An item holds rows of one chromosome; it may be one of many."""
 
 
 @dataclass
 class _Half:
-    """What is known of the chromosomes of one half before their regression: what its weights need."""
+    """Sums over the chromosomes of one half that the weights of its regression need."""
 
     rows: int = 0
     chi2: float = 0.0
@@ -93,7 +92,7 @@ class HeritabilityRegression:
     mean_n
         Mean sample size of the rows of each half.
     rows, removed
-        Variants used, and left out for a chi2 above max(0.001 x largest n, 80).
+        Variants used, and excluded for a chi2 above max(0.001 x largest n, 80).
     """
 
     halves: Mapping[str, int]
@@ -180,8 +179,8 @@ def fit_regression(
     largest_n
         Largest sample size; without it the rows are read once more.
     level_of_other_half
-        Whether the weights of a half take the mean chi2 of the other one: then `nonnegative` knows nothing of the
-        chromosome's own chi2; `ridge` knows nothing of it where they take their own.
+        Whether the weights of a half use the mean chi2 of the other half. `nonnegative` is then independent of the
+        chromosome's own chi2; `ridge` is so where they use the mean of their own half.
 
     Raises
     ------
@@ -220,7 +219,7 @@ def fit_regression(
     order = {chrom: halves[chrom] for chrom in halves if chrom in seen}
     removed = sum(part.removed for part in parts)
     if removed:
-        log.info("LD-score regression: %d variants with chi2 above %.0f are left out", removed, limit)
+        log.info("LD-score regression: %d variants with chi2 above %.0f are excluded", removed, limit)
     return HeritabilityRegression(order, means, sum(part.rows for part in parts), removed, sums)  # type: ignore[arg-type]
 
 
@@ -262,7 +261,7 @@ def constrained(heritability: Floats, largest_ratio: float) -> Floats:
 
 
 def split_halves(chromosomes: Iterable[str]) -> dict[str, int]:
-    """Half of each chromosome: even (0) and odd (1) numbers; those without a number by turns after them."""
+    """Half of each chromosome: even (0) and odd (1) numbers; chromosomes without a number alternate after them."""
     names = list(dict.fromkeys(chromosomes))
     numbers = {name: name.lower().removeprefix("chr") for name in names}
     others = [name for name in names if not numbers[name].isdecimal()]

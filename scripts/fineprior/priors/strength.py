@@ -1,11 +1,9 @@
-"""How strong the functional prior may be: cap, mixture with uniform, and the verdict whether it is used at all.
+"""How strong a prior is: the cap of its ratios, its mixture with the uniform prior, the weight that signals support.
 
 Every source of a functional prior ends in log odds of the variants, made for each chromosome without its own GWAS
-data. What is here asks of such log odds what they are worth on signals that they have not seen.
+data. This module turns log odds into priors, and measures how much likelier they make signals that they have not seen.
 """
 
-import logging
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,23 +14,23 @@ from fineprior.files.errors import InputError
 from fineprior.priors.blocks import Block, Integers, locus_sizes, signal_likelihood
 from fineprior.project.settings import PriorSettings
 
-log = logging.getLogger(__name__)
-
-ALL_LOCI = "none"  # the chromosome that is left out of an estimate on all loci
+ALL_LOCI = "none"
+"""Name, in place of a chromosome, of the estimate that leaves out none."""
 MIN_LOCI = 10
 WEIGHTS = np.linspace(0, 1, 11)
-MULTIPLES = np.linspace(-2, 4, 31)  # of the log odds, among which the one that the signals support is looked for
+MULTIPLES = np.linspace(-2, 4, 31)
+"""Multiples of the log odds, among which the likeliest is searched."""
 REPLICATES = 2000
 _INTERVAL = (0.025, 0.975)
 
 
 @dataclass(frozen=True)
 class Support:
-    """What signals that were held out say of log odds made without them.
+    """What held-out signals say of log odds made without them.
 
     `log_enrichment` is the log ratio of prior odds for one standard deviation (within loci) of the log odds that makes
-    the signals likeliest, with its 95% bootstrap interval over loci; `loci` and `signals` what it rests on; `weight`
-    the share of the functional prior; `reason` why that is 0.
+    the signals likeliest, with its 95% bootstrap interval over loci (`lower`, `upper`); `loci` and `signals` count the
+    data; `weight` is the share of the functional prior; `reason` says why that is 0.
     """
 
     log_enrichment: float
@@ -42,23 +40,6 @@ class Support:
     signals: int
     weight: float
     reason: str
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What the functional prior is worth for a study; the columns of verdict.tsv."""
-
-    log_enrichment: float
-    lower: float
-    upper: float
-    weight: float
-    held_out_gain: float
-    unmixed_gain: float
-    shuffled_gain: float
-    top_decile_ratio: float
-    loci: int
-    signals: int
-    sentence: str
 
 
 def functional_prior(log_odds: Floats, starts: Integers, settings: PriorSettings, weight: float = 1.0) -> Floats:
@@ -94,6 +75,11 @@ def capped_softmax(log_odds: Floats, starts: Integers, max_ratio: float) -> Floa
     """Softmax (n,) of log odds within loci, none less likely than 1 / `max_ratio` of the likeliest of its locus.
 
     A variant without a score (NaN) gets the base rate 1 / p. A ratio of 0 is no cap: only then can a probability be 0.
+
+    Raises
+    ------
+    InputError
+        A ratio below 1 that is not 0.
     """
     if max_ratio != 0 and max_ratio < 1:
         raise InputError(f"priors.max_ratio must be 1 or more, or 0 for no cap, not {max_ratio}")
@@ -144,7 +130,7 @@ def assess(
     seed: int,
     chromosomes: int,
 ) -> Support:
-    """What signals say of log odds that were made without them: the enrichment, its interval, the weight.
+    """Assess log odds on signals that they were made without: the enrichment, its interval, the weight.
 
     The functional prior is not used when loci or chromosomes are too few, the log odds do not vary, the interval
     reaches 0 or below, or no share of it makes the signals likelier.
@@ -156,7 +142,8 @@ def assess(
     log_odds
         (n,) of each block, made without its signals.
     spreads
-        For each block the standard deviation within all loci that its log odds would have; 0 where they do not vary.
+        For each block the standard deviation, within all loci, of the log odds that its coefficients give; 0 where
+        these do not vary.
     sd
         The same of the log odds that are to be used.
     settings, seed
@@ -185,42 +172,6 @@ def choose_weight(held_out: Floats) -> float:
     uniform, functional = held_out
     mixed = [_mixed(uniform, functional, weight).sum() for weight in WEIGHTS]
     return float(WEIGHTS[int(np.argmax(mixed))])
-
-
-def natural_order(chromosome: str) -> tuple[bool, int, str]:
-    """Sort key of a chromosome name: 2 before 10 before X, with or without chr."""
-    digits = re.sub(r"^chr", "", chromosome)
-    return (not digits.isdigit(), int(digits) if digits.isdigit() else 0, chromosome)
-
-
-def top_decile_ratio(log_odds: Floats) -> float:
-    """Mean prior odds of the top tenth of the scored variants over that of the rest; NaN with fewer than ten."""
-    known = np.sort(log_odds[np.isfinite(log_odds)])
-    if len(known) < 10:
-        return float("nan")
-    odds = np.exp(known - known[-1])
-    top = len(known) // 10
-    return float(odds[-top:].mean() / odds[:-top].mean())
-
-
-def sentence(support: Support, ratio: float, gain: float, shuffled: float) -> str:
-    """The verdict in words."""
-    found = (
-        f"One standard deviation of the score multiplies the prior odds by {_times(support.log_enrichment)} "
-        f"(95% interval {_times(support.lower)}-{_times(support.upper)}; "
-        f"{support.signals} signals in {support.loci} loci; the top tenth of the scores against the rest: "
-        f"{_times(np.log(ratio))}); "
-    )
-    told = np.isfinite([support.log_enrichment, ratio]).all()
-    if support.weight == 0:
-        told = np.isfinite([support.log_enrichment, ratio]).all()
-        start = found if told else "T"
-        return f"{start}{'t' if told else ''}he prior stays uniform because {support.reason}."
-    verb = "gain" if gain > 0 else "lose"
-    return (
-        f"{found}held-out chromosomes {verb} {abs(gain):.1f} log10 units of likelihood (shuffled scores "
-        f"{shuffled:+.1f}); the functional prior is used with weight {support.weight:.1f}."
-    )
 
 
 def _too_little(chromosomes: int, loci: int, sd: float) -> str:
@@ -273,7 +224,7 @@ def _peak(curve: Floats) -> float:
 
 
 def within_locus_sd(blocks: Sequence[Block], log_odds: Sequence[Floats]) -> float:
-    """Standard deviation of the log odds about the mean of their locus, each row counting as what it stands for."""
+    """Standard deviation of the log odds about the mean of their locus, weighted by the variants of each row."""
     total = count = 0.0
     for block, odds in zip(blocks, log_odds, strict=True):
         if len(block) == 0:
@@ -292,13 +243,3 @@ def _mixed(uniform: Floats, functional: Floats, share: float) -> Floats:
     with np.errstate(divide="ignore"):
         mixed = np.logaddexp(uniform + np.log1p(-share), functional + np.log(share))
     return np.asarray(mixed, dtype=float)
-
-
-def _times(log_ratio: float) -> str:
-    """A ratio for a sentence; two decimals near 1, where it matters on which side it lies."""
-    if not np.isfinite(log_ratio):
-        return "unknown"
-    ratio = np.exp(np.clip(log_ratio, -50, 50))
-    if ratio >= 1000:
-        return "over 1000"
-    return "below 0.01" if ratio < 0.01 else f"{ratio:.{2 if ratio < 2 else 1}f}"

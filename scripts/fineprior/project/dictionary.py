@@ -1,4 +1,4 @@
-"""The pages that are made from definitions: docs/outputs.md from the tables, config/README.md from the schemas.
+"""The pages that are made from definitions: docs/outputs.md from the tables, config/README.md from the settings.
 
 `python -m fineprior.project.dictionary` writes both (run it in the repository).
 """
@@ -8,7 +8,9 @@ from typing import Any
 
 from fineprior.files.table import Table
 from fineprior.files.tables import all_tables
-from fineprior.project.schemas import SCHEMAS
+from fineprior.project.schemas import RANGE_WORDS, schema_of
+from fineprior.project.settings import Settings
+from fineprior.project.sheets import Annotation, Study, Track
 
 FILES = {
     "association": "results/{study}/association.tsv.gz",
@@ -116,18 +118,18 @@ def outputs_page() -> str:
 
 CONFIG_INTRODUCTION = """# Configuration
 
-`config.yaml` names two sheets and holds the settings of each stage. A key
-that is not listed here, a value of another type or out of its range, and a file that does not exist stop the run with
-one line before any job starts. Paths are relative to the folder that Snakemake runs in (`--directory`). YAML reads
-`5e-8` as text: write `5.0e-8`. This page is made from workflow/schemas (`python -m fineprior.project.dictionary`).
+`config.yaml` names two sheets and holds the settings of each stage. An unknown key, a value of another type or out of
+its range, and a file that does not exist stop the run with one line before any job starts. Paths are relative to the
+folder that Snakemake runs in (`--directory`). YAML reads `5e-8` as text: write `5.0e-8`. This page is made from the
+definitions in scripts/fineprior/project (`python -m fineprior.project.dictionary`).
 """
 
 
 def config_page() -> str:
     """Return config/README.md."""
     lines = [CONFIG_INTRODUCTION]
-    for schema, title in (("studies", "studies.tsv"), ("tracks", "tracks.tsv"), ("annotations", "annotations")):
-        rules = _schema(schema)
+    for row, title in ((Study, "studies.tsv"), (Track, "tracks.tsv"), (Annotation, "annotations")):
+        rules = schema_of(row, cells=True)
         lines += [
             f"## `{title}`",
             "",
@@ -140,42 +142,31 @@ def config_page() -> str:
             required = "yes" if name in rules["required"] else "no"
             lines.append(f"| `{name}` | {required} | {column['description']} |")
         lines.append("")
-    rules = _schema("config")
+    rules = schema_of(Settings)
     plain = {key: rule for key, rule in rules["properties"].items() if "properties" not in rule}
     lines += ["## `config.yaml`", "", *_keys(plain, rules["required"])]
     for key, rule in rules["properties"].items():
         if "properties" in rule:
-            lines += [
-                "",
-                f"### `{key}`",
-                "",
-                rule["description"],
-                "",
-                *_keys(rule["properties"], rule.get("required", [])),
-            ]
+            lines += ["", f"### `{key}`", "", rule["description"], ""]
+            lines += _keys(rule["properties"], rule.get("required", []))
     return "\n".join(lines) + "\n"
-
-
-def _schema(name: str) -> dict[str, Any]:
-    import yaml
-
-    rules: dict[str, Any] = yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text())
-    return rules
 
 
 def _keys(properties: dict[str, Any], required: list[str]) -> list[str]:
     lines = ["| key | default | allowed | meaning |", "| --- | --- | --- | --- |"]
     for name, rule in properties.items():
-        default = (
-            "required"
-            if name in required
-            else f"`{rule['default']}`"
-            if rule["default"] not in ("", {}, [])
-            else "none"
-        )
-        allowed = _allowed(rule)
-        lines.append(f"| `{name}` | {default} | {allowed} | {rule['description'].replace('|', chr(92) + '|')} |")
+        empty = rule["default"] in ("", {}, [])
+        default = "required" if name in required else "none" if empty else f"`{_in_yaml(rule['default'])}`"
+        meaning = rule["description"].replace("|", "\\|")
+        lines.append(f"| `{name}` | {default} | {_allowed(rule)} | {meaning} |")
     return lines
+
+
+def _in_yaml(value: Any) -> str:
+    """A value as it can stand in config.yaml."""
+    import yaml
+
+    return str(yaml.safe_dump(value, default_flow_style=True, width=1000)).removesuffix("...\n").strip()
 
 
 def _allowed(rule: dict[str, Any]) -> str:
@@ -183,10 +174,19 @@ def _allowed(rule: dict[str, Any]) -> str:
         return " or ".join(rule["enum"])
     if rule["type"] == "array":
         return f"list of {', '.join(rule['items'].get('enum', ['names']))}"
-    return ", ".join([rule["type"], *(f"{sign} {rule[word]:g}" for word, sign in _BOUNDS.items() if word in rule)])
+    unit = f" ({rule['unit']})" if "unit" in rule else ""
+    bounds = [f"{words} {rule[word]:g}" for word, words in RANGE_WORDS.items() if word in rule]
+    return ", ".join([_KINDS[rule["type"]] + unit, *bounds])
 
 
-_BOUNDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
+_KINDS = {
+    "string": "text",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "true or false",
+    "object": "block",
+}
+
 
 PAGES = {"docs/outputs.md": outputs_page, "config/README.md": config_page}
 

@@ -1,4 +1,4 @@
-"""Which files on disk a panel, or LD that is computed already, consists of: what a rule declares as its input."""
+"""Files on disk that a panel, or LD that is computed already, consists of: what a rule declares as its input."""
 
 import csv
 import glob
@@ -48,7 +48,7 @@ def check_name(path: str, where: str, chrom: bool = False) -> None:
 
 
 def fitting_files(pattern: str) -> list[str]:
-    """The file of this very name; if there is none, those that `*` in the name stands for, sorted."""
+    """The file of exactly this name; if there is none, those that `*` in the name stands for, sorted."""
     if os.path.isfile(pattern):
         return [pattern]
     names = glob.glob(glob.escape(pattern).replace("[*]", "*")) if "*" in pattern else []

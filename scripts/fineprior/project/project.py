@@ -1,6 +1,5 @@
-"""The user's project: config.yaml and its two sheets, checked before any job starts."""
+"""The user's project: config.yaml, its sheets and the files that they name, checked before any job starts."""
 
-import math
 import os
 import re
 from collections.abc import Sequence
@@ -9,18 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from fineprior.files.errors import InputError
+from fineprior.files.yaml_files import check_values
 from fineprior.project.panel_files import CHROM, check_name, chromosomes_of, fitting_files, ld_files, panel_files
-from fineprior.project.schemas import check_values, read_sheet, validate
+from fineprior.project.schemas import schema_of, validate
 from fineprior.project.settings import (
     FEWEST_FOLDS,
     TUNING_MODES,
     PriorSettings,
     Settings,
-    TrackSettings,
     as_params,
     from_dict,
 )
-from fineprior.project.sheets import Study, check_columns, study_of
+from fineprior.project.sheets import Annotation, Study, Track, check_columns, read_sheet, study_of
 
 GENERATED = "resources/embedded/"
 HUB_BACKBONES, FETCHED = "resources/backbones", "fetched.json"
@@ -36,57 +35,6 @@ _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])([.].*)?", re.IGNOREC
 """Names that no file can have where results are looked at on Windows."""
 _FILE_COLUMNS = ("sumstats", "chain", "phenotype", "covariates", "samples", "loci", "truth")
 _PATH_OPTIONS = ("-d", "--directory", "-s", "--snakefile", "--configfile", "--configfiles", "--report", "--profile")
-
-
-@dataclass(frozen=True)
-class Track:
-    """One row of tracks.tsv; what is empty is as `targets` in the config says."""
-
-    head: str
-    track: str
-    bigwig: str
-    assay: str = ""
-    biosample: str = ""
-    strand_pair: str = ""
-    clip: str = ""
-    clip_soft: str = ""
-    scale: str = ""
-    pooling: str = ""
-    weight: str = ""
-
-    def targets(self, settings: TrackSettings, where: str) -> TrackSettings:
-        """How this track's signal becomes targets.
-
-        Raises
-        ------
-        InputError
-            A number that is none, or out of its range.
-        """
-        changes: dict[str, Any] = {"pooling": self.pooling} if self.pooling else {}
-        for name, lowest in (("clip", "above 0"), ("clip_soft", "at least 0"), ("scale", "above 0")):
-            if text := getattr(self, name):
-                changes[name] = _number(text, f"{where}: {name}", lowest)
-        return replace(settings, **changes)
-
-    def loss_weight(self, where: str) -> float:
-        """Weight of this track in the loss, 1 unless the sheet says another.
-
-        Raises
-        ------
-        InputError
-            It is no number of at least 0.
-        """
-        return _number(self.weight, f"{where}: weight", "at least 0") if self.weight else 1.0
-
-
-@dataclass(frozen=True)
-class Annotation:
-    """One row of the sheet `priors.annotations`."""
-
-    name: str
-    kind: str
-    path: str
-    column: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,12 +65,12 @@ class Project:
         return list(dict.fromkeys(track.head for track in self.tracks))
 
     def check_targets(self, targets: Sequence[str]) -> None:
-        """Check that files asked for by name belong to a study of the sheet; other words are passed over.
+        """Check that files among the targets belong to a study of the sheet; other words are skipped.
 
         Raises
         ------
         InputError
-            A target is in the folder of a study that there is not.
+            A target is in the folder of an unknown study.
         """
         for word, before in zip(targets, ["", *targets], strict=False):
             parts = word.split("/")
@@ -161,14 +109,33 @@ def load_project(config: dict[str, Any], root: str | Path = ".") -> Project:
         may be absent: the workflow makes them.
     """
     root = Path(root)
-    check_values(config)
-    validate(config, "config.schema.yaml", "config")
-    settings: Settings = from_dict(Settings, config)
+    settings = _settings_of(config)
     studies = [
         study_of(row, f"{settings.studies}, line {line}")
-        for line, row in enumerate(read_sheet(root, settings.studies, "studies.schema.yaml", Study), start=2)
+        for line, row in enumerate(read_sheet(root, settings.studies, Study), start=2)
     ]
-    tracks = [Track(**row) for row in read_sheet(root, settings.tracks, "tracks.schema.yaml", Track)]
+    tracks = [Track(**row) for row in read_sheet(root, settings.tracks, Track)]
+    _check_sheets(settings, studies, tracks)
+    project = Project(settings, {row.study: row for row in studies}, tracks)
+    for line, row in enumerate(studies, start=2):
+        _check_study(root, row, project, f"{settings.studies}, line {line} (study '{row.study}')")
+    for line, track in enumerate(tracks, start=2):
+        _check_track(root, track, project, f"{settings.tracks}, line {line} (track '{track.track}')")
+    _check_files(root, settings)
+    _check_backbone(root, settings)
+    _check_training(settings)
+    annotations = _annotations(root, settings.priors, bool(settings.labels.variants))
+    _check_heritability(root, settings.priors, studies)
+    if settings.loci.max_width < 2 * settings.loci.flank:
+        raise InputError(
+            f"config: loci.max_width = {settings.loci.max_width} is less than a window of loci.flank = "
+            f"{settings.loci.flank} to both sides of a variant"
+        )
+    return replace(project, annotations=annotations)
+
+
+def _check_sheets(settings: Settings, studies: list[Study], tracks: list[Track]) -> None:
+    """Names of studies, heads and tracks, which become names of files and columns."""
     _check_names([row.study for row in studies], settings.studies, "study")
     for row in studies:
         if row.study.casefold() in RESERVED:
@@ -176,31 +143,41 @@ def load_project(config: dict[str, Any], root: str | Path = ".") -> Project:
     _check_names([row.head for row in tracks], settings.tracks, "head", repeated=True)
     _check_names([row.track for row in tracks], settings.tracks, "track", repeated=True)
     _check_names([f"{row.head}/{row.track}" for row in tracks], settings.tracks, "head/track")
-    project = Project(settings, {row.study: row for row in studies}, tracks)
-    for line, row in enumerate(studies, start=2):
-        where = f"{settings.studies}, line {line} (study '{row.study}')"
-        if row.head not in project.heads:
-            known = ", ".join(project.heads)
-            raise InputError(f"{where}: head '{row.head}' has no track in {settings.tracks}; it has: {known}")
-        check_columns(row, settings.genome.build, as_params(settings.finemap), where)
-        for column in _FILE_COLUMNS:
-            _exists(root, getattr(row, column), f"{where}: {column}")
-        for column in ("panel", "genotypes", "ld"):
-            check_name(getattr(row, column), f"{where}: {column}", chrom=column != "ld")
-        _check_ld_files(root, row, where)
-    for line, track in enumerate(tracks, start=2):
-        _check_track(root, track, project, f"{settings.tracks}, line {line} (track '{track.track}')")
+
+
+def _check_study(root: Path, row: Study, project: Project, where: str) -> None:
+    """Head, columns and files of a row of studies.tsv."""
+    settings = project.settings
+    if row.head not in project.heads:
+        known = ", ".join(project.heads)
+        raise InputError(f"{where}: head '{row.head}' has no track in {settings.tracks}; it has: {known}")
+    check_columns(row, settings.genome.build, as_params(settings.finemap), where)
+    for column in _FILE_COLUMNS:
+        _exists(root, getattr(row, column), f"{where}: {column}")
+    for column in ("panel", "genotypes", "ld"):
+        check_name(getattr(row, column), f"{where}: {column}", chrom=column != "ld")
+    _check_ld_files(root, row, where)
+
+
+def _check_files(root: Path, settings: Settings) -> None:
+    """Names in the config that become parts of paths, and files that it names."""
     for key, name in (("store", settings.store), ("genome.build", settings.genome.build)):
         check_name(name, f"config: {key}")
-    _exists(root, settings.genome.fasta, "config: genome.fasta")
-    _exists(root, settings.regions, "config: regions")
-    _exists(root, settings.backbone.training_regions, "config: backbone.training_regions")
-    _exists(root, settings.labels.variants, "config: labels.variants")
-    for name in ("blacklist", "unmappable"):
-        _exists(root, getattr(settings.targets, name), f"config: targets.{name}")
-    _exists(root, settings.loci.exclude_bed, "config: loci.exclude_bed")
-    _exists(root, settings.loci.blocks, "config: loci.blocks")
-    _check_backbone(root, settings)
+    for key, path in (
+        ("genome.fasta", settings.genome.fasta),
+        ("regions", settings.regions),
+        ("backbone.training_regions", settings.backbone.training_regions),
+        ("labels.variants", settings.labels.variants),
+        ("targets.blacklist", settings.targets.blacklist),
+        ("targets.unmappable", settings.targets.unmappable),
+        ("loci.exclude_bed", settings.loci.exclude_bed),
+        ("loci.blocks", settings.loci.blocks),
+    ):
+        _exists(root, path, f"config: {key}")
+
+
+def _check_training(settings: Settings) -> None:
+    """Settings of the training and evaluation of heads that do not fit together."""
     if 0 < settings.evaluation.folds < FEWEST_FOLDS:
         raise InputError(
             f"config: evaluation.folds = {settings.evaluation.folds}; at least {FEWEST_FOLDS} (one each for the outer "
@@ -212,26 +189,22 @@ def load_project(config: dict[str, Any], root: str | Path = ".") -> Project:
             f"config: head.mode = '{settings.head.mode}' embeds variants with its own backbone, but labelled "
             "variants (labels.variants) are embedded with the frozen one; with them it must be linear or mlp"
         )
-    project.annotations.extend(_annotations(root, settings.priors, bool(settings.labels.variants)))
-    _check_heritability(root, settings.priors, studies)
-    if settings.loci.max_width < 2 * settings.loci.flank:
-        raise InputError(
-            f"config: loci.max_width = {settings.loci.max_width} is less than a window of loci.flank = "
-            f"{settings.loci.flank} to both sides of a variant"
-        )
-    return project
 
 
 def settings_alone(config: dict[str, Any]) -> Settings:
-    """Settings of a config of which nothing is required, and no sheet or file is looked at.
+    """Settings of a config of which no key is required, without a look at its sheets and files.
 
     Raises
     ------
     InputError
         An unknown key, or a value that is not allowed.
     """
+    return _settings_of(config, complete=False)
+
+
+def _settings_of(config: dict[str, Any], complete: bool = True) -> Settings:
     check_values(config)
-    validate(config, "config.schema.yaml", "config", complete=False)
+    validate(config, schema_of(Settings), "config", complete=complete)
     settings: Settings = from_dict(Settings, config)
     return settings
 
@@ -298,7 +271,7 @@ def hub_folder(name: str, revision: str) -> str:
 def _annotations(root: Path, settings: PriorSettings, labels: bool) -> list[Annotation]:
     """The rows of `priors.annotations`, and whether the files of the source of the prior are there."""
     sheet = settings.annotations
-    rows = read_sheet(root, sheet, "annotations.schema.yaml", Annotation) if sheet else []
+    rows = read_sheet(root, sheet, Annotation) if sheet else []
     annotations = [Annotation(**row) for row in rows]
     _check_names([row.name for row in annotations], sheet, "name")
     for line, row in enumerate(annotations, start=2):
@@ -349,7 +322,7 @@ def is_generated(path: str) -> bool:
 
 
 def _exists(root: Path, path: str, where: str, several: bool = False) -> None:
-    """Whether a file is there, by its very name or, where `*` may stand for `several` files, any of them."""
+    """Stop where a file does not exist; where `several` are allowed, `*` may stand for any of them."""
     check_name(path, where)
     if not path or is_generated(path):
         return
@@ -371,16 +344,6 @@ def _check_track(root: Path, track: Track, project: Project, where: str) -> None
             f"{where}: strand_pair '{track.strand_pair}' has strand_pair '{pairs[track.strand_pair]}' itself; it must "
             f"be '{track.track}', for the two change places"
         )
-
-
-def _number(text: str, where: str, lowest: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (value > 0 or (value == 0 and lowest == "at least 0")) or math.isinf(value):
-        raise InputError(f"{where} = '{text}' must be a number {lowest}")
-    return value
 
 
 def _check_names(names: list[str], sheet: str, column: str, repeated: bool = False) -> None:

@@ -1,160 +1,173 @@
-"""Config and sheets against the JSON schemas of workflow/schemas, with messages for people."""
+"""What a field of the config or of a sheet may hold: declared beside the field, and made into a JSON schema.
 
-import csv
+A key of config.yaml is declared by `setting`, a column of a sheet by `cell`, both as fields of a dataclass. `schema_of`
+makes the JSON schema of the class. `validate` checks values against it and says in one sentence what is wrong.
+"""
+
+import copy
+import dataclasses
 import functools
 import json
 import math
-import re
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from fineprior.files.errors import InputError
-from fineprior.files.reading import is_missing, text_of
-from fineprior.files.yaml_files import DEEPEST, MOST_VALUES
+from fineprior.files.errors import InputError, shown
 
-_IN_REPOSITORY = Path(__file__).resolve().parents[3] / "workflow" / "schemas"
-SCHEMAS = _IN_REPOSITORY if _IN_REPOSITORY.is_dir() else Path(sys.prefix) / "share" / "fineprior" / "schemas"
-"""Of the repository, or where `pip install .` puts them."""
-_ABOVE_ANY_NUMBER = 10**18
-_LONGEST_SHOWN = 100
+NAME, LONGEST_NAME = "^[A-Za-z0-9][A-Za-z0-9_.-]*$", 100
+"""Names that can be those of files."""
+RANGE_WORDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
+"""Words of JSON schema for the bounds of a number, and those of people."""
+_HOLDS = {"minimum": operator.ge, "exclusiveMinimum": operator.gt, "maximum": operator.le,
+          "exclusiveMaximum": operator.lt}  # fmt: skip
+_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", list: "array", dict: "object"}
 _KINDS = {
     "object": "a block of keys and values", "array": "a list", "string": "text", "integer": "a whole number",
     "number": "a number", "boolean": "true or false",
 }  # fmt: skip
 
 
-def read_sheet(root: Path, path: str, schema: str, row_type: type) -> list[dict[str, str]]:
-    """Rows of a tab-separated sheet, each checked against a schema: what is not empty of the fields of `row_type`.
+@dataclass(frozen=True)
+class Rule:
+    """What a field means and may hold; of a list, pattern and choices are those of its items."""
 
-    A cell that says that it has no value (`missing.is_missing`) is empty. Columns without a name and rows at the end
-    are passed over where they are empty, as spreadsheets leave them.
+    meaning: str
+    unit: str = ""
+    above: float | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+    below: float | None = None
+    choices: Mapping[str, str] | tuple[str, ...] = ()
+    """With the meaning of each choice, where its name does not say it."""
+    pattern: str = ""
+    min_length: int = 0
+    max_length: int = 0
+    unique: bool = False
+    required: bool = False
 
-    Raises
-    ------
-    InputError
-        The file is absent or no table of this kind; a row does not fit the schema, or is empty between others; no row.
+    @property
+    def description(self) -> str:
+        """The meaning, and that of each choice."""
+        if not isinstance(self.choices, Mapping):
+            return self.meaning
+        return f"{self.meaning} {'; '.join(f'{name}: {words}' for name, words in self.choices.items())}."
+
+    @property
+    def range(self) -> dict[str, float]:
+        """The bounds of a number, in words of JSON schema."""
+        bounds = {word: getattr(self, words.replace(" ", "_")) for word, words in RANGE_WORDS.items()}
+        return {word: bound for word, bound in bounds.items() if bound is not None}
+
+    @property
+    def range_in_words(self) -> str:
+        """The bounds of a number: "at least 0 and below 1"."""
+        return " and ".join(f"{RANGE_WORDS[word]} {bound:g}" for word, bound in self.range.items())
+
+    def admits(self, number: float) -> bool:
+        """Whether a number is in the range; nan and infinity are in none."""
+        return math.isfinite(number) and all(_HOLDS[word](number, bound) for word, bound in self.range.items())
+
+
+T = TypeVar("T")
+
+
+def setting(default: T, meaning: str, **rule: Any) -> T:
+    """A field of a settings dataclass, with its default and its `Rule`."""
+    declared: Any = {"metadata": {"rule": Rule(meaning, **rule)}}
+    if isinstance(default, list | dict):
+        return dataclasses.field(default_factory=functools.partial(copy.copy, default), **declared)  # type: ignore[return-value]
+    return dataclasses.field(default=default, **declared)
+
+
+def cell(meaning: str, default: Any = dataclasses.MISSING, **rule: Any) -> Any:
+    """A field of the dataclass of a sheet's rows, with its `Rule`; a column without a default is required."""
+    required = default is dataclasses.MISSING
+    return dataclasses.field(default=default, metadata={"rule": Rule(meaning, required=required, **rule)})
+
+
+def rule_of(cls: type, name: str) -> Rule:
+    """The rule that a field of a class was declared with."""
+    rule: Rule = cls.__dataclass_fields__[name].metadata["rule"]  # type: ignore[attr-defined]
+    return rule
+
+
+@functools.cache
+def schema_of(cls: type, cells: bool = False) -> dict[str, Any]:
+    """The JSON schema of a dataclass of `setting` and `cell` fields, and of other such classes within it.
+
+    Parameters
+    ----------
+    cells
+        Every value is text, as in a row of a sheet.
     """
-    fields = list(row_type.__dataclass_fields__)  # type: ignore[attr-defined]
-    if not (root / path).is_file():
-        raise InputError(f"config: file '{path}' does not exist (looked in {root.resolve()})")
-    with text_of(root / path, "a tab-separated sheet", "save it as plain tab-separated text") as text:
-        table = list(csv.reader(text, delimiter="\t"))
-    while table and not any(cell.strip() for cell in table[-1]):
-        table.pop()
-    header = [name.strip() for name in table[0]] if table else []
-    if table and not any(header):
-        raise InputError(f"{path}, line 1: empty; the names of the columns stand there")
-    for number, column in enumerate(header):
-        if column and column in header[:number]:
-            raise InputError(f"{path}: column '{column}' is there twice")
-    if len(header) == 1 and re.search("[,;]", header[0]):
-        raise InputError(f"{path}: one column, '{header[0][:40]}'; the columns of a sheet are separated by tabs")
-    named = max((number for number, name in enumerate(header, start=1) if name), default=0)
-    rows = []
-    for line, cells in enumerate(table[1:], start=2):
-        where = f"{path}, line {line}"
-        if any("\n" in cell for cell in cells):
-            raise InputError(f"{where}: a quotation mark that is not closed in its line")
-        if not any(cell.strip() for cell in cells):
-            raise InputError(f"{where}: an empty row between others; delete it")
-        if len(cells) < named or any(cell.strip() for cell in cells[len(header) :]):
-            raise InputError(f"{where}: not as many fields as the header has (they are separated by tabs)")
-        row = _cells(header, cells, where)
-        validate(row, schema, where)
-        rows.append({key: row[key] for key in fields if key in row})
-    if not rows:
-        raise InputError(f"{path}: no row below the header; the columns are {', '.join(fields)}")
-    return rows
+    types = get_type_hints(cls)
+    properties, blocks, own = {}, [], []
+    for each in dataclasses.fields(cls):
+        kind, name = types[each.name], each.name
+        if dataclasses.is_dataclass(kind):
+            properties[name] = schema_of(kind) | {"default": {}}  # type: ignore[arg-type]
+            blocks += [name] if "required" in properties[name] else []
+        else:
+            properties[name] = _schema_of_field(each, str if cells else kind, cells)
+            own += [name] if each.metadata["rule"].required else []
+    return {
+        "description": " ".join((cls.__doc__ or "").split()),
+        "type": "object",
+        "additionalProperties": False,
+        **({"required": blocks + own} if blocks + own else {}),
+        "properties": properties,
+    }
 
 
-def _cells(header: list[str], cells: list[str], where: str) -> dict[str, str]:
-    """What is not empty of a row, by its column."""
-    row = {}
-    for name, cell in zip(header, cells, strict=False):
-        value = cell.strip()
-        if not name and value:
-            raise InputError(f"{where}: '{value[:40]}' stands in a column without a name")
-        if name not in ("", "note") and not is_missing(value):
-            row[name] = value
-    return row
+def _schema_of_field(each: dataclasses.Field[Any], kind: Any, cell: bool) -> dict[str, Any]:
+    rule: Rule = each.metadata["rule"]
+    value = {"enum": list(rule.choices), "pattern": rule.pattern}
+    sizes = {"minLength": rule.min_length, "maxLength": rule.max_length, "uniqueItems": rule.unique}
+    schema = _schema_of_type(kind, {word: allowed for word, allowed in value.items() if allowed})
+    schema |= {word: size for word, size in sizes.items() if size}
+    if not cell:
+        listed = each.default_factory is not dataclasses.MISSING
+        schema |= {**rule.range, "default": each.default_factory() if listed else each.default}  # type: ignore[operator]
+    return schema | {"description": rule.description} | ({"unit": rule.unit} if rule.unit else {})
 
 
-def check_values(config: Any) -> None:
-    """Stop at what no config can hold, wherever it came from (file, command line, a parent workflow).
-
-    Raises
-    ------
-    InputError
-        So many values, or so deep in one another, that it could be neither checked nor shown; a key that is no text;
-        a number that is not finite or does not fit into 64 bits; text with line ends or other unseen characters; a
-        value of another kind, such as a date. With the key.
-    """
-    waiting: list[tuple[str, Any, int]] = [("", config, 0)]
-    for seen, (key, value, depth) in enumerate(_values(waiting)):
-        place = f"config: {key}"
-        if seen > MOST_VALUES:
-            raise InputError(
-                f"config: more than {MOST_VALUES:,} values; do anchors (&) and aliases (*) repeat one another?"
-            )
-        if isinstance(value, dict | list):
-            if depth > DEEPEST:
-                raise InputError(f"{shown(place)}: more than {DEEPEST} lists or blocks within one another")
-            for name in value if isinstance(value, dict) else ():
-                if not isinstance(name, str) or not name.isprintable():
-                    why = "cannot be seen" if isinstance(name, str) else "is not text to YAML; put it in quotes"
-                    raise InputError(f"{place}{key and ': '}the key {shown(name)} {why}")
-        elif isinstance(value, str):
-            if not value.isprintable():
-                raise InputError(f"{place} = {shown(value)} has characters that cannot be seen, such as a line end")
-        elif isinstance(value, float) and not math.isfinite(value):
-            raise InputError(f"{place}: {value} is not a finite number")
-        elif isinstance(value, int) and abs(value) >= _ABOVE_ANY_NUMBER:
-            raise InputError(f"{place} is a number of more digits than can be used here (18)")
-        elif not isinstance(value, int | float | None):
-            raise InputError(f"{place} = {shown(value)} is a {type(value).__name__}, which no setting is")
+def _schema_of_type(kind: Any, value: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a type; a list's items have the rules of `value`, and a block within another is not empty."""
+    origin = get_origin(kind)
+    if origin is list:
+        return {"type": "array", "items": value if "enum" in value else _schema_of_type(get_args(kind)[0], value)}
+    if origin is dict:
+        inner = _schema_of_type(get_args(kind)[1], {})
+        if inner["type"] == "object":
+            inner["minProperties"] = 1
+        return {"type": "object", "additionalProperties": inner}
+    return {"type": _TYPES[kind], **value}
 
 
-def _values(waiting: list[tuple[str, Any, int]]) -> Iterator[tuple[str, Any, int]]:
-    """Keys, values and depths, from the outside in."""
-    while waiting:
-        key, value, depth = waiting.pop()
-        yield key, value, depth
-        if isinstance(value, dict | list):
-            items = value.items() if isinstance(value, dict) else enumerate(value)
-            waiting += [(f"{key}.{name}" if key else str(name), inner, depth + 1) for name, inner in items]
-
-
-def shown(value: Any) -> str:
-    """A value for a message: on one line, and not endless."""
-    text = json.dumps(value, default=str) if isinstance(value, dict | list) else str(value)
-    text = text if text.isprintable() else ascii(text)[1:-1]
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
-
-
-def validate(values: dict[str, Any], schema: str, where: str, complete: bool = True) -> None:
-    """Check values against a JSON schema of workflow/schemas; not `complete`: keys may be missing.
+def validate(values: dict[str, Any], schema: dict[str, Any], where: str, complete: bool = True) -> None:
+    """Check values against a JSON schema; not `complete`: keys may be missing.
 
     Raises
     ------
     InputError
         The first violation, by key: what it is and what is allowed.
     """
-    import jsonschema
-
-    found = jsonschema.Draft202012Validator(_rules(SCHEMAS / schema)).iter_errors(values)
+    found = _validator()(schema).iter_errors(values)
     errors = sorted((e for e in found if complete or e.validator != "required"), key=lambda error: list(error.path))
     if errors:
         raise InputError(_sentence(errors[0], where))
 
 
 @functools.cache
-def _rules(path: Path) -> Any:
-    """A schema, read once: reading one takes a hundred times as long as checking a row against it."""
-    import yaml
+def _validator() -> Any:
+    """JSON schema's validator, for which 1.0 is not a whole number: a rule's params would have another `repr`."""
+    import jsonschema
 
-    return yaml.safe_load(path.read_text())
+    base = jsonschema.Draft202012Validator
+    whole = base.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+    return jsonschema.validators.extend(base, type_checker=whole)
 
 
 def _sentence(error: Any, where: str) -> str:
@@ -172,10 +185,7 @@ def _sentence(error: Any, where: str) -> str:
     allowed_text = {
         "type": f"must be {_KINDS.get(str(error.validator_value), error.validator_value)}",
         "enum": f"must be one of {error.validator_value}",
-        "minimum": f"must be at least {error.validator_value}",
-        "maximum": f"must be at most {error.validator_value}",
-        "exclusiveMinimum": f"must be above {error.validator_value}",
-        "exclusiveMaximum": f"must be below {error.validator_value}",
+        **{word: f"must be {words} {error.validator_value}" for word, words in RANGE_WORDS.items()},
         "uniqueItems": "names something twice",
         "maxLength": f"has {len(error.instance) if isinstance(error.instance, str) else 0} characters; at most "
         f"{error.validator_value} are allowed",

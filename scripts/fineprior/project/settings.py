@@ -1,303 +1,458 @@
-"""Settings of each stage, as frozen dataclasses: the typed form of config.yaml.
+"""Settings of each stage, as frozen dataclasses: type, default, unit, range and meaning of every key of config.yaml.
+
+This is the one place where a setting stands. The JSON schema that a config is checked against, config/README.md and
+the options of the command line are made from it (`project.schemas`, `project.dictionary`, `cli`).
 
 Snakemake compares parameters by their `repr`, so what enters a rule is `as_params(<one of these>)`: a dict of plain
-values in a fixed order, with defaults filled in and floats coerced. Each field is described, with its unit and range,
-in workflow/schemas/config.schema.yaml; a test holds the two together.
+values in a fixed order, with defaults filled in and floats coerced.
 """
 
 import dataclasses
-import math
 from dataclasses import dataclass, field
-from typing import Any, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
-from fineprior.files.errors import InputError
+from fineprior.project.model_settings import (
+    FEWEST_FOLDS,
+    TUNING_MODES,
+    BackboneSettings,
+    EvaluationSettings,
+    HeadSettings,
+    LabelSettings,
+    MaskedSettings,
+    ScoreSettings,
+    TrackSettings,
+    WindowSettings,
+)
+from fineprior.project.schemas import setting
+
+__all__ = [
+    "FEWEST_FOLDS",
+    "TUNING_MODES",
+    "BackboneSettings",
+    "CalibrateSettings",
+    "EmbeddedSettings",
+    "EvaluationSettings",
+    "FinemapSettings",
+    "GenomeSettings",
+    "HarmoniseSettings",
+    "HeadSettings",
+    "LabelSettings",
+    "LdSettings",
+    "LociSettings",
+    "MaskedSettings",
+    "PriorSettings",
+    "ReportSettings",
+    "ScoreSettings",
+    "Settings",
+    "TrackSettings",
+    "WindowSettings",
+    "as_params",
+    "from_dict",
+]
 
 
 @dataclass(frozen=True)
 class GenomeSettings:
     """Reference genome of all studies."""
 
-    fasta: str = ""
-    build: str = "GRCh38"
+    fasta: str = setting("", "FASTA file. An index (.fai) is made beside it where there is none.", required=True)
+    build: str = setting("GRCh38", "Name of the build. A meta file that names another assembly stops the run.")
 
 
 @dataclass(frozen=True)
 class HarmoniseSettings:
     """How summary statistics are brought to the alleles of the FASTA and the panel."""
 
-    palindromic: str = "frequency"
-    palindromic_max_maf: float = 0.42
-    min_maf: float = 0.01
-    min_info: float = 0.6
+    palindromic: str = setting(
+        "frequency",
+        "Treatment of A/T and C/G variants.",
+        choices={
+            "frequency": "their strand is inferred from the allele frequencies in the GWAS and the panel",
+            "drop": "they are excluded",
+            "trust": "their alleles are taken to be on the strand of the FASTA",
+            "keep": "an earlier name of trust",
+        },
+    )
+    palindromic_max_maf: float = setting(
+        0.42, "Largest minor allele frequency at which `frequency` infers the strand.", above=0, at_most=0.5
+    )
+    min_maf: float = setting(
+        0.01,
+        "Smallest minor allele frequency in the panel. It is that in the GWAS where LD files have no frequencies.",
+        at_least=0,
+        at_most=0.5,
+    )
+    min_info: float = setting(
+        0.6, "Smallest imputation quality, where the source has a column `info`.", at_least=0, at_most=1
+    )
 
 
 @dataclass(frozen=True)
 class LociSettings:
-    """How loci are found."""
+    """How loci are found and grouped."""
 
-    p_threshold: float = 5e-8
-    flank: int = 250_000
-    max_width: int = 2_000_000
-    exclude: str = "mhc"
-    exclude_bed: str = ""
-    x: str = "keep"
-    blocks: str = ""
-    batches: int = 2
+    p_threshold: float = setting(5e-8, "Largest p-value of a lead variant.", above=0, at_most=1)
+    flank: int = setting(
+        250_000, "Distance to each side of a lead variant. Overlapping windows are merged.", unit="bp", at_least=1
+    )
+    max_width: int = setting(
+        2_000_000,
+        "Largest width of a locus. A wider one is trimmed around its strongest variant.",
+        unit="bp",
+        at_least=1000,
+    )
+    exclude: str = setting(
+        "mhc",
+        "Regions of resources/long_range_ld.tsv in which no locus is found. They are known for GRCh37 and GRCh38.",
+        choices={
+            "mhc": "the major histocompatibility complex",
+            "long_range": "the same and 24 further regions of long-range LD",
+            "none": "no region",
+        },
+    )
+    exclude_bed: str = setting("", "BED file of further regions in which no locus is found.")
+    x: str = setting(
+        "keep",
+        "Treatment of the X chromosome.",
+        choices={
+            "keep": "loci are found on it, and men count as 0 or 2 copies, as PLINK files hold them",
+            "drop": "it is excluded",
+        },
+    )
+    blocks: str = setting(
+        "",
+        "BED file of LD blocks that do not overlap. Each block with a variant below p_threshold is a locus, in place "
+        "of windows.",
+    )
+    batches: int = setting(
+        2, "Number of batches. A locus stays in its batch, whatever other loci there are.", at_least=1, at_most=10_000
+    )
 
 
 @dataclass(frozen=True)
 class LdSettings:
     """How much memory LD may take."""
 
-    max_memory_mb: int = 4000
-
-
-@dataclass(frozen=True)
-class BackboneSettings:
-    """The sequence model: a local directory in the hub's format, or a hub name."""
-
-    weights: str = ""
-    revision: str = ""
-    sha256: str = ""
-    context_length: int = 196_608
-    target_bins: int = 896
-    use_tf_gamma: bool = False
-    precision: str = "float32"
-    training_regions: str = ""
-
-
-@dataclass(frozen=True)
-class WindowSettings:
-    """The sequence window around a variant and the bins of it that are read."""
-
-    centre_bins: int = 4
-    reverse_complement: bool = True
-    shift: int = 0
-    max_offset: int = 0
-    max_indel_length: int = 50
-    indels: str = "stitch"
-    reference_mismatch: str = "error"
-    screen: float = 1.0
-
-
-@dataclass(frozen=True)
-class TrackSettings:
-    """How bigWig signal becomes training targets (field conventions of Basenji)."""
-
-    clip: float = 32.0
-    clip_soft: float = 0.0
-    pooling: str = "mean"
-    scale: float = 1.0
-    missing: str = "zero"
-    blacklist: str = ""
-    unmappable: str = ""
-    max_unmappable: float = 0.5
-    max_n: float = 1.0
-
-
-TUNING_MODES = ("last_blocks", "lora", "full", "guided")
-"""Modes of training a head that change the backbone."""
-
-
-@dataclass(frozen=True)
-class HeadSettings:
-    """Training of a head, alone or together with parts of the backbone."""
-
-    mode: str = "linear"
-    loss: str = "poisson"
-    epochs: int = 30
-    learning_rate: float = 0.01
-    l2: float = 1e-4
-    patience: int = 5
-    batch_bins: int = 1024
-    hidden: int = 64
-    dropout: float = 0.0
-    freeze_epochs: int = 30
-    unfreeze_blocks: int = 2
-    rank: int = 8
-    scouts: int = 6
-    trunk_learning_rate: float = 3e-5
-    warmup: int = 100
-    clip_norm: float = 0.2
-    batch_regions: int = 4
-    accumulate: int = 1
-    augment_rc: bool = True
-    augment_shift: int = 3
-    checkpointing: bool = False
-    precision: str = "float32"
-
-
-FEWEST_FOLDS = 4
-"""Of a nested cross-validation: one each for the outer and the inner test, for stopping, and to train on."""
-
-
-@dataclass(frozen=True)
-class EvaluationSettings:
-    """How a head is judged; nothing here changes the head."""
-
-    min_r: float = 0.3
-    curve_sizes: int = 5
-    folds: int = 0
-    tensorboard: bool = False
-
-
-@dataclass(frozen=True)
-class ScoreSettings:
-    """How the predictions of both alleles become scores."""
-
-    magnitude: str = "l2"
-    central_bins: int = 2
-    components: int = 5
-    background_maf: float = 0.05
+    max_memory_mb: int = setting(
+        4000,
+        "Largest memory for LD and fit of one locus. Where a locus is estimated to need more, the variants farthest "
+        "from its lead are excluded.",
+        unit="MB",
+        at_least=300,
+    )
 
 
 @dataclass(frozen=True)
 class PriorSettings:
     """Where the functional prior comes from, and how strong it may be."""
 
-    source: str = "enrichment"
-    scores: str = "score"
-    annotations: str = ""
-    controls: list[str] = field(default_factory=list)
-    given: str = ""
-    given_column: str = ""
-    given_as: str = "prior"
-    supervised: str = ""
-    training_rate: float = 0.0
-    heritability_annotations: str = ""
-    heritability_ld_scores: str = ""
-    heritability_weights: str = ""
-    heritability_bins: int = 20
-    causal_per_locus: float = 1.8
-    rounds: int = 2
-    ridge: float = 0.0
-    max_ratio: float = 100.0
-    uniform_weight: float = 0.05
-    effect_variance: float = 0.0
+    source: str = setting(
+        "enrichment",
+        "What the functional prior is made of.",
+        choices={
+            "enrichment": "scores and annotations, weighted by their enrichment at this study's signals",
+            "heritability": "per-SNP heritabilities",
+            "supervised": "calibrated probabilities of a classifier",
+            "given": "a column of a file of yours",
+        },
+    )
+    scores: str = setting(
+        "score",
+        "The head's scores in the enrichment.",
+        choices={"score": "one number over all its tracks", "tracks": "a number for each track"},
+    )
+    annotations: str = setting("", "Sheet of further annotations, with the columns name, kind, path and column.")
+    controls: list[str] = setting(
+        [],
+        "Annotations of the sheet that each make a prior of their own, such as distance to TSS, overlap with a track, "
+        "or scores of the base model. The prior has the annotation's name. They are no part of the functional prior.",
+    )
+    given: str = setting(
+        "",
+        "File of the source `given`: a table or parquet with chromosome, position and alleles (PolyFun's snpvar files "
+        "as they are), or HDF5 with chr, pos, ref, alt and SAD. `*` stands for several files.",
+    )
+    given_column: str = setting(
+        "",
+        "Column of `given`. The default is the only one that is no position or allele. For HDF5 it is numbers of "
+        "targets.",
+    )
+    given_as: str = setting(
+        "prior",
+        "What `given` holds.",
+        choices={"prior": "weights that the prior is proportional to", "score": "a score for the enrichment"},
+    )
+    supervised: str = setting(
+        "",
+        "File of the source `supervised`, with variant_id and probability, and optionally training_rate. By default "
+        "the head on labelled variants (`labels.variants`) predicts the probabilities.",
+    )
+    training_rate: float = setting(
+        0.0,
+        "Share of positives in the classifier's training data. 0 takes the column training_rate of the file.",
+        at_least=0,
+        below=1,
+    )
+    heritability_annotations: str = setting(
+        "",
+        "Files of annotations of the source `heritability`, PolyFun's or LDSC's (.annot.parquet, .annot.gz), one for "
+        "each chromosome. {chrom} stands for the name of the chromosome.",
+    )
+    heritability_ld_scores: str = setting(
+        "",
+        "Files of LD scores of these annotations (.l2.ldscore.parquet, .l2.ldscore.gz; .l2.M beside them), with "
+        "{chrom}. By default they are computed from the study's panel.",
+    )
+    heritability_weights: str = setting(
+        "",
+        "Files of LD scores that weight the regression, with {chrom}. By default these are the column L2 or base of "
+        "the LD scores.",
+    )
+    heritability_bins: int = setting(
+        20,
+        "Largest number of bins of per-SNP heritability whose own heritability is estimated again (this needs a "
+        "panel). 0 uses the penalised estimate itself.",
+        at_least=0,
+        at_most=100,
+    )
+    causal_per_locus: float = setting(
+        1.8,
+        "Expected number of causal variants in a locus. Divided by the number of its variants, it is the base rate "
+        "that probabilities are moved to.",
+        above=0,
+    )
+    rounds: int = setting(
+        2,
+        "Largest number of times that loci with several signals are fitted again under the prior, and the enrichment "
+        "is estimated from these fits.",
+        at_least=0,
+        at_most=20,
+    )
+    ridge: float = setting(
+        0.0,
+        "Penalty on the squared log enrichment of a standardised score. 0 chooses it from 1, 10, 100 and 1000 by "
+        "held-out likelihood.",
+        at_least=0,
+    )
+    max_ratio: float = setting(
+        100.0,
+        "Largest ratio of two prior probabilities within a locus, 1 or more, before the uniform prior is mixed in. 0 "
+        "sets no limit.",
+        at_least=0,
+    )
+    uniform_weight: float = setting(0.05, "Share of the uniform prior in the functional one.", at_least=0, at_most=1)
+    effect_variance: float = setting(
+        0.0,
+        "Prior variance of an effect in marginal Bayes factors (the first row of prior_steps), such as 0.04 for log "
+        "odds ratios. 0 averages over 1, 4, 16 and 25 times the squared standard error.",
+        unit="squared units of beta",
+        at_least=0,
+    )
 
 
 @dataclass(frozen=True)
 class FinemapSettings:
-    """SuSiE-RSS with susieR's defaults, and what is done about the LD of a reference panel."""
+    """SuSiE-RSS, with susieR's defaults."""
 
-    max_effects: int = 10
-    coverage: float = 0.95
-    further_coverage: float = 0.99
-    extend_r: float = 0.0
-    min_purity: float = 0.5
-    scaled_prior_variance: float = 0.2
-    estimate_prior_variance: bool = True
-    prior_variance_method: str = "optim"
-    estimate_residual_variance: bool = False
-    max_iterations: int = 100
-    tolerance: float = 1e-4
-    model: str = "susie"
-    ld: str = "panel"
-    panel_size: int = 0
-    estimate_drift: bool = True
-    allele_switches: str = "exclude"
-    min_set_z: float = 2.0
-    min_own_share: float = 0.5
-    max_inconsistency: float = 0.5
-    fallback: bool = True
-    min_variants: int = 10
-    min_fitted: float = 0.5
-    min_density: float = 1.0
-    max_empty: float = 0.1
+    max_effects: int = setting(10, "Largest number of causal variants in a locus (L).", at_least=1)
+    coverage: float = setting(0.95, "Coverage of a credible set.", above=0, below=1)
+    further_coverage: float = setting(
+        0.99,
+        "Coverage of a second credible set for each effect that has one. 0 makes no second set.",
+        at_least=0,
+        below=1,
+    )
+    extend_r: float = setting(
+        0.0,
+        "|r| with a variant of a credible set above which another variant is listed as a partner of the set, such as "
+        "0.99. 0 lists no partners.",
+        at_least=0,
+        below=1,
+    )
+    min_purity: float = setting(0.5, "Smallest |r| between two variants of a credible set.", at_least=0, at_most=1)
+    scaled_prior_variance: float = setting(
+        0.2,
+        "Prior variance of an effect, divided by the variance of the trait. Where it is estimated, this is the start.",
+        above=0,
+    )
+    estimate_prior_variance: bool = setting(True, "Estimate the prior variance of each effect.")
+    prior_variance_method: str = setting(
+        "optim", "Method that estimates the prior variance, as in susieR.", choices=("optim", "EM", "simple")
+    )
+    estimate_residual_variance: bool = setting(
+        False, "Estimate the residual variance. Use it only with LD of the GWAS sample itself."
+    )
+    max_iterations: int = setting(100, "Largest number of iterations.", at_least=1)
+    tolerance: float = setting(
+        1e-4, "Increase of the evidence lower bound (ELBO) below which the fit has converged.", above=0
+    )
+    model: str = setting(
+        "susie",
+        "Model of the effects.",
+        choices={
+            "susie": "SuSiE",
+            "susie_inf": "SuSiE with infinitesimal effects, in place of the error of the panel",
+        },
+    )
+    ld: str = setting(
+        "panel",
+        "Source of the LD.",
+        choices={
+            "panel": "a reference panel",
+            "in_sample": "the GWAS sample itself",
+            "none": "no LD, which allows one effect per locus",
+        },
+    )
+    panel_size: int = setting(
+        0, "Number of samples in the panel. 0 takes it from the LD file.", unit="samples", at_least=0
+    )
+    estimate_drift: bool = setting(
+        True, "Estimate for each locus how far the population of the panel is from that of the GWAS."
+    )
+    allele_switches: str = setting(
+        "exclude",
+        "Treatment of variants whose z has the wrong sign for their LD.",
+        choices={"exclude": "they are excluded from the fit", "keep": "they are fitted like the others"},
+    )
+    min_set_z: float = setting(2.0, "Smallest |z| of the lead variant of a credible set (LD of a panel).", at_least=0)
+    min_own_share: float = setting(
+        0.5,
+        "Smallest |z| of the lead variant of a credible set, as a share of its |z| after the other effects are "
+        "subtracted (LD of a panel).",
+        at_least=0,
+        at_most=1,
+    )
+    max_inconsistency: float = setting(
+        0.5,
+        "Largest inconsistency of z and LD (s_scaled) at which LD is used. It is 0 when z and R are consistent and 1 "
+        "when they have nothing in common.",
+        at_least=0,
+        at_most=1,
+    )
+    fallback: bool = setting(
+        True, "Fit one effect without LD where the LD cannot be used. Otherwise such a locus fails."
+    )
+    min_variants: int = setting(
+        10,
+        "Number of fitted variants below which a locus gets a remark. A locus of one variant is `incomplete`, and so "
+        "is one that is below both this number and `min_fitted`.",
+        unit="variants",
+        at_least=0,
+    )
+    min_fitted: float = setting(
+        0.5,
+        "Share of the GWAS's rows in the window that were fitted, below which a locus gets a remark.",
+        at_least=0,
+        at_most=1,
+    )
+    min_density: float = setting(
+        1.0,
+        "Density of fitted variants in the window below which a locus gets a remark. Arrays and HapMap3 have 0.2 to "
+        "0.5, imputed data 2 and more.",
+        unit="variants per 1000 bp",
+        at_least=0,
+    )
+    max_empty: float = setting(
+        0.1,
+        "Share of the window without any variant, at an end or between neighbours, above which a locus gets a remark. "
+        "0 turns these remarks off.",
+        at_least=0,
+        at_most=1,
+    )
 
 
 @dataclass(frozen=True)
 class CalibrateSettings:
-    """What is simulated on a study's own LD and scores to see whether its prior's claims hold."""
+    """Studies simulated on a study's own LD and scores, to test whether the claims of its prior hold.
 
-    scenarios: list[str] = field(
-        default_factory=lambda: ["enrichment_1", "enrichment_3", "enrichment_10", "enrichment_30", "inverted", "noise"]
+    They are made on demand, by `fineprior calibrate` or as results/{study}/calibrate/summary.tsv.
+    """
+
+    scenarios: list[str] = setting(
+        ["enrichment_1", "enrichment_3", "enrichment_10", "enrichment_30", "inverted", "noise"],
+        "How scores and causal variants are related. enrichment_<times>: a variant in the top tenth of the scores is "
+        "that many times likelier causal; inverted: one in the lowest tenth is ten times likelier; noise: the prior "
+        "gets meaningless scores.",
+        pattern="^(enrichment_[0-9]+([.][0-9]+)?|inverted|noise)$",
     )
-    replicates: int = 20
-    heritability: float = 0.0
-    max_causal: int = 3
-    ld: str = "in_sample"
+    replicates: int = setting(
+        20, "Number of studies simulated for each scenario. Each has all loci of the study.", at_least=1
+    )
+    heritability: float = setting(
+        0.0,
+        "Share of the trait's variance that the causal variants of all loci explain together. 0 takes the share that "
+        "the lead variants of the study's own GWAS explain.",
+        at_least=0,
+        below=1,
+    )
+    max_causal: int = setting(
+        3, "Largest number of causal variants in a locus. Each number from 1 on is equally likely.", at_least=1
+    )
+    ld: str = setting(
+        "in_sample",
+        "LD that simulated studies are fine-mapped with.",
+        choices={
+            "in_sample": "the LD that they are simulated on",
+            "panel": "that of a new draw of as many samples as the study's panel has",
+        },
+    )
 
 
 @dataclass(frozen=True)
 class ReportSettings:
-    """What the report shows."""
+    """The report page."""
 
-    max_locus_plots: int = 200
+    max_locus_plots: int = setting(200, "Largest number of locus plots on the page.", at_least=0)
 
 
 @dataclass(frozen=True)
 class EmbeddedSettings:
-    """The embedded study: what is simulated."""
+    """The simulated study that config.yaml comes with. These settings have no meaning for other studies."""
 
-    chromosomes: int = 4
-    chromosome_length: int = 3_000_000
-    panel_size: int = 500
-    gwas_size: int = 12_000
-    causal_loci: int = 52
-    heritability: float = 0.5
-    enrichment: float = 10.0
-    disease_tracks: int = 3
-
-
-@dataclass(frozen=True)
-class PretrainSettings:
-    """What the shipped backbone depends on besides its data; no part of config.yaml."""
-
-    seed: int = 2026
-    context_length: int = 2048
-    dim: int = 96
-    depth: int = 2
-    heads: int = 4
-    attn_dim_key: int = 24
-    dim_divisible_by: int = 8
-    dropout: float = 0.05
-    steps: int = 3400
-    synthetic_windows: int = 16
-    dhs_windows: int = 24
-    learning_rate: float = 3e-3
-    stem_learning_rate: float = 5e-4
-    weight_decay: float = 0.01
-    head_windows: int = 3000
-    test_windows: int = 128
-
-
-@dataclass(frozen=True)
-class LabelSettings:
-    """Labelled variants that a head of their own is trained on."""
-
-    variants: str = ""
-    calibration: str = "platt"
-
-
-@dataclass(frozen=True)
-class MaskedSettings:
-    """Pretraining of a backbone from scratch on unlabelled sequence; nothing of a study depends on it."""
-
-    dim: int = 96
-    depth: int = 2
-    heads: int = 4
-    attn_dim_key: int = 24
-    dim_divisible_by: int = 8
-    num_downsamples: int = 7
-    steps: int = 2000
-    batch_regions: int = 16
-    learning_rate: float = 1e-3
-    mask_share: float = 0.15
-    mask_span: int = 6
+    chromosomes: int = setting(4, "Number of chromosomes.", at_least=4)
+    chromosome_length: int = setting(3_000_000, "Length of a chromosome.", unit="bp", at_least=60_000)
+    panel_size: int = setting(500, "Number of samples in the reference panel.", unit="samples", at_least=20)
+    gwas_size: int = setting(12_000, "Number of samples in the GWAS.", unit="samples", at_least=50)
+    causal_loci: int = setting(52, "Number of loci with causal variants (1 to 3 each).", at_least=1)
+    heritability: float = setting(
+        0.5, "Share of the variance of the liability that the causal variants explain.", above=0, below=1
+    )
+    enrichment: float = setting(
+        10.0, "How many times likelier a variant that changes the disease tracks is causal.", at_least=1
+    )
+    disease_tracks: int = setting(3, "Number of disease tracks.", at_least=1)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The whole of config.yaml."""
+    """config.yaml. Every key has a default unless it is listed as required."""
 
-    studies: str = "config/studies.tsv"
-    tracks: str = "config/tracks.tsv"
-    regions: str = ""
-    store: str = "results/store"
-    seed: int = 1
-    columns: dict[str, dict[str, str]] = field(default_factory=dict)
-    exports: list[str] = field(default_factory=list)
+    studies: str = setting("config/studies.tsv", "Sheet of studies, one row each.")
+    tracks: str = setting("config/tracks.tsv", "Sheet of tracks, one row each.")
+    regions: str = setting(
+        "",
+        "BED file of training windows, with a fourth column train, valid or test. Each is as long as "
+        "backbone.context_length. A head is trained on their central backbone.target_bins bins.",
+        required=True,
+    )
+    store: str = setting(
+        "results/store",
+        "Folder of finished embeddings. Projects can share one. Moving it reruns nothing, and deleting it loses no "
+        "result.",
+        min_length=1,
+    )
+    seed: int = setting(1, "Seed of everything random: simulation, training, shuffling.", at_least=0)
+    columns: dict[str, dict[str, str]] = setting(
+        {},
+        "Formats of summary statistics of your own. Each has a name, for the column `format` of studies.tsv, and the "
+        "names of your columns under those of GWAS-SSF, as in `my_format: {effect_allele: A1, other_allele: A2, ...}`.",
+    )
+    exports: list[str] = setting(
+        [],
+        "Further formats of each study's results, in results/{study}/export/ (docs/outputs.md).",
+        choices=("bed", "flames", "open_targets", "polyfun", "ssf"),
+        unique=True,
+    )
     genome: GenomeSettings = field(default_factory=GenomeSettings)
     harmonise: HarmoniseSettings = field(default_factory=HarmoniseSettings)
     loci: LociSettings = field(default_factory=LociSettings)
@@ -317,33 +472,19 @@ class Settings:
     masked: MaskedSettings = field(default_factory=MaskedSettings)
 
 
-def from_dict(cls: type, values: dict[str, Any], where: str = "config") -> Any:
-    """Build a settings dataclass from plain values; floats written as integers are coerced.
-
-    Raises
-    ------
-    InputError
-        An unknown key, or a value of another type.
-    """
+def from_dict(cls: type, values: dict[str, Any]) -> Any:
+    """Build a settings dataclass from values that fit its schema; a whole number becomes a float where one is due."""
     types = get_type_hints(cls)
-    unknown = sorted(set(values) - set(types))
-    if unknown:
-        raise InputError(f"{where}: unknown key '{unknown[0]}'; allowed: {', '.join(types)}")
-    built = {}
+    built: dict[str, Any] = {}
     for name, value in values.items():
         kind = types[name]
-        if isinstance(kind, type) and dataclasses.is_dataclass(kind):
-            built[name] = from_dict(kind, value or {}, f"{where}.{name}")
-        elif kind is float and type(value) in (int, float):
-            if not math.isfinite(value):
-                raise InputError(f"{where}.{name}: {value} is not a finite number")
-            built[name] = float(value)
-        elif get_origin(kind) is dict and isinstance(value, dict):
+        if dataclasses.is_dataclass(kind):
+            built[name] = from_dict(kind, value)  # type: ignore[arg-type]
+        elif isinstance(value, dict):
+            # Plain dicts, whatever Snakemake made of them, for their `repr`.
             built[name] = {key: dict(inner) for key, inner in value.items()}
-        elif type(value) is kind or (kind == list[str] and isinstance(value, list) and set(map(type, value)) <= {str}):
-            built[name] = value
         else:
-            raise InputError(f"{where}.{name}: {value!r} is not of type {getattr(kind, '__name__', kind)}")
+            built[name] = float(value) if kind is float else value
     return cls(**built)
 
 

@@ -1,4 +1,4 @@
 """What does a reader see?
 
-Entry: `page` makes the report of a study.
+Entry: `page.render_page` makes the report of a study, `exports` tables for other programs.
 """

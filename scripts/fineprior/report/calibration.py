@@ -1,4 +1,4 @@
-"""What simulated studies say of a prior: what it finds, and whether its claims hold."""
+"""Calibration of a prior in simulated studies: what it finds, and whether its PIPs are right."""
 
 import itertools
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fineprior.files.tables import CALIBRATE_PIP, CALIBRATE_SUMMARY
-from fineprior.report.compare import wilson_interval
+from fineprior.report.compare import by_bin, members, share, wilson_interval
 
 PIP_BINS = (0.0, 0.01, 0.1, 0.5, 0.9, 0.95, 1.0)
 THRESHOLDS = (50, 90, 95)
@@ -35,17 +35,15 @@ def tallied(prior: str, variants: pd.DataFrame, sets: pd.DataFrame, causal: pd.D
     Parameters
     ----------
     variants, sets
-        FINEMAP_VARIANTS, and CREDIBLE_SETS of the main coverage. A variant without a PIP (left out, or its locus
-        failed) has PIP 0.
+        FINEMAP_VARIANTS, and CREDIBLE_SETS of the main coverage. A variant without a PIP (excluded,
+        or its locus failed) has PIP 0.
     causal
         The truth: locus and variant_id.
     """
     truth = pd.MultiIndex.from_frame(causal[_KEY])
     is_causal = pd.MultiIndex.from_frame(variants[_KEY]).isin(truth)
-    members = (
-        sets[["locus", "credible_set"]].assign(variant_id=sets["variant_ids"].str.split(",")).explode("variant_id")
-    )
-    right = members[pd.MultiIndex.from_frame(members[_KEY]).isin(truth)]
+    in_sets = members(sets)
+    right = in_sets[pd.MultiIndex.from_frame(in_sets[_KEY]).isin(truth)]
     counts: dict[str, object] = {
         "prior": prior,
         "loci": variants["locus"].nunique(),
@@ -64,16 +62,13 @@ def tallied(prior: str, variants: pd.DataFrame, sets: pd.DataFrame, causal: pd.D
 
 
 def _binned(pip: npt.NDArray[np.float64], is_causal: npt.NDArray[np.bool_]) -> Iterator[dict[str, object]]:
-    # A bin holds its upper end and not its lower one, so that the last is the variants with PIP > 0.95.
-    numbers = np.maximum(np.searchsorted(PIP_BINS, pip, side="left") - 1, 0)
-    for number, (start, end) in enumerate(itertools.pairwise(PIP_BINS)):
-        here = numbers == number
-        yield {"pip_lower": start, "pip_upper": end, "variants": int(here.sum()), "claimed": float(pip[here].sum()),
+    for lower, upper, here in by_bin(pip, PIP_BINS):
+        yield {"pip_lower": lower, "pip_upper": upper, "variants": int(here.sum()), "claimed": float(pip[here].sum()),
                "causal": int(is_causal[here].sum())}  # fmt: skip
 
 
 def observed_pips(bins: pd.DataFrame) -> pd.DataFrame:
-    """Claimed against observed PIP in all studies together (CALIBRATE_PIP), from CALIBRATE_BINS."""
+    """Pool the bins of all studies: claimed PIP and observed share of causal variants (CALIBRATE_PIP)."""
     rows = []
     for keys, here in bins.groupby(["scenario", "prior", "measure", "pip_lower", "pip_upper"], sort=False):
         n, causal = int(here["variants"].sum()), int(here["causal"].sum())
@@ -83,9 +78,9 @@ def observed_pips(bins: pd.DataFrame) -> pd.DataFrame:
 
 
 def summary_of(counts: pd.DataFrame, bins: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """All studies together: CALIBRATE_SUMMARY, from CALIBRATE_COUNTS and CALIBRATE_BINS; scenarios in their order.
+    """Pool all studies into CALIBRATE_SUMMARY, from CALIBRATE_COUNTS and CALIBRATE_BINS; scenarios keep their order.
 
-    Each has a row by `pip` and one by `pip_credible`. `seed` is that of the bootstrap over studies.
+    Each scenario and prior has a row for `pip` and one for `pip_credible`. `seed`: of the bootstrap over studies.
     """
     hits = bins[bins["pip_lower"] >= FOUND]
     found = hits.groupby(["measure", "scenario", "prior", "replicate"])["causal"].sum()
@@ -104,10 +99,10 @@ def summary_of(counts: pd.DataFrame, bins: pd.DataFrame, seed: int = 0) -> pd.Da
             **{name: int(sums[name]) for name in ("loci", "causal", "failed")},
             "weight": here["weight"].mean(),
             "sets": sets,
-            "coverage": _share(covered, sets),
+            "coverage": share(covered, sets),
             **dict(zip(("coverage_lower", "coverage_upper"), wilson_interval(covered, sets), strict=True)),
-            "power": _share(int(sums["found"]), int(sums["causal"])),
-            "mean_size": _share(int(sums["size"]), sets),
+            "power": share(int(sums["found"]), int(sums["causal"])),
+            "mean_size": share(int(sums["size"]), sets),
         }
         own = (bins["measure"] == measure) & (bins["scenario"] == scenario) & (bins["prior"] == prior)
         row |= _hits(bins[own])
@@ -119,7 +114,7 @@ def summary_of(counts: pd.DataFrame, bins: pd.DataFrame, seed: int = 0) -> pd.Da
 
 
 def sentences(summary: pd.DataFrame) -> Iterator[str]:
-    """One line for each scenario: the functional prior beside uniform and shuffled, by `pip`."""
+    """One line for each scenario: the functional prior compared with uniform, shuffled and true, by `pip`."""
     for scenario, rows in summary[summary["measure"] == "pip"].groupby("scenario", sort=False):
         by_prior = rows.set_index("prior")
         shuffled, true = (_percent(by_prior.loc[prior, "found_ratio"]) for prior in ("shuffled", "true"))
@@ -138,17 +133,17 @@ def _hits(bins: pd.DataFrame) -> dict[str, object]:
         made |= {
             f"hits_{percent}": hits,
             f"false_{percent}": false,
-            f"fdr_{percent}": _share(false, hits),
+            f"fdr_{percent}": share(false, hits),
             f"fdr_lower_{percent}": lower,
             f"fdr_upper_{percent}": upper,
-            f"claimed_fdr_{percent}": 1 - _share(float(here["claimed"].sum()), hits),
+            f"claimed_fdr_{percent}": 1 - share(float(here["claimed"].sum()), hits),
         }
     return made
 
 
 def _ratio(mine: npt.NDArray[np.int64], uniform: npt.NDArray[np.int64], seed: int) -> tuple[float, float, float]:
     """Ratio of sums over studies, with its bootstrap interval."""
-    total = _share(int(mine.sum()), int(uniform.sum()))
+    total = share(int(mine.sum()), int(uniform.sum()))
     if len(mine) < 2:
         return total, float("nan"), float("nan")
     drawn = np.random.default_rng(seed).integers(len(mine), size=(_DRAWS, len(mine)))
@@ -177,7 +172,3 @@ def _above(row: dict[str, object]) -> bool:
 
 def _percent(ratio: float) -> str:
     return f"{ratio - 1:+.1%}" if np.isfinite(ratio) else "no hits"
-
-
-def _share(part: float, whole: int) -> float:
-    return part / whole if whole else float("nan")

@@ -1,10 +1,11 @@
-"""What a prior changed, and whether the claims hold against a simulated truth."""
+"""Comparison of priors: what each changed, and how its claims agree with a simulated truth."""
 
 import itertools
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from fineprior.files.errors import InputError
@@ -60,8 +61,8 @@ def compare_with_uniform(variants: Frames, credible_sets: Frames) -> pd.DataFram
 def compare_with_truth(variants: Frames, credible_sets: Frames, truth: pd.DataFrame) -> pd.DataFrame:
     """Each prior against the simulated truth (table TRUTH_COMPARISON).
 
-    A credible set is right when it holds a causal variant. Causal variants count when they are among the fine-mapped
-    variants; those that are not (filtered out, or in no locus) are logged, and no method could have found them.
+    A credible set is right when it holds a causal variant. Only causal variants that were fine-mapped count; the others
+    (filtered out, or in no locus) are logged, since no method could have found them.
     """
     causal = causal_variants(truth)
     rows = []
@@ -69,19 +70,18 @@ def compare_with_truth(variants: Frames, credible_sets: Frames, truth: pd.DataFr
         frame = _with_pip(frame, prior)
         _log_absent(truth[truth["variant_id"].isin(causal)], frame, prior)
         sets = credible_sets[prior]
-        members = sets[["locus", "credible_set"]].assign(variant_id=sets["variant_ids"].str.split(","))
-        members = members.explode("variant_id")
-        right = members[members["variant_id"].isin(causal)]
+        in_sets = members(sets)
+        right = in_sets[in_sets["variant_id"].isin(causal)]
         is_causal = frame["variant_id"].isin(causal)
-        in_set = pd.MultiIndex.from_frame(right[["locus", "variant_id"]])
-        found = pd.MultiIndex.from_frame(frame.loc[is_causal, ["locus", "variant_id"]]).isin(in_set)
+        causal_in_set = pd.MultiIndex.from_frame(right[["locus", "variant_id"]])
+        found = pd.MultiIndex.from_frame(frame.loc[is_causal, ["locus", "variant_id"]]).isin(causal_in_set)
         row: dict[str, object] = {
             "prior": prior,
             "loci": frame["locus"].nunique(),
             "causal": int(is_causal.sum()),
             "sets": len(sets),
-            "coverage": _share(len(right[["locus", "credible_set"]].drop_duplicates()), len(sets)),
-            "power": _share(int(found.sum()), len(found)),
+            "coverage": share(len(right[["locus", "credible_set"]].drop_duplicates()), len(sets)),
+            "power": share(int(found.sum()), len(found)),
             "mean_size": sets["variants"].mean(),
         }
         for percent in (50, 90):
@@ -91,25 +91,20 @@ def compare_with_truth(variants: Frames, credible_sets: Frames, truth: pd.DataFr
     return pd.DataFrame(rows, columns=TRUTH_COMPARISON.names)
 
 
-def calibration(variants: Frames, truth: pd.DataFrame) -> pd.DataFrame:
-    """Claimed PIP against the share of causal variants, by bin of PIP (table CALIBRATION).
-
-    A bin holds its upper end, not its lower one (the first holds 0), so that the last is the hits at PIP > 0.9.
-    """
+def calibration_by_bin(variants: Frames, truth: pd.DataFrame) -> pd.DataFrame:
+    """Claimed PIP and observed share of causal variants, by bin of PIP (table CALIBRATION); the last is PIP > 0.9."""
     causal = causal_variants(truth)
     rows = []
     for prior, frame in variants.items():
         frame = _with_pip(frame, prior)
         pip = frame["pip"].to_numpy(dtype=float)
         is_causal = frame["variant_id"].isin(causal).to_numpy()
-        numbers = np.maximum(np.searchsorted(PIP_BINS, pip, side="left") - 1, 0)
-        for number, (start, end) in enumerate(itertools.pairwise(PIP_BINS)):
-            here = numbers == number
+        for start, end, here in by_bin(pip, PIP_BINS):
             n = int(here.sum())
             observed = int(is_causal[here].sum())
             lower, upper = wilson_interval(observed, n)
             claimed = float(pip[here].mean()) if n else float("nan")
-            rows.append((prior, start, end, n, claimed, _share(observed, n), lower, upper))
+            rows.append((prior, start, end, n, claimed, share(observed, n), lower, upper))
     return pd.DataFrame(rows, columns=CALIBRATION.names)
 
 
@@ -118,8 +113,30 @@ def causal_variants(truth: pd.DataFrame) -> set[str]:
     return set(truth.loc[truth["effect"] != 0, "variant_id"])
 
 
+def members(credible_sets: pd.DataFrame) -> pd.DataFrame:
+    """One row for each variant of each set: locus, credible_set, variant_id, in the order of CREDIBLE_SETS."""
+    split = credible_sets[["locus", "credible_set"]].assign(variant_id=credible_sets["variant_ids"].str.split(","))
+    return split.explode("variant_id").reset_index(drop=True)
+
+
+def by_bin(pip: npt.NDArray[np.float64], ends: Sequence[float]) -> Iterator[tuple[float, float, npt.NDArray[np.bool_]]]:
+    """Lower end, upper end and members (flags (n,)) of each bin of PIPs (n,).
+
+    A bin includes its upper end and excludes its lower one, so that the last bin is the variants above a threshold.
+    The first bin also includes its lower end.
+    """
+    numbers = np.maximum(np.searchsorted(ends, pip, side="left") - 1, 0)
+    for number, (lower, upper) in enumerate(itertools.pairwise(ends)):
+        yield lower, upper, numbers == number
+
+
+def share(part: float, whole: int) -> float:
+    """Return part / whole; NaN where `whole` is 0."""
+    return part / whole if whole else float("nan")
+
+
 def wilson_interval(successes: int, n: int) -> tuple[float, float]:
-    """95% interval of a proportion (Wilson 1927); NaN without observations."""
+    """95% interval of a proportion (Wilson 1927, doi:10.1080/01621459.1927.10502953); NaN without observations."""
     if n == 0:
         return float("nan"), float("nan")
     share, correction = successes / n, _NORMAL_95**2 / n
@@ -129,11 +146,11 @@ def wilson_interval(successes: int, n: int) -> tuple[float, float]:
 
 
 def _of_fitted_loci(frame: pd.DataFrame, prior: str) -> pd.DataFrame:
-    """All variants of loci whose fit gave PIPs, also those that it left out; loci without a PIP are logged."""
+    """All variants of the loci that have PIPs, including variants without one; loci without any PIP are logged."""
     fitted = frame["pip"].notna().groupby(frame["locus"]).transform("any")
     failed = frame.loc[~fitted, "locus"].unique()
     if len(failed):
-        log.warning("%s: %d loci without PIPs are left out: %s", prior, len(failed), ", ".join(failed))
+        log.warning("%s: %d loci without PIPs are not compared: %s", prior, len(failed), ", ".join(failed))
     return frame[fitted]
 
 
@@ -154,9 +171,9 @@ def _sets_of(sets: Mapping[str, pd.DataFrame], locus: str, suffix: str) -> dict[
 
 
 def _changes(locus: str, prior: str, uniform: pd.DataFrame, fit: pd.DataFrame) -> dict[str, object]:
-    """The columns of one locus that come from PIPs and priors; of variants with the same PIP the first counts.
+    """The columns of one locus that come from PIPs and priors; of variants with the same PIP the first is the top one.
 
-    A variant that a fit left out has no PIP: it is no top variant, and its PIP has not changed.
+    A variant that the fit excluded has no PIP: it is never the top variant, and its PIP counts as unchanged.
     """
     before, after = uniform.set_index("variant_id"), fit.set_index("variant_id")
     if set(before.index) != set(after.index) or len(before) != len(after):
@@ -187,7 +204,3 @@ def _log_absent(causal: pd.DataFrame, frame: pd.DataFrame, prior: str) -> None:
     )
     log.info("%s: of %d causal variants %d are fine-mapped, %d lie in a locus but were filtered out, %d in no locus",
              prior, len(causal), len(causal) - len(absent), inside, len(absent) - inside)  # fmt: skip
-
-
-def _share(part: int, whole: int) -> float:
-    return part / whole if whole else float("nan")

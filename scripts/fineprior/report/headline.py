@@ -1,4 +1,4 @@
-"""The few lines that a run prints when it has ended."""
+"""Headline: the few lines that a run prints at its end."""
 
 from pathlib import Path
 
@@ -8,9 +8,9 @@ from fineprior.files import tables
 
 
 def headline(results: Path, studies: list[str]) -> list[str]:
-    """Where the results of each study are, and the three most interesting lines of them.
+    """Where the results of each study are, and its most important findings.
 
-    A study whose tables are not there (another target was asked for) is passed over.
+    A study without a report (another target was required) is skipped.
     """
     lines: list[str] = []
     for study in studies:
@@ -34,14 +34,14 @@ def _findings(folder: Path) -> list[str]:
     findings = [
         f"  prior: {verdict['sentence']}",
         f"  credible sets: {_described(sets['uniform'])} under the uniform prior, {_described(sets['functional'])} "
-        f"under the functional one; variants with PIP > 0.9: {high['uniform']} and {high['functional']}",
+        f"under the functional prior; variants with PIP > 0.9: {high['uniform']} and {high['functional']}",
     ]
     status = tables.LOCI_STATUS.read(folder / "functional" / "loci_status.tsv")["status"]
     incomplete = int((status == "incomplete").sum())
     if incomplete:
         findings.append(
-            f"  incomplete: {incomplete} of {len(status)} loci, in which what is missing decides the result "
-            "(functional/loci_status.tsv says what)"
+            f"  incomplete: {incomplete} of {len(status)} loci, where missing variants decide the result "
+            "(see functional/loci_status.tsv)"
         )
     gain = (both["pip_x"] - both["pip_y"]).dropna()
     if gain.max() > 0:

@@ -1,4 +1,4 @@
-"""What the report page shows of each locus: its row in the index, its plot with the variants behind it, its sets."""
+"""Loci on the report page: index, plots with the variants behind them, credible sets, candidate variants."""
 
 import base64
 import gzip
@@ -15,7 +15,7 @@ from fineprior.report.plots import data_uri, locus_figure, shortened
 
 SHOWN_PRIORS = ("uniform", "functional")
 OPEN_UP_TO = 12
-"""More loci than these start folded."""
+"""Above this number, loci start folded."""
 CANDIDATE_PIP = 0.1
 MOST_CANDIDATES = 500
 _LISTED_VARIANTS = 12
@@ -27,13 +27,13 @@ _SETS = {
 
 
 def in_genome_order(loci: pd.DataFrame) -> pd.DataFrame:
-    """Table LOCI with its chromosomes in their order of appearance and positions ascending."""
+    """Sort table LOCI by position, with the chromosomes in their order of appearance."""
     rank = {chrom: i for i, chrom in enumerate(dict.fromkeys(loci["chrom"]))}
     return loci.assign(rank=loci["chrom"].map(rank)).sort_values(["rank", "start"], kind="stable")
 
 
 def joined_variants(variants: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Variants of all loci with what `locus_figure` needs, from table FINEMAP_VARIANTS under each shown prior."""
+    """Join FINEMAP_VARIANTS of the shown priors: a row for each variant, with what `locus_figure` needs."""
     key = ["locus", "variant_id", "pos", "z", "neg_log10_p", "r_lead"]
     both = pd.concat([variants[prior][key] for prior in SHOWN_PRIORS]).drop_duplicates(["locus", "variant_id"])
     for prior in SHOWN_PRIORS:
@@ -55,7 +55,7 @@ def locus_sections(
     change: pd.Series,
     most: int,
 ) -> list[dict[str, Any]]:
-    """What the page shows of each locus.
+    """Content of the page for each locus.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def locus_sections(
     status
         LOCI_STATUS under each shown prior.
     change
-        Largest change of a PIP by locus; where there are more than `most` loci, those with the largest get a plot.
+        Largest change of a PIP by locus. Of more than `most` loci, those with the largest change get a plot.
     """
     by_locus, sets = _split_by_locus(variants), _split_by_locus(credible_sets)
     plotted = _plotted(change, loci["locus"], by_locus, most)
@@ -79,7 +79,7 @@ def locus_sections(
         fits = {prior: _fit(indexed[prior], name) for prior in SHOWN_PRIORS}
         locus: dict[str, Any] = {str(key): value for key, value in row.items()}
         locus |= {"id": f"locus-{i}", "fits": fits, "plot": "", "alt": "", "data": "", "sets": None}
-        locus["left_out"] = name in by_locus and name not in plotted
+        locus["without_plot"] = name in by_locus and name not in plotted
         locus["reasons"] = sorted({fit["reason"] for fit in fits.values() if fit["reason"]})
         rows = [status[prior] for prior in SHOWN_PRIORS]
         remarks = {text for row in rows for text in row.loc[row["locus"] == name, "remarks"].dropna()}
@@ -99,7 +99,7 @@ def locus_sections(
 
 
 def packed_variants(variants: pd.DataFrame) -> str:
-    """The variants of a locus for the page's own zoom: columns as JSON, gzipped, base64; the same rows, same text."""
+    """Encode the variants of a locus for the interactive plot: columns as JSON, gzipped, in base64."""
     rows = variants.sort_values(["pos", "variant_id"], kind="stable")
     parts = rows["variant_id"].str.split(":", n=2)
     columns: dict[str, Any] = {"chrom": parts.iloc[0][0], "alleles": parts.str[2].tolist()}
@@ -121,7 +121,7 @@ def _rounded(values: pd.Series, digits: int) -> list[float | None]:
 
 
 def locus_index(loci: list[dict[str, Any]]) -> PageTable:
-    """All loci in one table: what was found there under each prior, and how it ended."""
+    """All loci in one table, with the results under each prior."""
     labels = {"locus": "locus", "lead_variant": "lead variant", "lead_neg_log10_p": "\N{MINUS SIGN}log10 p",
               "variants": "variants"}  # fmt: skip
     frame = pd.DataFrame([{name: locus[name] for name in labels} for locus in loci])
@@ -132,11 +132,11 @@ def locus_index(loci: list[dict[str, Any]]) -> PageTable:
         for prior in SHOWN_PRIORS:
             frame[f"{name}_{prior}"] = [locus["fits"][prior][name] for locus in loci]
             labels[f"{name}_{prior}"] = f"{label}, {prior}"
-    return page_table(frame, "loci", "Index of loci, in order of the genome", labels, LOCI)
+    return page_table(frame, "loci", "Index of loci, in genomic order", labels, LOCI)
 
 
 def shown_sets(credible_sets: Mapping[str, pd.DataFrame], loci: pd.DataFrame) -> pd.DataFrame:
-    """CREDIBLE_SETS under both shown priors, locus by locus, with the column `members`: ids, the many cut."""
+    """CREDIBLE_SETS under both shown priors, in the order of the loci; column `members` lists the first variant ids."""
     sets = pd.concat([credible_sets[prior].assign(prior=prior) for prior in SHOWN_PRIORS], ignore_index=True)
     sets["members"] = sets["variant_ids"].map(_members)
     place = {name: i for i, name in enumerate(loci["locus"])}
@@ -150,7 +150,7 @@ def set_table(sets: pd.DataFrame) -> PageTable:
 
 
 def candidate_table(variants: pd.DataFrame) -> tuple[PageTable, int]:
-    """Variants with a PIP of at least `CANDIDATE_PIP` under either prior, and how many more than the shown there are.
+    """Variants with a PIP of at least `CANDIDATE_PIP` under either prior, and the number of those not shown.
 
     Parameters
     ----------
@@ -171,13 +171,13 @@ def candidate_table(variants: pd.DataFrame) -> tuple[PageTable, int]:
 
 
 def status_table(status: Mapping[str, pd.DataFrame]) -> PageTable:
-    """How many loci ended how, under each shown prior."""
+    """Number of loci by status, under each shown prior."""
     counts = pd.DataFrame({prior: status[prior]["status"].value_counts() for prior in SHOWN_PRIORS})
     order = {name: i for i, name in enumerate(_STATUSES)}
     counts = counts.loc[sorted(counts.index, key=lambda name: (order.get(name, len(order)), name))]
     counts = counts.fillna(0).astype(int).reset_index(names="status")
-    labels = {"status": "status", "uniform": "uniform: loci", "functional": "functional: loci"}
-    caption = "How fine-mapping of the loci ended, under two priors"
+    labels = {"status": "status", "uniform": "loci, uniform", "functional": "loci, functional"}
+    caption = "Outcome of fine-mapping, under two priors"
     return page_table(counts, "statuses", caption, labels, LOCI_STATUS)
 
 
@@ -186,36 +186,36 @@ def _split_by_locus(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def _plotted(change: pd.Series, loci: pd.Series, drawable: Mapping[str, Any], most: int) -> set[str]:
-    """The loci that get a plot: all, or those in which the functional prior changed a PIP most."""
+    """Loci that get a plot: all, or those where the functional prior changed a PIP most."""
     rank = pd.DataFrame({"locus": [locus for locus in loci if locus in drawable]})
     rank["change"] = rank["locus"].map(change).fillna(-1.0)
     return set(rank.sort_values("change", ascending=False, kind="stable")["locus"].head(most))
 
 
 def _holds(status: pd.DataFrame, locus: str) -> str:
-    """What of the GWAS a locus holds, in words."""
+    """How much of the GWAS in its window was fitted, in words."""
     if locus not in status.index:
         return ""
     row = status.loc[locus]
-    text = f"Of {number(row['gwas_rows'])} rows of the GWAS in the window {number(row['fitted'])} were fitted"
+    text = f"Of {number(row['gwas_rows'])} rows of the GWAS in the window, {number(row['fitted'])} were fitted"
     text += f" ({row['fitted_share']:.1%})" if np.isfinite(row["fitted_share"]) else ""
     if isinstance(row["lost"], str):
-        text += f"; lost were {row['lost'].replace(':', ' ').replace(';', ', ')}"
+        text += f"; not fitted: {row['lost'].replace(':', ' ').replace(';', ', ')}"
     if isinstance(row["lost_lead"], str):
         strength = row["lost_neg_log10_p"]
         p = "p = 0" if np.isinf(strength) else f"\N{MINUS SIGN}log10 p {number(strength)}"
-        text += f", the strongest {shortened(row['lost_lead'])} ({p})"
+        text += f", the strongest of them {shortened(row['lost_lead'])} ({p})"
     if np.isfinite(row["variants_per_kb"]):
         text += f". {row['variants_per_kb']:.3g} variants per kb"
     if np.isfinite(row["empty_start"]):
-        text += f"; none in the first {row['empty_start']:,.0f} and the last {row['empty_end']:,.0f} bp of the window"
+        text += f"; no variants in the first {row['empty_start']:,.0f} and the last {row['empty_end']:,.0f} bp"
     if np.isfinite(row["largest_gap"]):
-        text += f"; neighbours are at most {row['largest_gap']:,.0f} bp apart"
+        text += f"; neighbouring variants are at most {row['largest_gap']:,.0f} bp apart"
     return f"{text}."
 
 
 def _share_of(fits: Mapping[str, dict[str, Any]]) -> float:
-    """Share of the GWAS's rows that was fitted, under the first of the priors that has the locus."""
+    """Share of the rows of the GWAS that was fitted, under the first prior that has the locus."""
     return next((fit["fitted_share"] for fit in fits.values() if fit["fitted_share"] is not None), np.nan)
 
 
@@ -237,7 +237,7 @@ def _members(variant_ids: str) -> str:
 def _locus_alt(locus: dict[str, Any], variants: pd.DataFrame) -> str:
     tops = " and ".join(f"{number(variants[f'pip_{prior}'].max())} under the {prior} prior" for prior in SHOWN_PRIORS)
     return (
-        f"Locus {locus['locus']}: association of {len(variants):,} variants with lead {locus['lead_variant']} "
-        f"(-log10 p {number(locus['lead_neg_log10_p'])}); below it PIPs, the largest {tops}; below these the "
-        f"functional prior over the uniform one."
+        f"Locus {locus['locus']}: top, association of {len(variants):,} variants with lead {locus['lead_variant']} "
+        f"(-log10 p {number(locus['lead_neg_log10_p'])}); middle, PIPs, the largest {tops}; bottom, ratio of the "
+        f"functional prior to the uniform one."
     )

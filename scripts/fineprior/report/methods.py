@@ -1,4 +1,4 @@
-"""The methods of a study as text for a paper: what was run, with its numbers, and what to cite."""
+"""Methods text of a study for a paper: what was done, with its numbers and citations."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,13 +31,13 @@ CITATIONS = {
     "transcription factor binding profiles. Nucleic Acids Research 52:D174-D182. doi:10.1093/nar/gkad1059",
 }  # fmt: skip
 _HUMAN = ("grch37", "grch38")
-"""Builds whose regions to leave out are known."""
+"""Builds for which the regions to exclude are known."""
 SHIPPED_BACKBONE = "resources/backbone"
 
 
 @dataclass(frozen=True)
 class StudyFacts:
-    """What a study's methods are written from.
+    """Settings, tables and versions from which the methods of a study are written.
 
     sumstats_format: as `open_sumstats` names it, empty for own genotypes; source: the filled columns of the study's
     row; tables: qc (SUMSTATS_QC), loci, status, credible_sets (both of the functional prior), uniform_sets, verdict and
@@ -59,7 +59,7 @@ class StudyFacts:
 
 
 class _Cited:
-    """Numbers of references, in the order in which they are cited."""
+    """Numbers references in the order in which they are cited."""
 
     def __init__(self) -> None:
         self.keys: list[str] = []
@@ -70,7 +70,7 @@ class _Cited:
 
 
 def methods_page(facts: StudyFacts) -> str:
-    """Return the methods as Markdown; the same facts give the same text."""
+    """Write the methods as Markdown; the same facts give the same text."""
     cite = _Cited()
     version, snakemake = facts.versions["fineprior"], facts.versions.get("snakemake", "")
     parts = [_data(facts, cite), _loci(facts), _sequence(facts, cite), _prior(facts, cite), _finemapping(facts, cite)]
@@ -92,22 +92,22 @@ def _data(facts: StudyFacts, cite: _Cited) -> str:
         )
         origin += " variant" + (" with covariates." if source.get("covariates") else " without covariates.")
     else:
-        kind = "a format of its own" if facts.sumstats_format == OWN_COLUMNS else facts.sumstats_format
+        kind = "with its own column names" if facts.sumstats_format == OWN_COLUMNS else facts.sumstats_format
         kind = f"GWAS-SSF {cite('ssf')}" if facts.sumstats_format == "gwas-ssf" else kind
         origin = f"Summary statistics ({kind}) were taken as published."
     if source.get("chain"):
         origin += f" Positions were lifted from {source['build']} to {genome.build}."
     frequencies = {
         "frequency": "palindromic variants were oriented by frequency where the minor allele frequency was at most "
-        f"{rules.palindromic_max_maf:g} and left out otherwise",
-        "drop": "palindromic variants were left out",
-        "trust": "palindromic variants were taken to be on the forward strand",
-        "keep": "palindromic variants were kept as they are",
+        f"{rules.palindromic_max_maf:g} and excluded otherwise",
+        "drop": "palindromic variants were excluded",
+        "trust": "palindromic variants were assumed to be on the forward strand",
+        "keep": "palindromic variants were kept unchanged",
     }[rules.palindromic]
     return (
         f"{origin} Alleles were matched to the reference genome ({genome.build}) and to the variants with LD; "
         f"{frequencies}; variants with a minor allele frequency below {rules.min_maf:g} or an imputation quality below "
-        f"{rules.min_info:g}, where these were known, were left out. Of {kept + dropped:,} rows {kept:,} were kept."
+        f"{rules.min_info:g}, where these were known, were excluded. Of {kept + dropped:,} rows, {kept:,} were kept."
     )
 
 
@@ -115,8 +115,8 @@ def _loci(facts: StudyFacts) -> str:
     rules, loci = facts.settings.loci, facts.loci
     sources = set(loci["source"])
     how = {
-        "window": f"windows of {rules.flank:,} bp to each side of variants with P ≤ {rules.p_threshold:g}, of at most "
-        f"{rules.max_width:,} bp",
+        "window": f"windows of {rules.flank:,} bp on each side of variants with P ≤ {rules.p_threshold:g}, at most "
+        f"{rules.max_width:,} bp wide",
         "block": f"blocks of LD with a variant of P ≤ {rules.p_threshold:g}",
         "bed": "regions given by the user",
     }
@@ -124,14 +124,14 @@ def _loci(facts: StudyFacts) -> str:
     text = f"Loci were {what}: {_count(len(loci), 'locus', 'loci')} with {loci['variants'].sum():,} variants."
     if "bed" not in sources and rules.exclude != "none" and plain_build(facts.settings.genome.build) in _HUMAN:
         text += " The MHC" + (" and regions of long-range LD were" if rules.exclude == "long_range" else " was")
-        text += " left out."
-    people = facts.status["panel_size"].dropna()
+        text += " excluded."
+    panel_sizes = facts.status["panel_size"].dropna()
     source = facts.source
     if source.get("genotypes"):
         return f"{text} LD was that of the study's own genotypes."
-    of = f" of {int(people.iloc[0]):,} people" if len(people) else ""
+    of = f" of {int(panel_sizes.iloc[0]):,} samples" if len(panel_sizes) else ""
     if source.get("ld"):
-        return f"{text} LD was taken from matrices that were computed before{of}."
+        return f"{text} LD was taken from precomputed matrices{of}."
     return f"{text} LD was computed from a reference panel{of}."
 
 
@@ -164,7 +164,7 @@ def _prior(facts: StudyFacts, cite: _Cited) -> str:
     verdict, rules = facts.verdict.iloc[0], facts.settings.priors
     estimate = (
         "The enrichment of causal variants in the scores was estimated by penalised maximum likelihood from "
-        f"approximate Bayes factors {cite('abf')}, leaving out one chromosome at a time"
+        f"approximate Bayes factors {cite('abf')}, with one chromosome held out at a time"
     )
     if not verdict["weight"] > 0:
         return f"{estimate}; the held-out data did not support a functional prior, and the prior was uniform."
@@ -172,8 +172,8 @@ def _prior(facts: StudyFacts, cite: _Cited) -> str:
         f"{estimate} (log odds for one standard deviation {verdict['log_enrichment']:.2f}, 95% interval "
         f"{verdict['lower']:.2f} to {verdict['upper']:.2f}; gain in log10 likelihood on held-out chromosomes "
         f"{verdict['held_out_gain']:.1f}). Prior causal probabilities were proportional to the resulting odds, as in "
-        f"functionally informed fine-mapping {cite('polyfun')}, with weight {verdict['weight']:.2f} beside a uniform "
-        f"part, and capped at a ratio of {rules.max_ratio:g}."
+        f"functionally informed fine-mapping {cite('polyfun')}, mixed with a uniform prior (weight of the "
+        f"functional part {verdict['weight']:.2f}), and capped at a ratio of {rules.max_ratio:g}."
     )
 
 
@@ -197,18 +197,18 @@ def _finemapping(facts: StudyFacts, cite: _Cited) -> str:
 
 def _of_ld(rules: FinemapSettings) -> str:
     if rules.ld == "none":
-        return "LD was not used: one effect was fitted for each locus."
+        return "LD was not used: a single effect was fitted for each locus."
     if rules.ld == "in_sample":
         text = "LD was that of the GWAS itself."
     elif rules.model == "susie_inf":
         text = "LD was that of a reference panel."
     else:
-        text = "For LD of a reference panel the fit allowed for the error of the panel"
+        text = "LD was that of a reference panel, and the fit allowed for the sampling error of the panel"
         text += " and for drift between the populations." if rules.estimate_drift else "."
     if rules.allele_switches == "exclude":
-        text += " Variants whose z-scores had the wrong sign for their LD were left out."
+        text += " Variants whose z-scores had the wrong sign for their LD were excluded."
     if rules.fallback:
-        text += " Where LD and z-scores contradicted one another, one effect was fitted without LD."
+        text += " Where LD and z-scores contradicted each other, a single effect was fitted without LD."
     return text
 
 

@@ -1,4 +1,4 @@
-"""The report of one study: one HTML page that opens offline and asks nothing of any other machine."""
+"""Report page of a study: one HTML file that opens offline and loads nothing from elsewhere."""
 
 import base64
 import hashlib
@@ -55,8 +55,8 @@ from fineprior.report.plots import (
     windows_figure,
 )
 
-_TEMPLATE = Path(__file__).with_name("page.html.j2")
-_SCRIPTS = [Path(__file__).with_name(name) for name in ("page.js", "locus_sections.js")]
+_PARTS = Path(__file__).with_name("page")
+"""Template, style and scripts of the page; their digests are part of this module's (`plan.provenance`)."""
 _MODELS = {
     "transfer": "transfer", "scratch": "from scratch", "kmer_ridge": "k-mer ridge", "own_track": "backbone's own track",
 }  # fmt: skip
@@ -76,10 +76,10 @@ _COLOURS = {
 
 @dataclass(frozen=True)
 class StudyTables:
-    """What a report is made of; tables as in `fineprior.files.tables`, without rows where there is none.
+    """Tables of a report, as in `fineprior.files.tables`; one that a study does not have has no rows.
 
-    `variants` (FINEMAP_VARIANTS), `credible_sets` and `status` (LOCI_STATUS) hold a table for each of
-    `locus_sections.SHOWN_PRIORS`.
+    `variants` (FINEMAP_VARIANTS), `credible_sets` and `status` (LOCI_STATUS) have a table for each of
+    `locus_sections.SHOWN_PRIORS`; tracks with an r below `min_r` are flagged.
     """
 
     study: str
@@ -106,18 +106,19 @@ class StudyTables:
 
 
 def render_page(tables: StudyTables, settings: ReportSettings) -> str:
-    """The report of a study as the text of an HTML document; same tables, same text."""
+    """Render the report of a study as an HTML document; the same tables give the same text."""
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["number"] = number
     environment.filters["shortened"] = shortened
-    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
+    template = environment.from_string(_part("page.html.j2"))
     loci = _loci(tables, settings)
-    script = "".join(path.read_text(encoding="utf-8") for path in _SCRIPTS)
+    script = _part("page.js") + _part("locus.js")
     return template.render(
         study=tables.study,
         version=__version__,
+        style=_part("page.css"),
         script=script,
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
         colours=_COLOURS,
@@ -132,6 +133,10 @@ def render_page(tables: StudyTables, settings: ReportSettings) -> str:
     )
 
 
+def _part(name: str) -> str:
+    return (_PARTS / name).read_text(encoding="utf-8")
+
+
 def _input(tables: StudyTables) -> dict[str, Any]:
     rows = tables.qc.groupby("outcome")["rows"].sum()
     kept, dropped = int(rows.get("kept", 0)), int(rows.get("dropped", 0))
@@ -143,9 +148,7 @@ def _input(tables: StudyTables) -> dict[str, Any]:
         "loci": len(tables.loci),
         "variants": int(tables.loci["variants"].sum()),
         "chromosomes": tables.loci["chrom"].nunique(),
-        "qc": page_table(
-            tables.qc, "sumstats_qc", "Rows of the summary statistics, by what happened to them", labels, SUMSTATS_QC
-        ),
+        "qc": page_table(tables.qc, "sumstats_qc", "Rows of the summary statistics, by outcome", labels, SUMSTATS_QC),
         "status": status_table(tables.status),
     }
 
@@ -161,13 +164,13 @@ def _verdict(tables: StudyTables) -> dict[str, Any] | None:
     if not tables.steps.empty:
         verdict["steps_plot"] = data_uri(prior_steps_figure, tables.steps, verdict["shuffled_gain"])
         gains = zip(tables.steps["step"], tables.steps["held_out_gain"], strict=True)
-        verdict["steps_alt"] = "Held-out gain by step: " + ", ".join(f"{name} {number(gain)}" for name, gain in gains)
+        verdict["steps_alt"] = "Held-out gains: " + ", ".join(f"{name} {number(gain)}" for name, gain in gains)
     if not own.empty:
         verdict["plot"] = data_uri(enrichment_figure, own)
         verdict["alt"] = (
-            f"Log enrichment with 95% intervals, leaving out one chromosome at a time; on all loci "
+            f"Log enrichment with 95% intervals, with one chromosome held out at a time; on all loci "
             f"{number(verdict['log_enrichment'])} ({number(verdict['lower'])} to {number(verdict['upper'])}). "
-            f"Beside it the held-out gain by chromosome; in sum {number(verdict['held_out_gain'])}."
+            f"To the right the held-out gain by chromosome; in sum {number(verdict['held_out_gain'])}."
         )
     return verdict
 
@@ -179,7 +182,7 @@ def _head(tables: StudyTables) -> dict[str, Any]:
         held_out = tables.head_metrics[tables.head_metrics["split"] == "test"]
         known = {name: label for name, label in _QUALITY.items() if held_out[name].notna().any()}
         if known:
-            head["quality"] = page_table(held_out, "head_metrics", "The head on the test regions", known, HEAD_METRICS)
+            head["quality"] = page_table(held_out, "head_metrics", "Quality on the test regions", known, HEAD_METRICS)
         head["metrics"] = page_table(
             *_by_track(tables.head_metrics, "split", {s: s for s in ("train", "valid", "test")}, "Pearson r by split")
         )
@@ -196,7 +199,7 @@ def _head(tables: StudyTables) -> dict[str, Any]:
     if not tables.shift.empty:
         names = ("kind", "measure", "training", "scored", "verdict", "sentence")
         head["shift"] = page_table(
-            tables.shift, "shift", "Training regions and scored windows", {n: n for n in names}, SHIFT
+            tables.shift, "shift", "Scored windows compared with training regions", {n: n for n in names}, SHIFT
         )
     head |= _head_pictures(tables)
     if not tables.history.empty:
@@ -208,7 +211,7 @@ def _head(tables: StudyTables) -> dict[str, Any]:
 
 
 def _head_pictures(tables: StudyTables) -> dict[str, Any]:
-    """Learning curve and scatter plots as PNG, with what they show in words."""
+    """Learning curve and scatter plots as PNG, with alternative texts."""
     head: dict[str, Any] = {"curve": "", "scatter": ""}
     if tables.curve["pearson_r"].notna().any():
         mean = tables.curve.groupby("regions")["pearson_r"].mean()
@@ -219,14 +222,14 @@ def _head_pictures(tables: StudyTables) -> dict[str, Any]:
         tracks = tables.scatter["track"].nunique()
         head["scatter"] = data_uri(scatter_figure, tables.scatter, kind="png")
         head["scatter_alt"] = f"Predicted against observed signal of test bins for {min(tracks, SHOWN_TRACKS)} tracks."
-        head["scatter_left_out"] = max(0, tracks - SHOWN_TRACKS)
+        head["scatter_not_shown"] = max(0, tracks - SHOWN_TRACKS)
     return head
 
 
 def _by_track(
     frame: pd.DataFrame, columns: str, labels: dict[str, str], caption: str
 ) -> tuple[pd.DataFrame, str, str, dict[str, str]]:
-    """Pearson r with tracks as rows, their mean last, and one column for each split or model."""
+    """Pearson r: a row for each track, then their mean; a column for each split or model."""
     wide = frame.pivot_table(index="track", columns=columns, values="pearson_r", sort=False)
     known = [name for name in labels if name in wide.columns]
     wide = wide[known + [name for name in wide.columns if name not in known]]
@@ -236,7 +239,7 @@ def _by_track(
 
 
 def _windows(tables: StudyTables) -> dict[str, Any] | None:
-    """Scores in shared windows beside those in centred ones."""
+    """Scores in shared windows compared with those in centred ones."""
     if tables.windows.empty:
         return None
     shared, centred = (tables.windows[f"score_{name}"].to_numpy() for name in ("shared", "centred"))
@@ -254,7 +257,7 @@ def _windows(tables: StudyTables) -> dict[str, Any] | None:
 
 
 def _changes(tables: StudyTables) -> dict[str, Any]:
-    """What the prior changed: a row for each prior, and the whole table."""
+    """What each prior changed: totals by prior, and the table of all loci."""
     rows: list[dict[str, Any]] = []
     for prior in dict.fromkeys(["functional", "shuffled", *tables.comparison["prior"]]):
         changed = tables.comparison[tables.comparison["prior"] == prior]
@@ -272,15 +275,15 @@ def _changes(tables: StudyTables) -> dict[str, Any]:
     for name in ("sets", "mean_size", "high_pip"):
         pairs = zip(beside[f"{name}_uniform"], beside[name], strict=True)
         beside[name] = [f"{number(before)} \N{RIGHTWARDS ARROW} {number(after)}" for before, after in pairs]
-    caption = "Each locus, from uniform to each other prior; shuffled and those of single annotations are controls"
+    caption = "Each locus under uniform and each other prior; shuffled and single annotations are controls"
     sums = {
         "prior": "prior", "loci": "loci", "sets": "credible sets", "mean_size": "mean size", "high_pip": "PIP > 0.9",
-        "leads_changed": "other top variant", "pip_changed": "PIP changed by > 0.1",
+        "leads_changed": "different top variant", "pip_changed": "PIP changed by > 0.1",
     }  # fmt: skip
     integers = {"leads_changed": "Int64", "pip_changed": "Int64"}
     return {
         "before": rows[0] if rows else None,
-        "summary": page_table(pd.DataFrame(rows).astype(integers), "priors", "All loci in sum, by prior", sums)
+        "summary": page_table(pd.DataFrame(rows).astype(integers), "priors", "Totals over all loci, by prior", sums)
         if rows
         else None,
         "functional": next((row for row in rows if row["prior"] == "functional"), None),
@@ -314,7 +317,7 @@ def _truth(tables: StudyTables) -> dict[str, Any] | None:
     }  # fmt: skip
     truth: dict[str, Any] = {
         "table": page_table(
-            tables.truth_comparison, "truth_comparison", "Priors against the truth", labels, TRUTH_COMPARISON
+            tables.truth_comparison, "truth_comparison", "Priors compared with the truth", labels, TRUTH_COMPARISON
         ),
         "plot": "",
     }
@@ -322,12 +325,12 @@ def _truth(tables: StudyTables) -> dict[str, Any] | None:
         bins = {"prior": "prior", "pip_lower": "PIP from", "pip_upper": "to", "variants": "variants",
                 "mean_pip": "mean PIP", "observed": "share causal", "lower": "95% from", "upper": "to"}  # fmt: skip
         truth["plot"] = data_uri(calibration_figure, tables.calibration)
-        truth["bins"] = page_table(tables.calibration, "calibration", "Calibration, bin by bin", bins, CALIBRATION)
+        truth["bins"] = page_table(tables.calibration, "calibration", "Calibration by bin of PIP", bins, CALIBRATION)
     return truth
 
 
 def _loci(tables: StudyTables, settings: ReportSettings) -> dict[str, Any]:
-    """Sections and tables on loci, in order of the genome."""
+    """Sections and tables of loci, in genomic order."""
     order = in_genome_order(tables.loci)
     variants = joined_variants(tables.variants)
     sets = shown_sets(tables.credible_sets, order)
@@ -340,7 +343,7 @@ def _loci(tables: StudyTables, settings: ReportSettings) -> dict[str, Any]:
         "locus_ids": {locus["locus"]: locus["id"] for locus in loci},
         "index": locus_index(loci) if loci else None,
         "candidates": candidates,
-        "candidates_left_out": more,
+        "more_candidates": more,
         "sets": set_table(sets),
-        "plots_left_out": sum(locus["left_out"] for locus in loci),
+        "without_plot": sum(locus["without_plot"] for locus in loci),
     }

@@ -1,4 +1,4 @@
-"""Numbers and tables as the report page shows them, with what a download of a table holds."""
+"""Tables and numbers as the report page shows them, with the exact values that a download has."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _ABSENT = "\N{EN DASH}"
 
 @dataclass(frozen=True)
 class Header:
-    """A column as it is shown: name in a download, label, meaning, and whether it holds numbers."""
+    """A column of a shown table: its name in a download, label, meaning, and whether it is numeric."""
 
     name: str
     label: str
@@ -24,7 +24,7 @@ class Header:
 
 @dataclass(frozen=True)
 class PageTable:
-    """A table as it is shown: a cell is its text, and the exact value where the text does not say it."""
+    """A shown table: each cell is its text, and its exact value where the text is rounded or a dash."""
 
     name: str
     caption: str
@@ -33,7 +33,7 @@ class PageTable:
 
 
 def number(value: Any) -> str:
-    """A value as the page shows it: integers whole, other numbers to three significant digits, missing as a dash."""
+    """Format a value: integers in full, other numbers to three significant digits, missing values as a dash."""
     if isinstance(value, float | np.floating):
         return _significant(float(value))
     if isinstance(value, int | np.integer) and not isinstance(value, bool):
@@ -55,7 +55,7 @@ def _significant(value: float) -> str:
 def page_table(
     frame: pd.DataFrame, name: str, caption: str, labels: Mapping[str, str], table: Table | None = None
 ) -> PageTable:
-    """The columns of `labels` (name to label), with their meanings from `table`; `name` is that of a download."""
+    """Select the columns of `labels` (name to label), with meanings from `table`; a download has this `name`."""
     meanings = {column.name: column.meaning for column in table.columns} if table else {}
     headers = [
         Header(column, label, meanings.get(column, ""), pd.api.types.is_numeric_dtype(frame[column]))

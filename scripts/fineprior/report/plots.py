@@ -1,11 +1,8 @@
-"""The figures of the report, as data URIs: nothing outside of the page is needed to show them.
+"""Figures of the report page and of `fineprior calibrate`, and their style.
 
-Colours are those of Okabe and Ito (Color Universal Design, 2008), which people with the common colour vision
-deficiencies tell apart; priors also differ in the shape of their markers.
-
-The figures on the quality of a head, drawn as those of `fineprior.report.plots`.
-
-The figure of `fineprior calibrate`.
+A figure is made by a function of tables; `encoded` draws it as SVG or PNG, and `data_uri` as text for a page that needs
+no other file. Colours are those of Okabe and Ito (Color Universal Design, 2008), which readers with the common colour
+vision deficiencies tell apart; priors also differ in the shape of their markers.
 """
 
 import base64
@@ -24,7 +21,8 @@ if TYPE_CHECKING:
 
 GREY, BLUE, ORANGE, PURPLE = "#4d4d4d", "#0072b2", "#e69f00", "#8b2f7f"
 PALE_GREY, PALE_BLUE, EDGE = "#c4c4c4", "#a9cfe6", "#333333"
-PRIOR_STYLES = {"uniform": (GREY, "o"), "functional": (BLUE, "D"), "shuffled": (ORANGE, "s")}
+PRIOR_STYLES = {"uniform": (GREY, "o"), "functional": (BLUE, "D"), "shuffled": (ORANGE, "s"), "true": (PURPLE, "^")}
+"""Colour and marker of each prior; `true` is that of simulated studies."""
 
 # Bins of r^2 with the lead variant, as in LocusZoom (Pruim et al. 2010), in Okabe-Ito colours of the same order.
 LD_BINS = (
@@ -36,8 +34,11 @@ LD_BINS = (
 )
 GENOME_WIDE = 5e-8
 CHANGE_SHOWN = 0.02
+"""Changes of a PIP above this are drawn as a line between the two."""
+SHOWN_TRACKS = 6
+_MARKERS = "osD^v"
 
-# Fonts and styles of the machine must not show: start from matplotlib's own defaults. The salt fixes the ids in SVG.
+# On top of matplotlib's own defaults, so that no style file of the machine has an effect. The salt fixes ids in SVG.
 _STYLE = {
     "svg.hashsalt": "fineprior",
     "axes.spines.top": False,
@@ -88,7 +89,7 @@ def encoded(draw: Callable[..., "Figure"], *args: Any, kind: Literal["svg", "png
 
 
 def _save_indexed(figure: "Figure", buffer: io.BytesIO) -> None:
-    """Save as a PNG with a palette: a quarter of the size, and no difference that one sees."""
+    """Save as a PNG with a palette: a quarter of the size, without a visible difference."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
@@ -102,9 +103,9 @@ def _save_indexed(figure: "Figure", buffer: io.BytesIO) -> None:
 
 
 def _palette() -> np.ndarray:
-    """The colours of the locus figures and their mixes with white and with the edge of a marker, (n, 3) uint8.
+    """Colours (n, 3) uint8 of the figures, and their mixes with white and with the edge of a marker.
 
-    A palette chosen from the picture itself (median cut) can merge two LD colours that few variants bear.
+    A palette chosen from the picture itself (median cut) can merge two LD colours that few variants have.
     """
     from matplotlib.colors import to_rgb
 
@@ -126,7 +127,7 @@ def new_figure(width: float, height: float) -> "Figure":
 
 
 def enrichment_figure(enrichment: pd.DataFrame) -> "Figure":
-    """Log enrichment with 95% intervals and held-out gain, a row for each chromosome left out.
+    """Log enrichment with 95% intervals and held-out gain, a row for each held-out chromosome.
 
     Parameters
     ----------
@@ -155,13 +156,13 @@ def enrichment_figure(enrichment: pd.DataFrame) -> "Figure":
     gain = rows["held_out_gain"].to_numpy()
     right.barh(y[~total], gain[~total], height=0.55, color=np.where(gain[~total] < 0, ORANGE, BLUE))
     right.axvline(0, color="#888888", linewidth=0.8)
-    right.set_xlabel("log10 likelihood gained on the loci left out")
+    right.set_xlabel("gain in log10 likelihood on held-out loci")
     right.tick_params(axis="y", length=0)
     return figure
 
 
 def prior_steps_figure(steps: pd.DataFrame, shuffled_gain: float) -> "Figure":
-    """Held-out gain of each step of the prior, as used and with weight 1, beside that of shuffled scores.
+    """Held-out gain of each candidate of the prior, as used and with weight 1, and of shuffled scores.
 
     Parameters
     ----------
@@ -182,13 +183,13 @@ def prior_steps_figure(steps: pd.DataFrame, shuffled_gain: float) -> "Figure":
     axes.axvline(0, color="#888888", linewidth=0.8)
     axes.set_yticks(y, [f"{name} (used)" if one else name for name, one in zip(names, used, strict=True)])
     axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.set_xlabel("log10 likelihood gained on chromosomes left out")
+    axes.set_xlabel("gain in log10 likelihood on held-out chromosomes")
     axes.legend(loc="lower right")
     return figure
 
 
 def history_figure(history: pd.DataFrame) -> "Figure":
-    """Training curve of a head: Poisson loss and correlation against epoch, the kept epoch marked.
+    """Training of a head: Poisson loss and correlation by epoch; a line marks the epoch that was kept.
 
     Parameters
     ----------
@@ -215,7 +216,7 @@ def history_figure(history: pd.DataFrame) -> "Figure":
 
 
 def windows_figure(windows: pd.DataFrame) -> "Figure":
-    """Scores in the windows that variants share against those in centred windows.
+    """Scores in shared windows against scores in windows centred on the variant.
 
     Parameters
     ----------
@@ -235,12 +236,12 @@ def windows_figure(windows: pd.DataFrame) -> "Figure":
 
 
 def calibration_figure(calibration: pd.DataFrame) -> "Figure":
-    """Claimed against observed: a panel for each prior, bins of PIP with their 95% intervals.
+    """Claimed PIP against observed share of causal variants, with 95% intervals; a panel for each prior.
 
     Parameters
     ----------
     calibration
-        Table CALIBRATION; bins without variants are left out.
+        Table CALIBRATION; bins without variants are not drawn.
     """
     priors = list(dict.fromkeys(calibration["prior"]))
     figure = new_figure(9.2, 3.5)
@@ -263,7 +264,7 @@ def calibration_figure(calibration: pd.DataFrame) -> "Figure":
 
 
 def locus_figure(variants: pd.DataFrame, start: int, end: int) -> "Figure":
-    """Three panels over one x axis: association coloured by LD, PIPs under both priors, prior over uniform.
+    """Association coloured by LD, PIPs under both priors, and prior over uniform, in panels with one x axis.
 
     Parameters
     ----------
@@ -319,7 +320,7 @@ def _association_panel(axes: "Axes", x: np.ndarray, variants: pd.DataFrame, lead
 
 
 def _pip_panel(axes: "Axes", x: np.ndarray, variants: pd.DataFrame, area: float) -> None:
-    """Both PIPs of a variant; pale outside of credible sets, strong within, joined where they differ."""
+    """Both PIPs of each variant: pale outside credible sets, strong within, joined where they differ."""
     pips = {prior: variants[f"pip_{prior}"].to_numpy() for prior in ("uniform", "functional")}
     low, high = np.minimum(*pips.values()), np.maximum(*pips.values())
     changed = high - low > CHANGE_SHOWN
@@ -370,7 +371,7 @@ def _prior_panel(axes: "Axes", x: np.ndarray, variants: pd.DataFrame, lead: int,
 
 
 def _legend(axes: "Axes", entries: list[tuple[str, str, str, str]], title: str) -> None:
-    """A legend at the right of the panel; entries are text, marker, face and edge colour."""
+    """Add a legend to the right of a panel; entries are text, marker, face and edge colour."""
     from matplotlib.lines import Line2D
 
     handles = [
@@ -382,29 +383,21 @@ def _legend(axes: "Axes", entries: list[tuple[str, str, str, str]], title: str) 
 
 
 def shortened(variant_id: str, longest: int = 40) -> str:
-    """A variant id that fits into a panel: alleles of indels can be very long."""
+    """Cut a variant id to fit into a panel: alleles of indels can be very long."""
     return variant_id if len(variant_id) <= longest else variant_id[: longest - 3] + "..."
 
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-SHOWN_TRACKS = 6
-_MARKERS = "osD^v"
-
-
 def curve_figure(curve: pd.DataFrame) -> "Figure":
-    """Pearson r on the test regions against the number of training regions: tracks thin, their mean strong.
+    """Pearson r on the test regions by number of training regions: a line for each track, a strong one for the mean.
 
     Parameters
     ----------
     curve
-        Table LEARNING_CURVE; more than `SHOWN_TRACKS` tracks are drawn in one grey.
+        Table LEARNING_CURVE; above `SHOWN_TRACKS` tracks, all of them are grey.
     """
-    from matplotlib.figure import Figure
     from matplotlib.ticker import NullLocator
 
-    figure = Figure(figsize=(9.2, 3.0))
+    figure = new_figure(9.2, 3.0)
     axes = figure.subplots(gridspec_kw={"left": 0.08, "right": 0.75, "bottom": 0.17, "top": 0.95})
     tracks = list(dict.fromkeys(curve["track"]))
     for number, track in enumerate(tracks):
@@ -425,19 +418,17 @@ def curve_figure(curve: pd.DataFrame) -> "Figure":
 
 
 def scatter_figure(scatter: pd.DataFrame) -> "Figure":
-    """Predicted against observed signal of test bins, a panel for each of the first `SHOWN_TRACKS` tracks.
+    """Predicted against observed signal of test bins; a panel for each of the first `SHOWN_TRACKS` tracks.
 
     Parameters
     ----------
     scatter
         Table HEAD_SCATTER. Both axes are log(1 + signal).
     """
-    from matplotlib.figure import Figure
-
     tracks = list(dict.fromkeys(scatter["track"]))[:SHOWN_TRACKS]
     columns = min(3, len(tracks))
     rows = -(-len(tracks) // columns)
-    figure = Figure(figsize=(9.2, 3.2 * rows))
+    figure = new_figure(9.2, 3.2 * rows)
     panels = figure.subplots(
         rows, columns, squeeze=False,
         gridspec_kw={"left": 0.07, "right": 0.98, "bottom": 0.16 / rows, "top": 1 - 0.1 / rows, "wspace": 0.2,
@@ -458,15 +449,8 @@ def scatter_figure(scatter: pd.DataFrame) -> "Figure":
     return figure
 
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-_STYLES = {**PRIOR_STYLES, "true": (PURPLE, "^")}
-
-
 def calibrate_figure(summary: pd.DataFrame, pips: pd.DataFrame) -> "Figure":
-    """For each scenario claimed against observed PIP, then pip_credible; below, hits at PIP > 0.95 and false ones.
+    """Claimed against observed `pip` and `pip_credible`, and hits at PIP > 0.95, a column for each scenario.
 
     Parameters
     ----------
@@ -486,7 +470,7 @@ def calibrate_figure(summary: pd.DataFrame, pips: pd.DataFrame) -> "Figure":
         for axes, measure in zip(column, MEASURES, strict=False):
             _claims(axes, of_scenario[of_scenario["measure"] == measure], list(here["prior"]), measure)
         for place, (_, row) in enumerate(here.iterrows()):
-            colour = _STYLES.get(row["prior"], (GREY, "o"))[0]
+            colour = PRIOR_STYLES.get(row["prior"], (GREY, "o"))[0]
             column[2].bar(place, row["hits_95"] - row["false_95"], color=colour, width=0.7)
             column[2].bar(place, -row["false_95"], color=colour, width=0.7, alpha=0.5)
         column[0].set_title(scenario.replace("_", " "))
@@ -502,7 +486,7 @@ def calibrate_figure(summary: pd.DataFrame, pips: pd.DataFrame) -> "Figure":
 def _claims(axes: "Axes", bins: pd.DataFrame, priors: list[str], measure: str) -> None:
     axes.plot([0, 1], [0, 1], color="#888888", linewidth=0.8, linestyle="--")
     for place, prior in enumerate(priors):
-        colour, marker = _STYLES.get(prior, (GREY, "o"))
+        colour, marker = PRIOR_STYLES.get(prior, (GREY, "o"))
         mine = bins[bins["prior"] == prior]
         observed = mine["observed"].to_numpy()
         bars = np.clip([observed - mine["lower"], mine["upper"] - observed], 0, None)

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fineprior.files.arrays import ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.files.reading import reading, text_of
-from fineprior.files.whole import atomic_path
 
 UNKNOWN = 4
 """Code of N; A, C, G, T are 0, 1, 2, 3."""
@@ -25,7 +25,7 @@ _BLOCK = 1 << 19
 
 
 @dataclass(frozen=True)
-class Motif:
+class Motif(ReadOnly):
     """A motif as probabilities (width, 4) of A, C, G, T in each column of a site."""
 
     motif_id: str
@@ -47,27 +47,6 @@ class Motif:
         """Codes (width,) of the most likely base of each column."""
         consensus: NDArray[np.uint8] = self.probabilities.argmax(1).astype(np.uint8)
         return consensus
-
-
-def motif_from_counts(
-    motif_id: str,
-    name: str,
-    counts: NDArray[np.float64],
-    pseudocount: float = 0.02,
-    min_information: float = 0.25,
-) -> Motif:
-    """Motif of a count matrix (width, 4) of A, C, G, T.
-
-    The uniform background gets a share `pseudocount` of each column, whatever the number of sites, so that no
-    base is impossible; outer columns with less information than `min_information` (bits) are cut off.
-    """
-    share = counts / counts.sum(1, keepdims=True)
-    probabilities = (1 - pseudocount) * share + pseudocount / 4
-    information = (probabilities * np.log2(probabilities / 0.25)).sum(1)
-    informative = np.flatnonzero(information >= min_information)
-    if not len(informative):
-        raise InputError(f"motif {motif_id}: no column has {min_information} bits of information")
-    return Motif(motif_id, name, probabilities[informative[0] : informative[-1] + 1])
 
 
 def read_motifs(path: str | Path) -> list[Motif]:
@@ -122,20 +101,6 @@ def _read_matrix(path: Path, lines: Sequence[str], number: int, motif_id: str) -
     if np.abs(matrix.sum(1) - 1).max() > 1e-3:
         raise InputError(f"{where}: row {int(np.abs(matrix.sum(1) - 1).argmax()) + 1} does not sum to 1")
     return matrix
-
-
-def write_motifs(path: str | Path, motifs: Sequence[Motif], comment: str = "") -> None:
-    """Write motifs as MEME text; `comment` lines (credit, licence) go before the first motif."""
-    blocks = ["MEME version 4", "", "ALPHABET= ACGT", "", "strands: + -", ""]
-    blocks += [f"# {line}" for line in comment.splitlines()] + [""] * bool(comment)
-    blocks += ["Background letter frequencies", "A 0.25 C 0.25 G 0.25 T 0.25", ""]
-    for motif in motifs:
-        blocks += [f"MOTIF {motif.motif_id} {motif.name}"]
-        blocks += [f"letter-probability matrix: alength= 4 w= {motif.width}"]
-        blocks += [" ".join(f"{value:.6f}" for value in row) for row in motif.probabilities]
-        blocks += [""]
-    with atomic_path(path) as temporary:
-        temporary.write_text("\n".join(blocks))
 
 
 def score_sites(codes: NDArray[np.uint8], motif: Motif) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Training regions: which are held out, and what a backbone has seen before.
+"""Training regions: how they are made, which are held out, and which a backbone has seen before.
 
 Held-out figures flatter where a test region was in the backbone's own training, or where it is a copy of a training
 region: whole chromosomes, the backbone's own folds, or groups of like regions are held out together.
@@ -19,7 +19,7 @@ from fineprior.files.whole import atomic_path
 from fineprior.genome.bed import bed_lines
 from fineprior.genome.contigs import Contigs, shown
 from fineprior.genome.fasta import UNKNOWN, Genome, reverse_complement
-from fineprior.genome.intervals import Intervals
+from fineprior.genome.intervals import Intervals, read_intervals
 from fineprior.sequence.tracks import SPLITS
 
 KMER, KEPT_ONE_IN, COMMON = 24, 64, 50
@@ -41,8 +41,26 @@ def tile_regions(
                 rows.append((contig, start, start + length))
             else:
                 dropped += 1
-    logger.info("%d regions of %d bp; %d left out for unknown bases", len(rows), length, dropped)
+    logger.info("%d regions of %d bp; %d excluded for unknown bases", len(rows), length, dropped)
     return pd.DataFrame(rows, columns=["chrom", "start", "end"])
+
+
+def centred_regions(path: str | Path, length: int, genome: Genome) -> pd.DataFrame:
+    """Intervals of a BED as windows of `length` about their middle, moved where they would leave the chromosome."""
+    rows: dict[tuple[str, int, int], None] = {}
+    intervals = read_intervals(path, genome)
+    short = 0
+    for chrom, start, end in intervals:
+        size = genome.contigs[chrom]
+        if size < length:
+            short += 1
+            continue
+        first = min(max((start + end - length) // 2, 0), size - length)
+        rows[chrom, first, first + length] = None
+    logger.info("%d regions of %d bp about the middles of %d intervals; %d on shorter chromosomes and %d duplicates "
+                "are excluded", len(rows), length, len(intervals), short,
+                len(intervals) - short - len(rows))  # fmt: skip
+    return pd.DataFrame(list(rows), columns=["chrom", "start", "end"])
 
 
 def by_chromosome(regions: pd.DataFrame, valid: Sequence[str], test: Sequence[str]) -> pd.DataFrame:
@@ -68,7 +86,7 @@ def by_chromosome(regions: pd.DataFrame, valid: Sequence[str], test: Sequence[st
 
 
 def by_backbone(regions: pd.DataFrame, path: str | Path) -> pd.DataFrame:
-    """Regions with the split of the backbone's own regions that they overlap; those of none or several are left out.
+    """Regions with the split of the backbone's own regions that they overlap; those of none or several are excluded.
 
     Parameters
     ----------
@@ -77,7 +95,7 @@ def by_backbone(regions: pd.DataFrame, path: str | Path) -> pd.DataFrame:
     """
     seen = _overlaps(regions, _folds(path))
     clear = seen.sum(1) == 1
-    logger.info("%d regions lie in one split of %s; left out are %d in none and %d in several", int(clear.sum()), path,
+    logger.info("%d regions lie in one split of %s; %d in none and %d in several are excluded", int(clear.sum()), path,
                 int((seen.sum(1) == 0).sum()), int((seen.sum(1) > 1).sum()))  # fmt: skip
     split = np.array(SPLITS)[seen.argmax(1)]
     return regions.assign(split=split)[clear].reset_index(drop=True)
@@ -201,8 +219,9 @@ def _folds(path: str | Path) -> dict[str, Intervals]:
     for line in bed_lines(path, "a BED file with chrom, start, end and train, valid or test"):
         split = line.more[0] if line.more else ""
         if split not in rows:
-            raise InputError(f"{line.where}: '{split}' is no split; a line must be chrom, start, end and train, valid "
-                             "or test")  # fmt: skip
+            raise InputError(
+                f"{line.where}: '{split}' is not a split; a line must be chrom, start, end and train, valid or test"
+            )
         rows[split].append((line.chrom, line.start, line.end))
     return {split: Intervals.of(found, str(path)) for split, found in rows.items()}
 

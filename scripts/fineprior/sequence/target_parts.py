@@ -1,4 +1,4 @@
-"""Sequence and targets of regions as training reads them: a few regions at a time, from the FASTA and from part files.
+"""Sequence and targets of regions as training reads them: a few at a time, from FASTA and part files.
 
 38,171 regions of 896 bins and 300 tracks are 41 GB of targets. They are read from the tracks once, in parts of some
 regions, each a file of its own that appears whole or not at all; a run that was killed goes on behind the last.
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 class GenomeCodes:
-    """Codes (rows, length) of regions, read from the FASTA when they are asked for."""
+    """Codes (rows, length) of regions, read from the FASTA when they are indexed."""
 
     def __init__(self, genome: Genome, regions: pd.DataFrame) -> None:
         self._genome = genome
@@ -42,7 +42,7 @@ class GenomeCodes:
 
 
 class TargetParts:
-    """Targets (rows, bins, tracks) of regions, read from part files when they are asked for."""
+    """Targets (rows, bins, tracks) of regions, read from part files when they are indexed."""
 
     def __init__(self, files: Sequence[Path], regions_of_a_part: int) -> None:
         self._files = files
@@ -63,7 +63,7 @@ class TargetParts:
 
 @dataclass(frozen=True)
 class RegionFiles:
-    """What training reads (see `model.training.Regions`), none of it in memory but the splits.
+    """What training reads (see `heads.training_regions.Regions`), none of it in memory but the splits.
 
     `identity` names what the targets are made of.
     """

@@ -123,7 +123,7 @@ def read_targets(
 ) -> NDArray[np.float32]:
     """Signal of tracks over bins, as training targets.
 
-    On a chromosome that a track has not its signal is 0, with a warning.
+    On a chromosome that a track lacks, its signal is 0, with a warning.
 
     Bases without a value count as 0, or as the median of their region (`missing: baseline`); so do blacklisted ones
     that are further from 0. Signal is pooled over the bin (mean, sum, max, or sqrt(1 + x) - 1 of sum or mean), above
@@ -224,7 +224,7 @@ def usable_bins(
 
 def _tell(dropped: int, bins: int, reason: str) -> None:
     if dropped:
-        logger.info("%d of %d bins are left out: %s", dropped, bins, reason)
+        logger.info("%d of %d bins are excluded: %s", dropped, bins, reason)
 
 
 def _read_track(
@@ -286,7 +286,7 @@ def _contiguous(
 
 
 def _tell_of_absent(names: Contigs, wanted: Sequence[str], told: set[tuple[str, str]]) -> None:
-    """Stop if a track has none of the chromosomes, and warn once of each that it has not."""
+    """Stop if a track has none of the chromosomes, and warn once of each that it lacks."""
     absent = [chrom for chrom in wanted if names.find(chrom) is None]
     if absent and len(absent) == len(wanted):
         raise InputError(

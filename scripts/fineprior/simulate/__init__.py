@@ -1,4 +1,4 @@
 """What would be found in a world whose truth is known?
 
-Entry: `trait` simulates a disease, `scenarios` associations on real LD.
+Entry: `embedded.embedded_study` simulates a whole study, `scenarios` associations on real LD.
 """

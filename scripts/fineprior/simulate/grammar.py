@@ -1,10 +1,8 @@
-"""The regulatory grammar: from the motifs' occupancy of each bin to the activity of tracks.
+"""Regulatory grammar: activity of tracks from the motifs' occupancy of bins, and noisy coverage as bigWig.
 
-General tracks add up the motifs of a cell type. A disease track follows a combination rule: a driver and a
-partner motif must be occupied close to one another, and a repressor closes the element. The drivers are in no
-general track, so that general tracks tell only a part of a disease track.
-
-Coverage tracks in bins, as bigWig.
+A general track adds up the motifs of a cell type. A disease track follows a combination rule: a driver motif and a
+partner motif must be occupied close to one another, and a repressor closes the element. No general track has the
+drivers, so that general tracks explain only part of a disease track.
 """
 
 from collections.abc import Sequence
@@ -23,6 +21,10 @@ BIN_SIZE = 128
 """Width (bp) of the bins of tracks."""
 MAX_ACTIVITY = 30.0
 """Activity of a disease track where drivers and partners saturate."""
+DEPTH = 2.0
+"""Reads per unit of signal; more reads mean less noise."""
+BACKGROUND = 0.1
+"""Signal where nothing is active."""
 _HALF_OCCUPANCY = 0.5
 _COOPERATIVITY = 1.5
 _REPRESSION = 2.0
@@ -33,7 +35,7 @@ _CHUNK = 4096
 
 @dataclass(frozen=True)
 class Rule:
-    """A disease track: any of the drivers, and any of the partners, and not the repressor."""
+    """A disease track: active where any driver and any partner are occupied, and the repressor is not."""
 
     drivers: tuple[str, ...]
     partners: tuple[str, ...]
@@ -53,11 +55,11 @@ GENERAL_GROUPS = {
     "liver": ("HNF4A", "HNF1A", "FOXA1", "CEBPA", "ONECUT1"),
     "stem": ("POU5F1", "SOX2", "TEAD4", "SP1", "NRF1", "NFYA"),
 }
-"""Motifs that add up in each general track, in the order of the tracks."""
+"""Motifs of each general track, in the order of the tracks."""
 
 
 def grammar_motifs(motifs: Sequence[Motif]) -> list[Motif]:
-    """The motifs that the disease rules name, each once, in the order of `motifs`.
+    """The motifs of the disease rules, each once, in the order of `motifs`.
 
     Raises
     ------
@@ -85,14 +87,14 @@ def disease_activity(
     occupied
         (..., bins, motifs) occupancies of consecutive bins, as from `fineprior.sequence.motifs.occupancy`.
     motifs
-        The motifs of the last axis; further ones do not matter.
+        The motifs of the last axis; those that no rule names are ignored.
     tracks
         Number of tracks.
 
     Returns
     -------
     activity
-        (..., bins, tracks), between 0 and MAX_ACTIVITY. Beyond the first and last bin nothing is occupied.
+        (..., bins, tracks), between 0 and MAX_ACTIVITY. Nothing is occupied beyond the first and the last bin.
 
     Raises
     ------
@@ -124,7 +126,7 @@ def general_activity(occupied: NDArray[np.floating], motifs: Sequence[Motif], tr
 
 
 def _nearby(occupied: NDArray[np.floating], motifs: Sequence[Motif], names: tuple[str, ...]) -> NDArray[np.float64]:
-    """Summed occupancy (..., bins) of the named motifs in each bin and, in part, the two beside it."""
+    """Summed occupancy (..., bins) of the named motifs in each bin, plus a part of that in both neighbours."""
     order = [motif.name for motif in motifs]
     missing = [name for name in names if name not in order]
     if missing:
@@ -150,9 +152,9 @@ def track_effects(
     motifs: Sequence[Motif],
     tracks: int = len(DISEASE_RULES),
 ) -> NDArray[np.float64]:
-    """How much each substitution changes the disease tracks, without noise.
+    """Change of the disease tracks by each substitution, without noise.
 
-    Only the bin of a variant and its neighbours get or lose sites, so that occupancies are recomputed there alone.
+    Sites can change only in the bin of a variant and its neighbours, so only these occupancies are recomputed.
 
     Parameters
     ----------
@@ -199,24 +201,18 @@ def track_effects(
     return effects
 
 
-DEPTH = 2.0
-"""Reads for one unit of signal: the larger, the less noise."""
-BACKGROUND = 0.1
-"""Signal where nothing is active."""
-
-
 def simulate_coverage(activity: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float32]:
     """Noisy signal: Poisson counts of reads over their depth.
 
-    Counts come from one uniform number each by the inverse distribution function, so that a difference in the
-    last digit of one activity does not shift the noise of all that follow.
+    Each count comes from one uniform number by the inverse distribution function, so that a difference in the last
+    digit of one activity does not change the noise of all later ones.
     """
     counts = poisson.ppf(rng.random(activity.shape), DEPTH * (activity + BACKGROUND))
     return np.asarray(counts / DEPTH, dtype=np.float32)
 
 
 def write_bigwig(path: str | Path, contigs: dict[str, int], signal: dict[str, NDArray[np.float32]]) -> None:
-    """Write one value for each whole bin of 128 bp; a last part of a bin has no value.
+    """Write one value for each whole bin of 128 bp; an incomplete last bin has no value.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A case-control GWAS of simulated people, written as GWAS-SSF with its metadata."""
+"""GWAS of a simulated case-control study, written as GWAS-SSF with its metadata."""
 
 import gzip
 from pathlib import Path
@@ -22,53 +22,53 @@ _SHARES = {
     _NO_RSID: 0.001,
     _NO_EFFECT: 0.0005,
 }
-"""Shares of rows that are reported in another way than for the alternative allele; together below 1%."""
+"""Shares of rows that are not reported plainly for the alternative allele; below 1% in sum."""
 _COLUMNS = [
     "chromosome", "base_pair_location", "effect_allele", "other_allele", "beta", "standard_error",
     "effect_allele_frequency", "p_value", "rsid", "n",
 ]  # fmt: skip
 
 
-def associate(dosages: NDArray[np.int8], cases: NDArray[np.bool_]) -> pd.DataFrame:
-    """Score test of each variant in a logistic regression, and one Newton step from no effect.
+def score_test(dosages: NDArray[np.int8], cases: NDArray[np.bool_]) -> pd.DataFrame:
+    """Score test of each variant in a logistic regression, with the effect from one Newton step.
 
     With U = sum (g - mean g) y and V = q (1 - q) sum (g - mean g)^2, q the share of cases: beta = U / V,
-    standard error V^-1/2, z = U V^-1/2. The sums are sums of integers, so that they are the same in any order.
+    standard error V^-1/2, z = U V^-1/2. All sums are of integers, so that their order does not change the last digit.
 
     Parameters
     ----------
     dosages
-        Copies (variants, people) of the alternative allele.
+        Copies (variants, samples) of the alternative allele.
     cases
-        Flag (people,).
+        Flag (samples,).
 
     Returns
     -------
     table
         beta (log odds ratio), standard_error, effect_allele_frequency, p_value.
     """
-    people, share = len(cases), float(cases.mean())
+    samples, share = len(cases), float(cases.mean())
     total = dosages.sum(1, dtype=np.int64)
     squares = total + 2 * (dosages == 2).sum(1, dtype=np.int64)
     in_cases = dosages[:, cases].sum(1, dtype=np.int64)
     score = in_cases - share * total
-    information = share * (1 - share) * (squares - total**2 / people)
+    information = share * (1 - share) * (squares - total**2 / samples)
     z = score / np.sqrt(information)
     return pd.DataFrame(
         {
             "beta": score / information,
             "standard_error": 1 / np.sqrt(information),
-            "effect_allele_frequency": total / (2 * people),
+            "effect_allele_frequency": total / (2 * samples),
             "p_value": np.maximum(2 * norm.sf(np.abs(z)), 1e-300),
         }
     )
 
 
 def vary_rows(table: pd.DataFrame, keep: NDArray[np.bool_], rng: np.random.Generator) -> pd.DataFrame:
-    """Report a few rows as real files do: for the other allele, the other strand, or with fields missing.
+    """Change a few rows as real files have them: for the other allele, on the other strand, or with missing fields.
 
-    The shares are `_SHARES`; a palindromic row on the other strand looks like one for the other allele whose
-    frequency does not fit.
+    The shares are `_SHARES`. A palindromic row on the other strand looks like a row for the other allele with the wrong
+    frequency.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A synthetic chromosome: background sequence, regulatory elements, training windows."""
+"""Synthetic chromosomes: background sequence, regulatory elements, and training windows."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from fineprior.simulate.grammar import BIN_SIZE, DISEASE_RULES, GENERAL_GROUPS
 TELOMERE = 2_000
 """Length (bp) of the run of N at either end of a chromosome; shorter on a chromosome below 200 kb."""
 MAX_UNKNOWN = 0.05
-"""A training window with a larger share of N is left out."""
+"""A training window with a larger share of N is excluded."""
 _SEGMENT = 1_000
 _CPG_DEPLETION = 0.25
 _ELEMENT_SPACING = 900.0
@@ -57,7 +57,7 @@ def simulate_sequence(length: int, motifs: Sequence[Motif], rng: np.random.Gener
 
 
 def _background(length: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Markov chains of 1 kb, run side by side: a chain for each segment, one step for all segments at a time."""
+    """Markov chains of 1 kb, one for each segment; all chains advance together, base by base."""
     segments = -(-length // _SEGMENT)
     isochores = np.repeat(rng.uniform(0.37, 0.51, -(-segments // 100)), 100)[:segments]
     gc = np.clip(isochores + rng.normal(0, 0.03, segments), 0.35, 0.55)
@@ -91,7 +91,7 @@ def _element(by_name: dict[str, Motif], codes: NDArray[np.uint8], rng: np.random
 def _composition(rng: np.random.Generator) -> list[str]:
     """Names of an element's motifs in order: of the disease rules in full or in part, or of a cell type.
 
-    Elements that have one group of a rule only, or its repressor as well, are what makes the combination matter.
+    Some elements have only one group of a rule, or its repressor too: without them the combination would not matter.
     """
     if rng.random() < 0.25:
         names = list(rng.choice(list(GENERAL_GROUPS.values())[rng.integers(len(GENERAL_GROUPS))], rng.integers(3, 7)))
@@ -165,8 +165,8 @@ def tile_regions(
     crop, rest = divmod(context_length - target_bins * BIN_SIZE, 2 * BIN_SIZE)
     if crop < 0 or rest or target_bins < 1:
         raise InputError(
-            f"backbone: target_bins {target_bins} does not fit context_length {context_length}: what is left must be "
-            f"a multiple of {2 * BIN_SIZE} bp, half on either side"
+            f"backbone: target_bins {target_bins} does not fit context_length {context_length}: the rest must be a "
+            f"multiple of {2 * BIN_SIZE} bp, half on either side"
         )
     rows = []
     for chrom, codes in contigs.items():

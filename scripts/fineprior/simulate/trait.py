@@ -1,4 +1,4 @@
-"""A disease: causal variants, their effects, cases and controls."""
+"""Simulated disease: causal variants, their effects, cases and controls."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fineprior.files.arrays import ReadOnly
 from fineprior.files.errors import InputError
 
 FUNCTIONAL_SHARE = 0.10
@@ -21,7 +22,7 @@ _MIN_PIECE = 10_000
 
 
 @dataclass(frozen=True)
-class Causal:
+class Causal(ReadOnly):
     """Causal variants: rows (k,) of the table of variants, locus (k,) from 0."""
 
     rows: NDArray[np.int64]
@@ -29,7 +30,7 @@ class Causal:
 
 
 def divide_into_pieces(lengths: dict[str, int], loci: int) -> dict[str, list[tuple[int, int]]]:
-    """Equal pieces (start, end) of each chromosome, one for each of its loci: as many on each, give or take one.
+    """Equal pieces (start, end) of each chromosome, one for each of its loci, which are spread evenly.
 
     A chromosome without a locus is one piece.
 
@@ -59,7 +60,7 @@ def functional_variants(track_effect: NDArray[np.float64], common: NDArray[np.bo
     track_effect
         Change of the disease tracks (variants,).
     common
-        The variants (variants,) that the tenth is counted in.
+        Flags (variants,) of the common variants.
     """
     if not common.any():
         return np.zeros(len(track_effect), dtype=bool)
@@ -75,7 +76,7 @@ def choose_causal(
 
     A locus lies about the middle of its piece. Whether a draw is functional is decided by systematic sampling over
     all draws: each has its own probability, the weight of the functional candidates over that of all, and the total
-    is the sum of these within one, so that a small study has the enrichment asked for.
+    is the sum of these within one, so that a small study has the required enrichment.
 
     Parameters
     ----------
@@ -124,17 +125,17 @@ def choose_causal(
 def draw_effects(
     causal: Causal, dosages: NDArray[np.int8], heritability: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Effects (k,) of one alternative allele on a liability of variance 1, blind to function.
+    """Effects (k,) of one alternative allele on a liability of variance 1, independent of function.
 
-    A locus draws its share of the variance (a constant and an exponential variate), its causal variants divide it,
-    signs are random; then all are scaled so that the genetic values of these people have variance `heritability`.
+    Each locus draws its share of the variance (a constant plus an exponential variate), which its causal variants
+    divide. Signs are random. Then all effects are scaled so that the genetic values have variance `heritability`.
 
     Parameters
     ----------
     causal
         The causal variants.
     dosages
-        Their copies (k, people) of the alternative allele.
+        Their copies (k, samples) of the alternative allele.
     heritability
         Variance of the genetic values.
     rng
@@ -147,14 +148,14 @@ def draw_effects(
         share[members] = size * rng.dirichlet(np.full(len(members), 4.0))
     # Sums of integers, so that no order of summation shows in the last digit.
     total, squares = dosages.sum(1, dtype=np.int64), np.einsum("ij,ij->i", dosages, dosages, dtype=np.int64)
-    people = dosages.shape[1]
-    variance = squares / people - (total / people) ** 2
+    samples = dosages.shape[1]
+    variance = squares / samples - (total / samples) ** 2
     effects = np.sqrt(share / variance) * rng.choice([-1.0, 1.0], len(share))
     return effects * np.sqrt(heritability / genetic_values(dosages, effects).var())
 
 
 def genetic_values(dosages: NDArray[np.int8], effects: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sum (people,) of copies times effects, added up variant by variant (no BLAS: the same on any machine)."""
+    """Sum (samples,) of copies times effects, variant by variant: without BLAS, every machine gives the same."""
     values = np.zeros(dosages.shape[1])
     for copies, effect in zip(dosages, effects, strict=True):
         values += effect * copies
@@ -162,7 +163,7 @@ def genetic_values(dosages: NDArray[np.int8], effects: NDArray[np.float64]) -> N
 
 
 def draw_cases(values: NDArray[np.float64], heritability: float, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Flag (people,): the half with the larger liability, genetic value plus a normal of variance 1 - h2."""
+    """Flag (samples,): the half with the larger liability, genetic value plus a normal of variance 1 - h2."""
     liability = values + rng.normal(0, np.sqrt(1 - heritability), len(values))
     cases = np.zeros(len(values), dtype=bool)
     cases[np.argsort(liability, kind="stable")[len(values) // 2 :]] = True

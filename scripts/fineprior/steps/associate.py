@@ -5,9 +5,9 @@ import yaml
 from fineprior.files.tables import ASSOCIATION
 from fineprior.files.whole import atomic_path
 from fineprior.genotypes import association
-from fineprior.genotypes.copies import say_heterozygous_men
+from fineprior.genotypes.dosages import warn_of_heterozygous_males
 from fineprior.genotypes.panels import open_panel
-from fineprior.genotypes.phenotypes import Cohort, read_cohort
+from fineprior.genotypes.samples import Cohort, read_cohort
 
 
 def associate(
@@ -28,7 +28,7 @@ def associate(
     genotypes, samples
         Genotypes in any form of a panel, and the file of the people to keep (all without it).
     phenotype, covariates
-        Tables of these people, see `genotypes.phenotypes`.
+        Tables of these samples, see `genotypes.samples`.
     output, meta, people
         Files to write. LD is then that of `people`, one name on a line.
     build
@@ -40,14 +40,14 @@ def associate(
         A file cannot be read, or files do not fit to one another.
     """
     panel = open_panel(genotypes, samples)
-    say_heterozygous_men(panel)
-    cohort = read_cohort(panel.people, phenotype, covariates)
+    warn_of_heterozygous_males(panel)
+    cohort = read_cohort(panel.sample_ids, phenotype, covariates)
     found = association.associate(panel, cohort)
     ASSOCIATION.write(found, output)
     with atomic_path(meta) as temporary:
         temporary.write_text(yaml.safe_dump(_metadata(cohort, build), sort_keys=False, allow_unicode=True))
     with atomic_path(people) as temporary:
-        temporary.write_text("".join(f"{panel.people[row]}\n" for row in cohort.rows))
+        temporary.write_text("".join(f"{panel.sample_ids[row]}\n" for row in cohort.rows))
 
 
 def _metadata(cohort: Cohort, build: str) -> dict[str, object]:
@@ -60,5 +60,5 @@ def _metadata(cohort: Cohort, build: str) -> dict[str, object]:
         "case_control_study": cohort.binary,
     }
     if cohort.binary:
-        values |= {"case_count": cohort.cases, "control_count": len(cohort.rows) - cohort.cases}
+        values |= {"case_count": cohort.cases, "control_count": cohort.controls}
     return values

@@ -1,6 +1,5 @@
-"""All simulated studies of a study without the workflow: what `fineprior calibrate` does."""
+"""Command calibrate: all simulated studies of a study, without the workflow."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -9,23 +8,10 @@ from fineprior.files.errors import InputError
 from fineprior.files.yaml_files import read_yaml
 from fineprior.finemap.locus import fit_loci
 from fineprior.project.project import Project, load_project
-from fineprior.project.settings import CalibrateSettings, FinemapSettings, PriorSettings, as_params
-from fineprior.simulate.scenarios import scenario_of
-from fineprior.steps.calibrate_batch import calibrate
-from fineprior.steps.calibrate_data import StudyFiles
+from fineprior.project.settings import CalibrateSettings, FinemapSettings, as_params
+from fineprior.simulate.scenarios import CalibratedStudy, StudyFiles, scenario_of
+from fineprior.steps.calibrate import calibrate
 from fineprior.steps.summarise_calibration import summarise_calibration
-
-
-@dataclass(frozen=True)
-class CalibratedStudy:
-    """What the simulated studies depend on besides their scenarios; see `steps.calibrate.calibrate`."""
-
-    files: StudyFiles
-    kinds: dict[str, str]
-    priors: PriorSettings
-    finemap: FinemapSettings
-    signals: FinemapSettings
-    seed: int
 
 
 def read_project(path: str | Path) -> Project:

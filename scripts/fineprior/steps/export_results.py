@@ -1,4 +1,4 @@
-"""Rule export: a study's results in the form of another program, in a folder of their own."""
+"""Rule export: a study's results in the format of another program, in a folder of their own."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -9,9 +9,8 @@ from fineprior.files.errors import InputError
 from fineprior.files.tables import CREDIBLE_SETS, FINEMAP_VARIANTS, LOCI, main_sets
 from fineprior.files.whole import atomic_path
 from fineprior.finemap.fits import FitFiles
-from fineprior.plan.inputs import EXPORTS
-from fineprior.report import export_tables
-from fineprior.report.study_locus import write_study_locus
+from fineprior.plan.results import EXPORTS
+from fineprior.report import exports
 
 
 def export(
@@ -27,7 +26,7 @@ def export(
     model: str = "susie",
     build: str = "",
 ) -> None:
-    """Write a study's results as another program takes them.
+    """Write a study's results in the format of another program.
 
     Parameters
     ----------
@@ -36,10 +35,10 @@ def export(
     study
         Name of the study.
     output
-        Folder to write, replaced when it exists.
+        Folder to write; one that exists is replaced.
     variants, credible_sets, loci, sumstats, fits
-        Files of FINEMAP_VARIANTS, CREDIBLE_SETS, LOCI, SUMSTATS and fits (npz); which of them a form needs is in
-        `steps.inputs.EXPORTS`.
+        Files of FINEMAP_VARIANTS, CREDIBLE_SETS, LOCI, SUMSTATS and fits (npz); `plan.results.EXPORTS` says which of
+        them a form needs.
     model
         `finemap.model`, for open_targets.
     build
@@ -48,7 +47,7 @@ def export(
     Raises
     ------
     InputError
-        A form that is not known, a file that it needs is not given, or cannot be read.
+        The form is unknown, or a file that it needs is not given or cannot be read.
     """
     given = {"variants": variants, "credible_sets": credible_sets, "loci": loci, "sumstats": sumstats, "fits": fits}
     if form not in EXPORTS:
@@ -68,20 +67,20 @@ def export(
 
 def _write(form: str, study: str, folder: Path, given: Mapping[str, Any], model: str, build: str) -> None:
     if form == "ssf":
-        export_tables.write_ssf(folder / f"{study}.tsv.gz", given["sumstats"], study, build)
+        exports.write_ssf(folder / f"{study}.tsv.gz", given["sumstats"], study, build)
         return
     variants = FINEMAP_VARIANTS.read(given["variants"])
     sets = main_sets(CREDIBLE_SETS.read(given["credible_sets"]))
     if form == "bed":
-        export_tables.write_bed(folder / "credible_sets.bed", variants, sets)
+        exports.write_bed(folder / "credible_sets.bed", variants, sets)
         return
     loci = LOCI.read(given["loci"])
     if form == "flames":
-        export_tables.write_flames(folder, variants, sets, loci)
+        exports.write_flames(folder, variants, sets, loci)
     elif form == "polyfun":
-        export_tables.write_polyfun(folder / "finemapped.tsv.gz", variants, sets, loci, given["sumstats"])
+        exports.write_polyfun(folder / "finemapped.tsv.gz", variants, sets, loci, given["sumstats"])
     else:
-        write_study_locus(
+        exports.write_study_locus(
             folder / "study_locus.parquet", study=study, model=model, variants=variants, credible_sets=sets, loci=loci,
             sumstats=given["sumstats"], fits=FitFiles(given["fits"]),
         )  # fmt: skip

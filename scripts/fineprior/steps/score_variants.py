@@ -1,4 +1,4 @@
-"""From the variants of a batch of loci to their scores: read, compute, write."""
+"""From the variants of a batch of loci to their scores, in the order of the rules: read, compute, write."""
 
 import logging
 
@@ -19,7 +19,7 @@ from fineprior.sequence.windows import locus_sequences, read_sequences, write_se
 log = logging.getLogger(__name__)
 
 _COMPARED = 80
-"""Variants of a study whose scores are computed again in windows centred on them."""
+"""Variants of a study whose scores `compare_windows` computes again in windows centred on them."""
 
 
 def fetch_backbone(*, name: str, revision: str, folder: str, sha256: str) -> None:
@@ -59,13 +59,12 @@ def embed_variants(
         Windows in one forward pass; 0 chooses it.
     """
     from fineprior.engine.backbone import load_backbone
-    from fineprior.engine.embeddings import embed_alleles, view_shape, write_embeddings
     from fineprior.engine.store import Store, store_identity
-    from fineprior.heads.tuned_backbone import load_changed_backbone, read_change
+    from fineprior.engine.variant_embeddings import embed_alleles, view_shape, write_embeddings
+    from fineprior.heads.trunk import load_tuned_backbone
 
     found = read_sequences(sequences)
-    changed = read_change(head) if head else None
-    model = load_changed_backbone(backbone, changed, head, batch) if changed else load_backbone(backbone, batch)
+    model = load_tuned_backbone(backbone, head, batch) if head else load_backbone(backbone, batch)
     kept = Store(store, store_identity(model.digest, backbone, windows), view_shape(model, windows))
     write_embeddings(embed_alleles(found, model, windows, batch_size, threads, kept), output)
 
@@ -77,7 +76,7 @@ def score_variants(
 
     Tracks that the head predicts with a Pearson r below `min_r` (see `low_tracks`) do not enter the score.
     """
-    from fineprior.engine.embeddings import read_variant_embeddings
+    from fineprior.engine.variant_embeddings import read_variant_embeddings
     from fineprior.heads.head import load_head
     from fineprior.heads.scores import score_table
 

@@ -1,15 +1,15 @@
-"""Training regions of a project: what a user makes once, before the first run."""
-
-import logging
-
-import pandas as pd
+"""Training regions of a project, which a user makes once, before the first run: read, compute, write."""
 
 from fineprior.files.errors import InputError
 from fineprior.genome.fasta import Genome
-from fineprior.genome.intervals import read_intervals
-from fineprior.sequence.splits import by_backbone, by_chromosome, by_homology, tile_regions, write_regions
-
-log = logging.getLogger(__name__)
+from fineprior.sequence.splits import (
+    by_backbone,
+    by_chromosome,
+    by_homology,
+    centred_regions,
+    tile_regions,
+    write_regions,
+)
 
 WAYS = ("chromosome", "homology", "backbone")
 
@@ -65,7 +65,7 @@ def split_regions(
     if by == "backbone" and not backbone_regions:
         raise InputError("--backbone-regions: the BED of the backbone's own regions is needed")
     with Genome(fasta) as genome:
-        made = _centred(regions, length, genome) if regions else tile_regions(genome, length, stride or length)
+        made = centred_regions(regions, length, genome) if regions else tile_regions(genome, length, stride or length)
         if made.empty:
             raise InputError(f"{regions or fasta}: no region of {length} bp fits")
         if by == "chromosome":
@@ -78,21 +78,3 @@ def split_regions(
         if not (made["split"] == split).any():
             raise InputError(f"no {split} region among {len(made)}; a head needs some of train, valid and test")
     write_regions(made, output)
-
-
-def _centred(path: str, length: int, genome: Genome) -> pd.DataFrame:
-    """Intervals of a BED as windows of `length` about their middle, moved where they would leave the chromosome."""
-    rows: dict[tuple[str, int, int], None] = {}
-    intervals = read_intervals(path, genome)
-    short = 0
-    for chrom, start, end in intervals:
-        size = genome.contigs[chrom]
-        if size < length:
-            short += 1
-            continue
-        first = min(max((start + end - length) // 2, 0), size - length)
-        rows[chrom, first, first + length] = None
-    log.info("%d regions of %d bp about the middles of %d intervals; left out are %d on chromosomes that are shorter "
-             "and %d that are the same as another", len(rows), length, len(intervals), short,
-             len(intervals) - short - len(rows))  # fmt: skip
-    return pd.DataFrame(list(rows), columns=["chrom", "start", "end"])

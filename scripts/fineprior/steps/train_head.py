@@ -1,27 +1,17 @@
-"""From tracks to a head on the frozen backbone: read, compute, write."""
+"""From tracks to a head on the backbone, frozen or not: read, compute, write."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from fineprior.engine import embeddings as embedded
-from fineprior.files.tables import (
-    HEAD_BASELINES,
-    HEAD_FOLDS,
-    HEAD_HISTORY,
-    HEAD_METRICS,
-    HEAD_SCATTER,
-    LEARNING_CURVE,
-)
+from fineprior.engine.region_embeddings import read_region_embeddings
+from fineprior.files.tables import HEAD_HISTORY, HEAD_METRICS
 from fineprior.genome.fasta import Genome
-from fineprior.heads.learning_curve import write_events
-from fineprior.project.settings import BackboneSettings, EvaluationSettings, HeadSettings
+from fineprior.project.settings import BackboneSettings, HeadSettings, TrackSettings
 from fineprior.sequence.splits import warn_of_seen
+from fineprior.sequence.target_parts import region_files
 from fineprior.sequence.tracks import bin_starts, check_splits, read_regions
-from fineprior.steps.head_files import files_of_regions, metrics_of_head
 
 
 def embed_regions(
@@ -35,16 +25,30 @@ def embed_regions(
     threads: int,
     code: str = "",
 ) -> None:
-    """Embeddings of the target bins of the training regions (npz); a run that was killed goes on from the store.
+    """Embeddings of the target bins of the training regions (npz); a killed run continues from the store.
 
     Parameters
     ----------
+    fasta
+        Genome.
+    regions
+        BED of training, validation and test regions.
+    output
+        Embeddings (npz).
+    store
+        Folder in which batches that are done are kept until all are.
+    backbone
+        The backbone and its windows.
+    batch_size
+        Regions in one forward pass.
+    threads
+        Threads of a CPU.
     code
-        Digest of the code; what other code has left in the store is not gone on from.
+        Digest of the code; what other code has left in the store is not used.
     """
     from fineprior.engine.backbone import load_backbone
-    from fineprior.heads.training_data import cache_regions
-    from fineprior.heads.training_loop import checkpoint_folder
+    from fineprior.engine.region_embeddings import cache_regions
+    from fineprior.heads.optimisation import checkpoint_folder
 
     model = load_backbone(backbone)
     with Genome(fasta) as genome:
@@ -81,88 +85,51 @@ def train_head(
 
     Parameters
     ----------
+    fasta
+        Genome.
+    regions
+        BED of training, validation and test regions.
+    embeddings
+        What embed_regions wrote.
+    bigwigs
+        Signal of each track.
+    tracks
+        Names of the tracks.
+    store
+        Folder for targets and checkpoints.
+    settings
+        How the head is trained.
+    backbone
+        The backbone and its windows.
     sheet
         `targets` (fields of TrackSettings), `weights` and `strand_pairs` of each track.
+    seed
+        Of the order of regions and of what is random in training.
+    threads
+        Threads of a CPU.
     code
-        Digest of the code; a checkpoint of other code is not gone on from.
+        Digest of the code; a checkpoint of other code is not used.
     """
-    from fineprior.heads import head as heads
+    from fineprior.heads.evaluation import metrics_of_head
+    from fineprior.heads.head import write_head
+    from fineprior.heads.optimisation import checkpoint_folder
     from fineprior.heads.training import train
-    from fineprior.heads.training_data import Tracks
-    from fineprior.heads.training_loop import checkpoint_folder
+    from fineprior.heads.training_regions import Tracks
 
-    cached = embedded.read_region_embeddings(embeddings)
+    cached = read_region_embeddings(embeddings)
     table = read_regions(regions, backbone.context_length)
     of_tracks = Tracks.of(tracks, sheet["weights"], sheet["strand_pairs"])
     with Genome(fasta) as genome:
-        data = files_of_regions(genome, table, bigwigs, cached.bin_size, sheet, backbone, store)
+        each = [TrackSettings(**fields) for fields in sheet["targets"]]
+        targets = Path(store) / "targets"
+        data = region_files(genome, table, bigwigs, each, cached.bin_size, backbone.target_bins, targets)
         # The regions too: the targets, and their name, are the same when only splits change.
         made_of = [asdict(settings), seed, tracks, dict(sheet), cached.backbone, asdict(backbone), table.to_csv(),
                    data.identity, code]  # fmt: skip
         with checkpoint_folder(Path(store) / "training", made_of) as checkpoint:
-            chrom = table["chrom"].to_numpy(dtype=np.str_)
+            chrom = table["chrom"].to_numpy(dtype=str)
             trained, course = train(data, backbone, of_tracks, settings, seed, embeddings=cached, groups=chrom,
                                     checkpoint=checkpoint, threads=threads)  # fmt: skip
-            heads.write_head(trained, outputs["head"])
+            write_head(trained, outputs["head"])
             HEAD_METRICS.write(metrics_of_head(trained, cached, data, backbone), outputs["metrics"])
             HEAD_HISTORY.write(course, outputs["history"])
-
-
-def evaluate_head(
-    *,
-    fasta: str,
-    regions: str,
-    embeddings: str,
-    bigwigs: list[str],
-    tracks: list[str],
-    head: str,
-    metrics: str,
-    history: str,
-    outputs: Mapping[str, str],
-    backbone: BackboneSettings,
-    settings: HeadSettings,
-    evaluation: EvaluationSettings,
-    sheet: Mapping[str, Any],
-    store: str,
-    seed: int,
-    threads: int,
-) -> None:
-    """Hold a head against simpler models, fewer training regions and other choices, on regions that it has not seen.
-
-    In memory are predictions and signal of the test regions; all other sequence and signal is read when it is needed.
-
-    `outputs`: paths of baselines (HEAD_BASELINES), curve (LEARNING_CURVE), folds (HEAD_FOLDS), scatter (HEAD_SCATTER)
-    and, where TensorBoard's event files are asked for, events (a folder).
-    """
-    from fineprior.heads import evaluation as evaluate
-    from fineprior.heads import head as heads
-    from fineprior.heads import learning_curve as evaluate_curve
-    from fineprior.heads.training_data import Tracks
-
-    cached = embedded.read_region_embeddings(embeddings)
-    table = read_regions(regions, backbone.context_length)
-    trained = heads.load_head(head)
-    of_tracks = Tracks.of(tracks, sheet["weights"], sheet["strand_pairs"])
-    with Genome(fasta) as genome:
-        files = files_of_regions(genome, table, bigwigs, cached.bin_size, sheet, backbone, store)
-        data = evaluate.RegionData(files.codes, files.targets, files.split)
-        predicted = evaluate_curve.predicted_test(trained, data, cached, backbone)
-        beside = evaluate.baselines(predicted, trained.parameters, tracks, cached, data, backbone, seed, threads)
-        HEAD_BASELINES.write(beside, outputs["baselines"])
-        train = evaluate_curve.trainer(data, cached, backbone, of_tracks, seed, threads)
-        curve = evaluate_curve.learning_curve(
-            train, settings, data.split, data.targets, tracks, predicted, evaluation.curve_sizes, seed
-        )
-        LEARNING_CURVE.write(curve, outputs["curve"])
-        folds = HEAD_FOLDS.empty()
-        if evaluation.folds:
-            places = table["chrom"].to_numpy(np.str_), table["start"].to_numpy(np.int64)
-            grouped = evaluate_curve.region_folds(*places, evaluation.folds)
-            modes = dict.fromkeys(["linear", "mlp", settings.mode])
-            folds = evaluate_curve.nested_folds(train, settings, grouped, data.targets, list(modes))
-        HEAD_FOLDS.write(folds, outputs["folds"])
-        flat = (-1, len(tracks))
-        observed = data.targets[data.rows("test")].reshape(flat)
-    HEAD_SCATTER.write(evaluate.scatter_table(predicted.reshape(flat), observed, tracks, seed), outputs["scatter"])
-    if "events" in outputs:
-        write_events(HEAD_HISTORY.read(history), HEAD_METRICS.read(metrics), outputs["events"])

@@ -1,23 +1,18 @@
 """From labelled variants to probabilities of being causal: read, compute, write."""
 
-import logging
-
 import pandas as pd
 
-from fineprior.files.errors import InputError
+from fineprior.engine.variant_embeddings import read_variant_embeddings
 from fineprior.files.tables import CAUSAL_PROBABILITIES, LOCUS_VARIANTS, VARIANT_HEAD_METRICS
 from fineprior.genome.fasta import Genome
 from fineprior.heads.variant_head import (
+    causal_probabilities,
     load_variant_head,
     read_labels,
-    scored_rows,
-    train_variant_head,
-    variant_features,
+    train_on_labels,
     write_variant_head,
 )
 from fineprior.project.settings import BackboneSettings, WindowSettings
-
-logger = logging.getLogger(__name__)
 
 
 def embed_labels(
@@ -31,10 +26,30 @@ def embed_labels(
     batch_size: int,
     threads: int,
 ) -> None:
-    """Embeddings of both alleles of labelled variants (npz), taken from the store or put there."""
+    """Embeddings of both alleles of labelled variants (npz), taken from the store or put there.
+
+    Parameters
+    ----------
+    labels
+        Table of labelled variants, with columns variant_id and label.
+    fasta
+        Genome.
+    output
+        Embeddings (npz).
+    store
+        Folder of finished embeddings.
+    backbone
+        The backbone and its windows.
+    windows
+        How windows are placed around variants.
+    batch_size
+        Windows in one forward pass; 0 chooses it.
+    threads
+        Threads of a CPU.
+    """
     from fineprior.engine.backbone import load_backbone
-    from fineprior.engine.embeddings import embed_alleles, view_shape, write_embeddings
     from fineprior.engine.store import Store, store_identity
+    from fineprior.engine.variant_embeddings import embed_alleles, view_shape, write_embeddings
     from fineprior.sequence.windows import locus_sequences
 
     with Genome(fasta) as genome:
@@ -45,16 +60,22 @@ def embed_labels(
 
 
 def train_labels(*, labels: str, embeddings: str, head: str, metrics: str, calibration: str) -> None:
-    """Train a head on labelled variants (npz, VARIANT_HEAD_METRICS)."""
-    from fineprior.engine.embeddings import read_variant_embeddings
+    """Train a head on labelled variants (npz, VARIANT_HEAD_METRICS).
 
-    table, found = read_labels(labels), read_variant_embeddings(embeddings)
-    rows = scored_rows(found)
-    logger.info("%d of %d labelled variants have an embedding", len(rows), len(table))
-    table = table.set_index("variant_id").loc[found.variant_id[rows].tolist()]
-    features = variant_features(found)[rows]
-    chrom = table["chrom"].to_numpy(dtype=str)
-    trained, figures = train_variant_head(features, table["label"].to_numpy(bool), chrom, found.backbone, calibration)
+    Parameters
+    ----------
+    labels
+        Table of labelled variants, with columns variant_id and label.
+    embeddings
+        What embed_labels wrote.
+    head
+        Head to write (npz).
+    metrics
+        Table of its figures to write.
+    calibration
+        platt or isotonic.
+    """
+    trained, figures = train_on_labels(read_labels(labels), read_variant_embeddings(embeddings), calibration)
     write_variant_head(trained, head)
     VARIANT_HEAD_METRICS.write(figures, metrics)
 
@@ -62,28 +83,25 @@ def train_labels(*, labels: str, embeddings: str, head: str, metrics: str, calib
 def predict_causal(*, variants: list[str], embeddings: list[str], head: str, output: str) -> None:
     """Probabilities of a study's variants (CAUSAL_PROBABILITIES); NA where a variant has no embedding.
 
+    Parameters
+    ----------
+    variants
+        LOCUS_VARIANTS of each batch.
+    embeddings
+        What embed_variants wrote, in the same order.
+    head
+        What train_labels wrote.
+    output
+        Table of probabilities to write.
+
     Raises
     ------
     InputError
         The variants are embedded with another backbone than the labelled ones.
     """
-    from fineprior.engine.embeddings import read_variant_embeddings
-
     trained = load_variant_head(head)
-    tables = []
-    for path, of_variants in zip(embeddings, variants, strict=True):
-        found = read_variant_embeddings(path)
-        if found.backbone != trained.backbone:
-            raise InputError(
-                f"{path}: embedded with backbone {found.backbone[:12]}, but the labelled variants with "
-                f"{trained.backbone[:12]}; variant labels need the frozen backbone (head.mode linear or mlp)"
-            )
-        rows = scored_rows(found)
-        table = LOCUS_VARIANTS.read(of_variants)
-        known = table.drop_duplicates("variant_id").set_index("variant_id")["chrom"]
-        chrom = known.loc[found.variant_id[rows].tolist()].to_numpy(dtype=str)
-        probability = trained.probability(variant_features(found)[rows], chrom)
-        by_id = pd.Series(probability, index=found.variant_id[rows].tolist())
-        tables.append(table[["locus", "variant_id"]].assign(probability=table["variant_id"].map(by_id)))
-    everything = pd.concat(tables, ignore_index=True).assign(training_rate=trained.base_rate)
-    CAUSAL_PROBABILITIES.write(everything, output)
+    tables = [
+        causal_probabilities(trained, LOCUS_VARIANTS.read(of_variants), read_variant_embeddings(path), path)
+        for path, of_variants in zip(embeddings, variants, strict=True)
+    ]
+    CAUSAL_PROBABILITIES.write(pd.concat(tables, ignore_index=True), output)

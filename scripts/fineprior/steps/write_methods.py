@@ -1,4 +1,4 @@
-"""Rule methods: the methods of a study as text for a paper."""
+"""Rule methods: the methods of a study, as text for a paper."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -7,7 +7,8 @@ from fineprior.files import tables
 from fineprior.files.whole import atomic_path
 from fineprior.project.settings import Settings
 from fineprior.report.methods import StudyFacts, methods_page
-from fineprior.sumstats.reader import SampleSizes, open_sumstats
+from fineprior.sumstats.metadata import SampleSizes
+from fineprior.sumstats.reader import open_sumstats
 
 
 def methods(
@@ -28,7 +29,7 @@ def methods(
     layout: str | Mapping[str, str] | None = None,
     sizes: Mapping[str, float] = MappingProxyType({}),
 ) -> None:
-    """Write what was done to a study, with its numbers and with citations, as Markdown.
+    """Write what was done in a study, with numbers and citations, as Markdown.
 
     Parameters
     ----------
@@ -40,13 +41,13 @@ def methods(
     output
         File to write.
     settings
-        All settings, as they were used for this study.
+        All settings of this study.
     versions
         Versions of fineprior and snakemake.
     source
         The filled columns of the study's row: panel, ld, genotypes, covariates, build, chain.
     sumstats, layout, sizes
-        Summary statistics as of `open_sumstats`, for the name of their format; none for a study of genotypes.
+        Summary statistics as for `open_sumstats`, to name their format; None for a study of genotypes.
     """
     found = open_sumstats(sumstats, layout=layout, sizes=SampleSizes(**sizes)).format if sumstats else ""
     facts = StudyFacts(

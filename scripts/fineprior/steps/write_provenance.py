@@ -1,7 +1,6 @@
-"""Rule provenance: what a project's results rest on."""
+"""Rule provenance: write what a project's results rest on."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -10,10 +9,8 @@ import yaml
 
 from fineprior.files.tables import MODULE_CODE, RULE_CODE, SOFTWARE, USED_FILES
 from fineprior.files.whole import atomic_path
-from fineprior.plan.provenance import file_digest
+from fineprior.plan.provenance import UsedFile, used_file
 from fineprior.project.settings import Settings, as_params
-
-_READ_WHOLE = ("weights",)
 
 
 def provenance(
@@ -51,14 +48,9 @@ def provenance(
     for path, content in ((output, as_params(settings)), (output_sheets, sheets)):
         with atomic_path(path) as temporary:
             temporary.write_text(yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True))
-    rows = [_row(role, file) for role, paths in files.items() for file in dict.fromkeys(paths)]
-    USED_FILES.write(pd.DataFrame(rows, columns=USED_FILES.names), output_files)
+    rows = [used_file(role, path) for role, paths in files.items() for path in dict.fromkeys(paths)]
+    USED_FILES.write(pd.DataFrame(rows, columns=list(UsedFile._fields)), output_files)
     versions = [(name, version or None) for name, version in software.items()]
     SOFTWARE.write(pd.DataFrame(versions, columns=SOFTWARE.names, dtype="str"), output_software)
     for table, digests, path in ((RULE_CODE, code, output_code), (MODULE_CODE, modules, output_modules)):
         table.write(pd.DataFrame(list(digests.items()), columns=table.names, dtype="str"), path)
-
-
-def _row(role: str, file: str) -> tuple[str, str, int, str, str]:
-    digest, whole = file_digest(file, whole=role in _READ_WHOLE)
-    return role, file, Path(file).stat().st_size, "whole" if whole else "sampled", digest

@@ -1,4 +1,4 @@
-"""The report of one study."""
+"""Rule report: the report page of a study."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -57,12 +57,12 @@ windows, truth_comparison, calibration
     output
         Path of the HTML page.
     min_r
-        r below which a track of the head is flagged.
+        Pearson r below which a track of the head is flagged.
 
     Raises
     ------
     InputError
-        A table is absent or has other columns, or one of the two priors is missing.
+        A table is absent or has other columns, or one of the two shown priors is missing.
     """
     study_tables = StudyTables(
         study=study,
@@ -99,6 +99,6 @@ def _read_shown(table: Table, paths: Mapping[str, str]) -> dict[str, pd.DataFram
     missing = [prior for prior in SHOWN_PRIORS if prior not in paths]
     if missing:
         raise InputError(
-            f"report: no {table.name} table for the prior '{missing[0]}'; needed: {', '.join(SHOWN_PRIORS)}"
+            f"report: no {table.name} table for the prior '{missing[0]}'; required: {', '.join(SHOWN_PRIORS)}"
         )
     return {prior: table.read(paths[prior]) for prior in SHOWN_PRIORS}

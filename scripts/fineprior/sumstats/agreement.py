@@ -11,8 +11,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from fineprior.files.arrays import Floats
+from fineprior.sumstats.file_checks import FileChecks
 from fineprior.sumstats.formats import RATIOS
-from fineprior.sumstats.values import FileChecks, places_written, z_of
+from fineprior.sumstats.values import places_written, z_of
 
 WALD, HAS_P, DISAGREES, ROUNDED, TWO_VALUES, CONTRADICTS, FROM_P = (1 << bit for bit in range(7))
 """Bits of the mark of a row. WALD: z is effect / standard error. HAS_P: z and the p-value are two, neither made of the

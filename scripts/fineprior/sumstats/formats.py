@@ -42,7 +42,7 @@ TEXTS = (
 )  # fmt: skip
 """What a column can be, in the words of GWAS-SSF. variant_id: chr:pos, or chr:pos:allele:allele, for a file without
 columns for them; reference_allele and alternative_allele: alleles of which one is the effect allele; test: rows other
-than ADD are left out."""
+than ADD are excluded."""
 
 _CATALOG_SIZES = {
     "n": "n_eff neff n n_samples n_total sample_size",

@@ -15,11 +15,14 @@ import pyarrow as pa
 import pysam
 
 from fineprior.files.errors import InputError
-from fineprior.files.reading import CODES, is_missing, reading
+from fineprior.files.reading import CODES, is_bgzip, is_missing, reading
+from fineprior.genotypes.samples import check_text
 from fineprior.sumstats.text_tables import Piece
 from fineprior.sumstats.values import effective_size, floats
 
 _RECORDS_AT_ONCE = 100_000
+_LONGEST_START = 18
+"""Bytes that tell whether a file is of bgzip."""
 _FIELDS = {
     "beta": "ES", "standard_error": "SE", "neg_log_10_p_value": "LP", "effect_allele_frequency": "AF", "n": "SS",
     "n_cases": "NC", "z_score": "EZ", "info": "SI",
@@ -29,7 +32,7 @@ _TEXTS = ("chromosome", "base_pair_location", "effect_allele", "other_allele", "
 
 @dataclass(frozen=True)
 class VcfTable:
-    """A GWAS-VCF: which fields it has, as columns; the build and the sample size that its header tells."""
+    """A GWAS-VCF: which fields it has, as columns; the build and the sample size of its header."""
 
     path: Path
     columns: list[str]
@@ -95,8 +98,10 @@ def open_vcf(path: Path) -> VcfTable:
     Raises
     ------
     InputError
-        The file is damaged, holds no trait or several, or has genotypes in place of effects.
+        The file is damaged, packed by gzip instead of bgzip, a text as of `check_text`, holds no trait or several, or
+        has genotypes in place of effects.
     """
+    _check_form(path)
     with _opened(path) as file:
         header = file.header
         traits = list(header.samples)
@@ -116,7 +121,7 @@ def open_vcf(path: Path) -> VcfTable:
 
 
 def _header_size(path: Path, entries: list[dict[str, str]]) -> float | None:
-    """Effective size of TotalCases and TotalControls of ##SAMPLE; TotalControls alone are the people of a study."""
+    """Effective size of TotalCases and TotalControls of ##SAMPLE; TotalControls alone are the samples of a study."""
 
     def number(name: str) -> float | None:
         text = entries[0].get(name, "").strip('"').strip() if entries else ""
@@ -133,15 +138,20 @@ def _header_size(path: Path, entries: list[dict[str, str]]) -> float | None:
     return controls or None
 
 
+def _check_form(path: Path) -> None:
+    """Stop at a file that htslib would refuse without its reason: pysam seeks, which htslib can do in bgzip only."""
+    check_text(path)
+    with reading(path, "a VCF that can be read"), path.open("rb") as handle:
+        start = handle.read(_LONGEST_START)
+    if start.startswith(b"\x1f\x8b") and not is_bgzip(start):
+        raise InputError(f"{path}: compressed by gzip, not bgzip; unpack it, or compress it by bgzip")
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[pysam.VariantFile]:
     before = pysam.set_verbosity(0)
     try:
-        with reading(path, "a VCF that can be read"):
-            try:
-                with pysam.VariantFile(str(path)) as file:
-                    yield file
-            except NotImplementedError:  # pysam seeks, which htslib can do in bgzip only
-                raise InputError(f"{path}: compressed by gzip, not bgzip; unpack it, or compress it by bgzip") from None
+        with reading(path, "a VCF that can be read"), pysam.VariantFile(str(path)) as file:
+            yield file
     finally:
         pysam.set_verbosity(before)

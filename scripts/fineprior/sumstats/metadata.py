@@ -1,4 +1,4 @@
-"""What is known of summary statistics beside their rows: the meta file of GWAS-SSF, and sizes that the user gives."""
+"""What is known of summary statistics beside their rows: the meta file of GWAS-SSF, and sizes given by the user."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from fineprior.sumstats.values import effective_size
 _WORDS = ("coordinate_system", "genome_assembly")
 _COUNTS = ("case_count", "control_count", "sample_size")
 _LARGEST = 1e12
-"""No study has so many people."""
+"""No study has so many samples."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def read_metadata(path: str | Path) -> Metadata:
 def _sample_size(file: Path, entries: dict[str, Any]) -> float | None:
     """Effective size of case_count and control_count, else sample_size, of the study or summed over its samples.
 
-    Counts of a study that says that it has no cases (`case_control_study: false`) are people in all.
+    Counts of a study that says that it has no cases (`case_control_study: false`) are samples in all.
     """
 
     def number(entry: dict[str, Any], key: str) -> float | None:

@@ -1,4 +1,4 @@
-"""What can become of a row of summary statistics: one table of actions, one of reasons, one of remarks."""
+"""Outcomes of a row of summary statistics: one table of actions, one of reasons, one of remarks."""
 
 KEPT, SWAPPED, STRAND, STRAND_SWAPPED = "kept", "swapped", "strand", "strand_swapped"
 ACTIONS = {
@@ -84,7 +84,7 @@ REASONS = {
     CONTRADICTORY_TWINS: "several rows are the same variant with effects that contradict one another; all are left out",
     DUPLICATE: "another row is the same variant and has a larger sample, or else a smaller p-value",
 }
-"""Why a row was left out: the first that applies, in this order."""
+"""Why a row is excluded: the first that applies, in this order."""
 
 _NUMBER = {name: number for number, name in enumerate(("", *REASONS))}
 _NAMES = tuple(_NUMBER)

@@ -28,15 +28,13 @@ from fineprior.files.errors import InputError
 from fineprior.files.integrity import check
 from fineprior.files.reading import CODES, CODES_OF_SHARES
 from fineprior.sumstats.agreement import CONTRADICTS, TWO_VALUES, WALD, Agreement
+from fineprior.sumstats.file_checks import FileChecks
 from fineprior.sumstats.formats import NUMBERS, RATIOS, TEXTS, Layout, bind, choose_layout
 from fineprior.sumstats.gwas_vcf import open_vcf
-from fineprior.sumstats.metadata import Metadata as Metadata
-from fineprior.sumstats.metadata import SampleSizes as SampleSizes
-from fineprior.sumstats.metadata import read_metadata as read_metadata
+from fineprior.sumstats.metadata import Metadata, SampleSizes, read_metadata
 from fineprior.sumstats.rows import MARKS
 from fineprior.sumstats.text_tables import PARQUET, VCF, Piece, kind_of, open_parquet, open_text
 from fineprior.sumstats.values import (
-    FileChecks,
     bounds,
     coded_effects,
     complete,
@@ -45,8 +43,6 @@ from fineprior.sumstats.values import (
     log_ratios,
     neg_log10_of_p,
 )
-from fineprior.sumstats.values import neg_log10_p_of as neg_log10_p_of
-from fineprior.sumstats.values import z_of as z_of
 
 STANDARD = (
     "row", "chrom", "source_pos", "pos", "effect_allele", "other_allele",
@@ -97,7 +93,7 @@ class Sumstats:
     """Summary statistics that are open: `chunks` reads them.
 
     format: name of the format that was recognised; genome_assembly: as the meta file, the VCF's header or the format
-    says, else None; skipped: after reading, how many rows were left out for being another test than the additive one.
+    says, else None; skipped: after reading, how many rows were excluded for being another test than the additive one.
     """
 
     path: Path
@@ -115,7 +111,7 @@ class Sumstats:
         """Frames with the columns `STANDARD`, at most `ROWS_AT_ONCE` rows each, in the order of the file.
 
         Text columns are `str`, row is int64, the others float64; the index is that of the rows in the file, from 0.
-        `marked`: with the column `rows.MARKS` besides, by which `harmonise` settles z against p-values.
+        `marked`: also with the column `rows.MARKS`, by which `harmonise` settles z against p-values.
 
         Raises
         ------
@@ -279,7 +275,7 @@ class Sumstats:
 
 
 def _filled(columns: dict[str, pa.Array], rows: Rows, checks: FileChecks) -> tuple[dict[str, pa.Array], Rows]:
-    """Without the rows in which all columns are empty: spreadsheets and editors leave such lines behind."""
+    """Exclude rows in which all columns are empty, which spreadsheets and editors write."""
     if not all(column.null_count for column in columns.values()):
         return columns, rows
     filled = np.zeros(len(rows), bool)

@@ -1,18 +1,20 @@
-"""The rows of summary statistics in few bytes each, gathered chunk by chunk.
+"""The rows of summary statistics in few bytes each, and those of them that no stage has excluded yet.
 
 About 100 bytes a row: contigs and alleles are numbers, positions 32-bit integers, and the text that only the list of
-left-out rows needs stays as it came.
+excluded rows needs stays as it came. Each stage of harmonising (`located`, `oriented`, `matched`) is a frozen class of
+arrays over the rows that remain; why a row was excluded is noted in `Rows.reason`.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from fineprior.files.arrays import ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.genome.alleles import BAD, CODED, Alleles
 from fineprior.project.settings import HarmoniseSettings
@@ -26,7 +28,9 @@ from fineprior.sumstats.outcomes import (
     MISSING_VALUE,
     NO_SIGN,
     POSITION_OUTSIDE,
+    REASONS,
     number_of,
+    reason_names,
 )
 
 NUMBERS = ("beta", "se", "z", "neg_log10_p", "eaf", "n")
@@ -39,10 +43,11 @@ _LARGEST = np.iinfo(np.int32).max
 
 @dataclass
 class Rows:
-    """All rows of a source.
+    """All rows of a source, as it has them; arrays are (rows,).
 
-    `chrom` is a number into `chroms`, -1 when missing; `effect` and `other` are numbers of `alleles`; `reason` is 0 for
-    a row that is still in; `pos` is 0 when it is not a whole number above 0; `marks`: bits of `sumstats.agreement`.
+    `chrom` is a number into `chroms`, -1 when missing; `pos` (1-based) is 0 when it is not a whole number above 0;
+    `effect` and `other` are numbers of `alleles`; `reason` is 0 for a row that remains, else the number of the reason
+    (`outcomes.number_of`) for which it is excluded; `marks`: bits of `sumstats.agreement`.
     """
 
     source: str
@@ -65,9 +70,97 @@ class Rows:
         """A column of text at some rows."""
         return pd.Series(self.texts[name].take(pa.array(rows)).to_pandas()).astype("str")
 
+    def remaining(self) -> NDArray[np.intp]:
+        """Numbers of the rows without a reason to be excluded.
+
+        Raises
+        ------
+        InputError
+            There is none; the message counts the reasons and shows a row.
+        """
+        index = np.flatnonzero(self.reason == 0)
+        if not len(index):
+            names, counts = reason_names(), np.bincount(self.reason)
+            order = [number for number in np.argsort(-counts, kind="stable") if counts[number]]
+            listed = ", ".join(f"{counts[number]:,} {names[number]}" for number in order)
+            first = int(np.flatnonzero(self.reason == order[0])[0])
+            raise InputError(
+                f"{self.source}: none of {len(self):,} rows is left ({listed}). {names[order[0]]}: "
+                f"{REASONS[names[order[0]]]}; for example {self._described(first)}"
+            )
+        return index
+
+    def _described(self, row: int) -> str:
+        """A row of the source in words."""
+        effect, other = (
+            self.alleles.spellings[number] if number >= 0 else "none" for number in (self.effect[row], self.other[row])
+        )
+        chrom = self.chroms[self.chrom[row]] if self.chrom[row] >= 0 else "none"
+        pos = self.text("source_pos", np.array([row])).iloc[0]
+        return f"line {self.row[row]}, chromosome {chrom}, position {pos}, alleles {effect} and {other}"
+
+
+@dataclass(frozen=True, eq=False)
+class Columns(ReadOnly):
+    """Values of some rows: in a subclass every array is (rows,), and other fields are the same for all rows."""
+
+    def take(self, order: NDArray[np.intp]) -> Self:
+        """The rows at these places, in this order."""
+        values = ((field.name, getattr(self, field.name)) for field in fields(self))
+        taken: dict[str, Any] = {
+            name: value.take(order) if isinstance(value, Columns) else value[order]
+            for name, value in values
+            if isinstance(value, Columns | np.ndarray)
+        }
+        return replace(self, **taken)
+
+
+@dataclass(frozen=True, eq=False)
+class Remaining(Columns):
+    """What a stage knows of the rows that remain; `index` (n,) are their numbers in `rows`."""
+
+    rows: Rows
+    index: NDArray[np.intp]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def number(self, name: str) -> NDArray[np.float64]:
+        """A number (n,) as the source has it: one of `NUMBERS`."""
+        return self.rows.numbers[name][self.index]
+
+    def without(self, excluded: Mapping[str, NDArray[np.bool_]]) -> Self:
+        """The same without rows that are excluded, which is noted in `rows.reason`.
+
+        Parameters
+        ----------
+        excluded
+            Reason -> which rows (n,) it excludes; of several reasons for one row the first counts.
+
+        Raises
+        ------
+        InputError
+            No row is left.
+        """
+        out = np.zeros(len(self), bool)
+        for reason, which in excluded.items():
+            self.rows.reason[self.index[which & ~out]] = number_of(reason)
+            out |= which
+        if not out.any():
+            return self
+        if out.all():
+            self.rows.remaining()
+        return self.take(np.flatnonzero(~out))
+
+
+def names_at(numbers: NDArray[np.integer], names: Sequence[str]) -> pd.Series:
+    """Names by number; missing below 0."""
+    taken = pa.array(names, pa.large_string()).take(pa.array(numbers, mask=numbers < 0))
+    return pd.Series(taken.to_pandas()).astype("str")
+
 
 def gather_rows(chunks: Iterable[pd.DataFrame], settings: HarmoniseSettings, source: str) -> Rows:
-    """Gather chunks of the columns `sumstats.sumstats.STANDARD`; what a row lacks by itself is noted in `reason`.
+    """Gather chunks of the columns `reader.STANDARD`; what a row lacks by itself is noted in `reason`.
 
     Raises
     ------

@@ -18,9 +18,10 @@ from scipy.special import log_ndtr
 from fineprior.files.arrays import Floats
 from fineprior.files.errors import InputError
 from fineprior.sumstats.agreement import DISAGREES, FROM_P, HAS_P, ROUNDED, WALD, is_floor, tolerance
+from fineprior.sumstats.file_checks import ENOUGH_ROWS
 from fineprior.sumstats.outcomes import NO_SIGN, number_of
 from fineprior.sumstats.rows import Rows
-from fineprior.sumstats.values import ENOUGH_ROWS, LARGEST_WITHOUT_SIGN, neg_log10_p_of, z_of
+from fineprior.sumstats.values import LARGEST_WITHOUT_SIGN, neg_log10_p_of, z_of
 
 _SAMPLE = 100_000
 _FROM, _LEFT = 4e-4, 0.25
@@ -28,7 +29,7 @@ _FROM, _LEFT = 4e-4, 0.25
 explains it."""
 _CLIPPED = 1.0
 _TELLING = 0.5
-"""-log10 p from which a row tells of the file."""
+"""-log10 p from which a row counts when the whole file is judged."""
 _LEAST_FACTOR, _LARGEST_FACTOR = 0.5, 2.0
 """Factors between z and the p-value's that genomic control or another model can make."""
 _MOST = 0.5
@@ -108,7 +109,7 @@ def settle(rows: Rows) -> None:
 
 
 def _say_floors(rows: Rows, has_p: NDArray[np.bool_]) -> None:
-    """Tell of rows whose z is made of a p-value that stands in place of smaller ones."""
+    """Warn of rows whose z is made of a p-value that stands in place of smaller ones."""
     p = rows.numbers["neg_log10_p"]
     usable = np.isfinite(p) & (rows.reason == 0)
     smallest = p[usable].max(initial=0.0)
@@ -120,7 +121,7 @@ def _say_floors(rows: Rows, has_p: NDArray[np.bool_]) -> None:
         logger.warning(
             "%s: %s rows have the p-value %.3g, which stands in place of smaller ones, and nothing else to make z of; "
             "it may be too small there, as in %s", rows.source, f"{len(at):,}", 10.0 ** -p[at[0]],
-            _told(rows, at[[0]], z, z),
+            _described(rows, at[[0]], z, z),
         )  # fmt: skip
 
 
@@ -195,7 +196,7 @@ def _settle_rows(rows: Rows, has_p: NDArray[np.bool_], factor: float) -> None:
         first = int(np.argmax(z * floor))
         logger.warning("%s: %s rows have the p-value %.3g, which stands in place of smaller ones; z stays as it is, "
                        "and p is taken from it; the strongest: %s", rows.source, f"{floor.sum():,}", 10.0 ** -p[first],
-                       _told(rows, at[[first]], z[[first]], by_p[[first]]))  # fmt: skip
+                       _described(rows, at[[first]], z[[first]], by_p[[first]]))  # fmt: skip
         numbers["neg_log10_p"][at[floor]] = neg_log10_p_of(numbers["z"][at[floor]])
         at, z, by_p = at[~floor], z[~floor], by_p[~floor]
     rounded = (rows.marks[at] & ROUNDED) > 0
@@ -211,7 +212,7 @@ def _settle_rows(rows: Rows, has_p: NDArray[np.bool_], factor: float) -> None:
             top = top[np.argsort(-np.maximum(z[top], by_p[top]), kind="stable")[:_SHOWN]]
             many = "; so many, is it the standard error of this effect?" if which.sum() > _MOST * has_p.sum() else ""
             logger.warning("%s: " + text, rows.source, f"{which.sum():,}", f"{has_p.sum():,}", many,
-                           _told(rows, at[top], z[top], by_p[top]))  # fmt: skip
+                           _described(rows, at[top], z[top], by_p[top]))  # fmt: skip
     sign = np.sign(numbers["z"][at])
     numbers["z"][at] = sign * by_p / factor
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -222,7 +223,7 @@ def _settle_rows(rows: Rows, has_p: NDArray[np.bool_], factor: float) -> None:
     rows.reason[unsigned[rows.reason[unsigned] == 0]] = number_of(NO_SIGN)
 
 
-def _told(rows: Rows, at: Index, z: Floats, by_p: Floats) -> str:
+def _described(rows: Rows, at: Index, z: Floats, by_p: Floats) -> str:
     """Rows by line and place, with both z."""
     pos = rows.text("source_pos", at)
     return ", ".join(

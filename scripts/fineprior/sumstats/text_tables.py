@@ -25,6 +25,7 @@ BLOCK_BYTES = 1 << 24
 _HEADER_BYTES = 1 << 20
 _WHAT = "a file of summary statistics"
 _REMEDY = "is the file whole?"
+_BYTE_ORDER_MARK = "\ufeff".encode()
 PARQUET, VCF, TEXT = "parquet", "vcf", "text"
 
 Piece = tuple[int, dict[str, pa.Array]]
@@ -40,7 +41,7 @@ def kind_of(path: Path) -> str:
         There is no such file, or it is one that is not read (zip, xz, UTF-16).
     """
     with _stream(path) as stream:
-        start = stream.read(32)
+        start = stream.read(32).removeprefix(_BYTE_ORDER_MARK)
     if start.startswith(b"PAR1"):
         return PARQUET
     return VCF if start.startswith((b"##fileformat=VCF", b"BCF\x02")) else TEXT

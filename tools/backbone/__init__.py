@@ -1,0 +1,1 @@
+"""How the shipped backbone was made."""
