@@ -8,9 +8,9 @@ def exact_posterior(
 ) -> tuple[np.ndarray, float]:
     """PIPs (p,) and log evidence over all configurations of at most three variants; p^3 / 6 of them.
 
-    A configuration weighs `causal` to the power of its size, times the product of its prior weights, times the density of z
-    with effects N(0, `variance`) over that without effects. Determinants and residuals are written out for one, two and three
-    members: nothing is shared with the search.
+    A configuration weighs `causal` to the power of its size, times the product of its prior weights, times the density
+    of z with effects N(0, `variance`) over that without effects. Determinants and residuals are written out for one,
+    two and three members: nothing is shared with the search.
     """
     p, inverse = len(z), 1 / variance
     log_prior = np.log(prior / prior.sum()) + np.log(causal)
@@ -38,8 +38,8 @@ def exact_posterior(
             covariance = R[np.ix_(later, later)] - np.outer(R[i, later], R[i, later]) / a
             third_residual = residual[None, :] - covariance * (residual / pivot)[:, None]
             third_left = np.maximum(left[None, :] - covariance**2 / pivot[:, None], 0)
-            three = (two[:, None] + 0.5 * third_residual**2 / (third_left + inverse) - 0.5 * np.log1p(variance * third_left)
-                     + log_prior[later][None, :])  # fmt: skip
+            three = two[:, None] + 0.5 * third_residual**2 / (third_left + inverse) + log_prior[later][None, :]
+            three -= 0.5 * np.log1p(variance * third_left)
             three = np.where(np.triu(np.ones_like(three, bool), 1), three, -np.inf)
             largest = max(largest, float(three.max()))
             weight = np.exp(three - offset)

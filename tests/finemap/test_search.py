@@ -6,35 +6,12 @@ import math
 import numpy as np
 import pytest
 
+from configurations_by_hand import locus, log_weight
 from exact_posterior import exact_posterior
 from fineprior.files.errors import InputError
 from fineprior.finemap import search as module
-from fineprior.finemap.search import USUAL, Model, effect_variance, search
+from fineprior.finemap.search import USUAL, effect_variance, search
 from fineprior.finemap.susie import susie_rss
-
-
-def locus(seed, p=50, causal=2, chi2=40.0, correlation=0.9):
-    """z (p,) and R (p, p) of neighbours that are correlated, with causal variants at random places."""
-    rng = np.random.default_rng(seed)
-    x = rng.standard_normal((200, p))
-    for j in range(1, p):
-        x[:, j] = correlation * x[:, j - 1] + math.sqrt(1 - correlation**2) * x[:, j]
-    R = np.corrcoef(x.T)
-    b = np.zeros(p)
-    b[rng.choice(p, causal, replace=False)] = rng.normal(0, math.sqrt(chi2), causal)
-    values, vectors = np.linalg.eigh(R)
-    return R @ b + vectors @ (np.sqrt(np.maximum(values, 0)) * rng.standard_normal(p)), R
-
-
-def log_weight(z, R, W, prior, members):
-    """Log of prior times Bayes factor of one configuration, from its definition."""
-    members = list(members)
-    if not members:
-        return 0.0
-    own = np.eye(len(members)) + W * R[np.ix_(members, members)]
-    inside = R[np.ix_(members, members)] + np.eye(len(members)) / W
-    quadratic = z[members] @ np.linalg.solve(inside, z[members])
-    return quadratic / 2 - np.linalg.slogdet(own)[1] / 2 + np.log(prior[members]).sum()
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -58,25 +35,6 @@ def test_the_yardstick_is_the_sum_of_its_definition():
     found, evidence = exact_posterior(z, R, 40.0, prior)
     np.testing.assert_allclose(found, pip, atol=1e-12)
     assert evidence == pytest.approx(math.log(weights.sum()), abs=1e-10)
-
-
-def test_slices_are_the_weights_of_neighbours():
-    z, R = locus(2, p=12)
-    prior = np.full(12, 1 / 12)
-    number = np.append(np.arange(5) * math.log(0.7), module.NEVER)
-    model = Model(z, R, 25.0, np.log(prior), number)
-    members = np.array([[1, 5, 12], [2, 3, 9]])  # 12 stands for none
-    base, added = model.slices(members)
-    for row, some in enumerate(([1, 5], [2, 3, 9])):
-        for column, without in enumerate([[v for v in some if v != one] for one in some]):
-            expected = log_weight(z, R, 25.0, prior, without) + number[len(without)]
-            assert base[row, column] == pytest.approx(expected, abs=1e-9)
-            for j in set(range(12)) - set(without):
-                grown = log_weight(z, R, 25.0, prior, [*without, j]) + number[len(without) + 1]
-                assert base[row, column] + added[row, column, j] == pytest.approx(grown, abs=1e-4)
-            assert (added[row, column, without] < -1e20).all()
-        assert base[row, -1] == pytest.approx(log_weight(z, R, 25.0, prior, some) + number[len(some)], abs=1e-9)
-    assert base[0, 2] < -1e20  # a place that holds none
 
 
 def test_several_modes_are_weighed_by_their_evidence():
