@@ -96,7 +96,7 @@ def test_drivers_are_thin_and_belong_to_a_rule():
 def test_parsing_the_workflow_loads_nothing_heavy():
     code = (
         "import sys; sys.path.insert(0, 'scripts')\n"
-        "import fineprior.plan.check, fineprior.plan.inputs, fineprior.plan.params, fineprior.plan.params\n"
+        "import fineprior.plan.check, fineprior.plan.inputs, fineprior.plan.params\n"
         "print(sorted({'torch', 'pandas', 'numpy', 'scipy', 'matplotlib', 'pysam', 'snakemake'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
