@@ -1,7 +1,7 @@
 import pytest
 
 from fineprior.files.errors import InputError
-from fineprior.genome.contigs import Contigs, is_part_of_x, plain_name
+from fineprior.genome.contigs import Contigs, is_part_of_x, natural_order, plain_name
 
 
 @pytest.mark.parametrize(
@@ -78,3 +78,8 @@ def test_plain_names_that_were_floats_are_numbers():
     assert [plain_name(name) for name in ("1.0", "chr2.0", "23.0", "KI270728.1", "0")] == [
         "1", "2", "X", "KI270728.1", "0",
     ]  # fmt: skip
+
+
+def test_chromosomes_in_their_order():
+    names = ["chrX", "chr10", "2", "chr1", "MT"]
+    assert sorted(names, key=natural_order) == ["chr1", "2", "chr10", "MT", "chrX"]

@@ -105,7 +105,10 @@ def calibrate_study(
         calibrate(
             scenario=task[0],
             replicate=task[1],
-            files=study.files,
+            variants=study.files.variants,
+            ld=study.files.ld,
+            scores=study.files.scores,
+            annotations=study.files.annotations,
             kinds=study.kinds,
             counts=path(task, "counts"),
             bins=path(task, "bins"),

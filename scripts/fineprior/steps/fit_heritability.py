@@ -45,8 +45,8 @@ def fit_heritability(
     variants: Sequence[str],
     coefficients: str,
     output: str,
-    bins: int = 20,
-    max_ratio: float = 100.0,
+    bins: int,
+    max_ratio: float,
     workers: int = 1,
 ) -> None:
     """Per-SNP heritabilities of the variants of all loci, each from other chromosomes.
