@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fineprior.files.arrays import ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.genome.bed import bed_lines, placed_intervals
 from fineprior.genome.contigs import Contigs
@@ -32,7 +33,7 @@ def read_intervals(path: str | Path, genome: Genome) -> list[tuple[str, int, int
 
 
 @dataclass(frozen=True)
-class Intervals:
+class Intervals(ReadOnly):
     """Disjoint stretches in order: starts (0-based) and ends (exclusive), by the chromosome's name in the file.
 
     A chromosome is found with or without `chr` (`Contigs.find`); where a file has both chrX and X it is an error to

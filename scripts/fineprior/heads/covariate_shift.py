@@ -14,7 +14,7 @@ from scipy.linalg import solve
 
 from fineprior.engine.region_embeddings import RegionEmbeddings
 from fineprior.engine.variant_embeddings import VariantEmbeddings
-from fineprior.files.arrays import Floats
+from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.files.tables import SHIFT
 from fineprior.genome.fasta import Genome, plain_name
 from fineprior.heads.head import Head
@@ -31,7 +31,7 @@ _BLOCKS = 100
 
 
 @dataclass(frozen=True)
-class Sample:
+class Sample(ReadOnly):
     """Some bins: embedding (n, dim), and the stretch of DNA (region block, locus) that each is of, as text (n,)."""
 
     embedding: NDArray[np.float32]

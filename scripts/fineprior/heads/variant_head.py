@@ -19,7 +19,7 @@ from scipy.optimize import isotonic_regression, minimize
 from scipy.special import expit
 
 from fineprior.engine.variant_embeddings import VariantEmbeddings
-from fineprior.files.arrays import Archive, Floats
+from fineprior.files.arrays import Archive, Floats, ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.files.integrity import checked
 from fineprior.files.reading import text_of
@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class VariantHead:
+class VariantHead(ReadOnly):
     """Models of labelled variants, one without each chromosome, the last with all (`ALL`).
 
     Attributes
