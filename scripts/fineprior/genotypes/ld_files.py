@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from fineprior.files.errors import InputError
 from fineprior.files.reading import reading, text_of
-from fineprior.genome.fasta import plain_name
+from fineprior.genome.contigs import plain_name
 from fineprior.genotypes.ld import nearest_to_lead, note_of, variants_that_fit
 from fineprior.genotypes.ld_matrix import checked_matrix, read_matrix, without_gaps
 from fineprior.genotypes.ld_store import NO_LD, TRIMMED, LocusLd

@@ -16,7 +16,8 @@ from fineprior.engine.region_embeddings import RegionEmbeddings
 from fineprior.engine.variant_embeddings import VariantEmbeddings
 from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.files.tables import SHIFT
-from fineprior.genome.fasta import Genome, plain_name
+from fineprior.genome.contigs import plain_name
+from fineprior.genome.fasta import Genome
 from fineprior.heads.head import Head
 from fineprior.heads.metrics import auroc
 from fineprior.sequence.windows import SCORED

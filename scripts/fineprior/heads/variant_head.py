@@ -25,7 +25,7 @@ from fineprior.files.integrity import checked
 from fineprior.files.reading import text_of
 from fineprior.files.tables import VARIANT_HEAD_METRICS
 from fineprior.files.whole import atomic_path
-from fineprior.genome.fasta import plain_name
+from fineprior.genome.contigs import plain_name
 from fineprior.heads.metrics import auprc, auroc
 from fineprior.sequence.windows import SCORED
 
