@@ -10,13 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fineprior.files.arrays import ReadOnly
+from fineprior.files.arrays import Integers, ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.genome.bed import bed_lines, placed_intervals
 from fineprior.genome.contigs import Contigs
 from fineprior.genome.fasta import Genome
-
-Ints = NDArray[np.int64]
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +38,7 @@ class Intervals(ReadOnly):
     look up one, for these may be two species or two spellings. `where` names the file in messages.
     """
 
-    spans: dict[str, tuple[Ints, Ints]]
+    spans: dict[str, tuple[Integers, Integers]]
     where: str = field(default="intervals", compare=False)
 
     @classmethod
@@ -95,7 +93,7 @@ class Intervals(ReadOnly):
         }
         return Intervals(spans, self.where)
 
-    def covered(self, chrom: NDArray[np.str_], start: Ints, width: int) -> Ints:
+    def covered(self, chrom: NDArray[np.str_], start: Integers, width: int) -> Integers:
         """Bases (n,) of stretches of `width` bases from `start` (n,) that are covered.
 
         Raises
@@ -114,7 +112,7 @@ class Intervals(ReadOnly):
         positions = np.arange(first, last + 1)
         return np.diff(self._before(chrom, positions)) > 0
 
-    def _before(self, chrom: str, positions: Ints) -> Ints:
+    def _before(self, chrom: str, positions: Integers) -> Integers:
         """Covered bases (n,) before each position."""
         name = self.names.find(chrom)
         if name is None:
@@ -126,11 +124,11 @@ class Intervals(ReadOnly):
         return np.where(index > 0, lengths[index] - beyond, 0)
 
 
-def _numbers(values: "array[int]") -> Ints:
+def _numbers(values: "array[int]") -> Integers:
     return np.frombuffer(values, np.int64)
 
 
-def _joined(starts: Ints, ends: Ints) -> tuple[Ints, Ints]:
+def _joined(starts: Integers, ends: Integers) -> tuple[Integers, Integers]:
     """Stretches in order, those joined that overlap or touch."""
     order = np.argsort(starts, kind="stable")
     start, reach = starts[order], np.maximum.accumulate(ends[order])
