@@ -5,6 +5,8 @@
    credible sets that owe most of their evidence to the subtraction of others.
 3. `single_effect`: one causal variant, which makes the correlations cancel, so that z-scores are enough (Maller et al.
    2012, doi:10.1038/ng.2435; Wakefield 2009, doi:10.1002/gepi.20359). It is SuSiE with L = 1.
+
+The lowest rung is fitted first, for its checks: what is wrong with z, n or the prior is an error there, whatever R is.
 """
 
 import math

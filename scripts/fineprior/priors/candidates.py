@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fineprior.files.arrays import Floats, ReadOnly
-from fineprior.finemap.locus import fit_loci
+from fineprior.finemap.workers import fit_loci
 from fineprior.priors.features import Design, Feature, Model, shaped
 from fineprior.priors.folds import Chromosomes, Fold, Refit, cross_fit, log_odds_of, study_support
 from fineprior.priors.signals import Signals, fit_signals, marginal_signals, placed_signals
