@@ -1,4 +1,4 @@
-"""LD that is computed already: windows of a matrix and a list of its variants, in place of a panel.
+"""Precomputed LD: windows of a matrix, each with a list of its variants, instead of a panel.
 
 Either a folder in PolyFun's UK Biobank naming (chr1_1_3000001.npz and .gz: chromosome, first position, last position),
 or a table of windows (tab-separated: chrom, start and end as in BED, matrix, variants). The first of the two alleles

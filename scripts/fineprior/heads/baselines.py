@@ -1,4 +1,4 @@
-"""A transferred head beside simpler models, on test regions: what the transfer gains.
+"""A transferred head compared with simpler models on test regions.
 
 Every model sees the same training, validation and test regions. The small network that starts from scratch has the
 backbone's architecture, or that of `SMALL` where the backbone is larger. Its budget is stated, not its time:

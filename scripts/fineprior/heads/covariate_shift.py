@@ -1,4 +1,4 @@
-"""Covariate shift: whether the windows of scored variants are like those that a head was trained on.
+"""Covariate shift: whether scored windows resemble the head's training windows.
 
 Training, test and scored windows are each a sample of bins. Test windows set the standard: the figures of a head hold
 at their distance from the training windows.
