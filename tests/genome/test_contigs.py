@@ -68,6 +68,12 @@ def test_the_first_names_are_shown():
     assert str(Contigs("g.fa", [f"chr{number}" for number in range(1, 8)])) == "chr1, chr2, chr3, chr4, chr5, ..."
 
 
+def test_plain_names():
+    assert [plain_name(n) for n in ("chr1", "1", "chrUn_KI270302v1", "23", "chr23", "0", "10")] == [
+        "1", "1", "UN_KI270302V1", "X", "X", "0", "10",
+    ]  # fmt: skip
+
+
 def test_plain_names_are_without_chr_and_zeros():
     assert [plain_name(name) for name in ("chr01", "CHRx", "26", "M", "chr25", "scaffold_7")] == [
         "1", "X", "MT", "MT", "MT", "SCAFFOLD_7",

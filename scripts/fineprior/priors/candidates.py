@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fineprior.files.arrays import Floats
-from fineprior.finemap.locus import fit_loci
+from fineprior.finemap.workers import fit_loci
 from fineprior.priors.features import Design, Feature, Model, shaped
 from fineprior.priors.folds import Chromosomes, Fold, Refit, cross_fit
 from fineprior.priors.gains import HeldOutGain, held_out_gain

@@ -1,4 +1,4 @@
-"""Step calibrate: the pipeline from associations to PIPs on a simulated study."""
+"""Rule calibrate: the pipeline from associations to PIPs on a simulated study."""
 
 import dataclasses
 import tempfile

@@ -1,4 +1,4 @@
-"""Steps to the source heritability: compute_ld_scores (a chromosome), fit_heritability (a study)."""
+"""Rules compute_ld_scores and fit_heritability: per-SNP heritabilities, for the source heritability."""
 
 from collections.abc import Sequence
 

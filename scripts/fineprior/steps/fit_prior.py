@@ -1,4 +1,4 @@
-"""Steps from scores to priors: find_signals (a batch), fit_prior (a study), assign_prior (a batch)."""
+"""Rules find_signals, fit_prior and assign_prior: from the scores of a study to its priors."""
 
 import logging
 from collections.abc import Mapping, Sequence
