@@ -357,9 +357,9 @@ WRITABLE = {
     "engine/allele_embedder.py WindowGroup": "of one batch while it is embedded",
     "heads/optimisation.py Task": "of one training, with the weights that it changes",
     "sumstats/rows.py Rows": "its `reason` is written to as rows are excluded; it locks the others itself",
-    "priors/annotation_files.py PanelChromosome": "of one chromosome, read and used by one function",
-    "priors/annotation_files.py AnnotationLd": "of one chromosome, read and used by one function",
-    "priors/study.py PriorStudy": "arrays in a mapping, which one rule reads and uses",
+    "priors/annotation_files.py PanelChromosome": "of one chromosome, held by the function that reads it",
+    "priors/annotation_files.py AnnotationLd": "of one chromosome, held by the function that writes it",
+    "priors/study.py PriorStudy": "the signals of all loci in a mapping, which the stages of one rule read",
 }
 """Public frozen dataclasses that hold arrays which may be written to, and why (see `files.arrays.ReadOnly`)."""
 
