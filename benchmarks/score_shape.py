@@ -29,7 +29,7 @@ import pandas as pd  # noqa: E402
 
 from fineprior.files.arrays import Floats  # noqa: E402
 from fineprior.files.tables import LOCUS_VARIANTS, SCORES  # noqa: E402
-from fineprior.priors.blocks import Block, Integers, locus_sizes, locus_starts, log_softmax  # noqa: E402
+from fineprior.priors.blocks import Block, Integers, locus_sizes, locus_starts, log_odds_of, log_softmax  # noqa: E402
 from fineprior.priors.enrichment import log_bayes_factors  # noqa: E402
 from fineprior.priors.features import (  # noqa: E402
     Feature,
@@ -38,7 +38,8 @@ from fineprior.priors.features import (  # noqa: E402
     features_of,
     shaped,
 )
-from fineprior.priors.folds import cross_fit, log_odds_of, study_support  # noqa: E402
+from fineprior.priors.folds import cross_fit  # noqa: E402
+from fineprior.priors.gains import study_support  # noqa: E402
 from fineprior.priors.signals import read_locus_ld  # noqa: E402
 from fineprior.priors.strength import functional_prior, held_out_likelihood  # noqa: E402
 from fineprior.priors.study import genome_order  # noqa: E402

@@ -64,7 +64,7 @@ def main() -> None:
     print("|---" * (2 + len(SHARES)) + "|", flush=True)
     directions = {
         "own tracks": backbone.track_weights,
-        "head": torch.from_numpy(head.weight),
+        "head": torch.tensor(head.weight),
         "embedding": torch.eye(backbone.dim),
     }
     for name, weights in directions.items():

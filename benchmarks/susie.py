@@ -50,7 +50,7 @@ OTHER = """
 import sys, time
 root, what = sys.argv[1:3]
 import numpy as np
-from fineprior.finemap.locus import fit_loci
+from fineprior.finemap.workers import fit_loci
 from fineprior.finemap.correlation import Correlation, PanelCorrelation
 from fineprior.finemap.locus import fit_locus
 from fineprior.finemap.susie import susie_rss

@@ -7,14 +7,17 @@ os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 from fineprior.files.logs import log_to
 from fineprior.project.settings import CalibrateSettings, FinemapSettings, PriorSettings
-from fineprior.steps.calibrate import StudyFiles, calibrate
+from fineprior.steps.calibrate import calibrate
 
 given, params = snakemake.input, snakemake.params
 with log_to(snakemake.log[0], "calibrate " + " ".join(snakemake.wildcards)):
     calibrate(
         scenario=snakemake.wildcards.scenario,
         replicate=int(snakemake.wildcards.replicate),
-        files=StudyFiles(given.variants, given.ld, given.get("scores"), given.get("annotations")),
+        variants=given.variants,
+        ld=given.ld,
+        scores=given.get("scores"),
+        annotations=given.get("annotations"),
         kinds=params.kinds,
         counts=snakemake.output.counts,
         bins=snakemake.output.bins,

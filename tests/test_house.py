@@ -96,7 +96,7 @@ def test_drivers_are_thin_and_belong_to_a_rule():
 def test_parsing_the_workflow_loads_nothing_heavy():
     code = (
         "import sys; sys.path.insert(0, 'scripts')\n"
-        "import fineprior.plan.check, fineprior.plan.inputs, fineprior.plan.params, fineprior.plan.params\n"
+        "import fineprior.plan.check, fineprior.plan.inputs, fineprior.plan.params\n"
         "print(sorted({'torch', 'pandas', 'numpy', 'scipy', 'matplotlib', 'pysam', 'snakemake'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -348,6 +348,79 @@ def test_readers_have_no_lists_of_exceptions():
     assert not {name: lines for name, lines in found.items() if lines and name not in LISTS_OF_EXCEPTIONS}
     needless = [name for name in LISTS_OF_EXCEPTIONS if not found.get(name)]
     assert not needless, f"reasons that no module needs: {', '.join(needless)}"
+
+
+WRITABLE = {
+    "finemap/single_effect.py SingleEffect": "an inner state of a fit, made thousands of times",
+    "finemap/single_effect.py Evidence": "an inner state of a fit, made thousands of times",
+    "engine/tokens.py Allele": "of one window while it is embedded, made for each variant",
+    "engine/allele_embedder.py WindowGroup": "of one batch while it is embedded",
+    "heads/optimisation.py Task": "of one training, with the weights that it changes",
+    "sumstats/rows.py Rows": "its `reason` is written to as rows are excluded; it locks the others itself",
+    "priors/annotation_files.py PanelChromosome": "of one chromosome, held by the function that reads it",
+    "priors/annotation_files.py AnnotationLd": "of one chromosome, held by the function that writes it",
+    "priors/study.py PriorStudy": "the signals of all loci in a mapping, which the stages of one rule read",
+}
+"""Public frozen dataclasses that hold arrays which may be written to, and why (see `files.arrays.ReadOnly`)."""
+
+
+def words(node):
+    return set(re.findall(r"\w+", ast.unparse(node)))
+
+
+def names_of_arrays(trees):
+    """NDArray and its aliases in all modules, also aliases of aliases."""
+    found = {"NDArray", "ndarray"}
+    aliases = [(target.id, words(node.value)) for tree in trees for node in tree.body
+               if isinstance(node, ast.Assign) and isinstance(node.value, ast.Subscript) for target in node.targets
+               if isinstance(target, ast.Name) and "Callable" not in words(node.value)]  # fmt: skip
+    while more := {name for name, used in aliases if used & found} - found:
+        found |= more
+    return found
+
+
+def holders_of_arrays(tree, arrays):
+    """Public frozen dataclasses with an array field."""
+    for node in tree.body:
+        if (
+            isinstance(node, ast.ClassDef)
+            and not node.name.startswith("_")
+            and any("frozen=True" in ast.unparse(decorator) for decorator in node.decorator_list)
+            and any(isinstance(one, ast.AnnAssign) and not one.target.id.startswith("_")
+                    and "Callable" not in words(one.annotation) and words(one.annotation) & arrays
+                    for one in node.body)
+        ):  # fmt: skip
+            yield node.name
+
+
+def test_arrays_that_results_share_are_read_only():
+    trees = {str(path.relative_to(LIBRARY)): ast.parse(path.read_text()) for path in MODULES}
+    arrays = names_of_arrays(trees.values())
+    held = [(module, one) for module, tree in trees.items() for one in holders_of_arrays(tree, arrays)]
+    classes = [(module, node.name, set().union(*map(words, node.bases))) for module, tree in trees.items()
+               for node in tree.body if isinstance(node, ast.ClassDef)]  # fmt: skip
+    locked = {"ReadOnly"}
+    while more := {name for _, name, bases in classes if bases & locked} - locked:
+        locked |= more
+    offenders = {f"{module} {name}" for module, name in held if name not in locked}
+    assert sorted(offenders - set(WRITABLE)) == []
+    assert not set(WRITABLE) - {f"{module} {name}" for module, name, _ in classes}, "exceptions that are no more"
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("@dataclass(frozen=True)\nclass A:\n    a: NDArray[np.int64] | None", ["A"]),
+        ("@dataclass(frozen=True)\nclass A(ReadOnly):\n    a: list[Own]", ["A"]),
+        ("@dataclass(frozen=True)\nclass A:\n    a: Callable[[Own], None]", []),
+        ("@dataclass(frozen=True)\nclass _A:\n    a: Own", []),
+        ("@dataclass\nclass A:\n    a: Own", []),
+    ],
+)
+def test_holders_of_arrays_are_seen(code, found):
+    arrays = names_of_arrays([ast.parse("Own = NDArray[np.int8]\nOther = Callable[[NDArray[np.int8]], None]")])
+    assert arrays == {"NDArray", "ndarray", "Own"}
+    assert list(holders_of_arrays(ast.parse(code), arrays)) == found
 
 
 def imported_packages(rule):

@@ -18,6 +18,15 @@ def requirements(lines):
     return {re.match(r"[A-Za-z0-9_.-]+", line).group().lower(): line.replace(" ", "").lower() for line in lines}
 
 
+def test_a_wheel_takes_the_files_of_the_page_along():
+    """All files of the package that are no code are among its data, and nothing else is."""
+    package = ROOT / "scripts/fineprior"
+    found = {path for name, patterns in PYPROJECT["tool"]["setuptools"]["package-data"].items() for pattern in patterns
+             for path in (package.parent / name.replace(".", "/")).glob(pattern)}  # fmt: skip
+    assert found == {path for path in package.rglob("*") if path.is_file() and path.suffix not in {".py", ".pyc"}}
+    assert "page.html.j2" in {path.name for path in found}
+
+
 def test_container_has_the_packages_of_its_environment():
     recipe = (ROOT / "envs/model.def").read_text()
     entries = yaml.safe_load((ROOT / "envs/model.yaml").read_text())["dependencies"]

@@ -15,13 +15,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from fineprior.files.errors import InputError
-from fineprior.plan.explain import DESCRIPTION as EXPLAIN
-from fineprior.plan.explain import add_arguments as add_explain_arguments
-from fineprior.plan.explain import explain
+from fineprior.plan.explain import EXPLAIN, add_explain_arguments, explain
 from fineprior.plan.stages import BEFORE, COMMANDS, STAGES, module_of, summary
-from fineprior.plan.verify import DESCRIPTION as VERIFY
-from fineprior.plan.verify import add_arguments as add_verify_arguments
-from fineprior.plan.verify import verify
+from fineprior.plan.verify import VERIFY, add_verify_arguments, verify
 from fineprior.project.schemas import Rule, rule_of
 from fineprior.project.settings import CalibrateSettings, FinemapSettings, Settings
 

@@ -8,8 +8,9 @@ from enformer_pytorch import Enformer
 from safetensors.torch import load_file, save_file
 
 from fineprior.engine.backbone import load_backbone
-from fineprior.engine.loading import load_enformer
+from fineprior.engine.loading import load_enformer, load_torch
 from fineprior.files.errors import InputError
+from fineprior.files.reading import reading
 from fineprior.files.whole import sha256
 from fineprior.project.settings import BackboneSettings
 from toy_enformer import CONFIG, save_toy, toy_enformer, toy_settings
@@ -189,6 +190,28 @@ def test_no_advice_to_load_unsafely(tmp_path):
     logged = "".join(traceback.format_exception(caught.value))
     assert "weights_only" not in logged
     assert "trusted source" not in logged
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (PermissionError(13, "denied"), "may not be read"),
+        (torch.OutOfMemoryError("CUDA out of memory"), "needs more memory than there is"),
+        (MemoryError(), "needs more memory than there is"),
+        (OSError(5, "Input/output error"), "Input/output error"),
+        (RuntimeError("Weights only load failed"), "cannot read it as tensors alone"),
+    ],
+    ids=lambda one: type(one).__name__ if isinstance(one, Exception) else "",
+)
+def test_a_checkpoint_that_may_be_whole_is_not_called_damaged(tmp_path, monkeypatch, error, said):
+    def fail(*given, **more):
+        raise error
+
+    path = tmp_path / "checkpoint.pt"
+    path.write_bytes(b"x")
+    monkeypatch.setattr(torch, "load", fail)
+    with pytest.raises(InputError, match=said), reading(path, "a checkpoint"):
+        load_torch(path)
 
 
 def test_weights_that_are_not_finite(saved):

@@ -13,7 +13,7 @@ from fineprior.files.errors import InputError
 from fineprior.files.tables import LOCUS_VARIANTS
 from fineprior.genome.fasta import Genome, reverse_complement
 from fineprior.project.settings import WindowSettings
-from fineprior.sequence.windows import LEFT, RIGHT, locus_sequences, one_hot
+from fineprior.sequence.windows import locus_sequences, one_hot
 from toy_embeddings import same_after_round_trip
 from toy_enformer import BIN_SIZE, CONTEXT, DIM, TARGET_BINS, save_toy, toy_settings
 
@@ -72,7 +72,7 @@ def by_hand(sequences, backbone, settings, row, strand=0):
     rows = np.array([row])
     first = int(sequences.first_bin(rows, BIN_SIZE, TARGET_BINS, settings.centre_bins)[0])
     reference = whole(sequences.reference(rows)[0])
-    left, right = (whole(sequences.alternative(rows, anchor)[0]) for anchor in (LEFT, RIGHT))
+    left, right = (whole(sequences.alternative(rows, anchor)[0]) for anchor in ("left", "right"))
     crop = (CONTEXT // BIN_SIZE - TARGET_BINS) // 2
     from_left = np.arange(TARGET_BINS) + crop < sequences.left_bins(rows, BIN_SIZE)[0]
     stitched = np.where(from_left[:, None], left, right) if settings.indels == "stitch" else left

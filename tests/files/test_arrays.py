@@ -146,6 +146,13 @@ class Shared(ReadOnly):
     further: np.ndarray | None = None
 
 
+@dataclass(frozen=True)
+class Holder(ReadOnly):
+    some: list
+    pair: tuple
+    named: dict
+
+
 def test_a_read_only_array_is_a_view_and_the_array_stays_its_owners():
     own = np.arange(3.0)
     view = read_only(own)
@@ -169,3 +176,17 @@ def test_arrays_of_a_shared_result_cannot_be_written_to(copied):
             array[0] = 1
     assert Shared(own).further is None
     own[0] = 1
+
+
+@pytest.mark.parametrize("copied", [lambda one: one, sent(5)])
+def test_arrays_in_containers_are_locked_and_the_owners_stay_as_they_are(copied):
+    own = [np.arange(3.0), np.arange(2.0)]
+    shared = copied(Holder(own, (own[0], "text"), {"a": own[1], "b": (own[0], own[1])}))
+    for array in (*shared.some, shared.pair[0], shared.named["a"], *shared.named["b"]):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
+    assert shared.pair[1] == "text"
+    assert (type(shared.some), type(shared.pair), list(shared.named)) == (list, tuple, ["a", "b"])
+    own[0][0] = 1
+    names = ["a", "b"]
+    assert Holder(names, (), {}).some is names  # nothing to lock, no copy

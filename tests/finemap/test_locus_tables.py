@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from fineprior.files.tables import CREDIBLE_SETS, FINEMAP_VARIANTS, LOCI_STATUS, main_sets
+from fineprior.finemap.contents import contents_of, switched
 from fineprior.finemap.locus import fit_locus
 from fineprior.finemap.locus_tables import further_sets, set_rows, status_row, variant_rows
 from fineprior.project.settings import FinemapSettings
@@ -24,6 +25,10 @@ def made(settings, R=R):
     return fit, CREDIBLE_SETS.checked(set_rows(TABLE, fit, R, settings), "test")
 
 
+def held(fit):
+    return contents_of("a", TABLE, switched(fit), fitted=fit.fit is not None)
+
+
 def test_two_coverages_at_once():
     fit, sets = made(FinemapSettings())
     assert sets.groupby("main")["requested_coverage"].unique().map(list).to_dict() == {True: [0.95], False: [0.99]}
@@ -34,7 +39,7 @@ def test_two_coverages_at_once():
         assert set(main.loc[name, "variant_ids"].split(",")) <= set(further.loc[name, "variant_ids"].split(","))
         assert main.loc[name, "coverage"] >= 0.95
         assert further.loc[name, "coverage"] >= 0.99
-    assert status_row(TABLE, fit)["credible_sets"].item() == len(main) == 2
+    assert status_row(TABLE, fit, held(fit))["credible_sets"].item() == len(main) == 2
 
 
 @pytest.mark.parametrize("further", [0.0, 0.95])
@@ -95,5 +100,5 @@ def test_one_effect_without_ld_has_sets_without_purity():
 def test_a_locus_that_failed_has_its_row():
     fit = fit_locus(TABLE["variant_id"], Z * np.nan, R, 20_000, None, FinemapSettings())
     assert set_rows(TABLE, fit, R, FinemapSettings()).empty
-    assert LOCI_STATUS.checked(status_row(TABLE, fit), "test")["status"].item() == "failed"
+    assert LOCI_STATUS.checked(status_row(TABLE, fit, held(fit)), "test")["status"].item() == "failed"
     assert variant_rows(TABLE, fit, R[0])["pip_credible"].isna().all()

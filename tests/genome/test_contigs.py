@@ -1,7 +1,7 @@
 import pytest
 
 from fineprior.files.errors import InputError
-from fineprior.genome.contigs import Contigs, is_part_of_x, plain_name
+from fineprior.genome.contigs import Contigs, is_part_of_x, natural_order, plain_name
 
 
 @pytest.mark.parametrize(
@@ -68,6 +68,12 @@ def test_the_first_names_are_shown():
     assert str(Contigs("g.fa", [f"chr{number}" for number in range(1, 8)])) == "chr1, chr2, chr3, chr4, chr5, ..."
 
 
+def test_plain_names():
+    assert [plain_name(n) for n in ("chr1", "1", "chrUn_KI270302v1", "23", "chr23", "0", "10")] == [
+        "1", "1", "UN_KI270302V1", "X", "X", "0", "10",
+    ]  # fmt: skip
+
+
 def test_plain_names_are_without_chr_and_zeros():
     assert [plain_name(name) for name in ("chr01", "CHRx", "26", "M", "chr25", "scaffold_7")] == [
         "1", "X", "MT", "MT", "MT", "SCAFFOLD_7",
@@ -78,3 +84,8 @@ def test_plain_names_that_were_floats_are_numbers():
     assert [plain_name(name) for name in ("1.0", "chr2.0", "23.0", "KI270728.1", "0")] == [
         "1", "2", "X", "KI270728.1", "0",
     ]  # fmt: skip
+
+
+def test_chromosomes_in_their_order():
+    names = ["chrX", "chr10", "2", "chr1", "MT"]
+    assert sorted(names, key=natural_order) == ["chr1", "2", "chr10", "MT", "chrX"]

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from fineprior.engine.region_embeddings import RegionEmbeddings
 from fineprior.heads.readout import Readout, train_cached, training_loss, training_statistics
 from fineprior.heads.training_regions import embed_rows
 from toy_enformer import TARGET_BINS
@@ -48,7 +47,7 @@ def test_a_folded_readout_says_what_it_said(data, backbone):
         if mode == "linear":
             readout.start_from(head)
             with torch.no_grad():
-                signal = readout(torch.from_numpy(cached.embedding)).numpy()
+                signal = readout(torch.tensor(cached.embedding)).numpy()
             assert np.allclose(signal, head.predict(cached.embedding), atol=1e-4)
         else:
             assert head.hidden_weight.shape == (8, cached.embedding.shape[1])
@@ -57,9 +56,10 @@ def test_a_folded_readout_says_what_it_said(data, backbone):
 @pytest.mark.parametrize("mode", ["linear", "mlp"])
 def test_only_training_bins_normalise(data, backbone, mode):
     cached = embed_rows(data, np.arange(len(data.split)), backbone)
-    other = RegionEmbeddings(**vars(cached) | {"embedding": cached.embedding.copy()})
-    other.embedding[other.split == "test"] *= 100
-    flat = data.targets.reshape(-1, 2)
+    embedding = cached.embedding.copy()
+    embedding[cached.split == "test"] *= 100
+    other = replace(cached, embedding=embedding)
+    flat = data.targets.reshape(-1, 2).copy()
     one, two = (train_cached(regions, flat, TARGET_BINS, NAMES, replace(QUICK, mode=mode), 1)[0]
                 for regions in (cached, other))  # fmt: skip
     assert np.array_equal(one.weight, two.weight)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -102,7 +104,7 @@ def test_loss_and_prediction_are_those_of_torch():
 @pytest.mark.parametrize("missing", ["train", "valid"])
 def test_regions_without_a_split(missing):
     regions, targets, _ = data(bins=1200)
-    regions.split[regions.split == missing] = "test"
+    regions = replace(regions, split=np.where(regions.split == missing, "test", regions.split))
     with pytest.raises(InputError, match=f"none has the split '{missing}'"):
         train_linear(regions, targets, TRACKS, SETTINGS, 1)
 

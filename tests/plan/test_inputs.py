@@ -75,6 +75,9 @@ def test_files_of_the_repository_are_relative_only_where_it_is_the_working_direc
 def test_files_that_settings_name_or_not():
     empty = inputs()
     assert (empty.interval_files, empty.regions, empty.masks) == ([], [], [])
+    assert (empty.seen_regions, empty.labels) == ([], [])
+    assert inputs(backbone={"training_regions": "seen.bed"}).seen_regions == "seen.bed"
+    assert inputs(labels={"variants": "labels.tsv"}).labels == "labels.tsv"
     found = inputs(
         loci={"exclude_bed": "x.bed", "blocks": "b.bed"},
         targets={"blacklist": "black.bed", "unmappable": "un.bed"},

@@ -139,7 +139,11 @@ def test_targets_are_those_of_the_head_s_tracks():
     ("mode", "tunes"), [("linear", False), ("mlp", False), ("last_blocks", True), ("lora", True), ("full", True)]
 )
 def test_modes_that_change_the_backbone(mode, tunes):
-    assert params(head={"mode": mode}).tunes_backbone is tunes
+    found = params(head={"mode": mode})
+    assert found.tunes_backbone is tunes
+    assert (found.training_memory, found.training_minutes, found.evaluation_minutes) == (
+        (8000, 2880, 2880) if tunes else (4000, 120, 240)
+    )
 
 
 def test_evaluation_does_not_depend_on_what_is_made_of_its_numbers():

@@ -10,6 +10,7 @@ from fineprior.priors.blocks import (
     locus_sizes,
     locus_starts,
     log_likelihood,
+    log_odds_of,
     log_softmax,
     merged,
     signal_likelihood,
@@ -75,3 +76,8 @@ def test_thinning_depends_on_the_locus_alone(simulated):
     changed = loci._replace(log_bf=np.where((loci.chromosomes == "chr1")[:, None], 0.0, loci.log_bf))
     again = {name: blocks[0].thinned for name, blocks in changed.by_chromosome.items()}
     np.testing.assert_array_equal(every["chr2"].features, again["chr2"].features)
+
+
+def test_log_odds_by_hand():
+    block = Block.of(np.array([[1.0, 2.0], [0.0, -1.0]]), np.zeros((2, 1)), np.array([0]))
+    np.testing.assert_allclose(log_odds_of([block], np.array([0.5, 1.0])), [[2.5, -1.0]])

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from fineprior.priors.candidates import candidates_of
+from fineprior.priors.blocks import log_odds_of
+from fineprior.priors.candidates import FitOptions, candidates_of
 from fineprior.priors.features import features_of
-from fineprior.priors.folds import log_odds_of
-from fineprior.priors.study import FitOptions
 from fineprior.project.settings import FinemapSettings, PriorSettings
 
 OPTIONS = FitOptions(PriorSettings(rounds=0), FinemapSettings(), 1, 1)

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fineprior.priors.candidates import Candidate, HeldOutGain
+from fineprior.priors.candidates import Candidate
 from fineprior.priors.choice import chosen, sentence, top_decile_ratio
 from fineprior.priors.features import Model
 from fineprior.priors.folds import fit_fold
+from fineprior.priors.gains import HeldOutGain
 from fineprior.priors.strength import Support
 from fineprior.project.settings import PriorSettings
 

@@ -7,7 +7,7 @@ from fineprior.priors.blocks import Block
 from fineprior.priors.concept_shift import enrichment_by_stratum, rate_shift
 from fineprior.priors.enrichment import fit_enrichment
 from fineprior.priors.features import Feature
-from fineprior.priors.study import shifted_probabilities
+from fineprior.priors.supervised import shifted_probabilities
 
 LOCI, SIZE = 120, 60
 

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from fineprior.files.tables import COEFFICIENTS, ENRICHMENT, PRIOR_STEPS
-from fineprior.priors import choice, estimate
+from fineprior.priors import estimate, gains
+from fineprior.priors.candidates import FitOptions
 from fineprior.priors.estimate import estimate_prior
-from fineprior.priors.strength import ALL_LOCI
-from fineprior.priors.study import FitOptions
+from fineprior.priors.folds import ALL_LOCI
 from fineprior.project.settings import FinemapSettings, PriorSettings
 
 LOCI, SIZE = 24, 20
@@ -22,14 +22,14 @@ def shuffles():
 
 @pytest.fixture(scope="module")
 def rows(prior_study, shuffles):
-    original = choice.shuffle_within_bins
+    original = gains.shuffle_within_bins
 
     def recorded(*arguments):
         shuffles.append(original(*arguments))
         return shuffles[-1]
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(choice, "shuffle_within_bins", recorded)
+        patched.setattr(gains, "shuffle_within_bins", recorded)
         patched.setattr(estimate, "REPLICATES", 3)
         options = FitOptions(PriorSettings(rounds=0), FinemapSettings(), 1, 1)
         return estimate_prior(prior_study, "functional", {"score": "score"}, options)
@@ -47,7 +47,7 @@ def test_there_is_a_row_for_all_loci_and_for_each_chromosome_left_out(rows):
 
 def test_coefficients_are_those_of_the_used_candidate_with_errors(rows):
     coefficients = COEFFICIENTS.checked(pd.DataFrame(rows.coefficients), "coefficients")
-    steps = PRIOR_STEPS.checked(pd.DataFrame(rows.steps), "steps")
+    steps = PRIOR_STEPS.checked(pd.DataFrame(rows.candidates), "steps")
     assert steps["used"].sum() == 1
     assert set(coefficients["left_out"]) == {ALL_LOCI, "chr1", "chr2", "chr3"}
     assert (coefficients["standard_error"] > 0).all()
@@ -55,7 +55,7 @@ def test_coefficients_are_those_of_the_used_candidate_with_errors(rows):
 
 
 def test_the_verdict_knows_scores_from_their_shuffles(rows):
-    steps = pd.DataFrame(rows.steps)
+    steps = pd.DataFrame(rows.candidates)
     verdict = rows.verdict
     assert verdict["held_out_gain"] == pytest.approx(steps.loc[steps["used"], "held_out_gain"].item())
     assert verdict["held_out_gain"] > 5

@@ -7,10 +7,14 @@ import pytest
 from fineprior.priors.features import (
     Feature,
     Model,
+    feature_kinds,
     feature_matrix,
     features_of,
     shaped,
 )
+from fineprior.project.settings import PriorSettings
+
+KINDS = {"peaks": "bed", "tss": "tss", "cadd": "value", "sad": "score"}
 
 
 @pytest.mark.parametrize("kind", ["score", "ramp", "value", "distance", "log"])
@@ -88,3 +92,28 @@ def test_which_coefficients_are_held():
     features = [Feature(kind, kind, 1.0, 0.0, 2.0) for kind in ("score", "value", "distance", "log")]
     assert Model.of(features).nonnegative.tolist() == [True, False, False, False]
     np.testing.assert_array_equal(Model.of(features).fixed, [np.nan, np.nan, np.nan, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("settings", "first"),
+    [
+        ({}, {"score": "score"}),
+        ({"scores": "tracks"}, {"a.l2": "score", "b.l2": "score"}),
+        ({"source": "given"}, {"prior": "log"}),
+        ({"source": "given", "given_as": "score"}, {"given": "score"}),
+        ({"source": "supervised"}, {"prior": "log"}),
+        ({"source": "heritability"}, {"prior": "log"}),
+    ],
+)
+def test_annotations_stand_beside_every_source(settings, first):
+    frame = pd.DataFrame(columns=["score", "a.l2", "b.l2"])
+    rest = {"peaks": "value", "tss": "distance", "cadd": "value", "sad": "score"}
+    assert feature_kinds(frame, PriorSettings(**settings), KINDS) == {"functional": first | rest}
+    held = feature_kinds(frame, PriorSettings(**settings, controls=["tss", "sad"]), KINDS)
+    own = {"peaks": "value", "cadd": "value"}
+    assert held == {"functional": first | own, "tss": {"tss": "distance"}, "sad": {"sad": "score"}}
+
+
+def test_tracks_of_which_none_is_good_enough_leave_the_missing_score():
+    frame = pd.DataFrame(columns=["score", "a.sad"])
+    assert feature_kinds(frame, PriorSettings(scores="tracks"), {}) == {"functional": {"score": "score"}}

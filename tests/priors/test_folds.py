@@ -5,7 +5,7 @@ import pytest
 
 from fineprior.priors.blocks import Block
 from fineprior.priors.features import Model
-from fineprior.priors.folds import MAX_PARTS, RIDGES, cross_fit, fit_fold, log_odds_of, parts
+from fineprior.priors.folds import MAX_PARTS, RIDGES, cross_fit, fit_fold, parts
 from fineprior.project.settings import PriorSettings
 
 SETTINGS = PriorSettings()
@@ -121,11 +121,6 @@ def test_workers_do_not_change_the_result(simulated):
     blocks = simulated(9, 1.0, loci=40).by_chromosome
     one, two = (cross_fit(blocks, free(1), SETTINGS, 1, workers=workers) for workers in (1, 2))
     assert {name: facts(fold) for name, fold in one.items()} == {name: facts(fold) for name, fold in two.items()}
-
-
-def test_log_odds_by_hand():
-    block = Block.of(np.array([[1.0, 2.0], [0.0, -1.0]]), np.zeros((2, 1)), np.array([0]))
-    np.testing.assert_allclose(log_odds_of([block], np.array([0.5, 1.0])), [[2.5, -1.0]])
 
 
 def test_no_loci():

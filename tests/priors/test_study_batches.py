@@ -1,50 +1,17 @@
-"""What priors are made of, by the settings."""
+"""Variants of batches: the order of loci, and values joined to them."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from fineprior.files.errors import InputError
-from fineprior.priors.study import feature_kinds, genome_order, join_columns, natural_order
-from fineprior.project.settings import PriorSettings
-
-KINDS = {"peaks": "bed", "tss": "tss", "cadd": "value", "sad": "score"}
-
-
-@pytest.mark.parametrize(
-    ("settings", "first"),
-    [
-        ({}, {"score": "score"}),
-        ({"scores": "tracks"}, {"a.l2": "score", "b.l2": "score"}),
-        ({"source": "given"}, {"prior": "log"}),
-        ({"source": "given", "given_as": "score"}, {"given": "score"}),
-        ({"source": "supervised"}, {"prior": "log"}),
-        ({"source": "heritability"}, {"prior": "log"}),
-    ],
-)
-def test_annotations_stand_beside_every_source(settings, first):
-    frame = pd.DataFrame(columns=["score", "a.l2", "b.l2"])
-    rest = {"peaks": "value", "tss": "distance", "cadd": "value", "sad": "score"}
-    assert feature_kinds(frame, PriorSettings(**settings), KINDS) == {"functional": first | rest}
-    held = feature_kinds(frame, PriorSettings(**settings, controls=["tss", "sad"]), KINDS)
-    own = {"peaks": "value", "cadd": "value"}
-    assert held == {"functional": first | own, "tss": {"tss": "distance"}, "sad": {"sad": "score"}}
-
-
-def test_tracks_of_which_none_is_good_enough_leave_the_missing_score():
-    frame = pd.DataFrame(columns=["score", "a.sad"])
-    assert feature_kinds(frame, PriorSettings(scores="tracks"), {}) == {"functional": {"score": "score"}}
+from fineprior.priors.study import genome_order, join_columns
 
 
 def test_loci_are_in_genome_order_whatever_the_batches():
     rows = [("x", "chr10", 5), ("a", "chr2", 9), ("a", "chr2", 11), ("b", "chr2", 3), ("b", "chr2", 4)]
     frame = pd.DataFrame(rows, columns=["locus", "chrom", "pos"])
     assert genome_order(frame)["locus"].tolist() == ["b", "b", "a", "a", "x"]
-
-
-def test_chromosomes_in_their_order():
-    names = ["chrX", "chr10", "2", "chr1", "MT"]
-    assert sorted(names, key=natural_order) == ["chr1", "2", "chr10", "MT", "chrX"]
 
 
 def table(ids, scores=None, locus="a"):

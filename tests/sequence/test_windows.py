@@ -9,9 +9,7 @@ from fineprior.genotypes.plink_panel import PlinkPanel
 from fineprior.project.settings import WindowSettings
 from fineprior.sequence.windows import (
     ALL_N,
-    LEFT,
     NOT_ACGT,
-    RIGHT,
     SCORED,
     TOO_LONG,
     UNKNOWN_BASE,
@@ -120,11 +118,11 @@ def test_windows_of_both_anchors_by_hand(genome, old, new, pos):
     start = 99 + pos - 1 - 32
     net = len(alt) - len(ref)
     whole = chromosome + tail
-    assert text(sequences.alternative(row, LEFT)[0]) == whole[start : start + 64]
-    assert text(sequences.alternative(row, RIGHT)[0]) == whole[start + net : start + net + 64]
+    assert text(sequences.alternative(row, "left")[0]) == whole[start : start + 64]
+    assert text(sequences.alternative(row, "right")[0]) == whole[start + net : start + net + 64]
     reference = sequences.reference(row)[0]
-    assert np.array_equal(sequences.alternative(row, LEFT)[0, :32], reference[:32])
-    assert np.array_equal(sequences.alternative(row, RIGHT)[0, 32 + old :], reference[32 + old :])
+    assert np.array_equal(sequences.alternative(row, "left")[0, :32], reference[:32])
+    assert np.array_equal(sequences.alternative(row, "right")[0, 32 + old :], reference[32 + old :])
     assert sequences.net(row)[0] == net
 
 
@@ -135,7 +133,7 @@ def test_substitutions_are_the_same_from_both_sides(genome):
     row = np.array([0])
     changed = sequences.reference(row) != sequences.alternative(row)
     assert np.flatnonzero(changed).tolist() == [32, 33, 34]
-    assert np.array_equal(sequences.alternative(row, LEFT), sequences.alternative(row, RIGHT))
+    assert np.array_equal(sequences.alternative(row, "left"), sequences.alternative(row, "right"))
 
 
 def test_alleles_without_shared_ends(genome):

@@ -80,7 +80,9 @@ def files_of(folder, **change):
 
 def fitted(folder, files=None, **change):
     outputs = {"coefficients": str(folder / "coefficients.tsv"), "output": str(folder / "heritability.parquet")}
-    fit_heritability(files=files or files_of(folder), variants=[str(folder / "variants.tsv.gz")], **outputs, **change)
+    given = {"bins": 20, "max_ratio": 100.0} | change
+    files = files or files_of(folder)
+    fit_heritability(**vars(files), variants=[str(folder / "variants.tsv.gz")], **outputs, **given)
     return HERITABILITY.read(outputs["output"]), HERITABILITY_COEFFICIENTS.read(outputs["coefficients"])
 
 

@@ -50,7 +50,7 @@ def test_each_shuffle_is_another_one(tmp_path, monkeypatch):
     files = study(tmp_path / "study", effect=3.0, loci=12)
 
     def shuffled_gain(shuffles, seed):
-        monkeypatch.setattr("fineprior.priors.choice.SHUFFLES", shuffles)
+        monkeypatch.setattr("fineprior.priors.gains.SHUFFLES", shuffles)
         found = fitted_prior(files, tmp_path / f"{shuffles}_{seed}", replace(SETTINGS, rounds=0), seed=seed)
         return VERDICT.read(found["verdict"])["shuffled_gain"][0]
 

@@ -61,7 +61,7 @@ def test_signs_that_contradict_leave_the_row_out_and_many_of_them_refuse_the_fil
     assert reason_names()[rows.reason[3]] == "contradiction"
     assert (rows.reason > 0).sum() == 1
     assert (
-        "z_score and effect / standard error have opposite signs, so the row is left out, in 1 of 50 rows" in said.text
+        "z_score and effect / standard error have opposite signs, so the row is excluded, in 1 of 50 rows" in said.text
     )
     with pytest.raises(InputError, match=r"opposite signs, .* in 50 of 50 rows; .* which of the two is meant"):
         read_sumstats(write(tmp_path / "h.tsv", z_score=-2.0))
@@ -104,7 +104,7 @@ def test_a_z_that_does_not_reach_the_bound_of_its_p_value_contradicts_it(tmp_pat
     frame = marked(write(tmp_path / "g.tsv", beta=beta, p_value=p))
     assert (frame["marks"] & CONTRADICTS > 0).to_list()[:3] == [False, True, False]
     assert frame["neg_log10_p"].iloc[0] == pytest.approx(-np.log10(2 * norm.sf(9)), rel=1e-4)
-    assert "z does not reach the bound of its p-value, so the row is left out, in 1 of 50 rows" in said.text
+    assert "z does not reach the bound of its p-value, so the row is excluded, in 1 of 50 rows" in said.text
 
 
 def test_z_of_a_t_has_its_p_value():

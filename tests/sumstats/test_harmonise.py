@@ -183,7 +183,7 @@ def tiny(tmp_path):
     """ACGTTTTACAG...: one plain variant, A/T variants of several frequencies, and rows of the panel to stumble over."""
     fasta = tmp_path / "g.fa"
     fasta.write_text(">1\nACGTTTTACAGATTACA\n")
-    lines = [  # pos, a1, a2, copies of a1 among 10 people
+    lines = [  # pos, a1, a2, copies of a1 among 10 samples
         (1, "A", "T", [1, 1] + [0] * 8), (4, "T", "A", [1, 1] + [0] * 8), (5, "T", "A", [1] * 9 + [0]),
         (8, "A", "C", [2] * 5 + [0] * 5), (8, "G", "A", [1] * 4 + [0] * 6), (9, "C", "A", [1] * 10),
         (10, "A", "G", [0] * 10), (11, "G", "A", [1] + [0] * 9), (11, "A", "G", [2] + [0] * 9),
@@ -359,7 +359,7 @@ def test_a_row_on_the_strand_of_the_fasta_wins_over_its_complement(tiny, z, orde
 
 def test_a_complement_stays_where_nothing_else_is_of_its_variant(tiny):
     frame = rows((8, "C", "A", 2.0, 0.5), (8, "G", "T", 5.0, 0.5))
-    frame.loc[0, "info"] = 0.1  # left out for another reason
+    frame.loc[0, "info"] = 0.1  # excluded for another reason
     assert harmonise(frame, *tiny, SETTINGS).sumstats[["z", "action"]].to_numpy().tolist() == [[5.0, "strand"]]
 
 
@@ -451,7 +451,7 @@ def doubtful(world, change):
     ids=["of the minor allele", "of it, up to a half", "of nothing", "of the other allele in some rows"],
 )
 @pytest.mark.parametrize("policy", ["frequency", "trust"])
-def test_doubtful_frequencies_settle_no_strand(world, caplog, change, words, policy):
+def test_doubtful_frequencies_decide_no_strand(world, caplog, change, words, policy):
     exchange = np.arange(len(world.gwas)) % 2 == 0  # half of the effect alleles are the major ones
     frame, palindromic = doubtful(world, change)
     frame = exchanged(frame.assign(eaf=world.gwas["eaf"]), exchange)
@@ -471,7 +471,7 @@ def result_ids(world):
     return [f"{row.chrom}:{row.pos}:{row.ref}:{row.alt}" for row in world.variants.itertuples()]
 
 
-def test_frequencies_that_are_right_settle_strands_although_few_rows_are_odd(world):
+def test_frequencies_that_are_right_decide_strands_although_few_rows_are_odd(world):
     eaf = world.gwas["eaf"].to_numpy().copy()
     odd = np.flatnonzero(of_kind(world, "plain") & (np.abs(eaf - 0.5) > 0.2))[:2]
     eaf[odd] = 1 - eaf[odd]
@@ -485,7 +485,7 @@ def test_a_lost_hit_is_told_loudly(world, caplog):
     frame.loc[2, ["neg_log10_p", "info"]] = [30.0, 0.1]
     with caplog.at_level(logging.WARNING):
         run(world, frame)
-    assert "1 rows with p < 5e-8 were left out; the strongest, chr1:40 (-log10 p 30.0), as low_info" in caplog.text
+    assert "1 rows with p < 5e-8 were excluded; the strongest, chr1:40 (-log10 p 30.0), as low_info" in caplog.text
 
 
 def test_every_reason_and_action_has_a_name_and_a_sentence():

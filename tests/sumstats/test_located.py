@@ -1,4 +1,4 @@
-"""Where rows lie in the genome; those that are left out have a place too, so that a locus can name them."""
+"""Where rows lie in the genome; those that are excluded have a place too, so that a locus can name them."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from fineprior.genome.fasta import Genome
 from fineprior.genome.liftover import Liftover
 from fineprior.project.settings import HarmoniseSettings
-from fineprior.sumstats.located import Places, locate
+from fineprior.sumstats.located import Coordinates, locate
 from fineprior.sumstats.outcomes import reason_names
 from fineprior.sumstats.rows import gather_rows
 from sumstats.test_rows import frame
@@ -26,7 +26,7 @@ def rows_of(*places):
     return gather_rows([frame(len(places), chrom=list(chrom), pos=list(map(float, pos)))], HarmoniseSettings(), "g.tsv")
 
 
-def test_rows_are_sorted_by_their_place_and_what_has_none_is_left_out(genome):
+def test_rows_are_sorted_by_their_place_and_what_has_none_is_excluded(genome):
     located, table = locate(rows_of(("2", 5), ("1", 70), ("chr1", 20), ("7", 1), ("2", 61)), genome, None, plink=False)
     assert located.index.tolist() == [2, 1, 0]
     assert located.contig.tolist() == [0, 0, 1]
@@ -35,25 +35,25 @@ def test_rows_are_sorted_by_their_place_and_what_has_none_is_left_out(genome):
     assert table.empty
 
 
-def test_places_of_all_rows_whatever_became_of_them(genome):
+def test_coordinates_of_all_rows_whatever_became_of_them(genome):
     rows = rows_of(("2", 5), ("1", 70), ("7", 1), ("2", 61), ("1", 0.5))
-    contig, pos = Places(rows, genome, None, plink=False).of(np.arange(5))
+    contig, pos = Coordinates(rows, genome, None, plink=False).of(np.arange(5))
     assert contig.tolist() == [1, 0, -1, 1, 0]
     assert pos.tolist() == [5, 70, 0, 0, 0]
-    contig, pos = Places(rows, genome, None, plink=False).of(np.array([1]))
+    contig, pos = Coordinates(rows, genome, None, plink=False).of(np.array([1]))
     assert (contig.tolist(), pos.tolist()) == ([0], [70])
 
 
 def test_the_first_and_the_last_base_of_a_contig_are_places(genome):
     rows = rows_of(("1", 1), ("1", 100), ("1", 101), ("2", 1), ("2", 60))
-    assert Places(rows, genome, None, plink=False).of(np.arange(5))[1].tolist() == [1, 100, 0, 1, 60]
+    assert Coordinates(rows, genome, None, plink=False).of(np.arange(5))[1].tolist() == [1, 100, 0, 1, 60]
     assert locate(rows, genome, None, plink=False)[0].index.tolist() == [0, 1, 3, 4]
 
 
-def test_places_are_lifted_over_and_of_several_the_best_is_taken(genome, tmp_path):
+def test_coordinates_are_lifted_over_and_of_several_the_best_is_taken(genome, tmp_path):
     (tmp_path / "c.chain").write_text(CHAIN)
     rows = rows_of(("1", 5), ("1", 45), ("1", 70), ("2", 3))
-    contig, pos = Places(rows, genome, Liftover(tmp_path / "c.chain"), plink=False).of(np.arange(4))
+    contig, pos = Coordinates(rows, genome, Liftover(tmp_path / "c.chain"), plink=False).of(np.arange(4))
     assert contig.tolist() == [0, 0, -1, -1]
     assert pos.tolist() == [15, 55, 0, 0]
 

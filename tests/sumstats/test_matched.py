@@ -16,7 +16,7 @@ from fineprior.sumstats.outcomes import reason_names
 from fineprior.sumstats.rows import gather_rows
 from sumstats.test_rows import frame
 
-PANEL = [  # pos, a1, a2, copies of a1 among 10 people: frequencies 0.1, 0.9, 0.2, 0.45 of the deletion; 8 in 20
+PANEL = [  # pos, a1, a2, copies of a1 among 10 samples: frequencies 0.1, 0.9, 0.2, 0.45 of the deletion; 8 in 20
     (1, "C", "A", [1, 1] + [0] * 8), (2, "C", "G", [2] * 8 + [1] * 2), (3, "GT", "G", [1] * 4 + [0] * 6),
     (3, "G", "GT", [1] * 9 + [0]), (8, "C", "A", [0] * 10), (9, "A", "C", [1] * 10),
 ]  # fmt: skip
@@ -56,6 +56,21 @@ def test_rows_find_their_variant_and_its_frequency_whichever_allele_the_panel_co
     assert found.source_af() == pytest.approx([0.2, 0.2])
     assert found.panel_has_frequencies
     assert not found.doubtful
+
+
+def test_frequencies_of_the_minor_allele_are_not_used_and_stay_in_the_source(world, caplog):
+    eaf = np.minimum(world.gwas["eaf"], 1 - world.gwas["eaf"])
+    rows = gather_rows([world.gwas.assign(eaf=eaf)], HarmoniseSettings(), "g.tsv")
+    found = match_panel(
+        orient(locate(rows, world.genome, None, plink=False)[0], world.genome), world.genome, world.panel
+    )
+    assert "it is that of the minor allele, and is not used" in caplog.text
+    assert found.doubtful
+    assert np.isnan(found.eaf).all()
+    assert np.isnan(found.source_af()).all()
+    assert rows.numbers["eaf"].tolist() == eaf.tolist()
+    with pytest.raises(ValueError, match="read-only"):
+        rows.numbers["eaf"][:] = np.nan
 
 
 def test_what_the_panel_lacks_or_has_in_one_state_is_excluded_with_its_reason(genome, panel):

@@ -335,7 +335,7 @@ def test_a_folder_is_not_a_file(tmp_path):
 def test_numbers_out_of_range_in_many_rows_are_another_column(tmp_path, column, value, message):
     with pytest.raises(InputError, match=message):
         read_sumstats(write(tmp_path / "g.tsv", [{}, {column: value}] * 25))
-    few = read_sumstats(write(tmp_path / "h.tsv", [{}] * 25 + [{column: value}]))  # for harmonise to leave out
+    few = read_sumstats(write(tmp_path / "h.tsv", [{}] * 25 + [{column: value}]))  # for harmonise to exclude
     assert len(few) == 26
 
 

@@ -1,15 +1,15 @@
 # What all rules share: the project (config and sheets), and the objects that give rules their inputs and params.
-# Their decisions are library code: fineprior.plan.inputs, fineprior.plan.params and fineprior.plan.params.
+# Their decisions are library code: fineprior.plan.inputs and fineprior.plan.params.
 from fineprior.plan.check import OrStop, check_formats, check_intervals
 from fineprior.plan.inputs import Inputs, any_of
-from fineprior.plan.params import Params
-from fineprior.plan.provenance import Fingerprints, code_digest, older_replacements
 from fineprior.plan.params import (
+    Params,
     growing,
     memory_of_files,
     memory_of_ld,
     memory_of_windows,
 )
+from fineprior.plan.provenance import Fingerprints, code_digest, older_replacements
 from fineprior.plan.results import EXPORTED_PRIOR, EXPORTS
 from fineprior.project.project import FETCHED, HUB_BACKBONES, load_project
 from fineprior.project.settings import as_params
@@ -39,5 +39,5 @@ wildcard_constraints:
     head=any_of(project.heads),
     batch=any_of(BATCHES),
     chrom="[A-Za-z0-9]+",
-    prior="|".join(inputs.priors),
-    form="|".join(EXPORTS),
+    prior=any_of(inputs.priors),
+    form=any_of(EXPORTS),

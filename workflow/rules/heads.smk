@@ -6,7 +6,7 @@ rule embed_regions:
         fasta=settings.genome.fasta,
         regions=inputs.regions,
         weights=inputs.backbone,
-        seen=settings.backbone.training_regions or [],
+        seen=inputs.seen_regions,
     output:
         embeddings="<results>/regions/embeddings.npz",
     log:
@@ -63,12 +63,12 @@ rule train_head:
         "../../envs/model.yaml"
     resources:
         mem_mb=memory_of_files(
-            8000 if params_of.tunes_backbone else 4000,
+            params_of.training_memory,
             3,
             "embeddings",
             most=1000,
         ),
-        runtime=growing(2880 if params_of.tunes_backbone else 120),
+        runtime=growing(params_of.training_minutes),
         gpu=int(params_of.tunes_backbone),
         store=settings.store,
     params:
@@ -132,8 +132,7 @@ rule evaluate_head:
         "../../envs/model.yaml"
     resources:
         mem_mb=memory_of_files(8000, 3, "embeddings", most=1000),
-        # The learning curve trains on a half, a quarter, ... of the regions, which takes as long as the head in sum.
-        runtime=growing(2880 if params_of.tunes_backbone else 240),
+        runtime=growing(params_of.evaluation_minutes),
         gpu=int(params_of.tunes_backbone),
         store=settings.store,
     params:

@@ -1,7 +1,7 @@
 # A head trained on labelled variants (labels.variants), and its probabilities for a study's variants.
 rule embed_labels:
     input:
-        labels=settings.labels.variants or [],
+        labels=inputs.labels,
         fasta=settings.genome.fasta,
         weights=inputs.backbone,
     output:
@@ -29,7 +29,7 @@ rule embed_labels:
 
 rule train_labels:
     input:
-        labels=settings.labels.variants or [],
+        labels=inputs.labels,
         embeddings="<results>/labels/embeddings.npz",
     output:
         head="<results>/labels/variant_head.npz",

@@ -3,7 +3,7 @@
 rule pretrain_masked:
     input:
         fasta=settings.genome.fasta,
-        regions=settings.regions or [],
+        regions=inputs.regions,
     output:
         multiext(
             "<results>/pretrain/masked/",

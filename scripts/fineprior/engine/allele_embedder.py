@@ -17,12 +17,11 @@ from torch import Tensor
 from fineprior.engine.backbone import Backbone, Batches
 from fineprior.engine.difference import Edit, Reference
 from fineprior.engine.tokens import CACHE_BYTES, Allele, Codes, WindowTokens
+from fineprior.files.arrays import Flags, Integers
 from fineprior.files.errors import InputError
 from fineprior.genome.fasta import codes_of, reverse_complement
 from fineprior.project.settings import WindowSettings
 from fineprior.sequence.windows import LocusSequences
-
-Integers = NDArray[np.int64]
 
 _TRUNK_TOKENS = {"cpu": 1536, "cuda": 24576}
 """In one batch of the trunk: one window of 196 kb on a CPU, 16 on a GPU."""
@@ -72,7 +71,7 @@ class WindowGroup:
     index: Integers
     owner: Integers
     bins: slice
-    read: NDArray[np.bool_]
+    read: Flags
     _alleles: list[Allele]
     _changed: list[Tensor]
     _starts: list[int]

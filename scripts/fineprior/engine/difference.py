@@ -1,4 +1,4 @@
-"""The effect of a variant, carried through the transformer as a difference that low precision cannot lose.
+"""The effect of a variant, carried through the transformer as a difference, so that low precision keeps it.
 
 Subtracting two predictions that were each rounded leaves nothing of an effect smaller than the rounding. Here the
 difference d = alternative - reference itself goes through the blocks, around activations of the reference window that

@@ -269,6 +269,12 @@ def load_torch(path: Path, device: torch.device | str = "cpu") -> Any:
     """
     try:
         return torch.load(path, device, weights_only=True)
+    except torch.OutOfMemoryError as error:
+        raise MemoryError(str(error)) from error
+    except MemoryError:
+        raise
+    except OSError:  # as with memory, the file may be whole
+        raise
     except Exception:
         raise ValueError("PyTorch cannot read it as tensors alone") from None
 

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fineprior.files.arrays import ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.files.integrity import check_shared, checked
 from fineprior.files.logs import Progress
@@ -33,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class RegionEmbeddings:
+class RegionEmbeddings(ReadOnly):
     """Embeddings of the target bins of training regions, region by region.
 
     Attributes

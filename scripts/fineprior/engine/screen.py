@@ -1,4 +1,4 @@
-"""A fast look at all variants of a locus, which leaves the exact engine for those that can matter.
+"""A fast first pass over the variants of a locus: only the likely ones go to the exact engine.
 
 A variant's tokens are exact; in the transformer the edited tokens and the bins that are read change, around all other
 tokens as they are in the reference window (`DifferenceTransformer.local_difference`). What is ignored reaches the bins

@@ -168,7 +168,7 @@ class WindowTokens:
         """Tokens (slices, tokens, width) of slices (slices, bases) whose ends count as ends of the DNA."""
         device = self._bases.device
         parts = self._batches(
-            lambda part: self._backbone.tower(self._bases[torch.from_numpy(codes[part]).to(device).int()]),
+            lambda part: self._backbone.tower(self._bases[torch.from_numpy(np.array(codes[part])).to(device).int()]),
             len(codes),
             codes.shape[1] // self._size,
         )

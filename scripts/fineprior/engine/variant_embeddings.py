@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fineprior.files.arrays import ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.files.integrity import checked
 from fineprior.files.whole import atomic_path
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class VariantEmbeddings:
+class VariantEmbeddings(ReadOnly):
     """Embeddings of the bins around variants.
 
     Attributes

@@ -22,6 +22,9 @@ _PLAIN = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: DEFLATE}
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Indices = NDArray[np.intp]
+Flags = NDArray[np.bool_]
 _Kind = TypeVar("_Kind", bound=np.generic)
 
 
@@ -35,7 +38,8 @@ def read_only(array: NDArray[_Kind]) -> NDArray[_Kind]:
 class ReadOnly:
     """Base of frozen dataclasses whose arrays several holders share: none of them can write to an array.
 
-    This also holds for objects that another process sends, though numpy forgets it on the way.
+    Arrays in plain lists, tuples and dicts are locked as well; the container is then a copy. All this also holds for
+    objects that another process sends, though numpy forgets it on the way.
     """
 
     def __post_init__(self) -> None:
@@ -47,8 +51,23 @@ class ReadOnly:
 
     def _lock(self) -> None:
         for name, value in list(vars(self).items()):
-            if isinstance(value, np.ndarray) and value.flags.writeable:
-                object.__setattr__(self, name, read_only(value))
+            locked = _locked(value)
+            if locked is not value:
+                object.__setattr__(self, name, locked)
+
+
+def _locked(value: Any) -> Any:
+    """A read-only view of an array, and of a plain list, tuple or dict one whose arrays are; others as they are."""
+    if isinstance(value, np.ndarray):
+        return read_only(value) if value.flags.writeable else value
+    if type(value) is dict:
+        kept = {key: _locked(one) for key, one in value.items()}
+        return kept if any(kept[key] is not one for key, one in value.items()) else value
+    if type(value) in (list, tuple):
+        held = [_locked(one) for one in value]
+        changed = any(new is not old for new, old in zip(held, value, strict=True))
+        return type(value)(held) if changed else value
+    return value
 
 
 class Archive(Mapping[str, Array]):

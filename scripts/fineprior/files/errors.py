@@ -1,4 +1,4 @@
-"""The one exception that reaches a user as a sentence instead of a traceback, and how a value stands in it."""
+"""The exception for wrong input, which a user sees as one sentence, and how its message shows a value."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Reading of users' files: one guard against damage, one way to open text, one answer to what is missing.
+"""Reading users' files: one guard against damage, one way to open text, one definition of a missing value.
 
 `reading` turns whatever goes wrong while a file is parsed into one line. `text_of` and `text_lines` open a text file
 whatever its compression, byte-order mark and line ends. `is_missing` knows what programs write where there is no value:

@@ -30,10 +30,10 @@ ASSOCIATION = define(
     other_allele | text | the other allele
     beta | number | effect of one effect allele (log odds ratio for a disease); NA when there is no result
     standard_error | number | its standard error
-    effect_allele_frequency | number | frequency of the effect allele in the people of the regression
+    effect_allele_frequency | number | frequency of the effect allele in the samples of the regression
     neg_log_10_p_value | number | -log10 of the p-value (t for a quantitative trait, Wald for a disease)
     rsid | text | identifier in the genotypes
-    n | integer | people in the regression
+    n | integer | samples in the regression
     status | text | ok, or why there is no result: monomorphic, collinear (with covariates), too_few, not_converged""",
 )
 
@@ -59,7 +59,7 @@ SUMSTATS_QC = define(
     "What happened to the rows of a study's summary statistics.",
     """
     outcome | text | kept or dropped; `of those kept` counts kept rows again, by what else is true of them
-    reason | text | how the alleles were matched, why the row was left out, or the remark
+    reason | text | how the alleles were matched, why the row was excluded, or the remark
     rows | integer | number of rows
     significant | integer | of these, rows with p < 5e-8
     meaning | text | the reason in words""",
@@ -67,7 +67,7 @@ SUMSTATS_QC = define(
 
 DROPPED = define(
     "dropped",
-    "The rows of the summary statistics that were left out.",
+    "The rows of the summary statistics that were excluded.",
     """
     row | integer | line of the source file, the header being line 1
     chrom | text | chromosome in the source
@@ -128,7 +128,7 @@ EXCLUDED_REGIONS = define(
 
 LOST = define(
     "lost",
-    "Rows of the summary statistics in the loci of one batch that harmonising left out, by locus and position; without \
+    "Rows of the summary statistics in the loci of one batch that harmonising excluded, by locus and position; without \
 those whose variant is there in another row (duplicate, other_strand), which are not lost.",
     """
     locus | text | name of the locus
@@ -248,7 +248,7 @@ HEAD_BASELINES = define(
 
 LEARNING_CURVE = define(
     "learning_curve",
-    "What more training regions are worth: the same training on fewer of them, on the same test regions.",
+    "What more training regions gain: the same training on fewer of them, judged on the same test regions.",
     """
     mode | text | mode of training
     regions | integer | training regions; smaller sets are within the larger ones, the last is all
@@ -373,7 +373,7 @@ HERITABILITY = define(
 
 ENRICHMENT = define(
     "enrichment",
-    "What each prior is worth, leaving out one chromosome at a time; all but weight and reason is of the others.",
+    "The gain of each prior with one chromosome held out. All columns but weight and reason describe the others.",
     """
     prior | text | functional, or the name of a control
     left_out | text | chromosome that the row is used for, and whose GWAS it has not seen; none: all chromosomes
@@ -381,12 +381,12 @@ ENRICHMENT = define(
     signals | integer | signals in them
     ridge | number | penalty, chosen by leaving out parts of these chromosomes
     rounds | integer | times that loci were fitted again under the prior
-    log_enrichment | number | log ratio of prior odds for one standard deviation of the log odds, on parts left out
+    log_enrichment | number | log ratio of prior odds for one standard deviation of the log odds, on held-out parts
     lower | number | lower end of its 95% bootstrap interval over loci
     upper | number | upper end
     weight | number | share of the functional part in the prior, one for the study: 0 means uniform
     reason | text | why the weight is 0; NA when it is not
-    held_out_gain | number | log10 likelihood gained over uniform on the chromosome left out, as used; NA for none""",
+    held_out_gain | number | log10 likelihood gained over uniform on the held-out chromosome, as used; NA for none""",
 )
 
 COEFFICIENTS = define(
@@ -407,7 +407,7 @@ distance: t = 1 / (1 + v / 10 kb); log: t = log v
 
 PRIOR_STEPS = define(
     "prior_steps",
-    "What each step of the enrichment bought, on chromosomes left out; all are judged by the uniform fits' signals.",
+    "The held-out gain of each candidate model. All are judged by the signals of the uniform fits.",
     """
     step | text | marginal (one signal a locus, from z), signals (SuSiE's), annotations (added), shaped (scores with \
 ramps), iterated (fitted again)
@@ -423,14 +423,14 @@ ramps), iterated (fitted again)
 
 VERDICT = define(
     "verdict",
-    "What the annotation is worth for this study.",
+    "The held-out gain of each prior in this study, and whether it is used.",
     """
     prior | text | functional, or the name of a control
-    log_enrichment | number | log ratio of prior odds for one SD of the log odds, on chromosomes left out
+    log_enrichment | number | log ratio of prior odds for one SD of the log odds, on held-out chromosomes
     lower | number | lower end of its 95% bootstrap interval over loci
     upper | number | upper end
     weight | number | share of the functional part in the prior, one for the study: 0 means uniform
-    held_out_gain | number | sum over chromosomes of the log10 likelihood gained when left out, with the prior as used
+    held_out_gain | number | sum over chromosomes of the log10 likelihood gained when held out, with the prior as used
     unmixed_gain | number | the same with weight 1 everywhere
     shuffled_gain | number | as held_out_gain with the log odds shuffled within locus and bin of MAF and LD, mean of ten
     top_decile_ratio | number | mean prior odds of the top tenth of variants over that of the rest, before capping
@@ -465,7 +465,7 @@ FINEMAP_VARIANTS = define(
     neg_log10_p | number | -log10 of the p-value
     r_lead | number | correlation with the variant of the largest |z| in the locus
     prior | number | prior causal probability
-    pip | number | posterior inclusion probability; NA when the variant was left out or the locus failed
+    pip | number | posterior inclusion probability; NA when the variant was excluded or the locus failed
     pip_credible | number | the same over the effects that have a credible set only
     posterior_mean | number | posterior mean effect of the standardised genotype
     posterior_sd | number | its standard deviation
@@ -514,10 +514,10 @@ missing decides the result), no_signal (no set), failed
     reason | text | what was done and why, why there is no set, or what failed; NA when ok
     remarks | text | what else is to be known of z, LD, prior and what the locus does not hold; NA when nothing
     variants | integer | variants of the locus
-    left_out | integer | of these, left out because their alleles look switched, or for want of LD
+    left_out | integer | of these, excluded because their alleles look switched, or for want of LD
     credible_sets | integer | number of credible sets
     lost_sets | integer | credible sets of SuSiE without corrections that share no variant with one of these
-    panel_size | number | people in the panel that LD is of; NA for LD of the GWAS itself, none, or a size not known
+    panel_size | number | samples in the panel that LD is of; NA for LD of the GWAS itself, none, or a size not known
     s | number | inconsistency of z and LD: 0 to 1 (null-mle of Zou et al. 2022); NA when LD was not used
     s_scaled | number | the same with the variance of z free, which strong signals leave near 0
     drift | number | estimated drift (lambda) between the populations of panel and GWAS; NA when not estimated
@@ -528,7 +528,7 @@ missing decides the result), no_signal (no set), failed
     lead_variant | text | variant with the largest |z|
     lead_z | number | its z
     max_pip | number | largest PIP
-    gwas_rows | integer | rows of the GWAS in the window (a variant's once), with those that harmonising left out \
+    gwas_rows | integer | rows of the GWAS in the window (a variant's once), with those that harmonising excluded \
 where they are known
     fitted | integer | of these, variants that were fitted
     fitted_share | number | their share

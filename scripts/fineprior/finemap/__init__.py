@@ -1,6 +1,6 @@
 """Which variants are causal, given z-scores, LD and a prior?
 
-Entry: `locus` fits one locus or many, `locus_tables` makes the rows of its tables.
+Entry: `locus` fits one locus, `workers` many in several processes, `locus_tables` makes the rows of its tables.
 
 Of use without the workflow, from Python (of the rest of fineprior it needs `files`, the settings, and names of places):
 
@@ -11,7 +11,8 @@ Of use without the workflow, from Python (of the rest of fineprior it needs `fil
   GWAS; not part of the pipeline yet);
 - `ladder.single_signal`(z, n): one causal variant, without LD;
 - `ladder.fit_with_fallback`(...): SuSiE, corrected for the LD of a panel where needed, or one causal variant;
-- `locus.fit_locus`(...): the same with a status and remarks in place of errors; `locus.fit_loci` for many loci;
+- `locus.fit_locus`(...): the same with a status and remarks in place of errors; `workers.fit_loci` for many loci;
+- `correlation.panel_correlations`(X): the LD of genotypes, in the form in which a fit is fastest;
 - `ld_mismatch.diagnose_ld`(z, R, n): whether z and R belong together;
 - `credible_sets.credible_sets`(...): credible sets of a fit, of any coverage;
 - `fits.save_fits`, `fits.load_fits`, `fits.write_rds`: fits in files, for Python and for R;

@@ -6,10 +6,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.files.arrays import Floats, ReadOnly
+from fineprior.files.arrays import Flags, Floats, Indices, ReadOnly
 from fineprior.files.errors import InputError
-
-Indices = npt.NDArray[np.intp]
 
 # Rows of R multiplied at a time: they stay in the processor's cache while they are used twice, or as float64.
 STRIP_ROWS = 128
@@ -36,7 +34,7 @@ class Correlations(Protocol):
         """What turns a covariance into a correlation, shape (p,); None when it is one."""
 
     @property
-    def informative(self) -> npt.NDArray[np.bool_] | None:
+    def informative(self) -> Flags | None:
         """False for variants without variance, shape (p,); None when there are none."""
 
     def __len__(self) -> int: ...
@@ -68,7 +66,7 @@ class Correlation(ReadOnly):
 
     matrix: npt.NDArray[np.floating]
     scale: Floats | None = None
-    informative: npt.NDArray[np.bool_] | None = None
+    informative: Flags | None = None
 
     @classmethod
     def from_matrix(cls, R: npt.ArrayLike, p: int, name: str = "R") -> "Correlation":
@@ -147,7 +145,7 @@ class Correlation(ReadOnly):
             product += self._sum_of_rows(x, counts & ~large, np.dtype(np.float32))
         return (product if self.scale is None else self.scale * product), multiplied
 
-    def _sum_of_rows(self, x: Floats, chosen: npt.NDArray[np.bool_], dtype: np.dtype[np.floating]) -> Floats:
+    def _sum_of_rows(self, x: Floats, chosen: Flags, dtype: np.dtype[np.floating]) -> Floats:
         """The sum of x_j R_j over the chosen rows, with products in `dtype`."""
         rows = np.flatnonzero(chosen)
         if len(rows) > DENSE_SHARE * len(x):
@@ -190,7 +188,7 @@ class PanelCorrelation(ReadOnly):
     """
 
     standardised: Floats
-    informative: npt.NDArray[np.bool_] | None = None
+    informative: Flags | None = None
     scale: None = None
 
     @classmethod

@@ -5,6 +5,8 @@
    credible sets that owe most of their evidence to the subtraction of others.
 3. `single_effect`: one causal variant, which makes the correlations cancel, so that z-scores are enough (Maller et al.
    2012, doi:10.1038/ng.2435; Wakefield 2009, doi:10.1002/gepi.20359). It is SuSiE with L = 1.
+
+The lowest rung is fitted first, for its checks: what is wrong with z, n or the prior is an error there, whatever R is.
 """
 
 import math
@@ -14,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.files.arrays import Floats, ReadOnly
+from fineprior.files.arrays import Floats, Indices, ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.finemap.correlation import Correlation
 from fineprior.finemap.credible_sets import CredibleSet, credible_sets
@@ -25,7 +27,6 @@ from fineprior.finemap.sufficient import check_n, check_prior_weights, check_z
 from fineprior.finemap.susie import SusieFit, susie_rss
 from fineprior.project.settings import FinemapSettings
 
-Indices = npt.NDArray[np.intp]
 # A diagonal this near to 1 is that of a correlation matrix: no copy is made.
 ROUNDING = 1e-4
 # What a fit on a rung may end in that is not its caller's mistake.

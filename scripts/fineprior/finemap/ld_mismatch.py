@@ -20,10 +20,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.files.arrays import Floats, ReadOnly
+from fineprior.files.arrays import Flags, Floats, ReadOnly
 from fineprior.finemap.single_effect import minimise
 
-Flags = npt.NDArray[np.bool_]
 Matrix = npt.NDArray[np.floating]
 BLOCK = 1000
 # Brent's tolerance of R's `optim`.

@@ -17,7 +17,7 @@ import pandas as pd
 from scipy.special import log_ndtr
 
 from fineprior.files import tables
-from fineprior.files.arrays import Archive, is_archive, machine_memory_mb, mapped_array
+from fineprior.files.arrays import Archive, ReadOnly, is_archive, machine_memory_mb, mapped_array
 from fineprior.files.errors import InputError
 from fineprior.files.reading import reading, text_of
 from fineprior.genotypes.ld_matrix import check_kind
@@ -33,7 +33,7 @@ Matrix = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
-class LocusInput:
+class LocusInput(ReadOnly):
     """A locus before it is fine-mapped.
 
     Attributes

@@ -191,10 +191,8 @@ def _set_row(table: pd.DataFrame, fit: SusieFit, one: CredibleSet) -> dict[str, 
     }
 
 
-def status_row(table: pd.DataFrame, fit: LocusFit, contents: Contents | None = None) -> pd.DataFrame:
-    """The row of LOCI_STATUS; parameters as for `variant_rows`, and what the locus holds (by default, of the table)."""
-    if contents is None:
-        contents = contents_of(table["locus"].iloc[0], table, switched(fit), fitted=fit.fit is not None)
+def status_row(table: pd.DataFrame, fit: LocusFit, contents: Contents) -> pd.DataFrame:
+    """The row of LOCI_STATUS; parameters as for `variant_rows`, and what the locus holds."""
     lead = int(table["z"].abs().to_numpy().argmax())
     done, ladder = fit.fit, fit.ladder
     found = ladder.diagnostics if ladder else None

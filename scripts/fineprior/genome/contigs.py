@@ -1,4 +1,4 @@
-"""Which contig of a file a chromosome's name means: one answer for all files that name contigs."""
+"""Names of chromosomes: which contig of a file a name means, one answer for all files, and the order of names."""
 
 import re
 from collections.abc import Iterable
@@ -22,6 +22,12 @@ def plain_name(chrom: str, plink: bool = False) -> str:
     name = re.sub(r"^chr", "", str(chrom).strip(), flags=re.IGNORECASE).upper()
     name = re.sub(r"^0*(\d+)(\.0+)?$", r"\1", name)
     return (_NAMED_BY_PLINK if plink else _NAMED).get(name, name)
+
+
+def natural_order(chromosome: str) -> tuple[bool, int, str]:
+    """Sort key of a chromosome name: 2 before 10 before X, with or without chr."""
+    digits = re.sub(r"^chr", "", chromosome)
+    return (not digits.isdigit(), int(digits) if digits.isdigit() else 0, chromosome)
 
 
 def is_part_of_x(chrom: str) -> bool:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from fineprior.files.errors import InputError
 from fineprior.files.tables import EXCLUDED_REGIONS
-from fineprior.genome.fasta import Genome, plain_name
+from fineprior.genome.contigs import plain_name
+from fineprior.genome.fasta import Genome
 from fineprior.genome.intervals import read_intervals
 from fineprior.project.settings import LociSettings
 from fineprior.project.sheets import plain_build

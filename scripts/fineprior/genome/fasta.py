@@ -20,7 +20,6 @@ from fineprior.files.errors import InputError
 from fineprior.files.reading import is_bgzip, reading
 from fineprior.files.whole import sha256
 from fineprior.genome.contigs import Contigs
-from fineprior.genome.contigs import plain_name as plain_name
 from fineprior.genome.fasta_index import IndexLine, index_of, read_index
 
 BASES = "ACGT"

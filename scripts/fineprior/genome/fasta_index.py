@@ -1,4 +1,4 @@
-"""The index of a FASTA file (.fai), read without the library that uses it: light, and strict."""
+"""The index of a FASTA file (.fai), read without pysam and checked strictly."""
 
 from itertools import pairwise
 from pathlib import Path

@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fineprior.files.arrays import Integers, ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.genome.bed import bed_lines, placed_intervals
 from fineprior.genome.contigs import Contigs
 from fineprior.genome.fasta import Genome
-
-Ints = NDArray[np.int64]
 
 log = logging.getLogger(__name__)
 
@@ -32,14 +31,14 @@ def read_intervals(path: str | Path, genome: Genome) -> list[tuple[str, int, int
 
 
 @dataclass(frozen=True)
-class Intervals:
+class Intervals(ReadOnly):
     """Disjoint stretches in order: starts (0-based) and ends (exclusive), by the chromosome's name in the file.
 
     A chromosome is found with or without `chr` (`Contigs.find`); where a file has both chrX and X it is an error to
     look up one, for these may be two species or two spellings. `where` names the file in messages.
     """
 
-    spans: dict[str, tuple[Ints, Ints]]
+    spans: dict[str, tuple[Integers, Integers]]
     where: str = field(default="intervals", compare=False)
 
     @classmethod
@@ -94,7 +93,7 @@ class Intervals:
         }
         return Intervals(spans, self.where)
 
-    def covered(self, chrom: NDArray[np.str_], start: Ints, width: int) -> Ints:
+    def covered(self, chrom: NDArray[np.str_], start: Integers, width: int) -> Integers:
         """Bases (n,) of stretches of `width` bases from `start` (n,) that are covered.
 
         Raises
@@ -113,7 +112,7 @@ class Intervals:
         positions = np.arange(first, last + 1)
         return np.diff(self._before(chrom, positions)) > 0
 
-    def _before(self, chrom: str, positions: Ints) -> Ints:
+    def _before(self, chrom: str, positions: Integers) -> Integers:
         """Covered bases (n,) before each position."""
         name = self.names.find(chrom)
         if name is None:
@@ -125,11 +124,11 @@ class Intervals:
         return np.where(index > 0, lengths[index] - beyond, 0)
 
 
-def _numbers(values: "array[int]") -> Ints:
+def _numbers(values: "array[int]") -> Integers:
     return np.frombuffer(values, np.int64)
 
 
-def _joined(starts: Ints, ends: Ints) -> tuple[Ints, Ints]:
+def _joined(starts: Integers, ends: Integers) -> tuple[Integers, Integers]:
     """Stretches in order, those joined that overlap or touch."""
     order = np.argsort(starts, kind="stable")
     start, reach = starts[order], np.maximum.accumulate(ends[order])

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fineprior.files.arrays import ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.files.reading import text_of
 from fineprior.genome.contigs import Contigs
@@ -23,7 +24,7 @@ _FARTHEST = 1 << 31
 
 
 @dataclass(frozen=True)
-class Places:
+class Places(ReadOnly):
     """Where positions lie in the new build.
 
     `contig` (number into `Liftover.contigs`) and `pos` (1-based) of the place of the best chain, -1 and 0 when there
@@ -69,23 +70,21 @@ class Liftover:
             The chromosome may be any of several in the chain file.
         """
         source = self._sources.find(chrom, plink)
-        found = Places(
-            np.full(len(pos), -1, np.int32), np.zeros(len(pos), np.int32), np.zeros(len(pos), bool),
-            np.zeros(len(pos), np.int32),
-        )  # fmt: skip
+        found, at = np.full(len(pos), -1, np.int32), np.zeros(len(pos), np.int32)
+        reverse, places = np.zeros(len(pos), bool), np.zeros(len(pos), np.int32)
         best = np.full(len(pos), -1, np.int64)
         for start, end, target, step, score, contig in self._layers.get(source or "", []):
             offset = pos.astype(np.int64) - 1
             block = np.maximum(np.searchsorted(start, offset, side="right") - 1, 0)
             hit = (offset >= start[block]) & (offset < end[block])
-            found.places[hit] += 1
+            places[hit] += 1
             rows = np.flatnonzero(hit & (score[block] > best))
             block = block[rows]
             best[rows] = score[block]
-            found.contig[rows] = contig[block]
-            found.pos[rows] = target[block] + step[block] * (offset[rows] - start[block]) + 1
-            found.reverse[rows] = step[block] < 0
-        return found
+            found[rows] = contig[block]
+            at[rows] = target[block] + step[block] * (offset[rows] - start[block]) + 1
+            reverse[rows] = step[block] < 0
+        return Places(found, at, reverse, places)
 
     def _chains(self) -> Iterator[tuple[str, str, list[tuple[int, ...]]]]:
         """For each chain its source, its target, and for its blocks: start, end, target's start, step and score."""

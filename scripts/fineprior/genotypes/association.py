@@ -16,7 +16,7 @@ from scipy.special import betaln, expit, hyp2f1, log_ndtr, stdtr
 
 from fineprior.files.arrays import Floats
 from fineprior.files.tables import ASSOCIATION
-from fineprior.genome.fasta import plain_name
+from fineprior.genome.contigs import plain_name
 from fineprior.genotypes.samples import Cohort
 
 OK, MONOMORPHIC, COLLINEAR, TOO_FEW, NOT_CONVERGED = "ok", "monomorphic", "collinear", "too_few", "not_converged"

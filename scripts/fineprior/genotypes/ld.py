@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fineprior.files.arrays import machine_memory_mb as machine_memory_mb
+from fineprior.files.arrays import machine_memory_mb
 from fineprior.files.errors import InputError
 from fineprior.genotypes.ld_store import NO_LD, TRIMMED, LocusLd
 from fineprior.genotypes.panels import Panel

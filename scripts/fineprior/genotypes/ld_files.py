@@ -1,4 +1,4 @@
-"""LD that is computed already: windows of a matrix and a list of its variants, in place of a panel.
+"""Precomputed LD: windows of a matrix, each with a list of its variants, instead of a panel.
 
 Either a folder in PolyFun's UK Biobank naming (chr1_1_3000001.npz and .gz: chromosome, first position, last position),
 or a table of windows (tab-separated: chrom, start and end as in BED, matrix, variants). The first of the two alleles
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from fineprior.files.errors import InputError
 from fineprior.files.reading import reading, text_of
-from fineprior.genome.fasta import plain_name
+from fineprior.genome.contigs import plain_name
 from fineprior.genotypes.ld import nearest_to_lead, note_of, variants_that_fit
 from fineprior.genotypes.ld_matrix import checked_matrix, read_matrix, without_gaps
 from fineprior.genotypes.ld_store import NO_LD, TRIMMED, LocusLd

@@ -212,9 +212,6 @@ class ChromosomePanels:
         return checked_index(index, self.count, self.name)
 
 
-Index = NDArray[np.int32]
-
-
 @dataclass(frozen=True)
 class Matches(ReadOnly):
     """For each row: `panel_index`, its variant in the panel (-1: none), and `second`, another one (-1: none).
@@ -223,15 +220,15 @@ class Matches(ReadOnly):
     there is a second one, and its A1 is the other allele of the two.
     """
 
-    panel_index: Index
-    second: Index
+    panel_index: Numbers
+    second: Numbers
     several: NDArray[np.bool_]
     a1_is_effect: NDArray[np.bool_]
     opposite: NDArray[np.bool_]
 
 
 def match(
-    variants: pd.DataFrame, genome: Genome, alleles: Alleles, contig: Numbers, pos: Index, effect: Numbers,
+    variants: pd.DataFrame, genome: Genome, alleles: Alleles, contig: Numbers, pos: Numbers, effect: Numbers,
     other: Numbers,
 ) -> Matches:  # fmt: skip
     """Find rows in a panel.
@@ -268,7 +265,7 @@ def match(
     return Matches(first, second, found[2] >= 0, a1_is_effect & (first >= 0), opposite)
 
 
-def _aligned(variants: pd.DataFrame, genome: Genome, alleles: Alleles) -> tuple[Numbers, Index, Numbers, Numbers]:
+def _aligned(variants: pd.DataFrame, genome: Genome, alleles: Alleles) -> tuple[Numbers, Numbers, Numbers, Numbers]:
     """Contig (-1 where the genome has no such place, or an allele is none), position and alleles of the panel."""
     codes, found = pd.factorize(variants["chrom"])
     numbers = {name: number for number, name in enumerate(genome.contigs)}

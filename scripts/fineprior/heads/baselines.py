@@ -1,4 +1,4 @@
-"""A transferred head beside simpler models, on test regions: what the transfer gains.
+"""A transferred head compared with simpler models on test regions.
 
 Every model sees the same training, validation and test regions. The small network that starts from scratch has the
 backbone's architecture, or that of `SMALL` where the backbone is larger. Its budget is stated, not its time:
@@ -24,6 +24,7 @@ from torch.nn import Linear
 
 from fineprior.engine.loading import build_enformer, load_enformer, read_config
 from fineprior.engine.region_embeddings import RegionEmbeddings, batches
+from fineprior.files.arrays import ReadOnly
 from fineprior.files.tables import HEAD_BASELINES
 from fineprior.heads.metrics import Agreement, quality_table
 from fineprior.heads.readout import poisson_loss, poisson_losses
@@ -101,7 +102,7 @@ def _own_track(
 
 
 @dataclass(frozen=True)
-class OwnTracks:
+class OwnTracks(ReadOnly):
     """Names of a backbone's own tracks, weight (tracks, dim) and bias (tracks,) of softplus(W e + b)."""
 
     names: tuple[str, ...]
@@ -226,7 +227,7 @@ def train_scratch(data: RegionData, backbone: BackboneSettings, seed: int) -> Sc
 
 
 @dataclass(frozen=True)
-class KmerRidge:
+class KmerRidge(ReadOnly):
     """Ridge regression on k-mer counts: weight (kmers, tracks), intercept (tracks,), per track on log1p or not."""
 
     weight: NDArray[np.float64]

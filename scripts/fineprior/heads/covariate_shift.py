@@ -1,4 +1,4 @@
-"""Covariate shift: whether the windows of scored variants are like those that a head was trained on.
+"""Covariate shift: whether scored windows resemble the head's training windows.
 
 Training, test and scored windows are each a sample of bins. Test windows set the standard: the figures of a head hold
 at their distance from the training windows.
@@ -14,9 +14,10 @@ from scipy.linalg import solve
 
 from fineprior.engine.region_embeddings import RegionEmbeddings
 from fineprior.engine.variant_embeddings import VariantEmbeddings
-from fineprior.files.arrays import Floats
+from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.files.tables import SHIFT
-from fineprior.genome.fasta import Genome, plain_name
+from fineprior.genome.contigs import plain_name
+from fineprior.genome.fasta import Genome
 from fineprior.heads.head import Head
 from fineprior.heads.metrics import auroc
 from fineprior.sequence.windows import SCORED
@@ -31,7 +32,7 @@ _BLOCKS = 100
 
 
 @dataclass(frozen=True)
-class Sample:
+class Sample(ReadOnly):
     """Some bins: embedding (n, dim), and the stretch of DNA (region block, locus) that each is of, as text (n,)."""
 
     embedding: NDArray[np.float32]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fineprior.engine.tensor_files import read_header
+from fineprior.files.arrays import ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.files.integrity import OPEN_SEAL, checked
 from fineprior.files.whole import atomic_path
@@ -18,7 +19,7 @@ METADATA, TRUNK = "fineprior", "trunk."
 
 
 @dataclass(frozen=True)
-class Head:
+class Head(ReadOnly):
     """A trained head.
 
     Attributes

@@ -14,7 +14,7 @@ from fineprior.files.errors import InputError
 from fineprior.files.tables import HEAD_FOLDS, LEARNING_CURVE
 from fineprior.heads.evaluation import predicted_test
 from fineprior.heads.metrics import Agreement
-from fineprior.heads.training import train as train_mode
+from fineprior.heads.training import train
 from fineprior.heads.training_regions import RegionData, Tracks
 from fineprior.project.settings import FEWEST_FOLDS, BackboneSettings, HeadSettings
 
@@ -40,19 +40,17 @@ def trainer(
     bins = data.shape[1]
     groups = embeddings.chrom[::bins]
 
-    def train(settings: HeadSettings, split: NDArray[np.str_]) -> NDArray[np.floating]:
+    def train_on(settings: HeadSettings, split: NDArray[np.str_]) -> NDArray[np.floating]:
         changed = dataclasses.replace(data, split=split)
         cached = dataclasses.replace(embeddings, split=np.repeat(split, bins))
-        head, _ = train_mode(
-            changed, backbone, tracks, settings, seed, embeddings=cached, groups=groups, threads=threads
-        )
+        head, _ = train(changed, backbone, tracks, settings, seed, embeddings=cached, groups=groups, threads=threads)
         return predicted_test(head, changed, cached, backbone)
 
-    return train
+    return train_on
 
 
 def learning_curve(
-    train: Trainer,
+    train_on: Trainer,
     settings: HeadSettings,
     split: NDArray[np.str_],
     targets: Any,
@@ -83,7 +81,7 @@ def learning_curve(
         fewer = split.copy()
         fewer[order[kept:]] = ""
         try:
-            found = _pearson_r(whole if step == 0 else train(settings, fewer), observed)
+            found = _pearson_r(whole if step == 0 else train_on(settings, fewer), observed)
         except InputError as error:
             logger.warning("learning curve: %d regions are too few (%s)", kept, error)
             found = np.full(len(tracks), np.nan)
@@ -114,7 +112,7 @@ def region_folds(chrom: NDArray[np.str_], start: NDArray[np.int64], folds: int) 
 
 
 def nested_folds(
-    train: Trainer, settings: HeadSettings, fold: NDArray[np.int64], targets: Any, modes: Sequence[str]
+    train_on: Trainer, settings: HeadSettings, fold: NDArray[np.int64], targets: Any, modes: Sequence[str]
 ) -> pd.DataFrame:
     """Table HEAD_FOLDS: which mode and penalty do best within each set of training folds, and the r of that choice.
 
@@ -140,7 +138,7 @@ def nested_folds(
         split[fold == left_out] = ""
         split[fold == test] = "test"
         split[fold == min(others, key=lambda each: (each - test) % number)] = "valid"
-        reached = _pearson_r(train(candidate, split), targets[np.flatnonzero(fold == test)])
+        reached = _pearson_r(train_on(candidate, split), targets[np.flatnonzero(fold == test)])
         known = reached[np.isfinite(reached)]
         return float(known.mean()) if len(known) else float("nan")
 

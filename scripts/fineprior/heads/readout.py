@@ -125,7 +125,7 @@ def _fit(
     checkpoint: Path | None,
 ) -> tuple[list[Record], int]:
     """Train a readout; `read` gives predicted and observed signal of rows, `batch` of them at once."""
-    weights = torch.from_numpy(tracks.weights)
+    weights = torch.tensor(tracks.weights)
     valid = rows_of_split(split, "valid")
 
     def loss(rows: NDArray[np.int64], random: np.random.Generator) -> Tensor:

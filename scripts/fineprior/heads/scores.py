@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from fineprior.engine.backbone import Backbone
 from fineprior.engine.variant_embeddings import VariantEmbeddings, embed_alleles
+from fineprior.files.arrays import ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.files.tables import SCORES, VARIANT_SCORES, WINDOW_COMPARISON
-from fineprior.genome.fasta import Genome, plain_name
+from fineprior.genome.contigs import plain_name
+from fineprior.genome.fasta import Genome
 from fineprior.heads.head import Head
 from fineprior.project.settings import ScoreSettings, WindowSettings
 from fineprior.sequence.windows import SCORED, SCREENED, locus_sequences, window_start
@@ -138,7 +140,7 @@ def track_scores(
 
 
 @dataclass(frozen=True)
-class Components:
+class Components(ReadOnly):
     """Principal components of signed track scores.
 
     Scores are scaled by their root mean square and not centred: which allele is called the alternative one is

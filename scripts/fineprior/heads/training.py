@@ -147,7 +147,7 @@ def windows_task(
 ) -> Task:  # fmt: skip
     """Training through the backbone; of one track (`only`) and of some of the training regions (`rows`) for scouts."""
     device = readout.bias.device
-    weights = torch.from_numpy(tracks.weights if only is None else np.eye(len(tracks.names), dtype=np.float32)[only])
+    weights = torch.tensor(tracks.weights if only is None else np.eye(len(tracks.names), dtype=np.float32)[only])
     weights = weights.to(device)
     valid = rows_of_split(data.split, "valid")
 

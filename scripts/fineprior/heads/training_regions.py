@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fineprior.engine.backbone import load_backbone
 from fineprior.engine.region_embeddings import RegionEmbeddings, region_codes
+from fineprior.files.arrays import ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.genome.fasta import Genome
 from fineprior.project.settings import BackboneSettings
@@ -42,7 +43,7 @@ class Regions(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
-class RegionData:
+class RegionData(ReadOnly):
     """Codes (regions, length), targets (regions, bins, tracks) and split (regions,) of training regions.
 
     Codes and targets are arrays, or read files when they are indexed by row numbers (see `Regions`).
@@ -70,7 +71,7 @@ def region_data(genome: Genome, regions: pd.DataFrame, targets: NDArray[np.float
 
 
 @dataclasses.dataclass(frozen=True)
-class Tracks:
+class Tracks(ReadOnly):
     """Names of tracks, their weights in the loss, and for each the track of the other strand (itself without one)."""
 
     names: tuple[str, ...]

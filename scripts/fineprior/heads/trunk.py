@@ -80,9 +80,9 @@ def apply_change(enformer: Enformer, trunk: Mapping[str, NDArray[np.float32]], w
         if name.endswith(LORA_B):
             continue
         weight = weights.get(name.removesuffix(LORA_A))
-        change = torch.from_numpy(np.ascontiguousarray(value))
+        change = torch.from_numpy(np.array(value, order="C", ndmin=1))
         if name.endswith(LORA_A):
-            change = torch.from_numpy(np.ascontiguousarray(trunk[name.removesuffix(LORA_A) + LORA_B])) @ change
+            change = torch.from_numpy(np.array(trunk[name.removesuffix(LORA_A) + LORA_B], order="C", ndmin=1)) @ change
         if weight is None or weight.shape != change.shape:
             raise InputError(
                 f"{where}: '{name}' is not a weight of this backbone; was the head trained on another one?"

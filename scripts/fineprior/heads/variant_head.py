@@ -19,13 +19,13 @@ from scipy.optimize import isotonic_regression, minimize
 from scipy.special import expit
 
 from fineprior.engine.variant_embeddings import VariantEmbeddings
-from fineprior.files.arrays import Archive, Floats
+from fineprior.files.arrays import Archive, Floats, ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.files.integrity import checked
 from fineprior.files.reading import text_of
 from fineprior.files.tables import VARIANT_HEAD_METRICS
 from fineprior.files.whole import atomic_path
-from fineprior.genome.fasta import plain_name
+from fineprior.genome.contigs import plain_name
 from fineprior.heads.metrics import auprc, auroc
 from fineprior.sequence.windows import SCORED
 
@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class VariantHead:
+class VariantHead(ReadOnly):
     """Models of labelled variants, one without each chromosome, the last with all (`ALL`).
 
     Attributes

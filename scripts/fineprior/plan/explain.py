@@ -14,7 +14,7 @@ from fineprior.plan.provenance import LAST_MODULES, PREFIX, module_digests, modu
 from fineprior.plan.stages import STAGES
 from fineprior.project.settings import Settings
 
-DESCRIPTION = """Say in words what Snakemake would run and what not, and why: which setting, sheet, file or code differs
+EXPLAIN = """Say in words what Snakemake would run and what not, and why: which setting, sheet, file or code differs
 from the last run. Nothing is run."""
 _SHOWN = 3
 _DIGEST = re.compile(r"[0-9a-f]{12}")
@@ -50,7 +50,7 @@ class Change:
         return f"{place}{_shown(self.old)} -> {_shown(self.new)}"
 
 
-def add_arguments(command: argparse.ArgumentParser) -> None:
+def add_explain_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments of `fineprior explain`, without `--` and what follows it."""
     command.add_argument("targets", nargs="*", metavar="target", help="results that are required (default: all)")
     command.add_argument("-s", "--snakefile", metavar="FILE", help="the workflow (./Snakefile)")

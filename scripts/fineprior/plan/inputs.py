@@ -114,6 +114,16 @@ class Inputs:
         return self.settings.regions or []
 
     @property
+    def seen_regions(self) -> Files:
+        """Regions that the backbone was trained on, where the config names them."""
+        return self.settings.backbone.training_regions or []
+
+    @property
+    def labels(self) -> Files:
+        """Labelled variants, where the config names them."""
+        return self.settings.labels.variants or []
+
+    @property
     def backbone(self) -> list[str]:
         """The files of a local backbone, or the record of a hub's, which the rule fetch_backbone makes."""
         backbone = self.settings.backbone

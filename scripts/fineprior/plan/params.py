@@ -152,6 +152,21 @@ class Params:
         """Whether training a head changes the backbone."""
         return self.settings.head.mode in TUNING_MODES
 
+    @property
+    def training_memory(self) -> int:
+        """Memory in MB of training a head, without its embeddings."""
+        return 8000 if self.tunes_backbone else 4000
+
+    @property
+    def training_minutes(self) -> int:
+        """Minutes that training a head may take."""
+        return 2880 if self.tunes_backbone else 120
+
+    @property
+    def evaluation_minutes(self) -> int:
+        """Minutes that its evaluation may take: the learning curve trains on a half, a quarter, ... of the regions."""
+        return 2880 if self.tunes_backbone else 240
+
     def tracks(self, wildcards: Wildcards) -> list[str]:
         """Names of the tracks of a head."""
         return [row.track for row in self.project.head_tracks(wildcards.head)]

@@ -9,7 +9,7 @@ from fineprior.files import integrity
 from fineprior.files.errors import InputError
 from fineprior.plan.provenance import UsedFile, file_digest, used_files
 
-DESCRIPTION = """Read all results and compare them with the digests that were recorded when they were written (in the
+VERIFY = """Read all results and compare them with the digests that were recorded when they were written (in the
 files themselves, and in .digests/ beside them). Read the inputs and compare them with results/provenance/files.tsv. The
 list names files that differ, are missing, or are not known (not written by fineprior, or by an older version). Nothing
 is changed.
@@ -27,7 +27,7 @@ class Finding(NamedTuple):
     reason: str
 
 
-def add_arguments(command: argparse.ArgumentParser) -> None:
+def add_verify_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments of `fineprior verify`."""
     command.add_argument("-d", "--directory", metavar="DIR", default=".", help="the project's folder (%(default)s)")
     command.add_argument("--results", metavar="DIR", default="results", help="the results in it (%(default)s)")

@@ -1,6 +1,6 @@
-"""How probable is it, given its scores and annotations, that a variant is causal?
+"""How likely is each variant to be causal, given its scores and annotations?
 
 Entry: `estimate` calls the stages of the walk for a study, one module each: `study` (variants, scores and signals of
-all loci), `features`, `folds` (leaving out chromosomes), `candidates` (models and their held-out gains), `choice`
-(which is used, and the verdict), `prior` (probabilities of a batch).
+all loci), `features`, `candidates` (models), `folds` (estimates that leave out chromosomes), `gains` (on the
+chromosomes left out), `choice` (which candidate is used, and the verdict), `prior` (probabilities of a batch).
 """

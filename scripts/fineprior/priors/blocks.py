@@ -1,4 +1,4 @@
-"""Loci in flat arrays: the variants of all loci follow locus after locus; `starts` (loci,) holds their first rows.
+"""Variants of all loci in one array, ordered by locus; `starts` (loci,) holds each locus's first row.
 
 A `Block` is a run of loci with the features of their variants and their signals. Sums over loci are made block by
 block, so that the features of all loci are never copied.
@@ -177,6 +177,11 @@ def log_likelihood(log_prior: Floats, log_bf: npt.NDArray[Any], starts: Integers
     if len(starts) == 0:
         return np.zeros((0, log_bf.shape[1]))
     return log_sum_exp(log_prior[:, None] + log_bf, starts)
+
+
+def log_odds_of(blocks: Sequence[Block], coefficients: Floats) -> list[Floats]:
+    """Log prior odds (n,) of the variants of each block."""
+    return [(block.features @ coefficients.astype(block.features.dtype)).astype(float) for block in blocks]
 
 
 def signal_likelihood(block: Block, log_odds: Floats) -> list[Floats]:

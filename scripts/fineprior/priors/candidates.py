@@ -1,48 +1,38 @@
-"""Candidate models of a prior, cross-fitted, and what each gains on chromosomes that it has not seen.
+"""Candidate models of a prior: each with its estimates by folds, and what these gain on held-out chromosomes.
 
-Stage 4 of the walk from scores to a prior: study, features, folds, candidates, choice, prior.
+Stage 3 of the walk from scores to a prior: study, features, candidates, folds, gains, choice, prior.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.files.arrays import Floats, ReadOnly
-from fineprior.finemap.locus import fit_loci
+from fineprior.files.arrays import Floats
+from fineprior.finemap.workers import fit_loci
 from fineprior.priors.features import Design, Feature, Model, shaped
-from fineprior.priors.folds import Chromosomes, Fold, Refit, cross_fit, log_odds_of, study_support
+from fineprior.priors.folds import Chromosomes, Fold, Refit, cross_fit
+from fineprior.priors.gains import HeldOutGain, held_out_gain
 from fineprior.priors.signals import Signals, fit_signals, marginal_signals, placed_signals
-from fineprior.priors.strength import Support, functional_prior, held_out_likelihood
-from fineprior.priors.study import FitOptions, PriorStudy
+from fineprior.priors.strength import functional_prior
+from fineprior.priors.study import PriorStudy
+from fineprior.project.settings import FinemapSettings, PriorSettings
 
 
 @dataclass(frozen=True)
-class HeldOutGain(ReadOnly):
-    """What folds gain over the uniform prior (log10 likelihood) on the chromosomes that they have not seen.
+class FitOptions:
+    """How a prior is estimated.
 
-    `log_odds` (n,) of the blocks of each chromosome, made without it; `signal_gains` of each signal by chromosome, with
-    the study's weight; `unmixed` gain of all signals with weight 1; `support`, by all chromosomes together, has the
-    study's weight.
+    `settings` of the prior; `finemap` of SuSiE, for loci that are fitted again; `seed` of bootstrap and shuffles;
+    `workers` threads, and processes that fit loci: the result does not depend on their number.
     """
 
-    log_odds: dict[str, list[Floats]]
-    signal_gains: dict[str, Floats]
-    unmixed: float
-    support: Support
-
-    @cached_property
-    def gains(self) -> dict[str, float]:
-        """Gain of each chromosome."""
-        return {chrom: float(each.sum()) for chrom, each in self.signal_gains.items()}
-
-    @property
-    def gain(self) -> float:
-        """Gain of all."""
-        return float(sum(self.gains.values()))
+    settings: PriorSettings
+    finemap: FinemapSettings
+    seed: int
+    workers: int
 
 
 @dataclass(frozen=True)
@@ -101,27 +91,6 @@ def candidates_of(study: PriorStudy, prior: str, features: Sequence[Feature], op
     return Candidates(found, reference)
 
 
-def held_out_gain(
-    study: PriorStudy, judged: Chromosomes, folds: Mapping[str, Fold], missing: Floats, options: FitOptions
-) -> HeldOutGain:
-    """What folds gain on the signals of these blocks; `missing` (n,) is NaN where nothing is known of a variant."""
-    log_odds, gains, unmixed = {}, {}, 0.0
-    for chrom, here in judged.items():
-        known = [missing[start:end] for start, end in study.pieces[chrom]]
-        found = log_odds_of(here, folds[chrom].coefficients)
-        log_odds[chrom] = [odds + gap for odds, gap in zip(found, known, strict=True)]
-    support = study_support(judged, log_odds, folds, options.settings, options.seed)
-    for chrom, here in judged.items():
-        gains[chrom] = log10_gains(held_out_likelihood(here, log_odds[chrom], options.settings, support.weight))
-        unmixed += float(log10_gains(held_out_likelihood(here, log_odds[chrom], options.settings)).sum())
-    return HeldOutGain(log_odds, gains, unmixed, support)
-
-
-def log10_gains(held_out: Floats) -> Floats:
-    """Log10 likelihood gained over uniform by each signal, (signals,), of `held_out_likelihood` (2, signals)."""
-    return np.asarray((held_out[1] - held_out[0]) / np.log(10), dtype=float)
-
-
 def _is_own_score(column: str) -> bool:
     """Whether a score is not from the sheet of annotations, whose names `project.project` keeps apart from these."""
     return column in ("score", "given") or column.endswith(".l2")
@@ -136,7 +105,7 @@ def _candidate(
     refit = _refit(study, design.X, options) if rounds else None
     workers = 1 if rounds else options.workers  # refits have processes of their own
     folds = cross_fit(blocks, design.model, options.settings, options.seed, refit=refit, rounds=rounds, workers=workers)
-    gain = held_out_gain(study, judged, folds, design.missing, options)
+    gain = held_out_gain(study, judged, folds, design.missing, options.settings, options.seed)
     return Candidate(name, design.features, design.model, blocks, folds, gain)
 
 

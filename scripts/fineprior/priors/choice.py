@@ -1,6 +1,6 @@
 """Which candidate is used for a study, and the verdict on it in numbers and words.
 
-Stage 5 of the walk from scores to a prior: study, features, folds, candidates, choice, prior.
+Stage 6 of the walk from scores to a prior: study, features, candidates, folds, gains, choice, prior.
 """
 
 import math
@@ -10,13 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from fineprior.files.arrays import Floats
-from fineprior.priors.candidates import Candidate, HeldOutGain, log10_gains
-from fineprior.priors.controls import bins_of_variants, shuffle_within_bins
-from fineprior.priors.folds import Chromosomes
-from fineprior.priors.strength import Support, held_out_likelihood
-from fineprior.priors.study import FitOptions, PriorStudy
-
-SHUFFLES = 10
+from fineprior.priors.candidates import Candidate
+from fineprior.priors.gains import HeldOutGain
+from fineprior.priors.strength import Support
 
 
 @dataclass(frozen=True)
@@ -60,20 +56,19 @@ def difference(candidate: Candidate, reference: Candidate) -> tuple[float, float
     return float(differences.sum()), math.sqrt(n) * float(differences.std(ddof=1)) if n > 1 else math.nan
 
 
-def verdict_on(study: PriorStudy, judged: Chromosomes, held_out: HeldOutGain, options: FitOptions) -> Verdict:
+def verdict_on(held_out: HeldOutGain, shuffled: float) -> Verdict:
     """What all chromosomes, each left out in turn, say together of the candidate that is used.
 
     Parameters
     ----------
-    judged
-        Blocks with the study's own signals.
     held_out
-        Gain of the candidate on them.
+        Gain of the candidate on the study's own signals.
+    shuffled
+        Gain of the same log odds moved to other variants (`gains.shuffled_gain`).
     """
     support = held_out.support
     log_odds = [odds for here in held_out.log_odds.values() for odds in here]
     ratio = top_decile_ratio(np.concatenate([*log_odds, np.zeros(0)]))
-    shuffled = _shuffled_gain(study, judged, held_out, options) if support.weight else 0.0
     return Verdict(
         log_enrichment=support.log_enrichment,
         lower=support.lower,
@@ -120,21 +115,6 @@ def sentence(support: Support, ratio: float, gain: float, shuffled: float) -> st
 
 def _is_clear(gained: float, error: float) -> bool:
     return gained > error > 0
-
-
-def _shuffled_gain(study: PriorStudy, judged: Chromosomes, held_out: HeldOutGain, options: FitOptions) -> float:
-    """Mean gain of the log odds moved to other variants of like MAF and LD."""
-    flat = np.concatenate([odds for here in held_out.log_odds.values() for odds in here])
-    locus, bins = study.variants["locus"], bins_of_variants(study.variants, study.ld)
-    gains = []
-    for number in range(SHUFFLES):
-        moved = flat[shuffle_within_bins(flat, locus, study.starts, bins, options.seed + number)]
-        gains.append(0.0)
-        for chrom, here in judged.items():
-            odds = [moved[start:end] for start, end in study.pieces[chrom]]
-            likelihood = held_out_likelihood(here, odds, options.settings, held_out.support.weight)
-            gains[-1] += float(log10_gains(likelihood).sum())
-    return float(np.mean(gains))
 
 
 def _times(log_ratio: float) -> str:

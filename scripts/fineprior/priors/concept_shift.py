@@ -11,7 +11,7 @@ from scipy.stats import chi2
 
 from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.files.errors import InputError
-from fineprior.genome.fasta import plain_name
+from fineprior.genome.contigs import plain_name
 from fineprior.heads.covariate_shift import FINE, NOT_APPLICABLE, SHIFTED, UNKNOWN, shift_rows
 from fineprior.priors.blocks import Block, Integers, locus_starts
 from fineprior.priors.enrichment import fit_enrichment, log_bayes_factors

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from fineprior.priors.blocks import merged
-from fineprior.priors.candidates import Candidate, HeldOutGain, candidates_of
+from fineprior.priors.candidates import Candidate, FitOptions, candidates_of
 from fineprior.priors.choice import chosen, difference, verdict_on
 from fineprior.priors.enrichment import bootstrap_errors
 from fineprior.priors.features import features_of
-from fineprior.priors.folds import Fold
-from fineprior.priors.strength import ALL_LOCI
-from fineprior.priors.study import FitOptions, PriorStudy
+from fineprior.priors.folds import ALL_LOCI, Fold
+from fineprior.priors.gains import HeldOutGain, shuffled_gain
+from fineprior.priors.study import PriorStudy
 from fineprior.project.settings import PriorSettings
 
 REPLICATES = 100
@@ -27,7 +27,7 @@ class EstimatedPrior:
     enrichment: list[dict[str, Any]]
     coefficients: list[dict[str, Any]]
     verdict: dict[str, Any]
-    steps: list[dict[str, Any]]
+    candidates: list[dict[str, Any]]
 
 
 def estimate_prior(
@@ -52,13 +52,14 @@ def estimate_prior(
     candidates = candidates_of(study, prior, features, options)
     reference = candidates.reference
     used = chosen(candidates.tried, reference)
-    verdict = verdict_on(study, reference.blocks, used.held_out, options)
+    shuffled = shuffled_gain(study, reference.blocks, used.held_out, options.settings, options.seed)
+    verdict = verdict_on(used.held_out, shuffled)
     sentence = " ".join([verdict.sentence, *(remark for remark in remarks if remark)])
     return EstimatedPrior(
         [_enrichment_row(prior, left_out, fold, used.held_out) for left_out, fold in used.folds.items()],
         _coefficient_rows(prior, used, options),
         {"prior": prior} | dataclasses.asdict(verdict) | {"sentence": sentence},
-        [_step_row(one, one is used, reference) for one in candidates.tried],
+        [_candidate_row(one, one is used, reference) for one in candidates.tried],
     )
 
 
@@ -78,7 +79,7 @@ def remark_on_zeros(variants: pd.DataFrame, settings: PriorSettings) -> str:
     )
 
 
-def _step_row(candidate: Candidate, used: bool, reference: Candidate) -> dict[str, Any]:
+def _candidate_row(candidate: Candidate, used: bool, reference: Candidate) -> dict[str, Any]:
     """Row of PRIOR_STEPS."""
     gained, error = difference(candidate, reference)
     return {

@@ -1,6 +1,6 @@
 """Features of the enrichment: scores and annotations saturated and standardised, and what constrains each.
 
-Stage 2 of the walk from scores to a prior: study, features, folds, candidates, choice, prior.
+Stage 2 of the walk from scores to a prior: study, features, candidates, folds, gains, choice, prior.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,12 +13,16 @@ import pandas as pd
 
 from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.priors.blocks import Flags
+from fineprior.priors.study import head_columns
+from fineprior.project.settings import PriorSettings
 
 MAGNITUDES = ("score", "ramp")
 RAMPS = (0.75, 0.9, 0.97)
 """Quantiles of a score at which its enrichment may rise faster than `t` of the kind score does."""
 MAX_SHAPED = 5
 """Scores of one prior up to which they get ramps (time grows with the square of the number of features)."""
+# Kind of the feature that an annotation of the sheet makes.
+_FEATURE_KINDS = {"bed": "value", "bigwig": "value", "value": "value", "tss": "distance", "score": "score"}
 _STEEPNESS = 4.0
 _NEAR = 10_000.0
 _LARGEST = 5.0
@@ -85,6 +89,20 @@ class Feature:
         if self.kind == "log":
             return np.asarray(np.log(np.maximum(values, self.scale)), dtype=float)
         return np.asarray(1 / (1 + values / _NEAR) if self.kind == "distance" else values, dtype=float)
+
+
+def feature_kinds(
+    variants: pd.DataFrame, settings: PriorSettings, annotations: Mapping[str, str]
+) -> dict[str, dict[str, str]]:
+    """For each prior, functional first, the columns of the variants that it is made of, with their kinds of feature."""
+    if settings.source == "enrichment":
+        first = dict.fromkeys(head_columns(variants, settings), "score")
+    else:
+        scored = settings.source == "given" and settings.given_as == "score"
+        first = {"given": "score"} if scored else {"prior": "log"}
+    kinds = {name: _FEATURE_KINDS[kind] for name, kind in annotations.items()}
+    rest = {name: kind for name, kind in kinds.items() if name not in settings.controls}
+    return {"functional": first | rest} | {name: {name: kinds[name]} for name in settings.controls}
 
 
 def features_of(frame: pd.DataFrame, columns: Mapping[str, str]) -> list[Feature]:

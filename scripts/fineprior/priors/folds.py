@@ -1,10 +1,9 @@
-"""Leaving out chromosomes: what is used on a chromosome is estimated without its GWAS data.
-
-Stage 3 of the walk from scores to a prior: study, features, folds, candidates, choice, prior.
+"""Folds leave out chromosomes: the estimate used on a chromosome does not use that chromosome's GWAS data.
 
 `cross_fit` leaves out each chromosome in turn; within the others `fit_fold` leaves out parts in turn to choose the
-ridge, and then estimates the coefficients. The log odds of chromosome c are those of the fold without c. Only one
-number, the weight of the functional prior in the study, is chosen by all chromosomes together (`study_support`).
+ridge, and then estimates the coefficients. The log odds of chromosome c are those of the fold without c.
+
+Stage 4 of the walk from scores to a prior: study, features, candidates, folds, gains, choice, prior.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,13 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from fineprior.files.arrays import Floats, ReadOnly
-from fineprior.priors.blocks import Block, merged, signal_likelihood
+from fineprior.genome.contigs import natural_order
+from fineprior.priors.blocks import Block, log_odds_of, merged, signal_likelihood
 from fineprior.priors.enrichment import STEP_TOLERANCE, Enrichment, fit_enrichment
 from fineprior.priors.features import Model
-from fineprior.priors.strength import ALL_LOCI, Support, assess, within_locus_sd
-from fineprior.priors.study import natural_order
+from fineprior.priors.strength import Support, assess, within_locus_sd
 from fineprior.project.settings import PriorSettings
 
+ALL_LOCI = "none"
+"""Name, in place of a chromosome, of the estimate that leaves out none."""
 RIDGES = (1000.0, 100.0, 10.0, 1.0)
 MAX_PARTS = 5
 POLISHED = 1e-3
@@ -50,11 +51,6 @@ class Fold(ReadOnly):
     def coefficients(self) -> Floats:
         """Coefficients (d,)."""
         return self.fit.coefficients
-
-
-def log_odds_of(blocks: Sequence[Block], coefficients: Floats) -> list[Floats]:
-    """Log prior odds (n,) of the variants of each block."""
-    return [(block.features @ coefficients.astype(block.features.dtype)).astype(float) for block in blocks]
 
 
 def parts(chromosomes: Chromosomes) -> dict[str, int]:
@@ -147,30 +143,6 @@ def cross_fit(
         with ThreadPoolExecutor(workers) as pool:
             return dict(zip(names, pool.map(fold, names), strict=True))
     return {name: fold(name) for name in names}
-
-
-def study_support(
-    chromosomes: Chromosomes,
-    log_odds: Mapping[str, Sequence[Floats]],
-    folds: Mapping[str, Fold],
-    settings: PriorSettings,
-    seed: int,
-) -> Support:
-    """Support of log odds, each chromosome's made without it, by all chromosomes together, with the study's one weight.
-
-    All loci of a study choose this one number together. Were each chromosome given a weight chosen without it, a study
-    of few loci or chromosomes would by chance use the prior on some chromosomes and not on others.
-    """
-    every = [block for here in chromosomes.values() for block in here]
-    flat = [odds for here in chromosomes for odds in log_odds[here]]
-    spreads = [
-        within_locus_sd(every, log_odds_of(every, folds[chrom].coefficients))
-        for chrom, here in chromosomes.items()
-        for _ in here
-    ]
-    sd = within_locus_sd(every, log_odds_of(every, folds[ALL_LOCI].coefficients))
-    count = sum(any(block.signals for block in here) for here in chromosomes.values())
-    return assess(every, flat, spreads, sd, settings, seed, count)
 
 
 def _best_ridge(

@@ -1,6 +1,6 @@
 """The prior of a batch: log odds from the estimates of a study, shuffled or not, as prior causal probabilities.
 
-Stage 6 of the walk from scores to a prior: study, features, folds, candidates, choice, prior.
+Stage 7 of the walk from scores to a prior: study, features, candidates, folds, gains, choice, prior.
 """
 
 import dataclasses

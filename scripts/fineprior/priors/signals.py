@@ -13,8 +13,9 @@ import pandas as pd
 from fineprior.files.arrays import Floats
 from fineprior.files.errors import InputError
 from fineprior.finemap.fits import FitFiles
-from fineprior.finemap.locus import LocusFit, fit_loci, fit_locus
+from fineprior.finemap.locus import LocusFit, fit_locus
 from fineprior.finemap.susie import SusieFit
+from fineprior.finemap.workers import fit_loci
 from fineprior.genotypes.ld_store import read_ld, read_panel_size
 from fineprior.priors.blocks import Integers
 from fineprior.priors.enrichment import log_bayes_factors

@@ -14,8 +14,6 @@ from fineprior.files.errors import InputError
 from fineprior.priors.blocks import Block, Integers, locus_sizes, signal_likelihood
 from fineprior.project.settings import PriorSettings
 
-ALL_LOCI = "none"
-"""Name, in place of a chromosome, of the estimate that leaves out none."""
 MIN_LOCI = 10
 WEIGHTS = np.linspace(0, 1, 11)
 MULTIPLES = np.linspace(-2, 4, 31)

@@ -1,10 +1,9 @@
-"""What a prior is estimated on: the variants of all loci of a study with their scores, and the signals in these loci.
+"""The data that a prior is estimated from: the variants of all loci with their scores, and the signals in these loci.
 
-Stage 1 of the walk from scores to a prior: study, features, folds, candidates, choice, prior.
+Stage 1 of the walk from scores to a prior: study, features, candidates, folds, gains, choice, prior.
 """
 
 import logging
-import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,22 +15,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fineprior.files.arrays import Floats
 from fineprior.files.errors import InputError
 from fineprior.files.tables import ANNOTATIONS, LOCUS_VARIANTS, SCORES
 from fineprior.finemap.fits import FitFiles
+from fineprior.genome.contigs import natural_order
 from fineprior.priors.blocks import Block, Integers, locus_starts
 from fineprior.priors.signals import Signals, read_signals
-from fineprior.project.settings import FinemapSettings, PriorSettings
+from fineprior.priors.supervised import base_rates, shifted_probabilities
+from fineprior.project.settings import PriorSettings
 
 log = logging.getLogger(__name__)
 
-CAUSAL_PER_LOCUS = 1.8
-"""Causal variants in a locus: the base rate that published supervised priors were moved to."""
 _BLOCK_ROWS = 1 << 18
 _KEY = ["locus", "variant_id"]
-# Kind of the feature that an annotation of the sheet makes.
-_FEATURE_KINDS = {"bed": "value", "bigwig": "value", "value": "value", "tss": "distance", "score": "score"}
 _SOURCE_COLUMNS = {"given": ["given"], "supervised": ["probability", "training_rate"], "heritability": ["heritability"]}
 
 
@@ -42,20 +38,6 @@ class BatchFiles:
     variants: str
     scores: str | None = None
     annotations: str | None = None
-
-
-@dataclass(frozen=True)
-class FitOptions:
-    """How a prior is estimated.
-
-    `settings` of the prior; `finemap` of SuSiE, for loci that are fitted again; `seed` of bootstrap and shuffles;
-    `workers` threads, and processes that fit loci: the result does not depend on their number.
-    """
-
-    settings: PriorSettings
-    finemap: FinemapSettings
-    seed: int
-    workers: int
 
 
 @dataclass(frozen=True)
@@ -161,7 +143,7 @@ def read_batch(batch: BatchFiles, settings: PriorSettings, annotations: Mapping[
         if batch.scores is None:
             raise InputError("the source enrichment needs scores")
         table = SCORES.read(batch.scores)
-        columns = list(_head_features(table, settings))
+        columns = head_columns(table, settings)
         variants = _beside(variants, join_columns(variants, table, columns, batch.scores))
         _check_at_least_zero(variants, columns, batch.scores)
     wanted = [*annotations, *_SOURCE_COLUMNS.get(settings.source, [])]
@@ -190,18 +172,10 @@ def read_variants(path: str) -> pd.DataFrame:
     return variants
 
 
-def feature_kinds(
-    variants: pd.DataFrame, settings: PriorSettings, annotations: Mapping[str, str]
-) -> dict[str, dict[str, str]]:
-    """For each prior, functional first, the columns of `read_batch` that it is made of, with their kinds of feature."""
-    if settings.source == "enrichment":
-        first = _head_features(variants, settings)
-    else:
-        scored = settings.source == "given" and settings.given_as == "score"
-        first = {"given": "score"} if scored else {"prior": "log"}
-    kinds = {name: _FEATURE_KINDS[kind] for name, kind in annotations.items()}
-    rest = {name: kind for name, kind in kinds.items() if name not in settings.controls}
-    return {"functional": first | rest} | {name: {name: kinds[name]} for name in settings.controls}
+def head_columns(table: pd.DataFrame, settings: PriorSettings) -> list[str]:
+    """The head's scores that a prior is made of; the one score, which is missing, where no track is good enough."""
+    tracks = [str(name) for name in table if str(name).endswith(".l2")] if settings.scores == "tracks" else []
+    return tracks or ["score"]
 
 
 def genome_order(variants: pd.DataFrame) -> pd.DataFrame:
@@ -213,12 +187,6 @@ def genome_order(variants: pd.DataFrame) -> pd.DataFrame:
     )
     rank = variants["locus"].map({name: number for number, (_, _, name) in enumerate(loci)})
     return variants.iloc[np.argsort(rank.to_numpy(), kind="stable")].reset_index(drop=True)
-
-
-def natural_order(chromosome: str) -> tuple[bool, int, str]:
-    """Sort key of a chromosome name: 2 before 10 before X, with or without chr."""
-    digits = re.sub(r"^chr", "", chromosome)
-    return (not digits.isdigit(), int(digits) if digits.isdigit() else 0, chromosome)
 
 
 def join_columns(variants: pd.DataFrame, table: pd.DataFrame, columns: Sequence[str], where: str) -> pd.DataFrame:
@@ -253,58 +221,6 @@ def join_columns(variants: pd.DataFrame, table: pd.DataFrame, columns: Sequence[
     if unused := len(table) - len(joined):
         log.warning("%s: %d rows are of variants that are in no locus; they are not used", where, unused)
     return pd.DataFrame(dict(zip(columns, values.T, strict=True)))
-
-
-def shifted_probabilities(probabilities: Floats, training_rate: float | Floats, base_rate: float | Floats) -> Floats:
-    """Probabilities (n,) of a classifier at another base rate; NaN stays NaN.
-
-    odds' = odds * [pi0 / (1 - pi0)] / [pit / (1 - pit)] (Saerens, Latinne and Decaestecker 2002, equation 2.4): right
-    when only the share of causal variants differs between training and here.
-
-    Parameters
-    ----------
-    probabilities
-        (n,) calibrated probabilities in the training data, from 0 to 1.
-    training_rate
-        pit, share of positives in the training data, or (n,) of each variant; strictly between 0 and 1.
-    base_rate
-        pi0, share of causal variants here, or (n,) of each variant; strictly between 0 and 1.
-
-    Raises
-    ------
-    InputError
-        A number is out of its range.
-    """
-    values = np.asarray(probabilities, dtype=float)
-    wrong = ~np.isnan(values) & ~((values >= 0) & (values <= 1))
-    if wrong.any():
-        raise InputError(f"a probability must be from 0 to 1, not {values[wrong][0]:g} ({wrong.sum()} are not)")
-    for name, rate in (("training rate", training_rate), ("base rate", base_rate)):
-        if not (np.asarray(rate) > 0).all() or not (np.asarray(rate) < 1).all():
-            raise InputError(f"the {name} of a supervised prior must be above 0 and below 1")
-    training, base = np.asarray(training_rate, dtype=float), np.asarray(base_rate, dtype=float)
-    # Both sides of odds = p / (1 - p) multiplied out, so that p = 1 stays finite.
-    positive = values * base / training
-    return np.asarray(positive / (positive + (1 - values) * (1 - base) / (1 - training)), dtype=float)
-
-
-def base_rates(sizes: Floats, causal_per_locus: float = CAUSAL_PER_LOCUS) -> Floats:
-    """Share of causal variants (n,) in loci of so many variants (n,), at most one half.
-
-    Raises
-    ------
-    InputError
-        `causal_per_locus` is not above 0.
-    """
-    if not causal_per_locus > 0:
-        raise InputError(f"causal variants per locus must be above 0, not {causal_per_locus}")
-    return np.minimum(causal_per_locus / np.asarray(sizes, dtype=float), 0.5)
-
-
-def _head_features(table: pd.DataFrame, settings: PriorSettings) -> dict[str, str]:
-    """The head's scores that a prior is made of; the one score, which is missing, where no track is good enough."""
-    tracks = {str(name): "score" for name in table if str(name).endswith(".l2")} if settings.scores == "tracks" else {}
-    return tracks or {"score": "score"}
 
 
 def _with_source(variants: pd.DataFrame, settings: PriorSettings, where: str) -> pd.DataFrame:

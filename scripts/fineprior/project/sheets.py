@@ -349,7 +349,7 @@ def check_columns(study: Study, build: str, finemap: Mapping[str, Any], where: s
         unknown = not study.panel_size and not finemap["panel_size"]
         if unknown and study.finemap_settings(finemap)["ld"] == "panel":
             raise InputError(
-                f"{where}: panel_size is needed beside ld: the number of people that the LD is of (or in_sample = true)"
+                f"{where}: panel_size is needed beside ld: the number of samples the LD is of (or in_sample = true)"
             )
     if bool(study.cases) != bool(study.controls):
         raise InputError(f"{where}: cases and controls belong together; one of them is empty")

@@ -24,7 +24,7 @@ from fineprior.files.errors import InputError
 from fineprior.files.integrity import checked
 from fineprior.files.table import opened
 from fineprior.finemap.susie import SusieFit
-from fineprior.genome.fasta import plain_name
+from fineprior.genome.contigs import plain_name
 from fineprior.report.compare import members
 
 ROWS_AT_ONCE = 500_000

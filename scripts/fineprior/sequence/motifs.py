@@ -103,25 +103,6 @@ def _read_matrix(path: Path, lines: Sequence[str], number: int, motif_id: str) -
     return matrix
 
 
-def score_sites(codes: NDArray[np.uint8], motif: Motif) -> NDArray[np.float32]:
-    """Log odds of a site at each start position, for both strands.
-
-    Parameters
-    ----------
-    codes
-        Bases (length,) as 0-3 for A, C, G, T and 4 for N.
-    motif
-        The motif; on the reverse strand its reverse complement is read.
-
-    Returns
-    -------
-    scores
-        (2, length) natural-log odds: row 0 forward, row 1 reverse strand, both at the leftmost base of the
-        site. Sites that leave the sequence or contain N have -inf.
-    """
-    return _score_words(_words(codes), codes, motif)
-
-
 def _words(codes: NDArray[np.uint8]) -> NDArray[np.int32]:
     """Index (length,) of the 8-mer that starts at each base; what lies beyond the end reads as A."""
     padded = np.zeros(len(codes) + _WORD, dtype=np.int32)
@@ -133,6 +114,10 @@ def _words(codes: NDArray[np.uint8]) -> NDArray[np.int32]:
 
 
 def _score_words(words: NDArray[np.int32], codes: NDArray[np.uint8], motif: Motif) -> NDArray[np.float32]:
+    """Log odds (2, length), natural, of a site at each start position: row 0 forward, row 1 the reverse strand.
+
+    Both are at the leftmost base of the site. Sites that leave the sequence or contain N have -inf.
+    """
     length, starts = len(codes), len(codes) - motif.width + 1
     scores = np.full((2, length), -np.inf, dtype=np.float32)
     if starts < 1:

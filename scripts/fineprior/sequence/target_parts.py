@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fineprior.files.arrays import ReadOnly
 from fineprior.files.integrity import REMEDY, DamagedError, check_shared
 from fineprior.files.logs import Progress
 from fineprior.files.reading import reading
@@ -62,7 +63,7 @@ class TargetParts:
 
 
 @dataclass(frozen=True)
-class RegionFiles:
+class RegionFiles(ReadOnly):
     """What training reads (see `heads.training_regions.Regions`), none of it in memory but the splits.
 
     `identity` names what the targets are made of.

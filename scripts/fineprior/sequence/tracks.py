@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from fineprior.files.errors import InputError
 from fineprior.genome.bed import bed_lines
-from fineprior.genome.contigs import Contigs
-from fineprior.genome.fasta import UNKNOWN, Genome, plain_name
+from fineprior.genome.contigs import Contigs, plain_name
+from fineprior.genome.fasta import UNKNOWN, Genome
 from fineprior.genome.intervals import Intervals
 from fineprior.project.settings import TrackSettings
 from fineprior.sequence.bigwig import BigWig

@@ -4,12 +4,14 @@ import dataclasses
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from fineprior.files.arrays import ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.files.integrity import checked
 from fineprior.files.whole import atomic_path
@@ -18,7 +20,6 @@ from fineprior.project.settings import WindowSettings
 
 SCORED, TOO_LONG, NOT_ACGT, UNKNOWN_BASE, ALL_N = "scored", "too_long", "not_acgt", "unknown_base", "all_n"
 SCREENED = "screened"
-LEFT, RIGHT = "left", "right"
 _ONE_HOT = np.eye(5, 4, dtype=np.float32)
 _SHOWN = 10
 
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class LocusSequences:
+class LocusSequences(ReadOnly):
     """The bases around the variants of a batch of loci.
 
     Attributes
@@ -68,7 +69,7 @@ class LocusSequences:
         windows: NDArray[np.uint8] = sliding_window_view(self.sequence, self.context_length)[self.offset[rows]]
         return windows
 
-    def alternative(self, rows: NDArray[np.int64], anchor: str = LEFT) -> NDArray[np.uint8]:
+    def alternative(self, rows: NDArray[np.int64], anchor: Literal["left", "right"] = "left") -> NDArray[np.uint8]:
         """Codes (rows, context_length) of the windows with the other allele.
 
         An insertion or deletion moves one side of its window: `anchor` names the side that stays where it is in the
@@ -80,7 +81,7 @@ class LocusSequences:
             site, start, removed = int(self.site[row]), int(self.offset[row]), int(self.removed[row])
             end = start + self.context_length
             net = len(allele) - removed
-            first, last = (start, end - net) if anchor == LEFT else (start + net, end)
+            first, last = (start, end - net) if anchor == "left" else (start + net, end)
             window[:] = np.concatenate([self.sequence[first:site], allele, self.sequence[site + removed : last]])
         return windows
 

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fineprior.files import tables
+from fineprior.files.arrays import ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.genome.alleles import is_palindromic, variant_id
 from fineprior.genome.fasta import BASES
@@ -132,7 +133,7 @@ def _kind_and_number(path: Path) -> tuple[str, int]:
 
 
 @dataclass(frozen=True)
-class EmbeddedStudy:
+class EmbeddedStudy(ReadOnly):
     """Panel, GWAS and truth of the embedded study.
 
     panel: chrom, pos, snp_id, a1, a2 of the variants in the panel; panel_copies: copies (samples, variants) of A1, an

@@ -23,14 +23,13 @@ import pandas as pd
 from scipy.special import log_ndtr
 
 from fineprior.files import tables
-from fineprior.files.arrays import Floats
+from fineprior.files.arrays import Floats, Integers
 from fineprior.files.errors import InputError
 from fineprior.genotypes.ld_store import LocusLd, read_ld, read_panel_size, write_ld
 from fineprior.project.settings import CalibrateSettings, FinemapSettings, PriorSettings
 
 log = logging.getLogger(__name__)
 
-Integers = npt.NDArray[np.int64]
 
 TOP_SHARE = 0.1
 INVERTED = 10.0

@@ -1,4 +1,4 @@
-"""Step annotate_variants: annotations of the variants of a batch from the user's files."""
+"""Rule annotate_variants: annotations of the variants of a batch from the user's files."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Whether what a head was trained on is like what it scores: read, compute, write."""
+"""Rule assess_shift: whether what the head was trained on is like what it scores."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""Step calibrate: the pipeline from associations to PIPs on a simulated study."""
+"""Rule calibrate: the pipeline from associations to PIPs on a simulated study."""
 
 import dataclasses
 import tempfile
@@ -11,8 +11,7 @@ from fineprior.files import tables
 from fineprior.plan.results import PRIORS
 from fineprior.project.settings import CalibrateSettings, FinemapSettings, PriorSettings
 from fineprior.report.calibration import tallied
-from fineprior.simulate.scenarios import StudyFiles as StudyFiles
-from fineprior.simulate.scenarios import generator_of, prior_seed, simulate_associations, true_prior
+from fineprior.simulate.scenarios import StudyFiles, generator_of, prior_seed, simulate_associations, true_prior
 from fineprior.steps.finemap_batch import finemap as finemap_batch
 from fineprior.steps.fit_prior import assign_prior, find_signals, fit_prior
 
@@ -24,7 +23,10 @@ def calibrate(
     *,
     scenario: str,
     replicate: int,
-    files: StudyFiles,
+    variants: Sequence[str],
+    ld: Sequence[str],
+    scores: Sequence[str] | None,
+    annotations: Sequence[str] | None,
     kinds: Mapping[str, str],
     counts: str,
     bins: str,
@@ -44,8 +46,9 @@ def calibrate(
     ----------
     scenario, replicate
         Scenario and number of the simulated study; with the seed they determine it.
-    files
-        Of the real study.
+    variants, ld, scores, annotations
+        LOCUS_VARIANTS, LD, SCORES and ANNOTATIONS of all batches of the real study, in the same order; None where the
+        source needs none.
     kinds
         Name to kind of the annotations.
     counts, bins
@@ -63,6 +66,7 @@ def calibrate(
         signals = dataclasses.replace(signals, ld="in_sample")
     kinds = {name: kind for name, kind in kinds.items() if name not in priors.controls}
     priors = dataclasses.replace(priors, controls=[])
+    files = StudyFiles(variants, ld, scores, annotations)
     rng = generator_of(seed, replicate, scenario)
     with tempfile.TemporaryDirectory(prefix="fineprior_calibrate_") as folder:
         study = simulate_associations(files, Path(folder), scenario, settings, priors, rng)

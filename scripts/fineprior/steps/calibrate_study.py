@@ -6,7 +6,7 @@ import pandas as pd
 
 from fineprior.files.errors import InputError
 from fineprior.files.yaml_files import read_yaml
-from fineprior.finemap.locus import fit_loci
+from fineprior.finemap.workers import fit_loci
 from fineprior.project.project import Project, load_project
 from fineprior.project.settings import CalibrateSettings, FinemapSettings, as_params
 from fineprior.simulate.scenarios import CalibratedStudy, StudyFiles, scenario_of
@@ -105,7 +105,10 @@ def calibrate_study(
         calibrate(
             scenario=task[0],
             replicate=task[1],
-            files=study.files,
+            variants=study.files.variants,
+            ld=study.files.ld,
+            scores=study.files.scores,
+            annotations=study.files.annotations,
             kinds=study.kinds,
             counts=path(task, "counts"),
             bins=path(task, "bins"),

@@ -1,4 +1,4 @@
-"""How good a head is, beside simpler models and other choices: read, compute, write."""
+"""Rule evaluate_head: a head compared with simpler models, its learning curve, and cross-validation."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -12,9 +12,9 @@ from fineprior.files.errors import InputError
 from fineprior.files.table import Table
 from fineprior.files.table_parts import stacked
 from fineprior.finemap.fits import FitFiles, save_fits, write_rds
-from fineprior.finemap.locus import fit_loci
 from fineprior.finemap.locus_input import BatchInput
 from fineprior.finemap.locus_tables import fine_map, status_without_variants
+from fineprior.finemap.workers import fit_loci
 from fineprior.project.settings import FinemapSettings
 
 log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""Steps to the source heritability: compute_ld_scores (a chromosome), fit_heritability (a study)."""
+"""Rules compute_ld_scores and fit_heritability: per-SNP heritabilities, for the source heritability."""
 
 from collections.abc import Sequence
 
@@ -8,8 +8,7 @@ from fineprior.files.tables import HERITABILITY, HERITABILITY_COEFFICIENTS, LOCU
 from fineprior.files.whole import atomic_path
 from fineprior.genome.contigs import plain_name
 from fineprior.priors.annotation_files import AnnotationFiles, annotation_ld, write_sizes
-from fineprior.priors.heritability_study import HeritabilityFiles as HeritabilityFiles
-from fineprior.priors.heritability_study import heritabilities_of_study
+from fineprior.priors.heritability_study import HeritabilityFiles, heritabilities_of_study
 
 
 def compute_ld_scores(
@@ -41,28 +40,45 @@ def compute_ld_scores(
 
 def fit_heritability(
     *,
-    files: HeritabilityFiles,
+    sumstats: str,
+    annotations: str,
+    ld_scores: str,
     variants: Sequence[str],
     coefficients: str,
     output: str,
-    bins: int = 20,
-    max_ratio: float = 100.0,
+    bins: int,
+    max_ratio: float,
+    weights: str = "",
+    panel: str = "",
+    samples: str | None = None,
     workers: int = 1,
 ) -> None:
     """Per-SNP heritabilities of the variants of all loci, each from other chromosomes.
 
     Parameters
     ----------
-    files
-        Where everything is.
+    sumstats
+        Harmonised summary statistics (table SUMSTATS).
+    annotations
+        Pattern of the annotation files, with {chrom}.
+    ld_scores
+        Pattern of the files of their LD scores, with {chrom}.
     variants
         LOCUS_VARIANTS of all batches.
-    coefficients, output
-        HERITABILITY_COEFFICIENTS and HERITABILITY to write.
+    coefficients
+        Where HERITABILITY_COEFFICIENTS is written.
+    output
+        Where HERITABILITY is written.
     bins
         Largest number of bins; 0: the penalised estimates themselves are used.
     max_ratio
         Largest ratio of two heritabilities of a chromosome; 0: no limit, those below 0 are 0.
+    weights
+        Pattern of the files of regression weights, with {chrom}. By default the LD scores are the weights.
+    panel
+        Panel that LD scores of bins are computed in. Without it the penalised estimates are used.
+    samples
+        List of the panel's samples to keep. By default all.
     workers
         Threads that LD scores of bins are computed in; the result does not depend on their number.
 
@@ -73,6 +89,7 @@ def fit_heritability(
         a half of the genome.
     """
     wanted = pd.concat([LOCUS_VARIANTS.read(path)[["variant_id", "chrom", "pos"]] for path in variants])
+    files = HeritabilityFiles(sumstats, annotations, ld_scores, weights, panel, samples)
     found = heritabilities_of_study(files, wanted, bins, max_ratio, workers)
     HERITABILITY_COEFFICIENTS.write(found.coefficients, coefficients)
     HERITABILITY.write(found.heritability, output)

@@ -1,4 +1,4 @@
-"""Steps from scores to priors: find_signals (a batch), fit_prior (a study), assign_prior (a batch)."""
+"""Rules find_signals, fit_prior and assign_prior: from the scores of a study to its priors."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -9,10 +9,12 @@ from fineprior.files.errors import InputError
 from fineprior.files.tables import COEFFICIENTS, ENRICHMENT, LOCUS_VARIANTS, PRIOR, PRIOR_STEPS, VERDICT
 from fineprior.finemap.fits import save_fits
 from fineprior.plan.results import all_priors
+from fineprior.priors.candidates import FitOptions
 from fineprior.priors.estimate import estimate_prior, remark_on_zeros
+from fineprior.priors.features import feature_kinds
 from fineprior.priors.prior import assigned_prior, log_odds_of_batch, shuffled, unknown_log_odds, weights_of_batch
 from fineprior.priors.signals import fits_of_batch
-from fineprior.priors.study import BatchFiles, FitOptions, feature_kinds, read_batch, read_study, read_variants
+from fineprior.priors.study import BatchFiles, read_batch, read_study, read_variants
 from fineprior.project.settings import FinemapSettings, PriorSettings
 
 log = logging.getLogger(__name__)
@@ -95,7 +97,7 @@ def fit_prior(
     ENRICHMENT.write(pd.DataFrame([row for one in found for row in one.enrichment]), enrichment)
     COEFFICIENTS.write(pd.DataFrame([row for one in found for row in one.coefficients]), coefficients)
     VERDICT.write(pd.DataFrame([one.verdict for one in found]), verdict)
-    PRIOR_STEPS.write(pd.DataFrame(found[0].steps), steps)
+    PRIOR_STEPS.write(pd.DataFrame(found[0].candidates), steps)
 
 
 def assign_prior(

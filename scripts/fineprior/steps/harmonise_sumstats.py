@@ -45,20 +45,36 @@ def harmonise_sumstats(
 
     Parameters
     ----------
-    sumstats, fasta
-        Summary statistics in any format that `open_sumstats` knows, and the reference genome.
-    output, qc, dropped, liftover
-        Where the tables SUMSTATS, SUMSTATS_QC, DROPPED and LIFTOVER are written.
+    sumstats
+        Summary statistics in any usual format.
+    fasta
+        The reference genome.
+    output
+        Where the harmonised rows are written (table SUMSTATS).
+    qc
+        Where the counts are written (table SUMSTATS_QC).
+    dropped
+        Where the excluded rows are written (table DROPPED).
+    liftover
+        Where rows without a place in the other build are written (table LIFTOVER).
     settings
         Settings of the stage.
-    panel, samples
-        The panel, and the list of its samples to keep.
+    panel
+        The reference panel.
+    samples
+        List of the panel's samples to keep. By default all.
     ld
-        In place of a panel: LD that is computed already.
-    build, source_build, chain
-        Build of the FASTA; where the positions are of another one, its name and a chain file.
-    layout, sizes
-        Format and sample sizes of the summary statistics, as of `open_sumstats`.
+        Precomputed LD, in place of a panel.
+    build
+        Build of the FASTA.
+    source_build
+        Build of the positions, where it is another one.
+    chain
+        Chain file from the build of the positions to that of the FASTA.
+    layout
+        Format of the summary statistics. By default it is recognised.
+    sizes
+        Sample sizes, where the file has none.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""From the sequence of the training regions to a backbone: read, compute, write."""
+"""Rule pretrain_masked: a backbone from the sequence of the training regions."""
 
 from dataclasses import asdict
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""From the variants of a batch of loci to their scores, in the order of the rules: read, compute, write."""
+"""Rules fetch_backbone to compare_windows: from the variants of a batch of loci to their scores."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""Training regions of a project, which a user makes once, before the first run: read, compute, write."""
+"""Command split-regions: the training regions of a project, made once before the first run."""
 
 from fineprior.files.errors import InputError
 from fineprior.genome.fasta import Genome

@@ -1,4 +1,4 @@
-"""Step summarise_calibration: all simulated studies of a study in two tables and a figure."""
+"""Rule summarise_calibration: all simulated studies of a study in two tables and a figure."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""From tracks to a head on the backbone, frozen or not: read, compute, write."""
+"""Rules embed_regions and train_head: a head on the backbone, frozen or not."""
 
 from collections.abc import Mapping
 from dataclasses import asdict

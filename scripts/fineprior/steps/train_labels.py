@@ -1,4 +1,4 @@
-"""From labelled variants to probabilities of being causal: read, compute, write."""
+"""Rules embed_labels, train_labels and predict_causal: causal probabilities from labelled variants."""
 
 import pandas as pd
 

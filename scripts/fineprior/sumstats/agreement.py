@@ -1,7 +1,7 @@
-"""Whether the numbers of a row are those of one result: z and p-value, and whatever else is there twice.
+"""Whether the numbers of a row are those of one result: z and p-value, and any other number given twice.
 
 Rounding can explain a difference, and shows in the text of a number, so each chunk is compared while its text is at
-hand. What follows from a disagreement is settled when all rows are there (`sumstats.settle`).
+hand. What follows from a disagreement is decided when all rows are read (`sumstats.z_and_p`).
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ WALD, HAS_P, DISAGREES, ROUNDED, TWO_VALUES, CONTRADICTS, FROM_P = (1 << bit for
 """Bits of the mark of a row. WALD: z is effect / standard error. HAS_P: z and the p-value are two, neither made of the
 other. DISAGREES: they differ by more than rounding explains. ROUNDED: rounding explains it, and the p-value is the
 sharper of the two. TWO_VALUES: an effect, z or p-value that is there twice has two values. CONTRADICTS: two signs, or
-a z that does not reach the bound of its p-value. FROM_P: `settle` took z from the p-value."""
+a z that does not reach the bound of its p-value. FROM_P: z was taken from the p-value (`z_and_p`)."""
 
 _TOLERANCE, _RELATIVE = 0.2, 0.025
 _GAP = 0.06
@@ -132,7 +132,7 @@ class Agreement:
         marks[beyond] |= CONTRADICTS
         bound = np.zeros(len(rows))
         bound[at] = least
-        checks.add_conflict("z does not reach the bound of its p-value, so the row is left out,", beyond,
+        checks.add_conflict("z does not reach the bound of its p-value, so the row is excluded,", beyond,
                             self._found["z"], bound, rows, fatal=False)  # fmt: skip
 
     def _twice(
@@ -155,7 +155,7 @@ class Agreement:
             marked = np.zeros(len(rows), bool)
             marked[at[which]] = True
             marks[marked] |= mark
-            taken = "so the row is left out" if mark == CONTRADICTS else f"the {'former' if other else 'latter'} counts"
+            taken = "so the row is excluded" if mark == CONTRADICTS else f"the {'former' if other else 'latter'} counts"
             checks.add_conflict(f"{what} {verb}, {taken},", marked, first, second, rows, fatal=mark == CONTRADICTS)
 
     def _two_p_values(self, marks: Marks, checks: FileChecks, rows: NDArray[np.int64]) -> None:

@@ -197,7 +197,7 @@ class FileChecks:
             root = np.sqrt(n)
             self.add_conflict(
                 "|z| is larger than the root of the sample size, as if one variant explained most of the trait (is n "
-                "the number of people, and the standard error that of the effect?),",
+                "the number of samples, and the standard error that of the effect?),",
                 (np.abs(z) > root) & (n > 0) & np.isfinite(z), z, root, rows, fatal=False,
             )  # fmt: skip
         self._pairs.add(claimed, expected)

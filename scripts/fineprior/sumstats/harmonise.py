@@ -23,11 +23,11 @@ from fineprior.genome.liftover import Liftover
 from fineprior.project.settings import HarmoniseSettings
 from fineprior.sumstats import outcomes
 from fineprior.sumstats.harmonised import Harmonised
-from fineprior.sumstats.located import Places, check_build, locate
+from fineprior.sumstats.located import Coordinates, check_build, locate
 from fineprior.sumstats.matched import CLEARLY_CLOSER, ROUNDING, Matched, VariantSource, match_panel
 from fineprior.sumstats.oriented import orient
 from fineprior.sumstats.rows import gather_rows
-from fineprior.sumstats.settle import settle
+from fineprior.sumstats.z_and_p import reconcile
 
 PALINDROMIC_POLICIES = ("frequency", "drop", "trust", "keep")
 """`keep` is the earlier name of `trust`."""
@@ -88,7 +88,7 @@ def harmonise(
         allowed = ", ".join(PALINDROMIC_POLICIES[:3])
         raise InputError(f"harmonise.palindromic: '{settings.palindromic}' is not known; allowed: {allowed}")
     rows = gather_rows([chunks] if isinstance(chunks, pd.DataFrame) else chunks, settings, source)
-    settle(rows)
+    rows = reconcile(rows)
     located, table = locate(rows, genome, liftover, plink_chromosomes)
     check_build(located, genome, build, liftover, source_build, plink_chromosomes)
     oriented = orient(located, genome)
@@ -97,11 +97,11 @@ def harmonise(
     del oriented
     matched = _without_other_twins(matched)
     matched = _without_rare(matched, settings)
-    matched = _settle_palindromic(matched, settings)
+    matched = _decide_strand(matched, settings)
     matched = _without_complements(matched)
     matched = _without_duplicates(matched)
-    places = Places(rows, genome, liftover, plink_chromosomes)
-    return Harmonised(matched, genome, panel.variants, table, places)
+    coordinates = Coordinates(rows, genome, liftover, plink_chromosomes)
+    return Harmonised(matched, genome, panel.variants, table, coordinates)
 
 
 def _without_other_twins(matched: Matched) -> Matched:
@@ -122,7 +122,7 @@ def _without_rare(matched: Matched, settings: HarmoniseSettings) -> Matched:
     return matched.without({outcomes.LOW_MAF: maf < settings.min_maf - ROUNDING})
 
 
-def _settle_palindromic(matched: Matched, settings: HarmoniseSettings) -> Matched:
+def _decide_strand(matched: Matched, settings: HarmoniseSettings) -> Matched:
     """Apply the policy to A/T and C/G rows; a row on the other strand describes the other allele."""
     orientation = matched.orientation
     if settings.palindromic == "drop":
@@ -134,10 +134,10 @@ def _settle_palindromic(matched: Matched, settings: HarmoniseSettings) -> Matche
     told = (np.minimum(eaf, 1 - eaf) <= largest) & (np.minimum(panel_af, 1 - panel_af) <= largest)
     told &= matched.panel_has_frequencies and not matched.doubtful
     opposite = orientation.palindromic & told & ((eaf > 0.5) != (panel_af > 0.5))
-    settled = replace(
+    decided = replace(
         orientation, swapped=orientation.swapped ^ opposite, complemented=orientation.complemented ^ opposite
     )
-    return replace(matched, orientation=settled).without({
+    return replace(matched, orientation=decided).without({
         outcomes.PALINDROMIC_AMBIGUOUS: orientation.palindromic & ~told
     })  # fmt: skip
 
@@ -163,8 +163,9 @@ def _without_duplicates(matched: Matched) -> Matched:
     rows = _repeated(matched)
     rank = ["n", "neg_log10_p", "se", "beta", "z", "eaf", "rsid", "action"]
     index = matched.index[rows]
-    again = pd.DataFrame({name: matched.rows.numbers[name][index] for name in rank[:6]})
-    again = flip(again, matched.orientation.swapped[rows]).assign(rsid=matched.rows.text("rsid", index).to_numpy())
+    numbers = {name: matched.rows.numbers[name][index] for name in rank[:5]} | {"eaf": matched.eaf[rows]}
+    again = flip(pd.DataFrame(numbers), matched.orientation.swapped[rows])
+    again["rsid"] = matched.rows.text("rsid", index).to_numpy()
     again["action"] = matched.orientation.actions(rows).to_numpy()
     again["panel_index"] = matched.panel_index[rows]
     ordered = again.sort_values(rank, ascending=[False, False, *[True] * (len(rank) - 2)], kind="stable")
@@ -211,7 +212,7 @@ def _warn_of_contradictions(matched: Matched, rows: NDArray[np.intp]) -> None:
     same = np.flatnonzero(variant == variant[np.abs(z).argmax()])
     same = same[np.argsort(line[same], kind="stable")]
     logger.warning(
-        "%s: %d rows of %d variants contradict other rows of the same variant, and all of them are left out; the "
+        "%s: %d rows of %d variants contradict other rows of the same variant, and all of them are excluded; the "
         "strongest: %s", matched.rows.source, len(rows), len(np.unique(variant)),
         ", ".join(f"line {line[row]} (z {z[row]:.2f})" for row in same),
     )  # fmt: skip

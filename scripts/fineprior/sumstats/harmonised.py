@@ -12,7 +12,7 @@ from fineprior.genome.alleles import flip, variant_id
 from fineprior.genome.fasta import Genome
 from fineprior.sumstats import outcomes
 from fineprior.sumstats.agreement import FROM_P, TWO_VALUES
-from fineprior.sumstats.located import Places
+from fineprior.sumstats.located import Coordinates
 from fineprior.sumstats.matched import Matched
 from fineprior.sumstats.rows import Rows, names_at
 
@@ -31,9 +31,14 @@ class Harmonised:
     """
 
     def __init__(
-        self, matched: Matched, genome: Genome, variants: pd.DataFrame, liftover: pd.DataFrame, places: Places
+        self,
+        matched: Matched,
+        genome: Genome,
+        variants: pd.DataFrame,
+        liftover: pd.DataFrame,
+        coordinates: Coordinates,
     ) -> None:
-        self._variants, self._contigs, self._places = variants, list(genome.contigs), places
+        self._variants, self._contigs, self._coordinates = variants, list(genome.contigs), coordinates
         self.liftover = liftover
         self._matched, self._multi_allelic = _sorted(matched, variants)
         self.qc = self._counts()
@@ -66,8 +71,8 @@ class Harmonised:
             known = self._variants.iloc[panel_index]
             a1, a2 = known["a1"].reset_index(drop=True), known["a2"].reset_index(drop=True)
             a1_is_alt = matched.a1_is_alt[rows]
-            part = pd.DataFrame({name: numbers[index] for name, numbers in matched.rows.numbers.items()})
-            part = flip(part, matched.orientation.swapped[rows])
+            numbers = {name: values[index] for name, values in matched.rows.numbers.items()}
+            part = flip(pd.DataFrame(numbers | {"eaf": matched.eaf[rows]}), matched.orientation.swapped[rows])
             part["chrom"] = names_at(matched.contig[rows], self._contigs)
             part["pos"] = known["pos"].to_numpy(np.int64)
             part["ref"], part["alt"] = a2.where(a1_is_alt, a1), a1.where(a1_is_alt, a2)
@@ -86,7 +91,7 @@ class Harmonised:
             out = out[np.argsort(rows.row[out], kind="stable")]
         for first in range(0, max(len(out), 1), _AT_ONCE):
             index = out[first : first + _AT_ONCE]
-            contig, pos = self._places.of(index)
+            contig, pos = self._coordinates.of(index)
             part = {
                 "row": rows.row[index], "chrom": names_at(rows.chrom[index], rows.chroms),
                 "pos": rows.text("source_pos", index),
@@ -127,7 +132,7 @@ class Harmonised:
             outcomes.MULTI_ALLELIC: self._multi_allelic,
             outcomes.INDEL: orientation.indel,
             outcomes.LEFT_ALIGNED: orientation.left_aligned,
-            outcomes.LIFTED: np.full(len(self), self._places.liftover is not None),
+            outcomes.LIFTED: np.full(len(self), self._coordinates.liftover is not None),
             outcomes.LIFTED_REVERSED: orientation.lift_reversed,
             outcomes.Z_FROM_P: (marks & FROM_P) > 0,
             outcomes.TWO_VALUES: (marks & TWO_VALUES) > 0,
@@ -167,7 +172,7 @@ def _warn_of_lost_hits(rows: Rows) -> None:
             f"{where}:{place} (-log10 p {_shown(value)}), as {outcomes.reason_names()[reason]}"
             for where, place, value, reason in zip(chrom, pos, p[top], rows.reason[top], strict=True)
         )
-        logger.warning("%s: %d rows with p < 5e-8 were left out; the strongest, %s", rows.source, len(hits), shown)
+        logger.warning("%s: %d rows with p < 5e-8 were excluded; the strongest, %s", rows.source, len(hits), shown)
 
 
 def _shown(neg_log10_p: float) -> str:

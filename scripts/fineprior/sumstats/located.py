@@ -175,7 +175,7 @@ def _liftover_table(
     })[LIFTOVER.names]  # fmt: skip
 
 
-class Places:
+class Coordinates:
     """Where any row of the source lies in the reference genome, whatever became of it."""
 
     def __init__(self, rows: Rows, genome: Genome, liftover: Liftover | None, plink: bool) -> None:

@@ -1,4 +1,4 @@
-"""Third stage of harmonising: each row matched to one variant of the reference panel, which varies there.
+"""Third stage of harmonising: each row matched to one variant that is polymorphic in the reference panel.
 
 Frequencies distinguish an insertion and a deletion of the same letters in a repeat, and the strand of A/T and C/G
 variants. So all frequencies of the file are compared with the panel's first, and are not used where they disagree.
@@ -6,6 +6,7 @@ variants. So all frequencies of the file are compared with the panel's first, an
 
 import logging
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,7 +20,7 @@ from fineprior.genotypes.panels import match
 from fineprior.sumstats import outcomes
 from fineprior.sumstats.file_checks import ENOUGH_ROWS
 from fineprior.sumstats.oriented import Orientation, Oriented
-from fineprior.sumstats.rows import Remaining
+from fineprior.sumstats.rows import Remaining, with_values
 
 ROUNDING = 1e-9
 CLEARLY_CLOSER = 0.1
@@ -34,6 +35,14 @@ _AT_ONCE = 1_000_000
 logger = logging.getLogger(__name__)
 
 
+class Frequencies(Enum):
+    """What the effect allele frequencies of a source are, compared with the panel's."""
+
+    AGREE = "they agree with the panel's, or too few can be compared"
+    DOUBTFUL = "too doubtful to show a strand or a variant"
+    MINOR_ALLELE = "those of the minor allele, whichever that is"
+
+
 class VariantSource(Protocol):
     """What rows are matched to: a panel, or LD files, which have no `allele_frequencies`."""
 
@@ -44,7 +53,7 @@ class VariantSource(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Candidates(Remaining):
+class PanelCandidates(Remaining):
     """Rows with the variant of the panel that they are, or the two that they may be.
 
     Attributes
@@ -86,8 +95,10 @@ class Matched(Remaining):
         Whether the alternative allele is A1 of the variant.
     alt_af : (n,) float64
         Frequency of the alternative allele in the panel; where the panel has none, that of the source.
+    eaf : (n,) float64
+        Frequency of the source's effect allele; NaN where it has none, or only that of the minor allele.
     orientation : Orientation
-        As of `Oriented`; `swapped` is settled also where either allele may be the reference.
+        As of `Oriented`; `swapped` is decided also where either allele may be the reference.
     panel_has_frequencies : bool
         Whether `alt_af` is of the panel.
     doubtful : bool
@@ -98,13 +109,14 @@ class Matched(Remaining):
     panel_index: NDArray[np.int32]
     a1_is_alt: NDArray[np.bool_]
     alt_af: Floats
+    eaf: Floats
     orientation: Orientation
     panel_has_frequencies: bool
     doubtful: bool
 
     def source_af(self) -> Floats:
         """Frequency (n,) of the alternative allele as the source has it."""
-        return _exchanged(self.number("eaf"), self.orientation.swapped)
+        return _exchanged(self.eaf, self.orientation.swapped)
 
 
 def match_panel(oriented: Oriented, genome: Genome, panel: VariantSource) -> Matched:
@@ -126,18 +138,20 @@ def match_panel(oriented: Oriented, genome: Genome, panel: VariantSource) -> Mat
     """
     has_frequencies = hasattr(panel, "allele_frequencies")
     candidates = _candidates(oriented, genome, panel)
-    doubtful = _are_frequencies_doubtful(candidates)
-    chosen = _choose(candidates, panel, trust=has_frequencies and not doubtful)
-    settled = _settle_reference(chosen)
-    swapped, a1_is_alt, a1_af = settled.orientation.swapped, settled.a1_is_alt, settled.a1_af
-    alt_af = _exchanged(a1_af, ~a1_is_alt) if has_frequencies else _exchanged(settled.number("eaf"), swapped)
+    frequencies = _compare_frequencies(candidates)
+    trust = has_frequencies and frequencies is Frequencies.AGREE
+    chosen = _decide_reference(_choose(candidates, panel, trust))
+    swapped, a1_is_alt, a1_af = chosen.orientation.swapped, chosen.a1_is_alt, chosen.a1_af
+    known = frequencies is not Frequencies.MINOR_ALLELE
+    eaf = chosen.number("eaf") if known else np.full(len(chosen), np.nan)
+    alt_af = _exchanged(a1_af, ~a1_is_alt) if has_frequencies else _exchanged(eaf, swapped)
     matched = Matched(
-        settled.rows, settled.index, settled.contig, settled.panel_index, a1_is_alt, alt_af, settled.orientation,
-        has_frequencies, doubtful,
+        chosen.rows, chosen.index, chosen.contig, chosen.panel_index, a1_is_alt, alt_af, eaf, chosen.orientation,
+        has_frequencies, doubtful=frequencies is not Frequencies.AGREE,
     )  # fmt: skip
     if not has_frequencies:
         return matched
-    return matched.without({outcomes.MONOMORPHIC_IN_PANEL: _is_constant(a1_af, settled.panel_index, panel)})
+    return matched.without({outcomes.MONOMORPHIC_IN_PANEL: _is_constant(a1_af, chosen.panel_index, panel)})
 
 
 def _exchanged(frequency: Floats, which: NDArray[np.bool_]) -> Floats:
@@ -145,14 +159,14 @@ def _exchanged(frequency: Floats, which: NDArray[np.bool_]) -> Floats:
     return np.where(which, 1 - frequency, frequency)
 
 
-def _candidates(oriented: Oriented, genome: Genome, panel: Any) -> Candidates:
+def _candidates(oriented: Oriented, genome: Genome, panel: Any) -> PanelCandidates:
     """Find rows in the panel; one that has no variant there, or several of the same alleles, is excluded."""
     found = match(
         panel.variants, genome, oriented.rows.alleles, oriented.contig, oriented.pos, oriented.effect, oriented.other
     )
     # two variants of the same letters, an insertion and a deletion: frequencies show which of them is meant
     twins = oriented.orientation.either_reference & found.opposite & ~found.several
-    candidates = Candidates(
+    candidates = PanelCandidates(
         oriented.rows, oriented.index, oriented.contig, found.panel_index, found.second, found.a1_is_effect,
         np.full(len(oriented), np.nan), oriented.orientation,
     ).without({
@@ -176,11 +190,8 @@ def _a1_frequencies(panel: Any, index: NDArray[np.integer]) -> Floats:
     return found
 
 
-def _are_frequencies_doubtful(candidates: Candidates) -> bool:
-    """Compare effect allele frequencies with the panel's; whether they are too doubtful to show a strand.
-
-    Only rows are compared whose strand and reference allele the FASTA shows. Frequencies of the minor allele, whichever
-    that is, are of no use: they are set to NaN in all rows of the source.
+def _compare_frequencies(candidates: PanelCandidates) -> Frequencies:
+    """Compare effect allele frequencies with the panel's, in rows whose strand and reference allele the FASTA shows.
 
     Raises
     ------
@@ -194,7 +205,7 @@ def _are_frequencies_doubtful(candidates: Candidates) -> bool:
     written, panel_af = eaf[usable], np.where(a1_is_alt, frequencies[usable], 1 - frequencies[usable])
     eaf = _exchanged(written, swapped)
     if len(eaf) < ENOUGH_ROWS or min(eaf.std(), panel_af.std()) == 0:
-        return False
+        return Frequencies.AGREE
     r = np.corrcoef(eaf, panel_af)[0, 1]
     logger.info("%s: correlation of allele frequencies with the panel's over %d rows: %.3f", source, len(eaf), r)
     apart = (np.abs(eaf - 0.5) >= _AWAY) & (np.abs(panel_af - 0.5) >= _AWAY)
@@ -206,24 +217,23 @@ def _are_frequencies_doubtful(candidates: Candidates) -> bool:
             "%s: effect_allele_frequency is never above 0.5, though the effect allele is the panel's more frequent one "
             "in %d of %d rows: it is that of the minor allele, and is not used", source, common.sum(), len(eaf),
         )  # fmt: skip
-        candidates.rows.numbers["eaf"][:] = np.nan
-        return True
+        return Frequencies.MINOR_ALLELE
     if r < -min(_AT_LEAST, _ERRORS / np.sqrt(len(eaf))):
         raise InputError(
             f"{source}: effect_allele_frequency runs against the panel's frequencies (correlation {r:.2f} over "
             f"{len(eaf):,} variants); are effect_allele and other_allele exchanged?"
         )
     if r >= _AT_LEAST and (opposite.sum() < _FEW or opposite.sum() <= _MOST_OPPOSITE * apart.sum()):
-        return False
+        return Frequencies.AGREE
     logger.warning(
         "%s: effect_allele_frequency agrees poorly with the panel's frequencies (correlation %.2f over %d variants; in "
-        "%d of them another allele is the minor one); is it that of the minor allele, or is the panel of other people? "
-        "It tells no strand", source, r, len(eaf), opposite.sum(),
+        "%d of them another allele is the minor one); is it that of the minor allele, or is the panel of another "
+        "population? It tells no strand", source, r, len(eaf), opposite.sum(),
     )  # fmt: skip
-    return True
+    return Frequencies.DOUBTFUL
 
 
-def _choose(candidates: Candidates, panel: Any, trust: bool) -> Candidates:
+def _choose(candidates: PanelCandidates, panel: Any, trust: bool) -> PanelCandidates:
     """Of an insertion and a deletion of the same letters, take the one whose frequency is clearly closer.
 
     Where frequencies are not to be trusted, such rows are excluded.
@@ -244,21 +254,14 @@ def _choose(candidates: Candidates, panel: Any, trust: bool) -> Candidates:
         taken = at[take]
         candidates = replace(
             candidates,
-            panel_index=_with(candidates.panel_index, taken, second[take]),
-            a1_is_alt=_with(candidates.a1_is_alt, taken, ~a1_is_alt[take]),
-            a1_af=_with(candidates.a1_af, taken, second_af[take]),
+            panel_index=with_values(candidates.panel_index, taken, second[take]),
+            a1_is_alt=with_values(candidates.a1_is_alt, taken, ~a1_is_alt[take]),
+            a1_af=with_values(candidates.a1_af, taken, second_af[take]),
         )
     return candidates.without({outcomes.INDEL_AMBIGUOUS: ambiguous})
 
 
-def _with(values: NDArray[Any], at: NDArray[np.intp], new: NDArray[Any]) -> NDArray[Any]:
-    """A copy with other values at some places."""
-    changed = values.copy()
-    changed[at] = new
-    return changed
-
-
-def _settle_reference(candidates: Candidates) -> Candidates:
+def _decide_reference(candidates: PanelCandidates) -> PanelCandidates:
     """Where both alleles agree with the genome, the reference allele is A2 of the panel."""
     orientation = candidates.orientation
     if orientation.either_reference.any():
@@ -272,9 +275,9 @@ def _settle_reference(candidates: Candidates) -> Candidates:
 
 
 def _is_constant(a1_af: Floats, index: NDArray[np.int32], panel: Any) -> NDArray[np.bool_]:
-    """Whether everybody in the panel has the same genotype."""
+    """Whether all samples of the panel have the same genotype."""
     constant = ~((a1_af > 0) & (a1_af < 1))
-    half = np.flatnonzero(np.abs(a1_af - 0.5) < ROUNDING)  # may be one copy in everybody
+    half = np.flatnonzero(np.abs(a1_af - 0.5) < ROUNDING)  # may be one copy in every sample
     for first in range(0, len(half), _AT_ONCE):
         rows = half[first : first + _AT_ONCE]
         constant[rows] |= (panel.genotype_counts(index[rows])[:, :3] > 0).sum(1) < 2

@@ -111,7 +111,7 @@ class Sumstats:
         """Frames with the columns `STANDARD`, at most `ROWS_AT_ONCE` rows each, in the order of the file.
 
         Text columns are `str`, row is int64, the others float64; the index is that of the rows in the file, from 0.
-        `marked`: also with the column `rows.MARKS`, by which `harmonise` settles z against p-values.
+        `marked`: also with the column `rows.MARKS`, by which `harmonise` reconciles z and p-values.
 
         Raises
         ------
@@ -136,7 +136,7 @@ class Sumstats:
             counts = ", ".join(f"{count:,} {test}" for test, count in self.skipped.items())
             if not checks.rows:
                 raise InputError(f"{self.path}: no row with TEST = {_ADDITIVE} (there are {counts})")
-            logger.info("%s: rows of other tests than %s are left out: %s", self.path, _ADDITIVE, counts)
+            logger.info("%s: rows of other tests than %s are excluded: %s", self.path, _ADDITIVE, counts)
         checks.finish(_size_hint(self.path))
 
     def _standard(self, columns: dict[str, pa.Array], first: int, checks: FileChecks, *, begins: bool) -> pd.DataFrame:

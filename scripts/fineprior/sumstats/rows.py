@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fineprior.files.arrays import ReadOnly
+from fineprior.files.arrays import ReadOnly, read_only
 from fineprior.files.errors import InputError
 from fineprior.genome.alleles import BAD, CODED, Alleles
 from fineprior.project.settings import HarmoniseSettings
@@ -41,9 +41,9 @@ _NEEDED = ("chrom", "pos", "effect_allele", "other_allele", "z", "neg_log10_p", 
 _LARGEST = np.iinfo(np.int32).max
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class Rows:
-    """All rows of a source, as it has them; arrays are (rows,).
+    """All rows of a source, as it has them; arrays are (rows,), and read-only but for `reason`.
 
     `chrom` is a number into `chroms`, -1 when missing; `pos` (1-based) is 0 when it is not a whole number above 0;
     `effect` and `other` are numbers of `alleles`; `reason` is 0 for a row that remains, else the number of the reason
@@ -62,6 +62,11 @@ class Rows:
     marks: NDArray[np.uint8]
     numbers: dict[str, NDArray[np.float64]]
     texts: dict[str, pa.Array]
+
+    def __post_init__(self) -> None:
+        for name in ("row", "chrom", "pos", "effect", "other", "marks"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
+        object.__setattr__(self, "numbers", {name: read_only(values) for name, values in self.numbers.items()})
 
     def __len__(self) -> int:
         return len(self.row)
@@ -151,6 +156,13 @@ class Remaining(Columns):
         if out.all():
             self.rows.remaining()
         return self.take(np.flatnonzero(~out))
+
+
+def with_values(values: NDArray[Any], at: NDArray[np.intp], new: NDArray[Any] | int) -> NDArray[Any]:
+    """A copy of an array with other values at some places."""
+    changed = values.copy()
+    changed[at] = new
+    return changed
 
 
 def names_at(numbers: NDArray[np.integer], names: Sequence[str]) -> pd.Series:

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from fineprior.files.errors import InputError
-from fineprior.finemap.locus import fit_loci
 from fineprior.finemap.susie import susie_rss
+from fineprior.finemap.workers import fit_loci
 
 R = 0.9 ** np.abs(np.subtract.outer(np.arange(50), np.arange(50)))
 

@@ -13,7 +13,7 @@ from fineprior.sumstats.agreement import DISAGREES, FROM_P
 from fineprior.sumstats.metadata import SampleSizes
 from fineprior.sumstats.reader import open_sumstats
 from fineprior.sumstats.rows import gather_rows
-from fineprior.sumstats.settle import settle
+from fineprior.sumstats.z_and_p import reconcile
 
 ROWS = 60
 
@@ -31,14 +31,17 @@ def table(**columns):
     return frame.assign(**columns), z
 
 
-def settled(path, frame, digits=6):
-    """The rows after all was settled, from a file whose numbers have so many digits."""
+def reconciled(path, frame, digits=6):
+    """The rows after all was reconciled, from a file whose numbers have so many digits."""
     frame.to_csv(path, sep="\t", index=False, float_format=f"%.{digits}g", na_rep="NA")
     rows = gather_rows(
         open_sumstats(path, sizes=SampleSizes(n=20000)).chunks(marked=True), HarmoniseSettings(), "g.tsv"
     )
-    settle(rows)
-    return rows
+    before = {name: values.copy() for name, values in (rows.numbers | {"marks": rows.marks}).items()}
+    found = reconcile(rows)
+    for name, values in (rows.numbers | {"marks": rows.marks}).items():
+        np.testing.assert_array_equal(values, before[name], "the rows that were given stay as they are")
+    return found
 
 
 @pytest.fixture
@@ -50,7 +53,7 @@ def path(tmp_path, caplog):
 @pytest.mark.parametrize("digits", [2, 3, 4, 7])
 def test_a_file_in_which_all_agree_is_left_as_it_is_however_it_is_rounded(path, caplog, digits):
     frame, z = table()
-    rows = settled(path, frame, digits)
+    rows = reconciled(path, frame, digits)
     assert rows.numbers["z"] == pytest.approx(z, rel=0.12)
     assert "disagree" not in caplog.text
     assert "throughout" not in caplog.text
@@ -83,7 +86,7 @@ def test_a_standard_error_that_is_something_else_in_the_whole_file_is_corrected_
     frame = fault(ratio_of(frame)).astype({"p_value": object})
     frame.loc[5, "p_value"] = np.nan  # of this row only the standard error can tell
     try:
-        rows = settled(path, frame)
+        rows = reconciled(path, frame)
     except InputError as error:  # so far off that nothing correlates
         assert "contradict one another" in str(error)  # noqa: PT017
         return
@@ -97,7 +100,7 @@ def test_one_sided_p_values_are_taken_from_z(path, caplog):
     frame, z = table()
     for p in (norm.sf(z), norm.sf(-z), norm.sf(np.abs(z))):
         caplog.clear()
-        rows = settled(path, frame.assign(p_value=p))
+        rows = reconciled(path, frame.assign(p_value=p))
         assert "p-values are one-sided" in caplog.text
         assert rows.numbers["z"] == pytest.approx(z, rel=1e-4)
         assert rows.numbers["neg_log10_p"][0] == pytest.approx(-np.log10(2 * norm.sf(7)), rel=1e-3)
@@ -105,7 +108,7 @@ def test_one_sided_p_values_are_taken_from_z(path, caplog):
 
 def test_p_values_after_genomic_control_leave_z_as_it_is(path, caplog):
     frame, z = table(p_value=lambda f: 2 * norm.sf(np.abs(f["beta"] / f["standard_error"]) / 1.2**0.5))
-    rows = settled(path, frame)
+    rows = reconciled(path, frame)
     assert "genomic control with lambda 1.20" in caplog.text
     assert rows.numbers["z"] == pytest.approx(z, rel=1e-4)
     assert not (rows.marks & FROM_P).any()
@@ -114,7 +117,7 @@ def test_p_values_after_genomic_control_leave_z_as_it_is(path, caplog):
 def test_effects_of_another_scale_are_refused(path):
     frame, _ = table(beta=lambda f: f["beta"] / np.log(10))  # log10 of the odds, its standard error of the logarithm
     with pytest.raises(InputError, match=r"g.tsv: p-values are those of 2\.3 times effect / standard error throughout"):
-        settled(path, frame)
+        reconciled(path, frame)
 
 
 @pytest.mark.parametrize(("factor", "refused"), [(0.45, True), (0.55, False), (1.9, False), (2.1, True)])
@@ -123,9 +126,9 @@ def test_p_values_of_z_times_a_factor_are_told_up_to_twice_or_half_and_refused_b
     frame["p_value"] = 2 * norm.sf(factor * np.abs(z))
     if refused:
         with pytest.raises(InputError, match=rf"p-values are those of {factor:.3g} times effect / standard error"):
-            settled(path, frame)
+            reconciled(path, frame)
     else:
-        settled(path, frame)
+        reconciled(path, frame)
         assert f"p-values are those of {factor:.3f} times z" in caplog.text
 
 
@@ -134,7 +137,7 @@ def test_rows_of_which_the_p_value_is_another_are_named_and_z_takes_it(path, cap
     frame, z = table()
     frame.loc[[3, 8], "beta"] = [9 * frame["standard_error"][3], -3 * frame["standard_error"][8]]
     frame.loc[[3, 8], "p_value"] = 2 * norm.sf([4.0, 5.5])
-    rows = settled(path, frame)
+    rows = reconciled(path, frame)
     assert rows.numbers["z"][[3, 8]] == pytest.approx([4.0, -5.5], rel=1e-4)
     assert (rows.numbers["beta"] / rows.numbers["se"])[[3, 8]] == pytest.approx([4.0, -5.5], rel=1e-4)
     others = np.setdiff1d(np.arange(ROWS), [3, 8])
@@ -144,10 +147,10 @@ def test_rows_of_which_the_p_value_is_another_are_named_and_z_takes_it(path, cap
     assert "line 5, 1:40 (|z| 9.00, by p 4.00), line 10, 1:90 (|z| 3.00, by p 5.50)" in caplog.text
 
 
-def test_few_rows_are_settled_as_well(path, caplog):
+def test_few_rows_are_reconciled_as_well(path, caplog):
     frame = table()[0].head(3)
     frame.loc[0, "p_value"] = 1e-3
-    assert settled(path, frame).numbers["z"][0] == pytest.approx(norm.isf(5e-4), rel=1e-4)
+    assert reconciled(path, frame).numbers["z"][0] == pytest.approx(norm.isf(5e-4), rel=1e-4)
     assert "disagree in 1 of 3 rows" in caplog.text
 
 
@@ -155,9 +158,9 @@ def test_an_effect_of_0_has_no_sign_to_give_to_a_p_value(path, caplog):
     frame, _ = table()
     frame.loc[[2, 4], "beta"] = 0
     frame.loc[[2, 4], "p_value"] = [1e-20, 0.9]
-    rows = settled(path, frame)
+    rows = reconciled(path, frame)
     assert (rows.reason[2] > 0, rows.reason[4]) == (True, 0)
-    without = settled(path, frame.drop(columns="standard_error"))
+    without = reconciled(path, frame.drop(columns="standard_error"))
     assert np.isnan(without.numbers["z"][2])
     assert without.numbers["z"][4] == 0
     assert (without.reason[2], without.reason[4]) == (rows.reason[2], 0)
@@ -170,7 +173,7 @@ def test_p_values_in_place_of_smaller_ones_do_not_shrink_z(path, caplog, floor):
     frame.loc[[0, 1], "beta"] = [size, -size - 1] * frame["standard_error"][:2]
     frame["p_value"] = frame["p_value"].clip(lower=floor)
     frame.loc[[0, 1], "p_value"] = floor
-    rows = settled(path, frame)
+    rows = reconciled(path, frame)
     assert rows.numbers["z"][:2] == pytest.approx([size, -size - 1], rel=1e-4)
     assert rows.numbers["neg_log10_p"][0] == pytest.approx(-(norm.logsf(size) + np.log(2)) / np.log(10), rel=1e-3)
     assert "rows have the p-value" in caplog.text
@@ -181,7 +184,7 @@ def test_a_rounded_p_value_is_no_disagreement(path):
     sharp = frame["p_value"]
     frame["p_value"] = np.where(np.abs(z) < 2, np.round(sharp + 1e-9, 1), sharp)
     frame.loc[np.abs(z) > 5, "p_value"] = 0.0
-    rows = settled(path, frame)
+    rows = reconciled(path, frame)
     assert rows.numbers["z"] == pytest.approx(z, rel=1e-4)
     assert not (rows.marks & DISAGREES).any()
 
@@ -198,7 +201,7 @@ def test_numbers_rounded_beyond_use_leave_z_to_a_sharper_p_value(path, caplog):
     frame = frame.astype({"beta": object, "standard_error": object})
     frame.loc[0, ["beta", "standard_error"]] = ["0.02", "0.004"]  # 5, or anything from 3.3 to 7.1
     frame.loc[0, "p_value"] = 2 * norm.sf(6.5)
-    rows = settled(path, frame)
+    rows = reconciled(path, frame)
     assert rows.numbers["z"][0] == pytest.approx(6.5, rel=1e-4)
     assert "rounded so far in 1 of 60 rows" in caplog.text
 
@@ -206,7 +209,7 @@ def test_numbers_rounded_beyond_use_leave_z_to_a_sharper_p_value(path, caplog):
 def test_natural_logarithms_of_p_values_are_known(path, caplog):
     frame, z = table()
     logarithms = -(norm.logsf(np.abs(z)) + np.log(2))
-    rows = settled(path, frame.drop(columns="p_value").assign(neg_log_10_p_value=logarithms))
+    rows = reconciled(path, frame.drop(columns="p_value").assign(neg_log_10_p_value=logarithms))
     assert rows.numbers["z"] == pytest.approx(z, rel=1e-4)
     assert rows.numbers["neg_log10_p"] == pytest.approx(logarithms / np.log(10), rel=1e-4)
     assert "-log10 p-values are natural logarithms" in caplog.text
@@ -216,9 +219,9 @@ def test_natural_logarithms_of_p_values_are_known(path, caplog):
 def test_a_floor_of_p_values_without_a_standard_error_is_said(path, caplog, floor, rows):
     frame, _ = table()
     frame = frame.drop(columns="standard_error")
-    settled(path, frame.assign(p_value=np.where(np.arange(ROWS) < 2, [3.1e-17, 3e-17] * 30, frame["p_value"])))
+    reconciled(path, frame.assign(p_value=np.where(np.arange(ROWS) < 2, [3.1e-17, 3e-17] * 30, frame["p_value"])))
     assert "in place of smaller ones" not in caplog.text
-    settled(path, frame.assign(p_value=np.where(np.arange(ROWS) < rows, floor, frame["p_value"])))
+    reconciled(path, frame.assign(p_value=np.where(np.arange(ROWS) < rows, floor, frame["p_value"])))
     assert (
         f"{rows} rows have the p-value {floor:.3g}, which stands in place of smaller ones, and nothing" in caplog.text
     )
@@ -231,5 +234,5 @@ def test_many_rows_without_an_effect_do_not_hide_what_the_others_tell(path, capl
         "chromosome": "1", "base_pair_location": 10 * np.arange(1, len(z) + 1), "effect_allele": "A",
         "other_allele": "G", "beta": 0.1 * z, "standard_error": 0.1, "p_value": 2 * norm.sf(z / 1.02**0.5), "n": 20000,
     })  # fmt: skip
-    settled(path, frame)
+    reconciled(path, frame)
     assert "genomic control with lambda 1.02" in caplog.text

@@ -1,4 +1,4 @@
-"""z against p-value, over all rows of a file: which of the two is right where they disagree.
+"""Where z and p-value disagree, which to trust.
 
 A fault of the whole file shows in what z would be without it: the standard error is that of the ratio (z times the
 ratio is the p-value's), or a variance, or p-values are one-sided, or apart by one factor (genomic control).
@@ -9,7 +9,7 @@ in place of smaller ones (2.2e-16).
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from fineprior.files.errors import InputError
 from fineprior.sumstats.agreement import DISAGREES, FROM_P, HAS_P, ROUNDED, WALD, is_floor, tolerance
 from fineprior.sumstats.file_checks import ENOUGH_ROWS
 from fineprior.sumstats.outcomes import NO_SIGN, number_of
-from fineprior.sumstats.rows import Rows
+from fineprior.sumstats.rows import Rows, with_values
 from fineprior.sumstats.values import LARGEST_WITHOUT_SIGN, neg_log10_p_of, z_of
 
 _SAMPLE = 100_000
@@ -88,24 +88,33 @@ _FAULTS = (
 )  # fmt: skip
 
 
-def settle(rows: Rows) -> None:
-    """Bring z, standard error and p-value of rows in line where they disagree, and say so.
+def reconcile(rows: Rows) -> Rows:
+    """Correct z, standard error and p-value of rows in which they disagree; what was corrected is logged.
 
-    Rows of which z takes the p-value get the mark `FROM_P`; those of them whose effect is 0 have no sign and are left
-    out.
+    Rows of which z takes the p-value get the mark `FROM_P`; those of them whose effect is 0 have no sign and are
+    excluded.
+
+    Returns
+    -------
+    The rows with what was corrected; all other arrays are shared with `rows`, which stays as it is.
 
     Raises
     ------
     InputError
         z and p-values of the whole file are apart by a factor that no correction of p-values makes.
     """
-    has_p = (rows.marks & HAS_P) > 0
+    has_p = _has_p(rows)
     _say_floors(rows, has_p)
     sample = np.flatnonzero(has_p & (np.maximum(rows.numbers["neg_log10_p"], rows.numbers["z"] ** 2 / 5) > _TELLING))
     factor = 1.0
     if len(sample) >= ENOUGH_ROWS:
-        factor = _settle_file(rows, has_p, sample[:: -(-len(sample) // _SAMPLE)])
-    _settle_rows(rows, has_p, factor)
+        rows, factor = _reconcile_file(rows, sample[:: -(-len(sample) // _SAMPLE)])
+    return _reconcile_rows(rows, factor)
+
+
+def _has_p(rows: Rows) -> NDArray[np.bool_]:
+    """Whether z and the p-value are two numbers, neither made of the other."""
+    return (rows.marks & HAS_P) > 0
 
 
 def _say_floors(rows: Rows, has_p: NDArray[np.bool_]) -> None:
@@ -125,8 +134,8 @@ def _say_floors(rows: Rows, has_p: NDArray[np.bool_]) -> None:
         )  # fmt: skip
 
 
-def _settle_file(rows: Rows, has_p: NDArray[np.bool_], sample: Index) -> float:
-    """Find out what is wrong with the file; the factor of z that p-values are those of, where that is all."""
+def _reconcile_file(rows: Rows, sample: Index) -> tuple[Rows, float]:
+    """Correct a fault of the whole file; if p-values are only those of z times a factor, it is returned, else 1."""
     by_p = z_of(rows.numbers["neg_log10_p"][sample])
     z = _size(rows, sample)
 
@@ -136,13 +145,13 @@ def _settle_file(rows: Rows, has_p: NDArray[np.bool_], sample: Index) -> float:
 
     before = left(z)
     if before < _FROM:
-        return 1.0
+        return rows, 1.0
     factor = float(np.median(by_p[z > 0] / z[z > 0])) if (z > 0).any() else 1.0
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         after = [left(fault.z(rows, sample)) for fault in _FAULTS]
     best = int(np.argmin(after))
     if min(after[best], left(factor * z)) > _LEFT * before:
-        return 1.0
+        return rows, 1.0
     measured = f"root mean square difference from the p-value's |z|: {before**0.5:.2f}, and so {{:.2f}}"
     if left(factor * z) <= after[best]:
         if not _LEAST_FACTOR <= factor <= _LARGEST_FACTOR:
@@ -156,34 +165,46 @@ def _settle_file(rows: Rows, has_p: NDArray[np.bool_], sample: Index) -> float:
             "with lambda %.2f (%s); z stays as it is", rows.source, factor, factor**-2,
             measured.format(left(factor * z) ** 0.5),
         )  # fmt: skip
-        return factor
+        return rows, factor
     fault = _FAULTS[best]
     logger.warning("%s: %s (%s); %s", rows.source, fault.what, measured.format(after[best] ** 0.5), fault.done)
-    numbers = rows.numbers
     if fault.se is None:
-        numbers["neg_log10_p"][has_p] = neg_log10_p_of(numbers["z"][has_p])
-        rows.marks[has_p] &= np.uint8(~(DISAGREES | ROUNDED | HAS_P) & 0xFF)
-        has_p[:] = False
-        return 1.0
+        return _with_p_of_z(rows), 1.0
+    return _with_se(rows, fault.se), 1.0
+
+
+def _with_p_of_z(rows: Rows) -> Rows:
+    """The rows with p-values that are made of z."""
+    at = np.flatnonzero(_has_p(rows))
+    p = with_values(rows.numbers["neg_log10_p"], at, neg_log10_p_of(rows.numbers["z"][at]))
+    marks = with_values(rows.marks, at, rows.marks[at] & np.uint8(~(DISAGREES | ROUNDED | HAS_P) & 0xFF))
+    return replace(rows, numbers=rows.numbers | {"neg_log10_p": p}, marks=marks)
+
+
+def _with_se(rows: Rows, corrected: Callable[[Rows, Index], Floats]) -> Rows:
+    """The rows with other standard errors, and what is made of these: z, its p-value and whether the two agree."""
+    numbers, has_p = rows.numbers, _has_p(rows)
     wald = np.flatnonzero(rows.marks & WALD)
-    numbers["se"][wald] = fault.se(rows, wald)
+    se = with_values(numbers["se"], wald, corrected(rows, wald))
     with np.errstate(divide="ignore", invalid="ignore"):
-        numbers["z"][wald] = numbers["beta"][wald] / numbers["se"][wald]
+        z = with_values(numbers["z"], wald, numbers["beta"][wald] / se[wald])
     alone = wald[~has_p[wald]]
-    numbers["neg_log10_p"][alone] = neg_log10_p_of(numbers["z"][alone])
+    p = with_values(numbers["neg_log10_p"], alone, neg_log10_p_of(z[alone]))
     both = wald[has_p[wald]]
-    z, by_p = _size(rows, both), z_of(numbers["neg_log10_p"][both])
-    rows.marks[both] &= np.uint8(~(DISAGREES | ROUNDED) & 0xFF)
-    rows.marks[both[np.abs(z - by_p) > tolerance(np.maximum(z, by_p))]] |= DISAGREES
-    return 1.0
+    size, by_p = np.abs(z[both]), z_of(p[both])
+    marks = rows.marks[both] & np.uint8(~(DISAGREES | ROUNDED) & 0xFF)
+    marks[np.abs(size - by_p) > tolerance(np.maximum(size, by_p))] |= DISAGREES
+    return replace(
+        rows, numbers=numbers | {"se": se, "z": z, "neg_log10_p": p}, marks=with_values(rows.marks, both, marks)
+    )
 
 
-def _settle_rows(rows: Rows, has_p: NDArray[np.bool_], factor: float) -> None:
+def _reconcile_rows(rows: Rows, factor: float) -> Rows:
     """In rows that disagree by themselves z takes the p-value, unless that is one in place of a smaller one."""
-    numbers = rows.numbers
+    numbers, has_p = rows.numbers, _has_p(rows)
     at = np.flatnonzero(has_p & (rows.marks & (DISAGREES | ROUNDED) > 0))
     if not len(at):
-        return
+        return rows
     z, by_p = factor * _size(rows, at), z_of(numbers["neg_log10_p"][at])
     if factor != 1:
         differ = np.abs(z - by_p) > tolerance(np.maximum(z, by_p))
@@ -197,7 +218,8 @@ def _settle_rows(rows: Rows, has_p: NDArray[np.bool_], factor: float) -> None:
         logger.warning("%s: %s rows have the p-value %.3g, which stands in place of smaller ones; z stays as it is, "
                        "and p is taken from it; the strongest: %s", rows.source, f"{floor.sum():,}", 10.0 ** -p[first],
                        _described(rows, at[[first]], z[[first]], by_p[[first]]))  # fmt: skip
-        numbers["neg_log10_p"][at[floor]] = neg_log10_p_of(numbers["z"][at[floor]])
+        of_z = with_values(numbers["neg_log10_p"], at[floor], neg_log10_p_of(numbers["z"][at[floor]]))
+        numbers = numbers | {"neg_log10_p": of_z}
         at, z, by_p = at[~floor], z[~floor], by_p[~floor]
     rounded = (rows.marks[at] & ROUNDED) > 0
     for which, text in (
@@ -214,13 +236,17 @@ def _settle_rows(rows: Rows, has_p: NDArray[np.bool_], factor: float) -> None:
             logger.warning("%s: " + text, rows.source, f"{which.sum():,}", f"{has_p.sum():,}", many,
                            _described(rows, at[top], z[top], by_p[top]))  # fmt: skip
     sign = np.sign(numbers["z"][at])
-    numbers["z"][at] = sign * by_p / factor
+    taken = sign * by_p / factor
     with np.errstate(divide="ignore", invalid="ignore"):
-        own = np.abs(numbers["beta"][at] / numbers["z"][at])
-    numbers["se"][at] = np.where(np.isfinite(own) & (own > 0), own, numbers["se"][at])
-    rows.marks[at] |= FROM_P
+        own = np.abs(numbers["beta"][at] / taken)
+    se = np.where(np.isfinite(own) & (own > 0), own, numbers["se"][at])
     unsigned = at[(sign == 0) & (by_p > LARGEST_WITHOUT_SIGN)]
-    rows.reason[unsigned[rows.reason[unsigned] == 0]] = number_of(NO_SIGN)
+    return replace(
+        rows,
+        numbers=numbers | {"z": with_values(numbers["z"], at, taken), "se": with_values(numbers["se"], at, se)},
+        marks=with_values(rows.marks, at, rows.marks[at] | np.uint8(FROM_P)),
+        reason=with_values(rows.reason, unsigned[rows.reason[unsigned] == 0], number_of(NO_SIGN)),
+    )
 
 
 def _described(rows: Rows, at: Index, z: Floats, by_p: Floats) -> str:

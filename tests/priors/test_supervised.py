@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fineprior.files.errors import InputError
-from fineprior.priors.study import base_rates, shifted_probabilities
+from fineprior.priors.supervised import base_rates, shifted_probabilities
 
 
 def odds(p):
@@ -46,6 +46,6 @@ def test_refusals(p, training, base, match):
 
 
 def test_base_rate_of_a_locus():
-    np.testing.assert_allclose(base_rates(np.array([1000.0, 2.0])), [0.0018, 0.5])
+    np.testing.assert_allclose(base_rates(np.array([1000.0, 2.0]), 1.8), [0.0018, 0.5])
     with pytest.raises(InputError, match="must be above 0, not 0"):
         base_rates(np.array([10.0]), 0)
