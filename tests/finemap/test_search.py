@@ -37,6 +37,7 @@ def test_the_yardstick_is_the_sum_of_its_definition():
     assert evidence == pytest.approx(math.log(weights.sum()), abs=1e-10)
 
 
+@pytest.mark.slow
 def test_several_modes_are_weighed_by_their_evidence():
     """Two causal variants on both sides of a tag: SuSiE may take the tag for sure, the posterior does not."""
     truths, susies, searches = [], [], []
@@ -115,6 +116,7 @@ def test_screening_changes_little(monkeypatch):
     assert (screened.pip[np.setdiff1d(np.arange(300), screened.kept)] > 0).all()
 
 
+@pytest.mark.slow
 def test_sets_hold_their_coverage_of_the_posterior():
     z, R = locus(10, p=40, causal=2, chi2=60.0)
     found = search(z, R, 60.0, most=3)

@@ -13,11 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.files.arrays import Floats
+from fineprior.files.arrays import Flags, Floats, Indices, Integers, ReadOnly
 
 Singles = npt.NDArray[np.float32]
-Integers = npt.NDArray[np.int64]
-Indices = npt.NDArray[np.intp]
 
 CUT = 12.0
 """Configurations that weigh less than exp(-CUT) of the heaviest do not count."""
@@ -29,7 +27,7 @@ HIT_RATE, LARGEST_CORRECTION = 0.05, 5.0
 
 
 @dataclass(frozen=True)
-class Model:
+class Model(ReadOnly):
     """What the weight of a configuration is made of.
 
     Attributes
@@ -193,7 +191,7 @@ class Visited:
 
 
 @dataclass(frozen=True)
-class Sum:
+class Sum(ReadOnly):
     """All configurations of all slices, each once, with their weights.
 
     Attributes
@@ -216,8 +214,8 @@ class Sum:
     parts: Indices
     base: Floats
     added: Singles
-    first: npt.NDArray[np.bool_]
-    second: npt.NDArray[np.bool_]
+    first: Flags
+    second: Flags
     top: float
     met: float
 
@@ -277,7 +275,7 @@ def summed(visited: Visited) -> Sum:
     return Sum(weight, rest[chosen], extra[chosen], part, base, gain, one, two, top, together)
 
 
-def _corrected(weight: Floats, rate: Floats, counted: npt.NDArray[np.bool_]) -> Floats:
+def _corrected(weight: Floats, rate: Floats, counted: Flags) -> Floats:
     """Weights over the chance that a configuration was met at all, which grows with the mass of its slices.
 
     Where slices cannot cover the mass (five or more causal variants in long credible sets) heavy slices are met more

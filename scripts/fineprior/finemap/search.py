@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.files.arrays import Floats
+from fineprior.files.arrays import Floats, Indices, ReadOnly
 from fineprior.files.errors import InputError
-from fineprior.finemap.configurations import NEVER, Indices, Model, Sum, Visited, summed
+from fineprior.finemap.configurations import NEVER, Model, Sum, Visited, summed
 from fineprior.finemap.susie import SusieFit
 
 CHAINS = 32
@@ -34,7 +34,7 @@ USUAL = 30.0
 
 
 @dataclass(frozen=True)
-class SearchedSet:
+class SearchedSet(ReadOnly):
     """A credible set of the search: variants in the order of their weight, and P(one of them is causal)."""
 
     variables: Indices
@@ -42,7 +42,7 @@ class SearchedSet:
 
 
 @dataclass(frozen=True)
-class Posterior:
+class Posterior(ReadOnly):
     """What a search found.
 
     Attributes
