@@ -17,8 +17,8 @@ PRIOR    uniform; true: causal variants are drawn by weights that all programs g
 freedom).
 
 z is drawn as N(sqrt(n) R b, R) from the R that programs get: LD of the GWAS itself. Measured are variants with PIP
-above 0.9 and 0.5, how many of them are not causal, and how many the PIPs claim; coverage, power and size of 95% credible
-sets; the log score (log probability of what is causal, variants taken as independent; nearer to 0 is better); CPU seconds.
+above 0.9 and 0.5, how many of them are not causal, and how many the PIPs claim; coverage, power and size of 95% sets;
+the log score (log probability of what is causal, variants taken as independent; nearer to 0 is better); CPU seconds.
 """
 
 import argparse
