@@ -29,6 +29,8 @@ import pandas as pd  # noqa: E402
 
 from fineprior.files.arrays import Floats  # noqa: E402
 from fineprior.files.tables import LOCUS_VARIANTS, SCORES  # noqa: E402
+from fineprior.genotypes.ld_store import read_locus_ld  # noqa: E402
+from fineprior.priors.batches import genome_order  # noqa: E402
 from fineprior.priors.blocks import Block, Integers, locus_sizes, locus_starts, log_odds_of, log_softmax  # noqa: E402
 from fineprior.priors.enrichment import log_bayes_factors  # noqa: E402
 from fineprior.priors.features import (  # noqa: E402
@@ -40,9 +42,7 @@ from fineprior.priors.features import (  # noqa: E402
 )
 from fineprior.priors.folds import cross_fit  # noqa: E402
 from fineprior.priors.gains import study_support  # noqa: E402
-from fineprior.priors.signals import read_locus_ld  # noqa: E402
 from fineprior.priors.strength import functional_prior, held_out_likelihood  # noqa: E402
-from fineprior.priors.study import genome_order  # noqa: E402
 from fineprior.project.settings import PriorSettings  # noqa: E402
 from fineprior.simulate.scenarios import draw_effects, simulate_z  # noqa: E402
 

@@ -38,9 +38,9 @@ from fineprior.engine.loading import load_enformer
 from fineprior.engine.region_embeddings import embed_regions, region_codes
 from fineprior.files.tables import TRUTH_COMPARISON
 from fineprior.genome.fasta import Genome
-from fineprior.heads.head import poisson_loss, train_head
 from fineprior.heads.learning_curve import predicted_test
 from fineprior.heads.metrics import quality_table
+from fineprior.heads.readout import poisson_loss, train_linear
 from fineprior.heads.training import train
 from fineprior.heads.training_regions import RegionData, Tracks, region_data
 from fineprior.project.settings import BackboneSettings, HeadSettings, TrackSettings
@@ -227,7 +227,7 @@ def speed(data: RegionData, regions: pd.DataFrame, genome: Genome, tracks: list[
     for epochs in EPOCHS:
         begin = time.process_time()
         settings = HeadSettings(epochs=epochs, patience=epochs)
-        train_head(embeddings, data.targets.reshape(-1, len(tracks)), tracks, settings, 1)
+        train_linear(embeddings, data.targets.reshape(-1, len(tracks)), tracks, settings, 1)
         on_cache = once + time.process_time() - begin
         through = _through_backbone(data, regions, genome, enformer, epochs)
         print(f"| {epochs} | {on_cache:.2f} | {through:.2f} | {through / on_cache:.1f} |", flush=True)

@@ -183,7 +183,7 @@ STATISTICS = batches("embedded", "find_signals") | after_finemap() | after_prior
     ("module", "expected"),
     [
         pytest.param("finemap/susie.py", STATISTICS, id="5 susie"),
-        pytest.param("finemap/fits.py", gathered("embedded", PRIORS) | summary("embedded"), id="5 rds"),
+        pytest.param("finemap/rds.py", gathered("embedded", PRIORS) | summary("embedded"), id="5 rds"),
         pytest.param("priors/enrichment.py", after_priors() | of("embedded", "assess_shift"), id="5 enrichment"),
         pytest.param("genome/excluded_regions.py", of("embedded", "define_loci") | after_loci("embedded"), id="5 loci"),
         pytest.param("report/plots.py", of("embedded", "report") | PROJECT, id="10 plots"),

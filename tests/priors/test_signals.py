@@ -7,9 +7,9 @@ import pytest
 from fineprior.files.errors import InputError
 from fineprior.finemap.fits import FitFiles, save_fits
 from fineprior.finemap.susie import susie_rss
-from fineprior.genotypes.ld_store import LocusLd, write_ld
+from fineprior.genotypes.ld_store import LocusLd, read_locus_ld, write_ld
 from fineprior.priors.controls import locus_ld_scores
-from fineprior.priors.signals import fit_signals, placed_signals, read_locus_ld, read_signals
+from fineprior.priors.signals import fit_signals, placed_signals, read_signals
 from fineprior.project.settings import FinemapSettings
 
 

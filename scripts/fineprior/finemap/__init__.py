@@ -15,7 +15,7 @@ Of use without the workflow, from Python (of the rest of fineprior it needs `fil
 - `correlation.panel_correlations`(X): the LD of genotypes, in the form in which a fit is fastest;
 - `ld_mismatch.diagnose_ld`(z, R, n): whether z and R belong together;
 - `credible_sets.credible_sets`(...): credible sets of a fit, of any coverage;
-- `fits.save_fits`, `fits.load_fits`, `fits.write_rds`: fits in files, for Python and for R;
+- `fits.save_fits`, `fits.load_fits`, `rds.write_rds`: fits in files, for Python and for R;
 - `locus_input.read_locus`(...), `locus_tables.fine_map`(...): from files of one locus to the rows of its tables.
 
 Importing this package loads none of them.

@@ -1,13 +1,14 @@
 """The file of LD: for each locus R, its variants, and those that R lacks; and the number of samples."""
 
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from fineprior.files.arrays import Archive, ReadOnly
@@ -110,3 +111,21 @@ def _readable(path: str | Path) -> Iterator[Mapping[str, NDArray[Any]]]:
     """The arrays of an LD file; an InputError where it is absent or damaged."""
     with checked(path, "a readable LD file", once=True), Archive(path) as stored:
         yield stored
+
+
+def read_locus_ld(path: str, locus: str, variant_ids: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """R (k, k) of the variants that have LD, in their order, and which of all (p,) they are.
+
+    Raises
+    ------
+    InputError
+        A variant has no LD, and the file does not list it as excluded.
+    """
+    found = read_ld(path, locus)
+    rows = pd.Index(found.variant_ids).get_indexer(pd.Index(variant_ids))
+    known = rows >= 0
+    lost = ~known & ~pd.Index(variant_ids).isin(list(found.left_out))
+    if lost.any():
+        raise InputError(f"{path}: no LD of variant {variant_ids[int(lost.argmax())]}")
+    rows = rows[known]
+    return found.r if np.array_equal(rows, np.arange(len(found.r))) else found.r[np.ix_(rows, rows)], known

@@ -9,13 +9,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from fineprior.files.arrays import Floats
 from fineprior.finemap.workers import fit_loci
+from fineprior.priors.blocks import Integers
+from fineprior.priors.enrichment import log_bayes_factors
 from fineprior.priors.features import Design, Feature, Model, shaped
 from fineprior.priors.folds import Chromosomes, Fold, Refit, cross_fit
 from fineprior.priors.gains import HeldOutGain, held_out_gain
-from fineprior.priors.signals import Signals, fit_signals, marginal_signals, placed_signals
+from fineprior.priors.signals import Signals, fit_signals, placed_signals
 from fineprior.priors.strength import functional_prior
 from fineprior.priors.study import PriorStudy
 from fineprior.project.settings import FinemapSettings, PriorSettings
@@ -144,3 +147,26 @@ def _refit(study: PriorStudy, X: npt.NDArray[Any], options: FitOptions) -> Refit
         }
 
     return refit
+
+
+def marginal_signals(variants: pd.DataFrame, starts: Integers, signals: Signals, effect_variance: float) -> Signals:
+    """One signal (1, p) from the z-scores alone in each locus that has any signal; (0, p) in the others.
+
+    Parameters
+    ----------
+    variants
+        Columns locus, z, se of all loci.
+    starts
+        (loci,) first rows of the loci.
+    signals
+        Signals of SuSiE.
+    effect_variance
+        See `enrichment.log_bayes_factors`.
+    """
+    found = log_bayes_factors(variants["z"].to_numpy(), variants["se"].to_numpy(), effect_variance).astype(np.float32)
+    ends = np.append(starts[1:], len(variants))
+    names = [str(name) for name, _ in variants.groupby("locus", sort=False)]
+    return {
+        name: found[start:end].T if len(signals[name]) else np.zeros((0, end - start), dtype=np.float32)
+        for name, start, end in zip(names, starts, ends, strict=True)
+    }

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from fineprior.files.arrays import Floats
+from fineprior.genotypes.ld_store import read_locus_ld
 from fineprior.priors.blocks import Integers, locus_sizes, locus_starts
-from fineprior.priors.signals import read_locus_ld
 
 MAF_BINS = 3
 LD_BINS = 2

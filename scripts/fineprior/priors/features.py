@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from fineprior.files.arrays import Floats, ReadOnly
+from fineprior.priors.batches import head_columns
 from fineprior.priors.blocks import Flags
-from fineprior.priors.study import head_columns
 from fineprior.project.settings import PriorSettings
 
 MAGNITUDES = ("score", "ramp")

@@ -38,7 +38,7 @@ def log_odds_of_batch(variants: pd.DataFrame, coefficients: pd.DataFrame, prior:
     Parameters
     ----------
     variants
-        Result of `study.read_batch`.
+        Result of `batches.read_batch`.
     coefficients, where
         Table COEFFICIENTS, and its file, for messages.
     prior

@@ -11,38 +11,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from fineprior.files.arrays import Floats
-from fineprior.files.errors import InputError
 from fineprior.finemap.fits import FitFiles
 from fineprior.finemap.locus import LocusFit, fit_locus
 from fineprior.finemap.susie import SusieFit
 from fineprior.finemap.workers import fit_loci
-from fineprior.genotypes.ld_store import read_ld, read_panel_size
-from fineprior.priors.blocks import Integers
-from fineprior.priors.enrichment import log_bayes_factors
+from fineprior.genotypes.ld_store import read_locus_ld, read_panel_size
 from fineprior.project.settings import FinemapSettings
 
 Signals = Mapping[str, npt.NDArray[np.float32]]
 """Log Bayes factors (signals, p) of each locus, by its name."""
-
-
-def read_locus_ld(
-    path: str, locus: str, variant_ids: Sequence[str]
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    """R (k, k) of the variants that have LD, in their order, and which of all (p,) they are.
-
-    Raises
-    ------
-    InputError
-        A variant has no LD, and the file does not list it as excluded.
-    """
-    found = read_ld(path, locus)
-    rows = pd.Index(found.variant_ids).get_indexer(pd.Index(variant_ids))
-    known = rows >= 0
-    lost = ~known & ~pd.Index(variant_ids).isin(list(found.left_out))
-    if lost.any():
-        raise InputError(f"{path}: no LD of variant {variant_ids[int(lost.argmax())]}")
-    rows = rows[known]
-    return found.r if np.array_equal(rows, np.arange(len(found.r))) else found.r[np.ix_(rows, rows)], known
 
 
 def fit_signals(path: str, locus: str, rows: pd.DataFrame, prior: Floats | None, settings: FinemapSettings) -> LocusFit:
@@ -117,26 +94,3 @@ def placed_signals(fit: SusieFit, names: Sequence[str], variant_ids: Sequence[st
     placed = np.zeros((len(own), len(rows)), dtype=np.float32)
     placed[:, rows >= 0] = own[:, rows[rows >= 0]]
     return placed
-
-
-def marginal_signals(variants: pd.DataFrame, starts: Integers, signals: Signals, effect_variance: float) -> Signals:
-    """One signal (1, p) from the z-scores alone in each locus that has any signal; (0, p) in the others.
-
-    Parameters
-    ----------
-    variants
-        Columns locus, z, se of all loci.
-    starts
-        (loci,) first rows of the loci.
-    signals
-        Signals of SuSiE.
-    effect_variance
-        See `enrichment.log_bayes_factors`.
-    """
-    found = log_bayes_factors(variants["z"].to_numpy(), variants["se"].to_numpy(), effect_variance).astype(np.float32)
-    ends = np.append(starts[1:], len(variants))
-    names = [str(name) for name, _ in variants.groupby("locus", sort=False)]
-    return {
-        name: found[start:end].T if len(signals[name]) else np.zeros((0, end - start), dtype=np.float32)
-        for name, start, end in zip(names, starts, ends, strict=True)
-    }

@@ -11,8 +11,8 @@ from fineprior.genome.fasta import Genome
 from fineprior.heads.covariate_shift import covariate_rows
 from fineprior.heads.head import load_head
 from fineprior.heads.variant_head import load_variant_head
+from fineprior.priors.batches import join_columns
 from fineprior.priors.concept_shift import base_rate_rows, concept_rows
-from fineprior.priors.study import join_columns
 from fineprior.sequence.tracks import read_regions
 
 

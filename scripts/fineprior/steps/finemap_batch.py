@@ -11,9 +11,10 @@ from fineprior.files import tables
 from fineprior.files.errors import InputError
 from fineprior.files.table import Table
 from fineprior.files.table_parts import stacked
-from fineprior.finemap.fits import FitFiles, save_fits, write_rds
+from fineprior.finemap.fits import FitFiles, save_fits
 from fineprior.finemap.locus_input import BatchInput
 from fineprior.finemap.locus_tables import fine_map, status_without_variants
+from fineprior.finemap.rds import write_rds
 from fineprior.finemap.workers import fit_loci
 from fineprior.project.settings import FinemapSettings
 

@@ -4,10 +4,11 @@ from pathlib import Path
 
 from fineprior.files.table_parts import stacked
 from fineprior.files.tables import CREDIBLE_SETS, FINEMAP_VARIANTS, LOCI_STATUS
-from fineprior.finemap.fits import save_fits, write_rds
+from fineprior.finemap.fits import save_fits
 from fineprior.finemap.locus import LocusFit
 from fineprior.finemap.locus_input import read_locus
 from fineprior.finemap.locus_tables import fine_map
+from fineprior.finemap.rds import write_rds
 from fineprior.project.settings import FinemapSettings
 
 

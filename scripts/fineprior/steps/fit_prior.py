@@ -9,12 +9,13 @@ from fineprior.files.errors import InputError
 from fineprior.files.tables import COEFFICIENTS, ENRICHMENT, LOCUS_VARIANTS, PRIOR, PRIOR_STEPS, VERDICT
 from fineprior.finemap.fits import save_fits
 from fineprior.plan.results import all_priors
+from fineprior.priors.batches import BatchFiles, read_batch, read_variants
 from fineprior.priors.candidates import FitOptions
 from fineprior.priors.estimate import estimate_prior, remark_on_zeros
 from fineprior.priors.features import feature_kinds
 from fineprior.priors.prior import assigned_prior, log_odds_of_batch, shuffled, unknown_log_odds, weights_of_batch
 from fineprior.priors.signals import fits_of_batch
-from fineprior.priors.study import BatchFiles, read_batch, read_study, read_variants
+from fineprior.priors.study import read_study
 from fineprior.project.settings import FinemapSettings, PriorSettings
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from fineprior.files.errors import InputError
-from fineprior.priors.study import genome_order, join_columns
+from fineprior.priors.batches import genome_order, join_columns
 
 
 def test_loci_are_in_genome_order_whatever_the_batches():

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from fineprior.files.errors import InputError
-from fineprior.finemap.fits import susie_object, write_rds
 from fineprior.finemap.ladder import single_signal
+from fineprior.finemap.rds import susie_object, write_rds
 from fineprior.finemap.regression import susie
 from fineprior.finemap.susie import susie_rss
 
