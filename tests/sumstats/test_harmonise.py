@@ -485,7 +485,7 @@ def test_a_lost_hit_is_told_loudly(world, caplog):
     frame.loc[2, ["neg_log10_p", "info"]] = [30.0, 0.1]
     with caplog.at_level(logging.WARNING):
         run(world, frame)
-    assert "1 rows with p < 5e-8 were excluded; the strongest, chr1:40 (-log10 p 30.0), as low_info" in caplog.text
+    assert "1 rows with p < 5e-8 were left out; the strongest, chr1:40 (-log10 p 30.0), as low_info" in caplog.text
 
 
 def test_every_reason_and_action_has_a_name_and_a_sentence():

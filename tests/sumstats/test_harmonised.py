@@ -27,7 +27,7 @@ def test_the_strongest_lost_rows_are_named_in_order_with_their_reasons(world, ru
     frame.loc[2, ["z", "se"]] = np.nan
     run(frame)
     where = [f"{row.chrom}:{row.source_pos}" for row in frame.itertuples()]
-    assert "gwas.tsv: 7 rows with p < 5e-8 were excluded; the strongest, " + "; ".join([
+    assert "gwas.tsv: 7 rows with p < 5e-8 were left out; the strongest, " + "; ".join([
         f"{where[2]} (-log10 p unknown, for p is 0), as missing_value", f"{where[1]} (-log10 p 30.0), as low_info",
         f"{where[4]} (-log10 p 12.5), as low_info", f"{where[5]} (-log10 p 11.0), as low_info",
         f"{where[6]} (-log10 p 10.0), as low_info",
@@ -41,7 +41,7 @@ def test_a_row_of_which_the_variant_is_kept_is_not_lost(world, run, caplog):
     again["z"] = frame["z"][0] * (1.0 / frame["n"][0]) ** 0.5
     result = run(pd.concat([frame, again]))
     assert result.dropped["reason"].to_list() == ["duplicate"]
-    assert "were excluded" not in caplog.text
+    assert "were left out" not in caplog.text
 
 
 def test_lost_rows_have_their_place_and_p_for_the_loci_that_they_are_lost_to(world, run):

@@ -172,7 +172,7 @@ def _warn_of_lost_hits(rows: Rows) -> None:
             f"{where}:{place} (-log10 p {_shown(value)}), as {outcomes.reason_names()[reason]}"
             for where, place, value, reason in zip(chrom, pos, p[top], rows.reason[top], strict=True)
         )
-        logger.warning("%s: %d rows with p < 5e-8 were excluded; the strongest, %s", rows.source, len(hits), shown)
+        logger.warning("%s: %d rows with p < 5e-8 were left out; the strongest, %s", rows.source, len(hits), shown)
 
 
 def _shown(neg_log10_p: float) -> str:
