@@ -125,6 +125,20 @@ def _has_settings(command):
     return any(dataclasses.is_dataclass(each) for kind in kinds for each in (kind, *typing.get_args(kind)))
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_dataclasses_of_a_stage_are_settings(command):
+    """The command line takes any other for settings, which no config has, and the stage would end in a traceback."""
+    import importlib
+    import typing
+
+    from fineprior.project import settings
+
+    name = COMMANDS[command]
+    kinds = typing.get_type_hints(getattr(importlib.import_module(f"fineprior.steps.{module_of(name)}"), name)).values()
+    found = {each for kind in kinds for each in (kind, *typing.get_args(kind)) if dataclasses.is_dataclass(each)}
+    assert found <= {getattr(settings, one) for one in settings.__all__ if one.endswith("Settings")}
+
+
 def test_names_are_given_once(results, tmp_path, capsys):
     arguments = ["compare-priors", "--output", str(tmp_path / "c.tsv"), "--variants", "uniform=a", "uniform=b"]
     assert cli.main([*arguments, "--credible-sets", "uniform=c"]) == 2

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from fineprior.priors.blocks import log_odds_of
-from fineprior.priors.candidates import FitOptions, candidates_of
+from fineprior.priors.candidates import PriorOptions, candidates_of
 from fineprior.priors.features import features_of
 from fineprior.project.settings import FinemapSettings, PriorSettings
 
-OPTIONS = FitOptions(PriorSettings(rounds=0), FinemapSettings(), 1, 1)
+OPTIONS = PriorOptions(PriorSettings(rounds=0), FinemapSettings(), 1, 1)
 
 
 def candidates(study, prior, columns):

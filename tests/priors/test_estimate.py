@@ -6,7 +6,7 @@ import pytest
 
 from fineprior.files.tables import COEFFICIENTS, ENRICHMENT, PRIOR_STEPS
 from fineprior.priors import estimate, gains
-from fineprior.priors.candidates import FitOptions
+from fineprior.priors.candidates import PriorOptions
 from fineprior.priors.estimate import estimate_prior
 from fineprior.priors.folds import ALL_LOCI
 from fineprior.project.settings import FinemapSettings, PriorSettings
@@ -31,7 +31,7 @@ def rows(prior_study, shuffles):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(gains, "shuffle_within_bins", recorded)
         patched.setattr(estimate, "REPLICATES", 3)
-        options = FitOptions(PriorSettings(rounds=0), FinemapSettings(), 1, 1)
+        options = PriorOptions(PriorSettings(rounds=0), FinemapSettings(), 1, 1)
         return estimate_prior(prior_study, "functional", {"score": "score"}, options)
 
 

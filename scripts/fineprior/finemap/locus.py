@@ -111,14 +111,14 @@ def _fit(
     if sizes.ndim and sizes.shape != scores.shape:
         raise InputError(f"n: shape {sizes.shape} for {len(scores)} z-scores, one number or one per variant is needed")
     weights = None if prior_weights is None else numbers("prior_weights", prior_weights)
-    people, size = _panel_size(panel_size, settings), float(np.median(sizes))
-    ladder = fit_with_fallback(scores, R, size, weights, people, settings)
+    in_panel, size = _panel_size(panel_size, settings), float(np.median(sizes))
+    ladder = fit_with_fallback(scores, R, size, weights, in_panel, settings)
     status, reason = _status(ids, ladder)
     remarks = _remarks(ids, ladder, sizes, R)
     excluded = np.setdiff1d(np.flatnonzero(ladder.fit.pi == 0), ladder.left_out)
     if weights is not None and len(excluded):
         # A fit again, for this alone: zeros are rare, and nothing else tells what they took away.
-        uniform = fit_with_fallback(scores, R, size, None, people, replace(settings, fallback=True))
+        uniform = fit_with_fallback(scores, R, size, None, in_panel, replace(settings, fallback=True))
         remarks = (_excluded(ids, excluded, scores, uniform.fit), *remarks)
     return LocusFit(ids, status, reason, ladder.fit, ladder, remarks)
 

@@ -7,6 +7,7 @@ has them, hard calls otherwise.
 """
 
 import io
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -44,7 +45,7 @@ _ROWS_AT_ONCE = 1 << 18
 _FIRST_DIGIT = 10
 
 
-class _PlinkFiles:
+class _PlinkFiles(ABC):
     """What both formats share: the samples, and genotypes through pgenlib."""
 
     _genotypes: str
@@ -139,8 +140,9 @@ class _PlinkFiles:
         """Which variants of the file have several alternatives."""
         return np.zeros(len(variants), bool)
 
+    @abstractmethod
     def _checked(self, index: NDArray[np.integer]) -> NDArray[np.integer]:
-        raise NotImplementedError
+        """The rows that are asked for, none of them outside of the file."""
 
 
 class PlinkPanel(_PlinkFiles):

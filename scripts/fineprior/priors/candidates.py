@@ -25,7 +25,7 @@ from fineprior.project.settings import FinemapSettings, PriorSettings
 
 
 @dataclass(frozen=True)
-class FitOptions:
+class PriorOptions:
     """How a prior is estimated.
 
     `settings` of the prior; `finemap` of SuSiE, for loci that are fitted again; `seed` of bootstrap and shuffles;
@@ -58,7 +58,7 @@ class Candidates:
     reference: Candidate
 
 
-def candidates_of(study: PriorStudy, prior: str, features: Sequence[Feature], options: FitOptions) -> Candidates:
+def candidates_of(study: PriorStudy, prior: str, features: Sequence[Feature], options: PriorOptions) -> Candidates:
     """Estimate the candidates of a prior.
 
     marginal: the scores alone, on z-scores. signals: the same on the signals of SuSiE. annotations: with annotations.
@@ -100,7 +100,7 @@ def _is_own_score(column: str) -> bool:
 
 
 def _candidate(
-    name: str, study: PriorStudy, design: Design, signals: Signals, options: FitOptions, rounds: int = 0
+    name: str, study: PriorStudy, design: Design, signals: Signals, options: PriorOptions, rounds: int = 0
 ) -> Candidate:
     """Estimate on these signals, and measure the gain on the study's."""
     blocks = study.blocks(design.X, signals)
@@ -112,7 +112,7 @@ def _candidate(
     return Candidate(name, design.features, design.model, blocks, folds, gain)
 
 
-def _refit(study: PriorStudy, X: npt.NDArray[Any], options: FitOptions) -> Refit:
+def _refit(study: PriorStudy, X: npt.NDArray[Any], options: PriorOptions) -> Refit:
     """Fits loci of several signals again under a fold's prior, without the chromosome that the fold has not seen.
 
     The prior of a locus is that of the coefficients estimated without its own part of the chromosomes.

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fineprior.priors.blocks import merged
-from fineprior.priors.candidates import Candidate, FitOptions, candidates_of
+from fineprior.priors.candidates import Candidate, PriorOptions, candidates_of
 from fineprior.priors.choice import chosen, difference, verdict_on
 from fineprior.priors.enrichment import bootstrap_errors
 from fineprior.priors.features import features_of
@@ -31,7 +31,7 @@ class EstimatedPrior:
 
 
 def estimate_prior(
-    study: PriorStudy, prior: str, columns: Mapping[str, str], options: FitOptions, remarks: Sequence[str] = ()
+    study: PriorStudy, prior: str, columns: Mapping[str, str], options: PriorOptions, remarks: Sequence[str] = ()
 ) -> EstimatedPrior:
     """Estimate the candidates of a prior, choose one, and describe it.
 
@@ -95,7 +95,7 @@ def _candidate_row(candidate: Candidate, used: bool, reference: Candidate) -> di
     }
 
 
-def _coefficient_rows(prior: str, candidate: Candidate, options: FitOptions) -> list[dict[str, Any]]:
+def _coefficient_rows(prior: str, candidate: Candidate, options: PriorOptions) -> list[dict[str, Any]]:
     """Rows of COEFFICIENTS: standard errors after all loci are those of a bootstrap."""
     rows = []
     for left_out, fold in candidate.folds.items():

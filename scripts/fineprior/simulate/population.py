@@ -129,7 +129,7 @@ _BIM = ["chrom", "snp_id", "cm", "pos", "a1", "a2"]
 
 
 def write_panel(
-    prefix: str | Path, variants: pd.DataFrame, chunks: Iterable[NDArray[np.int8]], people: list[str] | None = None
+    prefix: str | Path, variants: pd.DataFrame, chunks: Iterable[NDArray[np.int8]], names: list[str] | None = None
 ) -> None:
     """Write PLINK .bed, .bim and .fam.
 
@@ -141,8 +141,8 @@ def write_panel(
         Columns chrom, pos, snp_id, a1, a2: one row for each column of the chunks.
     chunks
         Arrays (n, k) of copies of A1: 0, 1, 2, or -1 for missing; consecutive runs of variants.
-    people
-        Names of the n people; 1, 2, ... when None.
+    names
+        Names of the n samples; 1, 2, ... when None.
 
     Raises
     ------
@@ -150,7 +150,7 @@ def write_panel(
         If the chunks do not fit one another or `variants`.
     """
     code_of_copies = np.array([3, 2, 0, 1], np.uint8)  # of 0, 1, 2 and (index -1) missing
-    written, samples = 0, len(people) if people is not None else -1
+    written, samples = 0, len(names) if names is not None else -1
     with atomic_path(f"{prefix}.bed") as bed, atomic_path(f"{prefix}.bim") as bim, atomic_path(f"{prefix}.fam") as fam:
         with bed.open("wb") as handle:
             handle.write(_MAGIC)
@@ -166,5 +166,5 @@ def write_panel(
         if written != len(variants):
             raise ValueError(f"{written} variants in the chunks, {len(variants)} in the table")
         variants.assign(cm=0)[_BIM].to_csv(bim, sep="\t", header=False, index=False)
-        names = people if people is not None else [str(i + 1) for i in range(samples)]
+        names = [str(i + 1) for i in range(samples)] if names is None else names
         fam.write_text("".join(f"{name}\t{name}\t0\t0\t0\t-9\n" for name in names))

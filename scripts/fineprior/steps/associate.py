@@ -21,16 +21,16 @@ def associate(
     samples: str | None = None,
     build: str = "",
 ) -> None:
-    """Test each variant; write table ASSOCIATION with its GWAS-SSF meta file, and the people that were tested.
+    """Test each variant; write table ASSOCIATION, its GWAS-SSF meta file, and the names of the samples that were tested.
 
     Parameters
     ----------
     genotypes, samples
-        Genotypes in any form of a panel, and the file of the people to keep (all without it).
+        Genotypes in any form of a panel, and the list of the samples to keep (all without it).
     phenotype, covariates
         Tables of these samples, see `genotypes.samples`.
     output, meta, people
-        Files to write. LD is then that of `people`, one name on a line.
+        Files to write. `people` has one name on a line: LD is then that of these samples.
     build
         Name of the genome build that the genotypes are in.
 

@@ -10,7 +10,7 @@ from fineprior.files.tables import COEFFICIENTS, ENRICHMENT, LOCUS_VARIANTS, PRI
 from fineprior.finemap.fits import save_fits
 from fineprior.plan.results import all_priors
 from fineprior.priors.batches import BatchFiles, read_batch, read_variants
-from fineprior.priors.candidates import FitOptions
+from fineprior.priors.candidates import PriorOptions
 from fineprior.priors.estimate import estimate_prior, remark_on_zeros
 from fineprior.priors.features import feature_kinds
 from fineprior.priors.prior import assigned_prior, log_odds_of_batch, shuffled, unknown_log_odds, weights_of_batch
@@ -87,7 +87,7 @@ def fit_prior(
     none = [None] * count
     batches = [BatchFiles(*files) for files in zip(variants, scores or none, annotations or none, strict=True)]
     study = read_study(batches, fits, ld, settings, kinds)
-    options = FitOptions(settings, finemap, seed, workers)
+    options = PriorOptions(settings, finemap, seed, workers)
     remarks = {"functional": [remark, remark_on_zeros(study.variants, settings)]}
     found = [
         estimate_prior(study, prior, columns, options, remarks.get(prior, ()))
