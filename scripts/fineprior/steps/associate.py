@@ -21,7 +21,7 @@ def associate(
     samples: str | None = None,
     build: str = "",
 ) -> None:
-    """Test each variant; write table ASSOCIATION, its GWAS-SSF meta file, and the names of the samples that were tested.
+    """Test each variant; write ASSOCIATION with its GWAS-SSF meta file, and the names of the tested samples.
 
     Parameters
     ----------
