@@ -151,6 +151,16 @@ def test_the_variance_is_that_of_susies_effects():
     assert effect_variance(susie_rss(np.zeros(50), R, 50_000), 50_000) == USUAL
 
 
+def test_covariances_are_scaled_and_a_variant_without_variance_is_none():
+    z, R = locus(14, p=20, causal=1)
+    sd = np.linspace(0.5, 2, 20)
+    np.testing.assert_allclose(search(z, R * np.outer(sd, sd), 40.0).pip, search(z, R, 40.0).pip, atol=1e-6)
+    flat = R.copy()
+    lead = np.abs(z).argmax()
+    flat[lead] = flat[:, lead] = 0
+    assert search(z, flat, 40.0).pip[lead] == 0
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -159,9 +169,16 @@ def test_the_variance_is_that_of_susies_effects():
         ({"causal": -1.0}, "causal: -1"),
         ({"most": 0}, "most: 0"),
         ({"prior_weights": np.zeros(50)}, "all are 0"),
+        ({"prior_weights": np.full(50, -1.0)}, "value -1 at index 0, 0 or more"),
+        ({"prior_weights": np.ones(49)}, "49 values for 50 variants"),
+        ({"z": np.full(50, np.nan)}, "z: "),
+        ({"R": np.eye(49)}, "shape"),
+        ({"R": 2 * np.ones((50, 50)) - np.eye(50)}, "up to 2"),
+        ({"seed": "one"}, "seed: 'one', a whole number"),
+        ({"seed": -1}, "seed: -1"),
     ],
 )
 def test_wrong_arguments(given, said):
     z, R = locus(13)
     with pytest.raises(InputError, match=said):
-        search(z, R, **({"variance": 40.0} | given))
+        search(**({"z": z, "R": R, "variance": 40.0} | given))

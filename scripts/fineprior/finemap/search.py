@@ -18,6 +18,8 @@ import numpy.typing as npt
 from fineprior.files.arrays import Floats, Indices, ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.finemap.configurations import NEVER, Model, Sum, Visited, summed
+from fineprior.finemap.correlation import Correlation
+from fineprior.finemap.sufficient import check_prior_weights, check_z
 from fineprior.finemap.susie import SusieFit
 
 CHAINS = 32
@@ -132,11 +134,11 @@ def effect_variance(fit: SusieFit, n: float) -> float:
 
 
 def search(
-    z: Floats,
-    R: npt.NDArray[np.floating],
+    z: npt.ArrayLike,
+    R: npt.ArrayLike,
     variance: float,
     *,
-    prior_weights: Floats | None = None,
+    prior_weights: npt.ArrayLike | None = None,
     causal: float = 1.0,
     most: int = 10,
     seed: int = 1,
@@ -147,6 +149,7 @@ def search(
     ----------
     z : ndarray, shape (p,)
     R : ndarray, shape (p, p)
+        Signed correlations, or covariances; a variant without variance has PIP 0.
     variance : float
         W, see `Model`; n times the mean squared effect of SuSiE's effects serves well.
     prior_weights : ndarray, shape (p,), optional
@@ -164,35 +167,22 @@ def search(
     Raises
     ------
     InputError
-        All prior weights are 0, or `variance`, `causal` or `most` is not above 0.
+        z, R or the prior weights are not what `susie_rss` takes; `variance`, `causal` or `most` is not above 0; or the
+        seed is no whole number.
     """
-    for name, value in (("variance", variance), ("causal", causal), ("most", most)):
-        if not 0 < value < math.inf:
-            raise InputError(f"{name}: {value:g}, a number above 0 is needed")
-    weights = np.ones(len(z)) if prior_weights is None else np.asarray(prior_weights, float)
-    if not weights.sum() > 0:
-        raise InputError("prior_weights: all are 0")
-    with np.errstate(divide="ignore"):
-        log_prior = np.log(weights / weights.sum())
-    number = np.append(np.arange(most + 1) * math.log(causal), NEVER)
-    whole = Model(np.asarray(z, float), R, float(variance), log_prior, number)
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise InputError(f"seed: {seed!r}, a whole number of 0 or more is needed")
+    whole = _model(z, R, variance, prior_weights, causal, most)
     rng = np.random.default_rng(seed)
-    keys = rng.integers(1, 2**62, len(z))
+    keys = rng.integers(1, 2**62, len(whole.z))
     path, kept = _forward(whole)
     model = whole.of(kept)
     visited = Visited(model, np.append(keys[kept], 0))
-    place = {variant: at for at, variant in enumerate(kept.tolist())}
-    start = [place[variant] for variant in path]
-    slots = min(most, len(start) + 3, len(kept))
-    members = np.full((CHAINS, slots), len(kept))
-    for chain in range(CHAINS):
-        # Half of the chains start empty, a quarter from the forward path, a quarter from its first variant.
-        begin = (start, [], start[:1], [])[(chain // 2) % 4][:slots]
-        members[chain, : len(begin)] = begin
+    members = _starts(path, kept, most)
     for steps, temperature in HOT:
         _walk(visited, members, steps, temperature, rng, counts=False)
     for turn, steps in enumerate(PLAIN):
-        longer = round(steps * max(1.0, slots / 6))
+        longer = round(steps * max(1.0, members.shape[1] / 6))
         _walk(visited, members, longer, 1.0, rng, counts=turn > 0)
         visited.visits += CHAINS * longer * (turn > 0)
         found = summed(visited)
@@ -204,6 +194,41 @@ def search(
     numbers = found.numbers(len(kept), most)
     evidence = float(np.log(found.weight.sum()) + found.top)
     return Posterior(pip, evidence, numbers, gap, found.met, gap < AGREED, kept, found, model.R)
+
+
+def _model(
+    z: npt.ArrayLike, R: npt.ArrayLike, variance: float, prior_weights: npt.ArrayLike | None, causal: float, most: int
+) -> Model:
+    """The model of checked input."""
+    for name, value in (("variance", variance), ("causal", causal), ("most", most)):
+        if not 0 < value < math.inf:
+            raise InputError(f"{name}: {value:g}, a number above 0 is needed")
+    scores = check_z(z)
+    correlation = Correlation.from_matrix(R, len(scores))
+    weights = check_prior_weights(prior_weights, len(scores)).copy()
+    matrix = correlation.matrix
+    if correlation.scale is not None:
+        matrix = matrix * correlation.scale[:, None] * correlation.scale
+    if correlation.informative is not None:
+        weights[~correlation.informative] = 0
+    if not weights.any():
+        raise InputError("prior_weights: all variants with a weight above 0 have no variance")
+    with np.errstate(divide="ignore"):
+        log_prior = np.log(weights / weights.sum())
+    number = np.append(np.arange(most + 1) * math.log(causal), NEVER)
+    return Model(scores, matrix, float(variance), log_prior, number)
+
+
+def _starts(path: list[int], kept: Indices, most: int) -> Indices:
+    """First configurations (chains, slots): half of them empty, a quarter the forward path, a quarter its first."""
+    place = {variant: at for at, variant in enumerate(kept.tolist())}
+    start = [place[variant] for variant in path]
+    slots = min(most, len(start) + 3, len(kept))
+    members = np.full((CHAINS, slots), len(kept))
+    for chain in range(CHAINS):
+        begin = (start, [], start[:1], [])[(chain // 2) % 4][:slots]
+        members[chain, : len(begin)] = begin
+    return members
 
 
 def _forward(model: Model) -> tuple[list[int], Indices]:
