@@ -100,7 +100,7 @@ CASES = [
                 "a block twice",
                 "harmonise: {palindromic: drop}\n",
                 14,
-                "harmonise stands twice; it is there in line 5 already",
+                "harmonise occurs twice; it is there in line 5 already",
             ),
             ("a date", "seed: 2020-01-01\n", 14, "2020-01-01 is a date to YAML"),
             ("a date that is none", "seed: 2020-13-45\n", 14, "2020-13-45 is a date to YAML"),
@@ -248,7 +248,7 @@ CASES = [
     (
         "a study twice",
         sheet(lambda t: t + t.splitlines()[1] + "\n"),
-        "config/studies.tsv, line 3: study 'trait' stands twice",
+        "config/studies.tsv, line 3: study 'trait' occurs twice",
     ),
     (
         "an unknown head",

@@ -475,7 +475,7 @@ CASES = [
     (
         "meta file with a size twice",
         with_meta("sample_size: 5000\nsamples: []\nsample_size: 6000\n"),
-        "gwas.tsv-meta.yaml, line 3: sample_size stands twice; it is there in line 1 already",
+        "gwas.tsv-meta.yaml, line 3: sample_size occurs twice; it is there in line 1 already",
     ),
     (
         "meta file with an octal size",

@@ -124,7 +124,7 @@ def test_of_two_arrays_of_a_name_neither_is_taken(tmp_path, names):
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         for name, last in zip(names, (b"\0", b"\1"), strict=True):
             archive.writestr(name, npy((4, 4), data=b"\0" * 63 + last))
-    with pytest.raises(InputError, match=r"a\.npz: array 'R' stands twice"):
+    with pytest.raises(InputError, match=r"a\.npz: array 'R' occurs twice"):
         Archive(tmp_path / "a.npz")
 
 

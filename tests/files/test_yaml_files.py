@@ -5,7 +5,7 @@ import pytest
 from fineprior.files.errors import InputError
 from fineprior.files.yaml_files import check_values, parse_yaml, read_yaml
 
-TWICE = "{} stands twice; it is there in line {} already"
+TWICE = "{} occurs twice; it is there in line {} already"
 REFUSED = {
     "a key twice": ("a: 1\nb: 2\na: 3\n", 3, TWICE.format("a", 1)),
     "a key twice in a block": ("g:\n  a: 1\n  b: 1\n  a: 2\n", 4, TWICE.format("a", 2)),

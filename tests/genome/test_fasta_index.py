@@ -34,7 +34,7 @@ def test_the_end_of_a_sequence_is_that_of_its_last_base(fasta):
         ("chr1\t7\t8.0\t5\t6\n", "line 1: .* is no name, length"),
         ("chr1\t99999999999999999999\t8\t5\t6\n", "line 1: .* is no name, length"),
         ("\t7\t8\t5\t6\n", "line 1: .* is no name, length"),
-        ("chr1\t7\t8\t5\t6\nchr1\t7\t8\t5\t6\n", "line 2: sequence 'chr1' stands twice"),
+        ("chr1\t7\t8\t5\t6\nchr1\t7\t8\t5\t6\n", "line 2: sequence 'chr1' occurs twice"),
         ("chr1\t7\t8\t5\t6\nchr2\t7\t9\t5\t6\n", "sequences 'chr1' and 'chr2' overlap"),
         ("", "line 1: '' is no name, length"),
         ("chr1\t7\t8\t5\t6\nchr2\t5\t23\t5", "cut off within its last line"),

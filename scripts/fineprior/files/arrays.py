@@ -80,7 +80,7 @@ class Archive(Mapping[str, Array]):
     ------
     InputError
         An array is encrypted, compressed in another way than by deflate, holds Python objects, is said to be larger or
-        smaller than the file can hold, or stands twice; or the archive's list of arrays is lost.
+        smaller than the file can hold, or occurs twice; or the archive's list of arrays is lost.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -95,7 +95,7 @@ class Archive(Mapping[str, Array]):
         if len(self._entries) < len(entries):
             names = [entry.filename.removesuffix(".npy") for entry in entries]
             twice = next(name for name in names if names.count(name) > 1)
-            raise InputError(f"{path}: array '{twice}' stands twice; one of a name is needed")
+            raise InputError(f"{path}: array '{twice}' occurs twice; one of a name is needed")
         for name, entry in self._entries.items():
             if entry.flag_bits & _ENCRYPTED:
                 raise InputError(f"{path}: array '{name}' is encrypted; unpack the archive and write it without")

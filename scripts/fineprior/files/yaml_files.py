@@ -38,7 +38,7 @@ def read_yaml(path: str | Path, used: Collection[str] | None = None) -> dict[str
     Raises
     ------
     InputError
-        It cannot be read, is not UTF-8, not YAML or not one block of keys and values; a key stands twice or is no
+        It cannot be read, is not UTF-8, not YAML or not one block of keys and values; a key occurs twice or is no
         text; a number is not written in decimal digits, not finite or too long; a date; a tag; lists and blocks are
         too many, or too deep in one another. With the line.
     """
@@ -188,7 +188,7 @@ def _check_key(key: str, kind: str, line: int, keys: dict[str, int], where: str)
     if key == "__use_yte__":
         raise InputError(f"{place}: {key} would let the file run code; it may not stand here")
     if key in keys:
-        raise InputError(f"{place}: {shown(key, _SHOWN)} stands twice; it is there in line {keys[key]} already")
+        raise InputError(f"{place}: {shown(key, _SHOWN)} occurs twice; it is there in line {keys[key]} already")
     keys[key] = line
 
 

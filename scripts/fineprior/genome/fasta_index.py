@@ -42,7 +42,7 @@ def read_index(fasta: str | Path) -> list[IndexLine]:
     ------
     InputError
         The index cannot be read, is empty or cut off, a line has not five columns of which four are whole numbers,
-        lines of a sequence hold no base or more bases than bytes, a sequence stands twice, or two lie in one place.
+        lines of a sequence hold no base or more bases than bytes, a sequence occurs twice, or two lie in one place.
     """
     path = index_of(fasta)
     try:
@@ -65,7 +65,7 @@ def read_index(fasta: str | Path) -> list[IndexLine]:
         if length and not 0 < bases <= width:
             raise InputError(f"{path}, line {number}: lines of {bases} bases in {width} bytes cannot be; {_REMEDY}")
         if name in found:
-            raise InputError(f"{path}, line {number}: sequence '{name}' stands twice; {_REMEDY}")
+            raise InputError(f"{path}, line {number}: sequence '{name}' occurs twice; {_REMEDY}")
         found[name] = IndexLine(name, length, offset, bases, width)
     in_order = sorted(found.values(), key=lambda one: one.offset)
     for before, after in pairwise(in_order):

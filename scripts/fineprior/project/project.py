@@ -359,4 +359,4 @@ def _check_names(names: list[str], sheet: str, column: str, repeated: bool = Fal
                 "file systems take them for one"
             )
         if line != its_line and not repeated:
-            raise InputError(f"{sheet}, line {line}: {column} '{name}' stands twice")
+            raise InputError(f"{sheet}, line {line}: {column} '{name}' occurs twice")
