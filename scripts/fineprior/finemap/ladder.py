@@ -21,7 +21,8 @@ from fineprior.files.errors import InputError
 from fineprior.finemap.correlation import Correlation
 from fineprior.finemap.credible_sets import CredibleSet, credible_sets
 from fineprior.finemap.infinitesimal import susie_inf
-from fineprior.finemap.ld_mismatch import LdDiagnostics, Matrix, PanelError, diagnose_ld, estimate_s
+from fineprior.finemap.ld_mismatch import LdDiagnostics, Matrix, diagnose_ld, estimate_s
+from fineprior.finemap.panel_error import PanelError
 from fineprior.finemap.single_effect import single_effect
 from fineprior.finemap.sufficient import check_n, check_prior_weights, check_z
 from fineprior.finemap.susie import SusieFit, susie_rss

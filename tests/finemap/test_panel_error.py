@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fineprior.finemap.ld_mismatch import PanelError, estimate_drift
+from fineprior.finemap.panel_error import PanelError, estimate_drift
 
 
 @pytest.mark.slow
