@@ -24,6 +24,8 @@ MIN_N_SHARE = 0.8
 MAX_SET_CORRELATION = 0.5
 MIN_LEAD_Z = 2.0
 NAMED = 3
+FAR_FST = 0.01
+"""F_ST between panel and GWAS above which a reader is warned."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ def fit_locus(
     settings: FinemapSettings,
     *,
     panel_size: float | None = None,
+    drift: float | None = None,
     diagnostics: LdDiagnostics | None = None,
 ) -> LocusFit:
     """Fine-map a locus; bad input and numerical trouble end in a status, never in an error, which would end the batch.
@@ -83,8 +86,10 @@ def fit_locus(
     settings : FinemapSettings
     panel_size : float, optional
         Samples in the panel that R is of; `settings.panel_size` by default.
+    drift : float, optional
+        F_ST between the populations of panel and GWAS, 0 or more; None when it is not known.
     diagnostics : LdDiagnostics, optional
-        What `diagnose_locus` finds, where it is known already.
+        Of the same z, R, n and panel size, where they are known already.
 
     Returns
     -------
@@ -92,7 +97,7 @@ def fit_locus(
     """
     ids = tuple(variant_ids)
     try:
-        return _fit(ids, z, R, n, prior_weights, settings, panel_size, diagnostics)
+        return _fit(ids, z, R, n, prior_weights, settings, panel_size, drift, diagnostics)
     except (InputError, ArithmeticError) as error:
         reason = str(error)
     except Exception as error:
@@ -110,6 +115,7 @@ def _fit(
     prior_weights: npt.ArrayLike | None,
     settings: FinemapSettings,
     panel_size: float | None,
+    drift: float | None,
     diagnostics: LdDiagnostics | None,
 ) -> LocusFit:
     sizes, scores = _sample_sizes(n), check_z(z)
@@ -119,10 +125,11 @@ def _fit(
         raise InputError(f"n: shape {sizes.shape} for {len(scores)} z-scores, one number or one per variant is needed")
     weights = None if prior_weights is None else numbers("prior_weights", prior_weights)
     in_panel, size = _panel_size(panel_size, settings), float(np.median(sizes))
-    fit = partial(fit_with_fallback, scores, R, size, panel_size=in_panel, diagnostics=diagnostics)
+    drift = drift if settings.ld == "panel" else None
+    fit = partial(fit_with_fallback, scores, R, size, panel_size=in_panel, drift=drift, diagnostics=diagnostics)
     ladder = fit(prior_weights=weights, settings=settings)
     status, reason = _status(ids, ladder)
-    remarks = _remarks(ids, ladder, sizes, R)
+    remarks = (*_far(drift), *_remarks(ids, ladder, sizes, R))
     excluded = np.setdiff1d(np.flatnonzero(ladder.fit.pi == 0), ladder.left_out)
     if weights is not None and len(excluded):
         # A fit again, for this alone: zeros are rare, and nothing else tells what they took away.
@@ -173,6 +180,13 @@ def _lost(ids: tuple[str, ...], ladder: LadderFit) -> str:
         f"{len(leads)} credible set{'s' if len(leads) > 1 else ''} of SuSiE without corrections not kept, given the "
         f"error of the panel{people}{drift}: led by {', '.join(leads[:NAMED])}{more}"
     )
+
+
+def _far(drift: float | None) -> tuple[str, ...]:
+    """The remark on a panel of another population."""
+    if drift is None or drift <= FAR_FST:
+        return ()
+    return (f"the panel differs from the GWAS by F_ST {drift:.1%}: its LD may be wrong",)
 
 
 def _remarks(
