@@ -22,7 +22,8 @@ def files(tmp_path_factory):
 def made(files, folder, scenario="enrichment_30", replicate=0, **change):
     given = {"settings": CalibrateSettings(), "priors": PriorSettings(rounds=0), "kinds": {}, "seed": 1} | change
     paths = {kind: str(folder / f"{scenario}.{replicate}.{kind}.tsv") for kind in ("counts", "bins")}
-    calibrate(scenario=scenario, replicate=replicate, finemap=FINEMAP, signals=FINEMAP, **vars(files), **paths, **given)
+    own = {name: value for name, value in vars(files).items() if name != "diagnoses"}
+    calibrate(scenario=scenario, replicate=replicate, finemap=FINEMAP, signals=FINEMAP, **own, **paths, **given)
     return paths
 
 

@@ -24,6 +24,8 @@ MAX_R = 1.01
 PANEL_SHARE = 0.25
 # Sum of squares, as its root and beside the largest genotype, up to which a variant has no variance.
 NO_VARIANCE = 1e-10
+# A diagonal this near to 1 is that of a correlation matrix: no copy is made.
+ROUNDING = 1e-4
 Matrix = npt.NDArray[np.floating]
 Some = Indices | slice
 """Some of the variants of a locus, by their places."""
@@ -342,6 +344,20 @@ def correlations(R: npt.ArrayLike | Correlations, p: int) -> Correlations:
             raise InputError(f"R: {len(R)} variants do not fit the {p} z-scores")
         return R
     return Correlation.from_matrix(R, p)
+
+
+def unit_correlations(R: npt.ArrayLike | Correlations, p: int) -> Correlations:
+    """R as it multiplies; a covariance matrix becomes one of correlations, so that z stays what it is.
+
+    Raises
+    ------
+    InputError
+        As `correlations`.
+    """
+    found = correlations(R, p)
+    if not isinstance(found, Correlation) or found.scale is None or np.abs(found.scale - 1).max() < ROUNDING:
+        return found
+    return Correlation(found.dense(), informative=found.informative)
 
 
 def panel_correlations(X: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> Correlations:

@@ -18,20 +18,15 @@ import numpy.typing as npt
 
 from fineprior.files.arrays import Floats, Indices, ReadOnly
 from fineprior.files.errors import InputError
-from fineprior.finemap.correlation import Correlation, Correlations, KeptCorrelations, correlations
+from fineprior.finemap.correlation import Correlation, Correlations, KeptCorrelations, unit_correlations
 from fineprior.finemap.credible_sets import CredibleSet, credible_sets
 from fineprior.finemap.infinitesimal import susie_inf
-from fineprior.finemap.ld_mismatch import LdDiagnostics, diagnose_ld
+from fineprior.finemap.ld_mismatch import NUMERICAL_TROUBLE, LdDiagnostics, diagnose_ld
 from fineprior.finemap.panel_error import PanelError
 from fineprior.finemap.single_effect import single_effect
 from fineprior.finemap.sufficient import check_n, check_prior_weights, check_z
 from fineprior.finemap.susie import SusieFit, susie_rss
 from fineprior.project.settings import FinemapSettings
-
-# A diagonal this near to 1 is that of a correlation matrix: no copy is made.
-ROUNDING = 1e-4
-# What a fit on a rung may end in that is not its caller's mistake.
-NUMERICAL_TROUBLE = (ArithmeticError, np.linalg.LinAlgError, MemoryError)
 
 
 @dataclass(frozen=True)
@@ -149,20 +144,6 @@ def fit_with_fallback(
         if not settings.fallback:
             raise InputError(str(why)) from None
         return LadderFit("single_effect", (str(why),), single, diagnostics)
-
-
-def unit_correlations(R: npt.ArrayLike | Correlations, p: int) -> Correlations:
-    """R as it multiplies; a covariance matrix becomes one of correlations, so that z stays what it is.
-
-    Raises
-    ------
-    InputError
-        As `correlation.correlations`.
-    """
-    found = correlations(R, p)
-    if not isinstance(found, Correlation) or found.scale is None or np.abs(found.scale - 1).max() < ROUNDING:
-        return found
-    return Correlation(found.dense(), informative=found.informative)
 
 
 def _readable(R: npt.ArrayLike | Correlations, p: int) -> Correlations:

@@ -21,6 +21,7 @@ from fineprior.files.arrays import Archive, ReadOnly, is_archive, machine_memory
 from fineprior.files.errors import InputError
 from fineprior.files.reading import reading, text_of
 from fineprior.finemap.correlation import Correlations
+from fineprior.finemap.diagnoses import read_diagnosis
 from fineprior.finemap.ld_mismatch import LdDiagnostics
 from fineprior.genotypes.ld_matrix import check_kind
 from fineprior.genotypes.ld_store import read_ld, read_panel_size
@@ -82,8 +83,11 @@ class BatchInput:
     ----------
     variants, ld, prior
         LOCUS_VARIANTS, LD (as `genotypes.ld_store.write_ld` writes it) and PRIOR of the batch; joined by variant_id.
+        Without a prior it is uniform.
     lost
         LOST of the batch; by default the table beside `variants`, where there is one (`lost_beside`).
+    diagnoses
+        Of the batch, where they are made (`diagnoses.save_diagnoses`).
 
     Raises
     ------
@@ -91,11 +95,18 @@ class BatchInput:
         A file cannot be read.
     """
 
-    def __init__(self, variants: str | Path, ld: str | Path, prior: str | Path, lost: str | Path | None = None) -> None:
+    def __init__(
+        self,
+        variants: str | Path,
+        ld: str | Path,
+        prior: str | Path | None = None,
+        lost: str | Path | None = None,
+        diagnoses: str | Path | None = None,
+    ) -> None:
         self._variants = dict(iter(tables.LOCUS_VARIANTS.read(variants).groupby("locus", sort=False)))
-        self._priors = dict(iter(tables.PRIOR.read(prior).groupby("locus", sort=False)))
+        self._priors = {} if prior is None else dict(iter(tables.PRIOR.read(prior).groupby("locus", sort=False)))
         self._panel_size = read_panel_size(ld)
-        self._ld, self._prior = ld, prior
+        self._ld, self._prior, self._diagnoses = ld, prior, diagnoses
         self._lost: dict[str, pd.DataFrame] = {}
         if lost is not None or tables.lost_beside(variants).is_file():
             rows = tables.LOST.read(lost or tables.lost_beside(variants))
@@ -116,11 +127,13 @@ class BatchInput:
         """
         table, ld = self._variants[name], read_ld(self._ld, name)
         table = table.assign(prior=self._prior_of(name, table))
-        without_ld, R = {}, None
+        without_ld, R, known = {}, None, None
         if len(ld.r):
             without_ld = {one: ld.left_out[one] for one in table["variant_id"] if one in ld.left_out}
             fitted = table["variant_id"][~table["variant_id"].isin(list(without_ld))]
             R = _in_order(ld.r, pd.Index(ld.variant_ids), fitted, self._ld)
+            if self._diagnoses is not None:
+                known = read_diagnosis(self._diagnoses, name, fitted.tolist())
         return LocusInput(
             name,
             table,
@@ -130,9 +143,12 @@ class BatchInput:
             without_ld=without_ld,
             ld_note=ld.note,
             lost=self._lost.get(name),
+            diagnostics=known,
         )
 
     def _prior_of(self, name: str, table: pd.DataFrame) -> npt.NDArray[np.float64]:
+        if self._prior is None:
+            return np.full(len(table), 1 / len(table))
         known = pd.Series(dtype=float)
         if name in self._priors:
             known = self._priors[name].set_index("variant_id")["prior"]

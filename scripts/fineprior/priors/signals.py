@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fineprior.files.arrays import Floats
+from fineprior.finemap.diagnoses import read_diagnosis
 from fineprior.finemap.fits import FitFiles
 from fineprior.finemap.locus import LocusFit, fit_locus
 from fineprior.finemap.susie import SusieFit
@@ -22,7 +23,14 @@ Signals = Mapping[str, npt.NDArray[np.float32]]
 """Log Bayes factors (signals, p) of each locus, by its name."""
 
 
-def fit_signals(path: str, locus: str, rows: pd.DataFrame, prior: Floats | None, settings: FinemapSettings) -> LocusFit:
+def fit_signals(
+    path: str,
+    locus: str,
+    rows: pd.DataFrame,
+    prior: Floats | None,
+    settings: FinemapSettings,
+    diagnoses: str | None = None,
+) -> LocusFit:
     """Fit a locus on the LD that it has; without any, one effect on all its variants.
 
     Parameters
@@ -35,21 +43,27 @@ def fit_signals(path: str, locus: str, rows: pd.DataFrame, prior: Floats | None,
         (p,) prior causal probabilities; uniform by default.
     settings
         Of SuSiE.
+    diagnoses
+        File of diagnoses, of `diagnose_ld`; without it the fit makes its own.
     """
     R, known = read_locus_ld(path, locus, rows["variant_id"].tolist())
     table = rows[known] if known.any() else rows
+    ids = table["variant_id"].tolist()
     return fit_locus(
-        table["variant_id"].tolist(),
+        ids,
         table["z"].to_numpy(),
         R if known.any() else None,
         table["n"].to_numpy(),
         None if prior is None else prior[known] if known.any() else prior,
         settings,
         panel_size=read_panel_size(path),
+        diagnostics=read_diagnosis(diagnoses, locus, ids) if diagnoses and known.any() else None,
     )
 
 
-def fits_of_batch(variants: pd.DataFrame, ld: str, settings: FinemapSettings, workers: int) -> dict[str, LocusFit]:
+def fits_of_batch(
+    variants: pd.DataFrame, ld: str, settings: FinemapSettings, workers: int, diagnoses: str | None = None
+) -> dict[str, LocusFit]:
     """Fit each locus under the uniform prior; a locus whose fit failed is absent.
 
     Parameters
@@ -62,9 +76,11 @@ def fits_of_batch(variants: pd.DataFrame, ld: str, settings: FinemapSettings, wo
         Of SuSiE.
     workers
         Processes; the result does not depend on their number.
+    diagnoses
+        File of the diagnoses of the batch; without it each fit makes its own.
     """
     loci = dict(iter(variants.groupby("locus", sort=False)))
-    found = fit_loci(lambda name: fit_signals(ld, name, loci[name], None, settings), list(loci), workers)
+    found = fit_loci(lambda name: fit_signals(ld, name, loci[name], None, settings, diagnoses), list(loci), workers)
     return {str(name): one for name, one in zip(loci, found, strict=True) if one.fit is not None}
 
 

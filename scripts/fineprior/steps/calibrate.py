@@ -12,6 +12,7 @@ from fineprior.plan.results import PRIORS
 from fineprior.project.settings import CalibrateSettings, FinemapSettings, PriorSettings
 from fineprior.report.calibration import tallied
 from fineprior.simulate.scenarios import StudyFiles, generator_of, prior_seed, simulate_associations, true_prior
+from fineprior.steps.diagnose_ld import diagnose_ld
 from fineprior.steps.finemap_batch import finemap as finemap_batch
 from fineprior.steps.fit_prior import assign_prior, find_signals, fit_prior
 
@@ -70,7 +71,8 @@ def calibrate(
     rng = generator_of(seed, replicate, scenario)
     with tempfile.TemporaryDirectory(prefix="fineprior_calibrate_") as folder:
         study = simulate_associations(files, Path(folder), scenario, settings, priors, rng)
-        made = _fitted_prior(study.files, folder, kinds, priors, signals, prior_seed(seed, replicate), workers)
+        study_files = _diagnosed(study.files, folder, signals, workers)
+        made = _fitted_prior(study_files, folder, kinds, priors, signals, prior_seed(seed, replicate), workers)
         causal = study.truth[study.truth["causal"]]
         fine_mapped: dict[bytes, tuple[pd.DataFrame, pd.DataFrame]] = {}
         found = []
@@ -85,7 +87,7 @@ def calibrate(
             # Two priors that are the same numbers have the same bytes, and the same fits.
             key = b"".join(tables.PRIOR.read(path)["prior"].to_numpy(dtype=float).tobytes() for path in paths)
             if key not in fine_mapped:
-                fine_mapped[key] = _fine_mapped(study.files, paths, finemap, workers)
+                fine_mapped[key] = _fine_mapped(study_files, paths, finemap, workers)
             found.append(tallied(prior, *fine_mapped[key], causal))
         weight = float(tables.VERDICT.read(made["verdict"])["weight"].iloc[0])
     head = {"scenario": scenario, "replicate": replicate}
@@ -95,18 +97,26 @@ def calibrate(
     tables.CALIBRATE_BINS.write(pd.concat([one.bins for one in found], ignore_index=True).assign(**head), bins)
 
 
+def _diagnosed(files: StudyFiles, folder: str, settings: FinemapSettings, workers: int) -> StudyFiles:
+    """The files with the diagnoses of each batch, which serve signals and all priors."""
+    paths = [f"{folder}/{batch}.diagnoses.npz" for batch in range(len(files.variants))]
+    for variants, ld, path in zip(files.variants, files.ld, paths, strict=True):
+        diagnose_ld(variants=variants, ld=ld, output=path, settings=settings, workers=workers)
+    return dataclasses.replace(files, diagnoses=paths)
+
+
 def _fitted_prior(
     files: StudyFiles, folder: str, kinds: Mapping[str, str], priors: PriorSettings, signals: FinemapSettings,
     seed: int, workers: int,
 ) -> dict[str, str]:  # fmt: skip
     """Find signals and fit the prior; the files of its tables by their names."""
     fits = [f"{folder}/{batch}.signals.npz" for batch in range(len(files.variants))]
-    for variants, ld, path in zip(files.variants, files.ld, fits, strict=True):
-        find_signals(variants=variants, ld=ld, output=path, settings=signals, workers=workers)
+    for variants, ld, known, path in zip(files.variants, files.ld, files.diagnoses, fits, strict=True):
+        find_signals(variants=variants, ld=ld, output=path, settings=signals, workers=workers, diagnoses=known)
     made = {name: f"{folder}/{name}.tsv" for name in ("enrichment", "coefficients", "verdict", "steps")}
     fit_prior(
         variants=files.variants, fits=fits, ld=files.ld, scores=files.scores, annotations=files.annotations,
-        kinds=kinds, settings=priors, finemap=signals, seed=seed, workers=workers, **made,
+        kinds=kinds, settings=priors, finemap=signals, seed=seed, workers=workers, diagnoses=files.diagnoses, **made,
     )  # fmt: skip
     return made
 
@@ -117,18 +127,11 @@ def _assign(
 ) -> None:  # fmt: skip
     """Write a prior of a batch."""
     assign_prior(
-        prior=prior,
-        variants=files.variants[batch],
-        scores=files.scores[batch] if files.scores else None,
-        annotations=files.annotations[batch] if files.annotations else None,
-        kinds=kinds,
-        enrichment=made["enrichment"],
-        coefficients=made["coefficients"],
-        ld=files.ld[batch],
-        output=output,
-        settings=priors,
-        seed=seed,
-    )
+        prior=prior, variants=files.variants[batch], scores=files.scores[batch] if files.scores else None,
+        annotations=files.annotations[batch] if files.annotations else None, kinds=kinds,
+        enrichment=made["enrichment"], coefficients=made["coefficients"], ld=files.ld[batch], output=output,
+        settings=priors, seed=seed,
+    )  # fmt: skip
 
 
 def _fine_mapped(
@@ -136,11 +139,11 @@ def _fine_mapped(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """FINEMAP_VARIANTS and the main CREDIBLE_SETS of all batches under a prior."""
     variants, sets = [], []
-    for path, ld, prior in zip(files.variants, files.ld, priors, strict=True):
+    for path, ld, known, prior in zip(files.variants, files.ld, files.diagnoses, priors, strict=True):
         made = prior.removesuffix(".tsv.gz")
         outputs = {name: f"{made}.{name}.tsv" for name in ("output", "credible_sets", "status")}
         finemap_batch(variants=path, ld=ld, prior=prior, fits=f"{made}.npz", settings=settings, workers=workers,
-                      **outputs)  # fmt: skip
+                      diagnoses=known, **outputs)  # fmt: skip
         variants.append(tables.FINEMAP_VARIANTS.read(outputs["output"]))
         sets.append(tables.main_sets(tables.CREDIBLE_SETS.read(outputs["credible_sets"])))
     return pd.concat(variants, ignore_index=True), pd.concat(sets, ignore_index=True)
