@@ -189,7 +189,8 @@ STATISTICS = batches("embedded", "find_signals") | after_finemap() | after_prior
         pytest.param("finemap/susie.py", STATISTICS, id="5 susie"),
         pytest.param(
             "steps/compare_panel.py",
-            of("embedded", "compare_panel") | batches("embedded", "compute_ld") | STATISTICS, id="5 panel",
+            of("embedded", "compare_panel") | batches("embedded", "compute_ld") | STATISTICS,
+            id="5 panel",
         ),
         pytest.param("finemap/rds.py", gathered("embedded", PRIORS) | summary("embedded"), id="5 rds"),
         pytest.param("priors/enrichment.py", after_priors() | of("embedded", "assess_shift"), id="5 enrichment"),
