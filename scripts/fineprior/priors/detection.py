@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm
+from scipy.special import log_ndtr, ndtr
 
 from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.files.errors import InputError
@@ -73,9 +73,8 @@ def log_bayes_factor(z: Floats, ratios: Floats) -> Floats:
 
 def log_detected(ratios: npt.ArrayLike, threshold: float) -> Floats:
     """Log probability (p,) that a causal variant of variance ratio K has |z| above the threshold (0 or more)."""
-    if not threshold >= 0:
-        raise InputError(f"the threshold of |z| must be 0 or more, not {threshold}")
-    return np.asarray(np.log(2) + norm.logsf(threshold / np.sqrt(1 + np.asarray(ratios, dtype=float))), dtype=float)
+    _check_threshold(threshold)
+    return np.asarray(np.log(2) + log_ndtr(-threshold / np.sqrt(1 + np.asarray(ratios, dtype=float))), dtype=float)
 
 
 def likeliest_effects(z: Floats, heterozygosity: Floats, n: Floats, starts: Integers, threshold: float) -> EffectSizes:
@@ -90,17 +89,18 @@ def likeliest_effects(z: Floats, heterozygosity: Floats, n: Floats, starts: Inte
     starts
         (loci,) first rows of the loci.
     threshold
-        |z| that the strongest variant of a kept locus exceeds; 0 where loci were not selected by z.
+        |z| that the strongest variant of a kept locus exceeds, 0 or more; 0 where loci were not selected by z.
     """
     if len(starts) == 0:
         raise InputError("the size of effects needs at least one locus")
+    _check_threshold(threshold)
     found = np.empty((len(EXPONENTS), len(VARIANCES)))
     for row, exponent in enumerate(EXPONENTS):
         unit = variance_ratios(heterozygosity, n, 1.0, exponent)
         for column, variance in enumerate(VARIANCES):
             K = variance * unit
-            evidence = log_sum_exp(log_bayes_factor(z, K), starts) - log_sum_exp(log_detected(K, threshold), starts)
-            found[row, column] = evidence.sum()
+            detected = np.add.reduceat(2 * ndtr(-threshold / np.sqrt(1 + K)), starts)
+            found[row, column] = (log_sum_exp(log_bayes_factor(z, K), starts) - np.log(detected)).sum()
     best = np.unravel_index(np.argmax(found), found.shape)
     return EffectSizes(float(VARIANCES[best[1]]), EXPONENTS[best[0]], found)
 
@@ -122,3 +122,8 @@ def given_detection(block: Block, log_detected: Floats) -> Block:
         Signal(one.loci, one.rows, one.starts, one.log_bf - log_detected[one.rows]) for one in block.signals
     )
     return dataclasses.replace(block, signals=signals, log_weight=weight)
+
+
+def _check_threshold(threshold: float) -> None:
+    if not threshold >= 0:
+        raise InputError(f"the threshold of |z| must be 0 or more, not {threshold}")
