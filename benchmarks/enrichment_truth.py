@@ -49,11 +49,8 @@ from fineprior.priors.coefficient_posterior import (  # noqa: E402
     mixed_prior,
 )
 from fineprior.priors.detection import (  # noqa: E402
-    given_detection,
-    likeliest_effects,
+    detected_curves,
     log_bayes_factor,
-    log_detected,
-    variance_ratios,
 )
 from fineprior.priors.enrichment import log_bayes_factors  # noqa: E402
 from fineprior.priors.enrichment_curve import curves  # noqa: E402
@@ -330,15 +327,11 @@ def detect(windows: list[Window], studies: int, seed: int) -> Iterator[dict[str,
                 z, x, starts = study.z.ravel(), study.x.ravel(), np.arange(size) * VARIANTS
                 h = np.concatenate([windows[number].heterozygosity for number in study.window])
                 n = np.full(len(z), float(SAMPLES))
-                effects = likeliest_effects(z, h, n, starts, THRESHOLD)
-                ratio = variance_ratios(h, n, effects.variance, effects.exponent)
-                sizes.append((effects.variance, effects.exponent))
-                mixture = block_of(log_bayes_factors(z).reshape(size, VARIANTS, 1))
-                own = block_of(log_bayes_factor(z, ratio).reshape(size, VARIANTS, 1))
-                ways = {"without": mixture, "detection": given_detection(own, log_detected(ratio, THRESHOLD)),
-                        "detection, mixture of K": given_detection(mixture, log_detected(ratio, THRESHOLD))}  # fmt: skip
-                for way, block in ways.items():
-                    found.setdefault(way, []).append(statement(curves(block, x), size, TWO_SIGNS))
+                together = detected_curves(z, x, h, n, starts, THRESHOLD)
+                sizes.append((together.effects.variance, together.effects.exponent))
+                flat = curves(block_of(log_bayes_factors(z).reshape(size, VARIANTS, 1)), x)
+                found.setdefault("without", []).append(statement(flat, size, TWO_SIGNS))
+                found.setdefault("detection", []).append(statement(together.curves, size, TWO_SIGNS, together.profile))
             for way, one in found.items():
                 yield {"part": "detect", "shape": name, "odds": np.exp(truth), "loci": size, "what": way,
                        "effects": "per allele" if per_allele else "standardised", "truth": truth,
@@ -348,33 +341,45 @@ def detect(windows: list[Window], studies: int, seed: int) -> Iterator[dict[str,
 
 def lines_of(table: pd.DataFrame) -> list[str]:
     """The tables of the page."""
-    found = ["Cover of the 95% interval (mean over odds 1, 3, 10; least of them):", "",
-             "| signals | shape | " + " | ".join(f"{size} loci" for size in SIZES) + " |", "|---|---|" + "---|" * len(SIZES)]  # fmt: skip
+    table = table.reindex(columns=[*table.columns, *{"chromosomes", "share", "share_error"} - set(table.columns)])
+    found = [
+        "Cover of the 95% interval, mean (least) over odds 1, 3 and 10:",
+        "",
+        "| signals | shape | " + " | ".join(f"{size} loci" for size in SIZES) + " |",
+        "|---|---|" + "---|" * len(SIZES),
+    ]
     stated = table[table["what"] == "interval"]
     for (part, shape), rows in stated.groupby(["part", "shape"], sort=False):
         by_size = [rows.loc[rows["loci"] == size, "cover"] for size in SIZES]
         cells = [f"{one.mean():.3f} ({one.min():.3f})" if len(one) else "" for one in by_size]
         found.append(f"| {part} | {shape} | " + " | ".join(cells) + " |")
-    found += ["", "Share of the oracle's gain in PIP, two signs, and the change at odds 1 (log10 a causal variant):", "",
-              "| signals | shape | loci | chromosomes | odds 3 | odds 10 | odds 1 |", "|---|---|---|---|---|---|---|"]  # fmt: skip
+    found += [
+        "",
+        "Share of the oracle's gain in PIP, and the change at odds 1 (log10 of the causal variant's PIP):",
+        "",
+        "| signals | shape | loci | chromosomes | odds 3 | odds 10 | odds 1 |",
+        "|---|---|---|---|---|---|---|",
+    ]
     used = table[table["what"].isin(["two signs", "sign known"])]
-    for (part, shape, loci, number, what), rows in used.groupby(
-        ["part", "shape", "loci", "chromosomes", "what"], sort=False
-    ):
+    keys = ["part", "shape", "loci", "chromosomes", "what"]
+    for (part, shape, loci, number, what), rows in used.groupby(keys, sort=False):
         own = rows.set_index("odds")
         shares = [f"{own.loc[odds, 'share']:.0%} ± {own.loc[odds, 'share_error']:.0%}" for odds in ODDS[1:]]
-        known = ", sign known" if what == "sign known" else ""
-        found.append(
-            f"| {part} | {shape}{known} | {loci} | {number:.0f} | {shares[0]} | {shares[1]} | {own.loc[1.0, 'gain']:+.4f} |"
-        )
+        name = f"{part} | {shape}, sign known" if what == "sign known" else f"{part} | {shape}"
+        found.append(f"| {name} | {loci} | {number:.0f} | {' | '.join(shares)} | {own.loc[1.0, 'gain']:+.4f} |")
     detected = table[table["part"] == "detect"]
-    if len(detected):
-        found += ["", "Scores that follow MAF and LD, and one that does not:", "",
-                  "| effects | score, true log odds | loci | method | p ≤ 0.05 | median estimate | cover |",
-                  "|---|---|---|---|---|---|---|"]  # fmt: skip
-        for row in detected.itertuples():
-            found.append(f"| {row.effects} | {row.shape}, {row.truth:.2g} | {row.loci} | {row.what} | {row.called:.1%} | "
-                         f"{row.estimate:.2f} | {row.cover:.3f} |")  # fmt: skip
+    found += [
+        "",
+        "With and without the probability of detection:",
+        "",
+        "| effects | score | true log odds | loci | likelihood | p ≤ 0.05 | median estimate | cover |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in detected.itertuples():
+        found.append(
+            f"| {row.effects} | {row.shape} | {row.truth:.2g} | {row.loci} | {row.what} | {row.called:.1%} | "
+            f"{row.estimate:.2f} | {row.cover:.3f} |"
+        )
     return found
 
 
