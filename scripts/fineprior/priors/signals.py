@@ -16,7 +16,7 @@ from fineprior.finemap.fits import FitFiles
 from fineprior.finemap.locus import LocusFit, fit_locus
 from fineprior.finemap.susie import SusieFit
 from fineprior.finemap.workers import fit_loci
-from fineprior.genotypes.ld_store import read_locus_ld, read_panel_size
+from fineprior.genotypes.ld_store import read_fst, read_locus_ld, read_panel_size
 from fineprior.project.settings import FinemapSettings
 
 Signals = Mapping[str, npt.NDArray[np.float32]]
@@ -49,6 +49,7 @@ def fit_signals(
     R, known = read_locus_ld(path, locus, rows["variant_id"].tolist())
     table = rows[known] if known.any() else rows
     ids = table["variant_id"].tolist()
+    fst = read_fst(path)
     return fit_locus(
         ids,
         table["z"].to_numpy(),
@@ -58,6 +59,7 @@ def fit_signals(
         settings,
         panel_size=read_panel_size(path),
         diagnostics=read_diagnosis(diagnoses, locus, ids) if diagnoses and known.any() else None,
+        drift=None if fst is None else max(fst[0], 0.0),
     )
 
 
