@@ -268,6 +268,8 @@ class PanelCorrelation(ReadOnly):
 
     def between(self, rows: Some, columns: Some) -> Floats:
         """Signed r between two groups of variants, shape (rows, columns)."""
+        if not isinstance(rows, slice) and len(rows) == 1:
+            return (self.standardised[columns] @ self.standardised[rows[0]])[None]
         return self.standardised[rows] @ self.standardised[columns].T
 
     def absolute(self, rows: Indices, columns: Indices) -> Floats:
