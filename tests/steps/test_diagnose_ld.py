@@ -79,3 +79,38 @@ def test_a_variant_without_ld_and_reason_is_named(batch, tmp_path):
     write_ld(ld, [LocusLd(FIRST, read_ld(ld, FIRST).r, read_ld(ld, FIRST).variant_ids), second])
     with pytest.raises(InputError, match=r"0\.npz: no LD of variant"):
         diagnose_ld(variants=variants, ld=ld, output=tmp_path / "d.npz", settings=FinemapSettings())
+
+
+@pytest.mark.slow
+def test_genotypes_and_their_matrix_are_fine_mapped_alike(tmp_path):
+    """Files to files: a panel of 20 people, some genotypes missing, one variant switched."""
+    folder = write_results(tmp_path, "small")
+    variants, (first, second) = folder / "loci/0.tsv.gz", (read_ld(folder / "ld/0.npz", one) for one in (FIRST, SECOND))
+    rng = np.random.default_rng(3)
+    counts = (rng.normal(size=(40, 20)) + 1.5 * rng.normal(size=20) > 0).astype(np.int8) + rng.integers(0, 2, (40, 20))
+    counts = np.where(rng.random((40, 20)) < 0.05, -1, counts).astype(np.int8)
+    of_counts = LocusLd(FIRST, counts, first.variant_ids)
+    table = tables.LOCUS_VARIANTS.read(variants)
+    here = table["locus"] == FIRST
+    z = 9 * of_counts.r[8] + 0.3 * rng.normal(size=40)
+    z[9] *= -1
+    table.loc[here, "z"] = z
+    tables.LOCUS_VARIANTS.write(table, variants)
+    assign_prior(prior="uniform", variants=str(variants), output=str(tmp_path / "p.tsv.gz"))
+    pips = []
+    for name, one in (("counts", of_counts), ("matrix", LocusLd(FIRST, of_counts.r, first.variant_ids))):
+        write_ld(tmp_path / f"{name}.npz", [one, second], 20)
+        diagnose_ld(
+            variants=variants, ld=tmp_path / f"{name}.npz", output=tmp_path / "d.npz", settings=FinemapSettings()
+        )
+        outputs = {kind: tmp_path / f"{name}.{kind}.tsv" for kind in ("output", "credible_sets", "status")}
+        finemap(variants=variants, ld=tmp_path / f"{name}.npz", prior=tmp_path / "p.tsv.gz", fits=tmp_path / "f.npz",
+                settings=FinemapSettings(), diagnoses=tmp_path / "d.npz", **outputs)  # fmt: skip
+        pips.append(tables.FINEMAP_VARIANTS.read(outputs["output"]))
+    of_counts, of_matrix = pips
+    np.testing.assert_allclose(of_counts["pip"], of_matrix["pip"], atol=1e-6)
+    np.testing.assert_allclose(of_counts["r_lead"], of_matrix["r_lead"], atol=2e-7)
+    np.testing.assert_allclose(of_counts["z_expected"], of_matrix["z_expected"], atol=1e-4)
+    assert of_counts["credible_set"].equals(of_matrix["credible_set"])
+    assert of_counts["ld_flag"].equals(of_matrix["ld_flag"])
+    assert of_counts["pip"].max() > 0.5

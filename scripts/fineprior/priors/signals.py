@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fineprior.files.arrays import Floats
+from fineprior.finemap.correlation import correlations_of
 from fineprior.finemap.diagnoses import read_diagnosis
 from fineprior.finemap.fits import FitFiles
 from fineprior.finemap.locus import LocusFit, fit_locus
@@ -46,14 +47,14 @@ def fit_signals(
     diagnoses
         File of diagnoses, of `diagnose_ld`; without it the fit makes its own.
     """
-    R, known = read_locus_ld(path, locus, rows["variant_id"].tolist())
+    found, known = read_locus_ld(path, locus, rows["variant_id"].tolist())
     table = rows[known] if known.any() else rows
     ids = table["variant_id"].tolist()
     fst = read_fst(path)
     return fit_locus(
         ids,
         table["z"].to_numpy(),
-        R if known.any() else None,
+        correlations_of(found) if known.any() else None,
         table["n"].to_numpy(),
         None if prior is None else prior[known] if known.any() else prior,
         settings,
