@@ -83,6 +83,7 @@ class _Locus:
     n: float
     prior_weights: Floats | None
     panel_size: float
+    drift: float | None = None
 
 
 class _NextRungError(Exception):
@@ -96,6 +97,7 @@ def fit_with_fallback(
     prior_weights: Floats | None,
     panel_size: float,
     settings: FinemapSettings,
+    drift: float | None = None,
 ) -> LadderFit:
     """Fit a locus on the highest rung that holds.
 
@@ -110,17 +112,22 @@ def fit_with_fallback(
         Samples in the panel that R is of, above 1; infinite for the LD of the GWAS itself, or when it is not known.
     settings : FinemapSettings
         With `ld: none` the fit of one effect is the required one, whether or not `fallback` is on.
+    drift : float, optional
+        F_ST between the populations of panel and GWAS, by allele frequencies (`sumstats.panel_fst`); None when it is
+        not known, or R is of the GWAS itself. Above `settings.max_fst` R is not used.
 
     Raises
     ------
     InputError
-        z, n, prior weights or panel size are bad, settings exclude one another, or a rung does not hold and
+        z, n, prior weights, panel size or drift are bad, settings exclude one another, or a rung does not hold and
         `settings.fallback` is off.
     ArithmeticError
         A value overflows on the lowest rung too.
     """
     if not panel_size > 1:
         raise InputError(f"panel_size: {panel_size:g}, above 1 is needed")
+    if drift is not None and not 0 <= drift <= 1:
+        raise InputError(f"drift: {drift:g}, an F_ST from 0 to 1 is needed")
     # The lowest rung comes first: what it cannot read has nothing to do with LD.
     single = single_signal(z, n, prior_weights=prior_weights, **_shared(settings))
     if settings.ld == "none":
@@ -131,7 +138,7 @@ def fit_with_fallback(
     try:
         if R is None:
             raise _NextRungError("no LD")
-        locus = _Locus(z, _readable(R, len(z)), n, prior_weights, panel_size)
+        locus = _Locus(z, _readable(R, len(z)), n, prior_weights, panel_size, drift)
         diagnostics = _diagnosed(locus)
         return _with_ld(locus, diagnostics, settings)
     except _NextRungError as why:
@@ -159,6 +166,10 @@ def _diagnosed(locus: _Locus) -> LdDiagnostics:
 
 def _with_ld(whole: _Locus, diagnostics: LdDiagnostics, settings: FinemapSettings) -> LadderFit:
     """A fit on one of the two rungs with LD."""
+    if whole.drift is not None and whole.drift > settings.max_fst:
+        raise _NextRungError(
+            f"the panel differs from the GWAS by F_ST {whole.drift:.1%}, above finemap.max_fst ({settings.max_fst:.1%})"
+        )
     if diagnostics.squared:
         raise _NextRungError(
             "R has small values, none is negative and z does not fit it, as if r² were given in place of r"

@@ -21,6 +21,8 @@ MIN_N_SHARE = 0.8
 MAX_SET_CORRELATION = 0.5
 MIN_LEAD_Z = 2.0
 NAMED = 3
+FAR_FST = 0.01
+"""F_ST between panel and GWAS above which a reader is warned."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ def fit_locus(
     settings: FinemapSettings,
     *,
     panel_size: float | None = None,
+    drift: float | None = None,
 ) -> LocusFit:
     """Fine-map a locus; bad input and numerical trouble end in a status, never in an error, which would end the batch.
 
@@ -79,6 +82,8 @@ def fit_locus(
     settings : FinemapSettings
     panel_size : float, optional
         Samples in the panel that R is of; `settings.panel_size` by default.
+    drift : float, optional
+        F_ST between the populations of panel and GWAS, 0 or more; None when it is not known.
 
     Returns
     -------
@@ -86,7 +91,7 @@ def fit_locus(
     """
     ids = tuple(variant_ids)
     try:
-        return _fit(ids, z, R, n, prior_weights, settings, panel_size)
+        return _fit(ids, z, R, n, prior_weights, settings, panel_size, drift)
     except (InputError, ArithmeticError) as error:
         reason = str(error)
     except Exception as error:
@@ -104,6 +109,7 @@ def _fit(
     prior_weights: npt.ArrayLike | None,
     settings: FinemapSettings,
     panel_size: float | None,
+    drift: float | None,
 ) -> LocusFit:
     sizes, scores = _sample_sizes(n), check_z(z)
     if len(ids) != len(scores):
@@ -112,13 +118,14 @@ def _fit(
         raise InputError(f"n: shape {sizes.shape} for {len(scores)} z-scores, one number or one per variant is needed")
     weights = None if prior_weights is None else numbers("prior_weights", prior_weights)
     in_panel, size = _panel_size(panel_size, settings), float(np.median(sizes))
-    ladder = fit_with_fallback(scores, R, size, weights, in_panel, settings)
+    drift = drift if settings.ld == "panel" else None
+    ladder = fit_with_fallback(scores, R, size, weights, in_panel, settings, drift)
     status, reason = _status(ids, ladder)
-    remarks = _remarks(ids, ladder, sizes, R)
+    remarks = (*_far(drift), *_remarks(ids, ladder, sizes, R))
     excluded = np.setdiff1d(np.flatnonzero(ladder.fit.pi == 0), ladder.left_out)
     if weights is not None and len(excluded):
         # A fit again, for this alone: zeros are rare, and nothing else tells what they took away.
-        uniform = fit_with_fallback(scores, R, size, None, in_panel, replace(settings, fallback=True))
+        uniform = fit_with_fallback(scores, R, size, None, in_panel, replace(settings, fallback=True), drift)
         remarks = (_excluded(ids, excluded, scores, uniform.fit), *remarks)
     return LocusFit(ids, status, reason, ladder.fit, ladder, remarks)
 
@@ -164,6 +171,13 @@ def _lost(ids: tuple[str, ...], ladder: LadderFit) -> str:
         f"{len(leads)} credible set{'s' if len(leads) > 1 else ''} of SuSiE without corrections not kept, given the "
         f"error of the panel{people}{drift}: led by {', '.join(leads[:NAMED])}{more}"
     )
+
+
+def _far(drift: float | None) -> tuple[str, ...]:
+    """The remark on a panel of another population."""
+    if drift is None or drift <= FAR_FST:
+        return ()
+    return (f"the panel differs from the GWAS by F_ST {drift:.1%}: its LD may be wrong",)
 
 
 def _remarks(ids: tuple[str, ...], ladder: LadderFit, n: Floats, R: npt.ArrayLike | None) -> tuple[str, ...]:
