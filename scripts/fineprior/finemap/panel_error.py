@@ -30,9 +30,9 @@ LARGEST_DRIFT = 1.0
 DRIFT_TOLERANCE = 1e-6
 # Estimates below this share of their standard error at 0 are 0.
 NEGLIGIBLE_SHARE = 0.1
-SAMPLING = (0.03, 0.85)
+SAMPLING = (0.02, 0.83)
 """a and b."""
-DRIFTING = (0.2, 0.6, 12.0)
+DRIFTING = (0.19, 0.55, 12.5)
 """c, d and e."""
 
 

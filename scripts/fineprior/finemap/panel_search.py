@@ -24,10 +24,11 @@ from fineprior.finemap.search import Posterior, model_of, searched
 
 NUGGET = 1e-3
 """Added to the diagonal of R where it is inverted by itself: variants of |r| = 1 differ by a genotyping error."""
-STEPS = 2
-"""Of Newton's method, to the likeliest r."""
-LARGEST_SPREAD = 0.25
-"""Largest variance of the error of a correlation, given the other members."""
+MOST = 6
+"""Largest number of causal variants: the errors of all their correlations are looked at together."""
+FAR, NEAR, STEPS = 1.0, 0.2, 6
+"""Above this loss the likeliest R is looked for, until the log likelihood is so near to its maximum, in so many steps."""
+CHUNK = 2048
 
 
 @dataclass(frozen=True)
@@ -49,110 +50,117 @@ class PanelModel(Model):
                 size = np.where(real[:, column], size, 0)
             for some in np.unique(size[size > 0]).tolist():
                 rows = np.flatnonzero(size == some)
-                doubted = added[rows, column] > self.log_prior + (self.log_number[some + 1] - self.log_number[some])
-                row, extra = np.nonzero(doubted)
-                itself, more = self.losses(rest[rows, :some], row, extra)
+                itself = self._lost(rest[rows, :some])
                 base[rows, column] -= itself
+                # Evidence can be taken only from variants that have some.
+                none = self.log_prior + (self.log_number[some + 1] - self.log_number[some])
+                row, extra = np.nonzero(added[rows, column] > none)
+                more = self._lost(
+                    np.column_stack([rest[rows[row], :some], extra]),
+                    added[rows[row], column, extra] - none[extra],
+                    itself[row],
+                )
                 added[rows[row], column, extra] -= more.astype(np.float32)
         return base, added
 
-    def losses(self, members: Indices, row: Indices, extra: Indices) -> tuple[Floats, Floats]:
-        """What the error of the panel takes from the log evidence of configurations.
+    def _lost(self, members: Indices, evidence: Floats | None = None, before: Floats | None = None) -> Floats:
+        """What the error of the panel takes from configurations (n, k), all of whose members are real.
 
-        Parameters
-        ----------
-        members : ndarray of int, shape (n, k)
-            All of them real.
-        row, extra : ndarray of int, shape (m,)
-            Configurations, and variants that are added to them.
-
-        Returns
-        -------
-        itself : ndarray, shape (n,)
-        more : ndarray, shape (m,)
-            By how much the loss grows with the variant that is added.
+        With what the last member adds to the evidence, and what the others lose: what is taken from that. It is not
+        worked out further than to nothing left.
         """
         n, k = members.shape
-        rows = self.R[members]
-        inner = np.take_along_axis(rows, np.broadcast_to(members[:, None, :], (n, k, k)), 2).astype(np.float64)
-        M = np.asarray(np.linalg.inv(inner + NUGGET * np.eye(k)), np.float64)
-        own = self.z[members]
-        x = (M @ own[:, :, None])[:, :, 0]
-        one, two = np.tril_indices(k, -1)
-        same = np.arange(k)
-        error = self.shape.of(inner[:, one, two] ** 2)
-        itself = self._of_pairs(
-            x[:, one], x[:, two], M[:, one, one], M[:, two, two], M[:, one, two], error
-        ).sum(1)
-        # With a variant more: effects and precisions by the inverse of a bordered matrix.
-        with_extra = self.R[members[row], extra[:, None]].astype(np.float64)
-        G = (M[row] @ with_extra[:, :, None])[:, :, 0]
-        left = np.maximum(1 + NUGGET - (with_extra * G).sum(1), NUGGET)[:, None]
-        effect = (self.z[extra] - (own[row] * G).sum(1))[:, None] / left
-        x = x[row] - G * effect
-        precision = M[row][:, same, same] + G * G / left
-        loss = self._of_pairs(x, effect, precision, 1 / left, -G / left, self.shape.of(with_extra**2)).sum(1)
-        if k > 1:
-            between = M[row][:, one, two] + G[:, one] * G[:, two] / left
-            loss += self._of_pairs(
-                x[:, one], x[:, two], precision[:, one], precision[:, two], between, error[row]
-            ).sum(1)
-        return itself, loss - itself[row]
-
-    def _of_pairs(
-        self, x: Floats, y: Floats, xx: Floats, yy: Floats, xy: Floats, error: Floats
-    ) -> Floats:
-        """Losses by errors of correlations, of variance `error`: effects x, y on z and their precisions."""
-        det = np.maximum(xx * yy - xy * xy, 1e-12)
-        first, second, both = yy / det, xx / det, -xy / det
-        squared = first * second
-        root = np.sqrt(squared)
-        rho = np.clip(both / root, -1 + NUGGET, 1 - NUGGET)
-        a = (first * x + both * y) / np.sqrt(first)
-        b = (both * x + second * y) / np.sqrt(second)
-        spread = np.minimum(error / squared, LARGEST_SPREAD)
-        return loss_of_pair(*(v.astype(np.float32) for v in (a, b, rho, spread, self.variance * root)))
+        if k == 1:
+            return np.zeros(n)
+        R = self.R[members[:, :, None], members[:, None, :]].astype(np.float64)
+        z = self.z[members]
+        found = np.zeros(n)
+        for begin in range(0, n, CHUNK):
+            part = slice(begin, begin + CHUNK)
+            enough = None if evidence is None or before is None else (evidence + before)[part]
+            found[part] = evidence_lost(R[part], z[part], self.shape, enough)
+        return found if before is None else found - before
 
 
-def loss_of_pair(a: Singles, b: Singles, rho: Singles, spread: Singles, W: Singles) -> Singles:
-    """What the error of the correlation of two variants takes from the log evidence that both are causal.
+def evidence_lost(R: Floats, z: Floats, shape: Shape, enough: Floats | None = None) -> Floats:
+    """Log of E N(z; 0, R) over N(z; 0, R): how much better z fits no effect at all for what R may be.
 
-    Log E N(z; 0, R) less log E N(z; 0, R + W R²), each beside its value at the estimate of R, by Laplace's method; never
-    below 0, which it is by more than 0.3 only where the method fails (variants with |r| near 1).
+    Laplace's method over the correlations: with x = R^-1 z and M = R^-1, the log likelihood of z has the derivative
+    x_i x_j in r_ij, as far as R is in z' R^-1 z. (What R is in the determinant is about the same in the likelihood with
+    effects, and is left out of both.) The errors of two correlations are correlated as those of a Wishart matrix, so
+    that a variant and its copy err together.
 
     Parameters
     ----------
-    a, b : ndarray
-        z-scores of both.
-    rho, spread : ndarray
-        Estimate of their correlation and variance of its error, which is normal.
-    W : ndarray
-        Prior variance of both effects.
+    R : ndarray, shape (n, k, k)
+    z : ndarray, shape (n, k)
+    shape : Shape
+    enough : ndarray, shape (n,), optional
+        A loss that need not be known better.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        0 or more.
     """
-    plus, minus = (a + b) ** 2 / 2, (a - b) ** 2 / 2
-    # Without effects, z of both is N(0, R): the likeliest r by Newton's method, and the curvature there.
-    at = rho
-    for step in range(STEPS + 1):
-        one, two = 1 / (1 + at), 1 / (1 - at)
-        share, other = plus * one, minus * two
-        curvature = np.maximum(((2 * share - 1) * one * one + (2 * other - 1) * two * two) / 2, 0) + 1 / spread
-        if step == STEPS:
+    n, k = z.shape
+    one, two = np.triu_indices(k, 1)
+    r = R[:, one, two]
+    scale = np.sqrt(shape.of(r * r) / (1 + r * r))
+    ik, jl, il, jk = _between(R, one, two)
+    F = (ik * jl + il * jk) * scale[:, :, None] * scale[:, None, :]
+    panel = R + NUGGET * np.eye(k)
+    start, lost, towards = _expanded(panel, z, one, two, F, np.zeros_like(r))
+    lost -= start
+    # Where z is far from what the panel says, R of the panel is no place to expand at: the likeliest R is looked for.
+    rows = np.flatnonzero((lost > FAR) & (True if enough is None else lost < enough))
+    trial = towards[rows]
+    reached, height = np.zeros_like(trial), np.zeros(len(rows))
+    for _ in range(STEPS):
+        if not len(rows):
             break
-        slope = ((share - 1) * one - (other - 1) * two) / 2 - (at - rho) / spread
-        # Never more than half of the way to a correlation of 1.
-        at = at + np.clip(slope / curvature, -(1 + at) / 2, (1 - at) / 2)
-    start = plus / (1 + rho) + minus / (1 - rho) + np.log1p(-rho * rho)
-    null = (start - share - other - np.log1p(-at * at) - (at - rho) ** 2 / spread - np.log(spread * curvature)) / 2
-    # With effects it hardly depends on r: to the second order.
-    v, w = (1 + rho) * (1 + W * (1 + rho)), (1 - rho) * (1 + W * (1 - rho))
-    dv, dw, share, other = (1 + 2 * W * (1 + rho)) / v, -(1 + 2 * W * (1 - rho)) / w, plus / v, minus / w
-    slope = ((share - 1) * dv + (other - 1) * dw) / 2
-    curvature = (
-        (2 * share - 1) * dv * dv + (2 * other - 1) * dw * dw - 2 * W * ((share - 1) / v + (other - 1) / w)
-    ) / 2
-    curvature = 1 + spread * np.maximum(curvature, 0)
-    effects = (slope * slope * spread / curvature - np.log(curvature)) / 2
-    return np.maximum(null - effects, 0)
+        there, moved = panel[rows], (F[rows] @ trial[:, :, None])[:, :, 0]
+        there[:, one, two] += moved
+        there[:, two, one] += moved
+        at, value, towards = _expanded(there, z[rows], one, two, F[rows], trial)
+        at, value = at - start[rows], value - start[rows]
+        better = at > height
+        height[better], reached[better], lost[rows[better]] = at[better], trial[better], value[better]
+        trial = np.where(better[:, None], towards, (reached + trial) / 2)
+        on = ~(better & (value - at < NEAR))
+        rows, trial, reached, height = rows[on], trial[on], reached[on], height[on]
+    return np.maximum(lost, 0)
+
+
+def _expanded(R: Floats, z: Floats, one: Indices, two: Indices, F: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
+    """Log N(z; 0, R) with the density of R, log of the integral over R by its expansion at R, and the likeliest y.
+
+    Correlations (one, two) of the panel have errors of covariance F, and R has moved from it by F y. Log densities are
+    without constants; -inf where R is no correlation matrix.
+    """
+    proper = np.linalg.eigvalsh(R)[:, 0] > NUGGET / 4 if y.any() else np.ones(len(R), bool)
+    M = np.linalg.inv(np.where(proper[:, None, None], R, np.eye(R.shape[1])))
+    x = (M @ z[:, :, None])[:, :, 0]
+    xi, xj = x[:, one], x[:, two]
+    ik, jl, il, jk = _between(M, one, two)
+    Q = xi[:, :, None] * (xi[:, None, :] * jl + xj[:, None, :] * jk)
+    Q += xj[:, :, None] * (xi[:, None, :] * il + xj[:, None, :] * ik)
+    slope, moved = xi * xj, (F @ y[:, :, None])[:, :, 0]
+    from_panel = slope + (Q @ moved[:, :, None])[:, :, 0]
+    spread = np.eye(F.shape[1]) + Q @ F
+    likeliest = np.linalg.solve(spread, from_panel[:, :, None])[:, :, 0]
+    density = -(x * z).sum(1) + np.linalg.slogdet(M)[1]
+    gain = (from_panel * (F @ likeliest[:, :, None])[:, :, 0]).sum(1) - ((slope + from_panel) * moved).sum(1)
+    at = np.where(proper, (density - (y * moved).sum(1)) / 2, -np.inf)
+    return at, (density + gain - np.linalg.slogdet(spread)[1]) / 2, likeliest
+
+
+def _between(matrix: Floats, one: Indices, two: Indices) -> tuple[Floats, Floats, Floats, Floats]:
+    """Elements of matrices (n, k, k) between each two pairs: first and first, second and second, and crosswise."""
+    return (
+        matrix[:, one[:, None], one], matrix[:, two[:, None], two],
+        matrix[:, one[:, None], two], matrix[:, two[:, None], one],
+    )  # fmt: skip
 
 
 def panel_search(
@@ -163,7 +171,7 @@ def panel_search(
     *,
     prior_weights: npt.ArrayLike | None = None,
     causal: float = 1.0,
-    most: int = 10,
+    most: int = MOST,
     seed: int = 1,
 ) -> Posterior:
     """Posterior inclusion probabilities of the variants of a locus with LD of a panel.
@@ -171,7 +179,7 @@ def panel_search(
     Parameters
     ----------
     z, R, variance, prior_weights, causal, most, seed
-        As in `search.search`.
+        As in `search.search`; at most `MOST` causal variants.
     shape : Shape
         The error of R.
 
@@ -180,5 +188,5 @@ def panel_search(
     InputError
         As `search.search`.
     """
-    known = model_of(z, R, variance, prior_weights, causal, most)
+    known = model_of(z, R, variance, prior_weights, causal, min(most, MOST))
     return searched(PanelModel(**vars(known), shape=shape), seed)
