@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fineprior.files.arrays import Floats, Indices
-from fineprior.finemap.configurations import NEVER, Model, Singles
+from fineprior.finemap.configurations import Model, Singles
 from fineprior.finemap.panel_error import Shape
 from fineprior.finemap.search import Posterior, model_of, searched
 
@@ -27,7 +27,7 @@ NUGGET = 1e-3
 MOST = 6
 """Largest number of causal variants: the errors of all their correlations are looked at together."""
 FAR, NEAR, STEPS = 1.0, 0.2, 6
-"""Above this loss the likeliest R is looked for, until the log likelihood is so near to its maximum, in so many steps."""
+"""Above this loss the likeliest R is looked for, until log likelihoods are so near to the largest, in so many steps."""
 CHUNK = 2048
 
 
@@ -103,7 +103,7 @@ def evidence_lost(R: Floats, z: Floats, shape: Shape, enough: Floats | None = No
     ndarray, shape (n,)
         0 or more.
     """
-    n, k = z.shape
+    k = z.shape[1]
     one, two = np.triu_indices(k, 1)
     r = R[:, one, two]
     scale = np.sqrt(shape.of(r * r) / (1 + r * r))
