@@ -12,6 +12,7 @@ from fineprior.steps.calibrate import calibrate
 given, params = snakemake.input, snakemake.params
 with log_to(snakemake.log[0], "calibrate " + " ".join(snakemake.wildcards)):
     calibrate(
+        question=snakemake.wildcards.ld,
         scenario=snakemake.wildcards.scenario,
         replicate=int(snakemake.wildcards.replicate),
         variants=given.variants,
@@ -25,6 +26,8 @@ with log_to(snakemake.log[0], "calibrate " + " ".join(snakemake.wildcards)):
         priors=PriorSettings(**params.priors),
         finemap=FinemapSettings(**params.finemap),
         signals=FinemapSettings(**params.signals),
+        panel=params.panel,
+        samples=given.get("samples") or None,
         seed=params.seed,
         workers=snakemake.threads,
     )

@@ -5,12 +5,17 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from fineprior.files import tables
+from fineprior.files.errors import InputError
+from fineprior.genotypes.ld_store import read_panel_size
+from fineprior.genotypes.panels import open_panel
 from fineprior.plan.results import PRIORS
 from fineprior.project.settings import CalibrateSettings, FinemapSettings, PriorSettings
 from fineprior.report.calibration import tallied
+from fineprior.simulate.drawn_panel import PanelDraw
 from fineprior.simulate.scenarios import StudyFiles, generator_of, prior_seed, simulate_associations, true_prior
 from fineprior.steps.finemap_batch import finemap as finemap_batch
 from fineprior.steps.fit_prior import assign_prior, find_signals, fit_prior
@@ -21,6 +26,7 @@ TRUE = "true"
 
 def calibrate(
     *,
+    question: str,
     scenario: str,
     replicate: int,
     variants: Sequence[str],
@@ -34,6 +40,8 @@ def calibrate(
     priors: PriorSettings,
     finemap: FinemapSettings,
     signals: FinemapSettings,
+    panel: str = "",
+    samples: str | None = None,
     seed: int = 0,
     workers: int = 1,
 ) -> None:
@@ -44,6 +52,8 @@ def calibrate(
 
     Parameters
     ----------
+    question
+        LD of the fits: in_sample, panel or undrifted_panel (`calibrate.ld`). Causal variants and z do not depend on it.
     scenario, replicate
         Scenario and number of the simulated study; with the seed they determine it.
     variants, ld, scores, annotations
@@ -56,20 +66,25 @@ def calibrate(
     settings, priors
         Of the simulation; of the prior (without its controls).
     finemap, signals
-        Settings of the rules finemap and find_signals. Where LD is that of the GWAS (`ld` of the settings is
-        in_sample), so are they.
+        Settings of the rules finemap and find_signals. With the question in_sample `ld` is so here, too.
+    panel, samples
+        Panel that LD is computed from, and a file of the samples to keep; without one, people of a panel are drawn from
+        a normal distribution.
     workers
         Processes; the result does not depend on their number.
     """
-    if settings.ld == "in_sample":
+    files = StudyFiles(variants, ld, scores, annotations)
+    draw = None
+    if question == "in_sample":
         finemap = dataclasses.replace(finemap, ld="in_sample")
         signals = dataclasses.replace(signals, ld="in_sample")
+    else:
+        draw = _panel_to_draw(question, ld[0], panel, samples, settings, finemap)
     kinds = {name: kind for name, kind in kinds.items() if name not in priors.controls}
     priors = dataclasses.replace(priors, controls=[])
-    files = StudyFiles(variants, ld, scores, annotations)
     rng = generator_of(seed, replicate, scenario)
     with tempfile.TemporaryDirectory(prefix="fineprior_calibrate_") as folder:
-        study = simulate_associations(files, Path(folder), scenario, settings, priors, rng)
+        study = simulate_associations(files, Path(folder), scenario, settings, priors, rng, draw)
         made = _fitted_prior(study.files, folder, kinds, priors, signals, prior_seed(seed, replicate), workers)
         causal = study.truth[study.truth["causal"]]
         fine_mapped: dict[bytes, tuple[pd.DataFrame, pd.DataFrame]] = {}
@@ -88,11 +103,31 @@ def calibrate(
                 fine_mapped[key] = _fine_mapped(study.files, paths, finemap, workers)
             found.append(tallied(prior, *fine_mapped[key], causal))
         weight = float(tables.VERDICT.read(made["verdict"])["weight"].iloc[0])
-    head = {"scenario": scenario, "replicate": replicate}
+    head = {"ld": question, "scenario": scenario, "replicate": replicate}
+    drawn = {"panel_size": draw.size if draw else np.nan, "fst": draw.fst if draw else np.nan}
     shares = {"uniform": 0.0, TRUE: 1.0}
-    rows = pd.DataFrame([head | {"weight": shares.get(one.prior, weight)} | one.counts for one in found])
+    rows = pd.DataFrame([head | drawn | {"weight": shares.get(one.prior, weight)} | one.counts for one in found])
     tables.CALIBRATE_COUNTS.write(rows, counts)
     tables.CALIBRATE_BINS.write(pd.concat([one.bins for one in found], ignore_index=True).assign(**head), bins)
+
+
+def _panel_to_draw(
+    question: str, ld: str, panel: str, samples: str | None, settings: CalibrateSettings, finemap: FinemapSettings
+) -> PanelDraw:
+    """The panel of a question, of the size and with the F_ST of the study's own.
+
+    Raises
+    ------
+    InputError
+        Nothing says how large the study's panel is.
+    """
+    size = finemap.panel_size or read_panel_size(ld)
+    if size is None:
+        raise InputError(
+            f"calibrate.ld: {question} needs the size of the panel, which {ld} does not say; set finemap.panel_size"
+        )
+    fst = settings.fst if question == "panel" else 0.0
+    return PanelDraw(round(size), fst, open_panel(panel, samples) if panel else None)
 
 
 def _fitted_prior(

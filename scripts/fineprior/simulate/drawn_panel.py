@@ -1,0 +1,156 @@
+"""Panels drawn anew from a population: what LD a study would have had from another panel of the same size.
+
+The population is that of a panel's own people, whose LD is R. A panel without drift is a draw of people from it, with
+replacement. A panel of a drifted population is a draw from the descendants of P founders, who are people of the
+population; their shares among the descendants are uniform on the simplex, as those of the lineages of a coalescent
+are (Kingman 1982, doi:10.1016/0304-4149(82)90011-4). A frequency p becomes p + e with var(e) = p (1 - p) / (P + 1), so
+that Hudson's F_ST between the two populations, E[e^2] / (2 p (1 - p)), is 1 / (2 (P + 1)).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from fineprior.files.arrays import Floats, Integers
+from fineprior.genotypes.ld import GENOTYPE_BYTES, note_of, panel_ld
+from fineprior.genotypes.ld_store import NO_LD, LocusLd
+from fineprior.genotypes.panels import Genotypes
+
+_LEAST_FST = 1e-4
+"""Below this nothing drifts: it is less than the sampling of a panel of 5,000 people does."""
+
+
+@dataclass(frozen=True)
+class PanelDraw:
+    """A panel to draw: its samples, its F_ST from the population, and whom they are drawn from.
+
+    `source` is the panel whose LD is that of the population. Without one (LD was computed elsewhere) people are rows
+    of normal variates with correlation R. Of such a panel the error of a correlation r has variance (1 - r^2)^2 / n,
+    where genotypes have about (1 - r^2) / n: less near r = 1.
+    """
+
+    size: int
+    fst: float = 0.0
+    source: Genotypes | None = None
+
+
+def drawn_ld(
+    locus: str, variants: pd.DataFrame, root: Floats, draw: PanelDraw, rng: np.random.Generator
+) -> tuple[LocusLd, pd.DataFrame]:
+    """LD of a locus in a panel drawn anew, and its variants with the frequencies of GWAS and panel.
+
+    A variant that does not vary among the people drawn has no LD. Without genotypes the frequencies stay as they are.
+
+    Parameters
+    ----------
+    locus
+        Its name.
+    variants
+        LOCUS_VARIANTS of the locus, p rows; all have LD, and panel_af is that of the source.
+    root
+        (p, p), a root L of the population's R = L L'.
+    draw
+        The panel to draw.
+    """
+    names = variants["variant_id"].to_numpy(np.str_)
+    if draw.source is None:
+        people = rng.standard_normal((draw.size if _stays(draw.fst) else founders_of(draw.fst), len(names))) @ root.T
+        if not _stays(draw.fst):
+            people = people[_descendants(len(people), draw.size, rng)]
+        drawn = np.corrcoef(people, rowvar=False).reshape(len(names), len(names))
+        return LocusLd(locus, drawn.astype(np.float32), names), variants
+    panel = RedrawnPanel(draw.source, draw_people(draw.source.samples, draw.size, draw.fst, rng))
+    frequency = alternative_frequencies(variants, panel)
+    varies = (frequency > 0) & (frequency < 1)
+    left_out = dict.fromkeys(names[~varies].tolist(), NO_LD)
+    r = panel_ld(variants[varies], panel)
+    note = note_of(left_out, variants, "a panel drawn anew")
+    own = variants["panel_af"].to_numpy(float)
+    error = rng.standard_normal(len(own)) * np.sqrt(own * (1 - own) / (2 * variants["n"].to_numpy(float)))
+    return (
+        LocusLd(locus, r, names[varies], left_out, note),
+        variants.assign(eaf=np.clip(own + error, 0, 1), panel_af=frequency),
+    )
+
+
+def draw_people(population: int, size: int, fst: float, rng: np.random.Generator) -> Integers:
+    """Numbers (size,), rising, of the people of a panel drawn from so many people.
+
+    Parameters
+    ----------
+    population
+        People that are drawn from.
+    size
+        People in the panel.
+    fst
+        Hudson's F_ST between the population and that of the panel; 0 is no drift.
+    """
+    if _stays(fst):
+        return np.sort(rng.integers(population, size=size))
+    founders = rng.integers(population, size=founders_of(fst))
+    return np.sort(founders[_descendants(len(founders), size, rng)])
+
+
+def founders_of(fst: float) -> int:
+    """Founders of a population that has drifted by F_ST, at least 2."""
+    return max(round(1 / (2 * fst)) - 1, 2)
+
+
+def _stays(fst: float) -> bool:
+    return fst < _LEAST_FST
+
+
+def _descendants(founders: int, size: int, rng: np.random.Generator) -> Integers:
+    """Founder (size,) of each of so many people."""
+    return rng.choice(founders, size, p=rng.dirichlet(np.ones(founders)))
+
+
+class RedrawnPanel:
+    """People of a panel, some of them more than once and others not at all; as `Genotypes`.
+
+    Parameters
+    ----------
+    panel
+        The panel.
+    people : (n,) of int, rising
+        Numbers of its samples.
+    """
+
+    def __init__(self, panel: Genotypes, people: Integers) -> None:
+        self._panel, self._people = panel, people
+        self.name = panel.name
+
+    @property
+    def samples(self) -> int:
+        """Number of people, each as often as drawn."""
+        return len(self._people)
+
+    def find(self, wanted: pd.DataFrame) -> pd.DataFrame:
+        """Rows of the variants, as of `Genotypes`."""
+        return self._panel.find(wanted)
+
+    def dosages(self, index: npt.NDArray[np.integer], samples: slice = slice(None)) -> npt.NDArray[np.float32]:
+        """Copies of A1, as of `Genotypes`; the panel's samples are read from the first to the last that are wanted."""
+        people = self._people[samples]
+        if not len(people):
+            return np.empty((0, len(index)), np.float32)
+        first, last = int(people[0]), int(people[-1])
+        read = self._panel.dosages(index, slice(first, last + 1))
+        return np.asfortranarray(read[people - first])
+
+
+def alternative_frequencies(variants: pd.DataFrame, panel: Genotypes) -> Floats:
+    """Frequency (p,) of the alternative allele, NaN where nobody has a genotype; columns as of `panel_ld`."""
+    index = variants["panel_index"].to_numpy(np.int64)
+    copies, called = np.zeros((2, len(index)))
+    step = max(GENOTYPE_BYTES // (4 * max(len(index), 1)), 1)
+    for first in range(0, panel.samples, step):
+        part = panel.dosages(index, slice(first, first + step))
+        copies += np.nansum(part, axis=0, dtype=np.float64)
+        called += np.isfinite(part).sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        frequency = copies / (2 * called)
+    is_alt = panel.find(variants)["a1"].to_numpy() == variants["alt"].to_numpy()
+    return np.asarray(np.where(is_alt, frequency, 1 - frequency), float)
