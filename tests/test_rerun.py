@@ -225,9 +225,7 @@ def test_each_question_of_the_calibration_reruns_for_what_it_depends_on(finished
             done = snakemake(finished, "--cores", "2", target)
             assert done.returncode == 0, done.stdout
             rows = tables.CALIBRATE_SUMMARY.read(finished / target)
-            assert rows.groupby("ld", sort=False)["causal"].first().to_dict().keys() == set(
-                SIMULATED["calibrate"]["ld"]
-            )
+            assert list(dict.fromkeys(rows["ld"])) == SIMULATED["calibrate"]["ld"]
             assert rows["causal"].nunique() == 1
         edit_config(finished, change)
         assert set(planned_jobs(finished, target)) == (simulated(*questions) if questions else set())

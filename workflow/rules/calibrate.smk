@@ -17,7 +17,7 @@ rule calibrate:
         scenario=r"enrichment_[0-9.]+|inverted|noise",
         replicate=r"\d+",
     conda:
-        "../../envs/finemap.yaml"
+        "../../envs/study.yaml"
     threads: 1
     resources:
         mem_mb=memory_of_ld(settings.ld.max_memory_mb),

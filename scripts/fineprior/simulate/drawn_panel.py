@@ -7,16 +7,18 @@ are (Kingman 1982, doi:10.1016/0304-4149(82)90011-4). A frequency p becomes p + 
 that Hudson's F_ST between the two populations, E[e^2] / (2 p (1 - p)), is 1 / (2 (P + 1)).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from fineprior.files.arrays import Floats, Integers
+from fineprior.files.errors import InputError
 from fineprior.genotypes.ld import GENOTYPE_BYTES, note_of, panel_ld
-from fineprior.genotypes.ld_store import NO_LD, LocusLd
-from fineprior.genotypes.panels import Genotypes
+from fineprior.genotypes.ld_store import NO_LD, LocusLd, read_panel_size
+from fineprior.genotypes.panels import Genotypes, open_panel
+from fineprior.project.settings import FinemapSettings
 
 _LEAST_FST = 1e-4
 """Below this nothing drifts: it is less than the sampling of a panel of 5,000 people does."""
@@ -34,6 +36,42 @@ class PanelDraw:
     size: int
     fst: float = 0.0
     source: Genotypes | None = None
+
+
+def settings_of_fits(question: str, settings: FinemapSettings) -> FinemapSettings:
+    """A study's settings of fits as a question of `calibrate.ld` has them: with in_sample, `ld` is so."""
+    return replace(settings, ld="in_sample") if question == "in_sample" else settings
+
+
+def panel_to_draw(
+    question: str, ld: str, panel: str, samples: str | None, fst: float, panel_size: float
+) -> PanelDraw | None:
+    """The panel that a question of `calibrate.ld` draws; None with in_sample.
+
+    Parameters
+    ----------
+    ld
+        An LD file of the study.
+    panel, samples
+        The study's panel and the samples kept of it; empty where LD is of LD files.
+    fst
+        That of the question panel.
+    panel_size
+        Samples in the study's panel; 0 takes what the LD file says.
+
+    Raises
+    ------
+    InputError
+        Nothing says how large the study's panel is, or the panel cannot be read.
+    """
+    if question == "in_sample":
+        return None
+    size = panel_size or read_panel_size(ld)
+    if size is None:
+        raise InputError(
+            f"calibrate.ld: {question} needs the size of the panel, which {ld} does not say; set finemap.panel_size"
+        )
+    return PanelDraw(round(size), fst if question == "panel" else 0.0, open_panel(panel, samples) if panel else None)
 
 
 def drawn_ld(

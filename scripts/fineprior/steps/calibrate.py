@@ -5,17 +5,13 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from fineprior.files import tables
-from fineprior.files.errors import InputError
-from fineprior.genotypes.ld_store import read_panel_size
-from fineprior.genotypes.panels import open_panel
 from fineprior.plan.results import PRIORS
 from fineprior.project.settings import CalibrateSettings, FinemapSettings, PriorSettings
 from fineprior.report.calibration import tallied
-from fineprior.simulate.drawn_panel import PanelDraw
+from fineprior.simulate.drawn_panel import panel_to_draw, settings_of_fits
 from fineprior.simulate.scenarios import StudyFiles, generator_of, prior_seed, simulate_associations, true_prior
 from fineprior.steps.finemap_batch import finemap as finemap_batch
 from fineprior.steps.fit_prior import assign_prior, find_signals, fit_prior
@@ -74,12 +70,8 @@ def calibrate(
         Processes; the result does not depend on their number.
     """
     files = StudyFiles(variants, ld, scores, annotations)
-    draw = None
-    if question == "in_sample":
-        finemap = dataclasses.replace(finemap, ld="in_sample")
-        signals = dataclasses.replace(signals, ld="in_sample")
-    else:
-        draw = _panel_to_draw(question, ld[0], panel, samples, settings, finemap)
+    finemap, signals = (settings_of_fits(question, one) for one in (finemap, signals))
+    draw = panel_to_draw(question, ld[0], panel, samples, settings.fst, finemap.panel_size)
     kinds = {name: kind for name, kind in kinds.items() if name not in priors.controls}
     priors = dataclasses.replace(priors, controls=[])
     rng = generator_of(seed, replicate, scenario)
@@ -104,30 +96,11 @@ def calibrate(
             found.append(tallied(prior, *fine_mapped[key], causal))
         weight = float(tables.VERDICT.read(made["verdict"])["weight"].iloc[0])
     head = {"ld": question, "scenario": scenario, "replicate": replicate}
-    drawn = {"panel_size": draw.size if draw else np.nan, "fst": draw.fst if draw else np.nan}
+    drawn = {"panel_size": draw.size, "fst": draw.fst} if draw else {"panel_size": None, "fst": None}
     shares = {"uniform": 0.0, TRUE: 1.0}
     rows = pd.DataFrame([head | drawn | {"weight": shares.get(one.prior, weight)} | one.counts for one in found])
     tables.CALIBRATE_COUNTS.write(rows, counts)
     tables.CALIBRATE_BINS.write(pd.concat([one.bins for one in found], ignore_index=True).assign(**head), bins)
-
-
-def _panel_to_draw(
-    question: str, ld: str, panel: str, samples: str | None, settings: CalibrateSettings, finemap: FinemapSettings
-) -> PanelDraw:
-    """The panel of a question, of the size and with the F_ST of the study's own.
-
-    Raises
-    ------
-    InputError
-        Nothing says how large the study's panel is.
-    """
-    size = finemap.panel_size or read_panel_size(ld)
-    if size is None:
-        raise InputError(
-            f"calibrate.ld: {question} needs the size of the panel, which {ld} does not say; set finemap.panel_size"
-        )
-    fst = settings.fst if question == "panel" else 0.0
-    return PanelDraw(round(size), fst, open_panel(panel, samples) if panel else None)
 
 
 def _fitted_prior(
@@ -151,19 +124,12 @@ def _assign(
     priors: PriorSettings, seed: int,
 ) -> None:  # fmt: skip
     """Write a prior of a batch."""
+    scores, annotations = (paths[batch] if paths else None for paths in (files.scores, files.annotations))
     assign_prior(
-        prior=prior,
-        variants=files.variants[batch],
-        scores=files.scores[batch] if files.scores else None,
-        annotations=files.annotations[batch] if files.annotations else None,
-        kinds=kinds,
-        enrichment=made["enrichment"],
-        coefficients=made["coefficients"],
-        ld=files.ld[batch],
-        output=output,
-        settings=priors,
-        seed=seed,
-    )
+        prior=prior, variants=files.variants[batch], scores=scores, annotations=annotations, kinds=kinds,
+        enrichment=made["enrichment"], coefficients=made["coefficients"], ld=files.ld[batch], output=output,
+        settings=priors, seed=seed,
+    )  # fmt: skip
 
 
 def _fine_mapped(
