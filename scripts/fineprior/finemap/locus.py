@@ -17,6 +17,7 @@ from fineprior.finemap.ld_mismatch import LdDiagnostics
 from fineprior.finemap.sufficient import check_z, numbers
 from fineprior.finemap.susie import SusieFit
 from fineprior.project.settings import FinemapSettings
+from fineprior.sumstats.panel_fst import FAR_FST
 
 log = logging.getLogger(__name__)
 # Shares and correlations above and below which a locus is remarked upon.
@@ -24,8 +25,6 @@ MIN_N_SHARE = 0.8
 MAX_SET_CORRELATION = 0.5
 MIN_LEAD_Z = 2.0
 NAMED = 3
-FAR_FST = 0.01
-"""F_ST between panel and GWAS above which a reader is warned."""
 
 
 @dataclass(frozen=True)

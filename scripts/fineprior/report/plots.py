@@ -461,8 +461,7 @@ def calibrate_figure(summary: pd.DataFrame, pips: pd.DataFrame) -> "Figure":
     width, height = 1.0 + 2.3 * len(scenarios), 7.6 * len(questions)
     figure = new_figure(width, height)
     panels = figure.subplots(3 * len(questions), len(scenarios), squeeze=False, sharey="row")
-    edges = {"left": 0.7 / width, "right": 0.99, "bottom": 0.6 / height, "top": 1 - 0.4 / height}
-    figure.subplots_adjust(**edges, hspace=0.4)
+    figure.subplots_adjust(left=0.7 / width, right=0.99, bottom=0.6 / height, top=1 - 0.4 / height, hspace=0.4)
     for number, question in enumerate(questions):
         block = panels[3 * number : 3 * number + 3]
         of_question = summary[(summary["ld"] == question) & (summary["measure"] == "pip")]

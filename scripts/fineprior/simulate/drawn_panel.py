@@ -16,7 +16,7 @@ import pandas as pd
 from fineprior.files.arrays import Floats, Integers
 from fineprior.files.errors import InputError
 from fineprior.genotypes.ld import GENOTYPE_BYTES, note_of, panel_ld
-from fineprior.genotypes.ld_store import NO_LD, LocusLd, read_panel_size
+from fineprior.genotypes.ld_store import NO_LD, LocusLd, read_fst, read_panel_size
 from fineprior.genotypes.panels import Genotypes, open_panel
 from fineprior.project.settings import FinemapSettings
 
@@ -28,6 +28,7 @@ _LEAST_FST = 1e-4
 class PanelDraw:
     """A panel to draw: its samples, its F_ST from the population, and whom they are drawn from.
 
+    `told` is what fits are told of F_ST (and its standard error): nothing where the study's own are not, either.
     `source` is the panel whose LD is that of the population. Without one (LD was computed elsewhere) people are rows
     of normal variates with correlation R. Of such a panel the error of a correlation r has variance (1 - r^2)^2 / n,
     where genotypes have about (1 - r^2) / n: less near r = 1.
@@ -36,6 +37,7 @@ class PanelDraw:
     size: int
     fst: float = 0.0
     source: Genotypes | None = None
+    told: tuple[float, float] | None = None
 
 
 def settings_of_fits(question: str, settings: FinemapSettings) -> FinemapSettings:
@@ -55,7 +57,7 @@ def panel_to_draw(
     panel, samples
         The study's panel and the samples kept of it; empty where LD is of LD files.
     fst
-        That of the question panel.
+        F_ST of the question panel; 0 takes the one that the LD file says, and none where it does not know it.
     panel_size
         Samples in the study's panel; 0 takes what the LD file says.
 
@@ -71,22 +73,21 @@ def panel_to_draw(
         raise InputError(
             f"calibrate.ld: {question} needs the size of the panel, which {ld} does not say; set finemap.panel_size"
         )
-    return PanelDraw(round(size), fst if question == "panel" else 0.0, open_panel(panel, samples) if panel else None)
+    known = read_fst(ld)
+    drift = (fst or max(known[0] if known else 0.0, 0.0)) if question == "panel" else 0.0
+    told = (drift, known[1]) if known else None
+    return PanelDraw(round(size), drift, open_panel(panel, samples) if panel else None, told)
 
 
-def drawn_ld(
-    locus: str, variants: pd.DataFrame, root: Floats, draw: PanelDraw, rng: np.random.Generator
-) -> tuple[LocusLd, pd.DataFrame]:
-    """LD of a locus in a panel drawn anew, and its variants with the frequencies of GWAS and panel.
-
-    A variant that does not vary among the people drawn has no LD. Without genotypes the frequencies stay as they are.
+def drawn_ld(locus: str, variants: pd.DataFrame, root: Floats, draw: PanelDraw, rng: np.random.Generator) -> LocusLd:
+    """LD of a locus in a panel drawn anew; a variant that does not vary among the people drawn has none.
 
     Parameters
     ----------
     locus
         Its name.
     variants
-        LOCUS_VARIANTS of the locus, p rows; all have LD, and panel_af is that of the source.
+        LOCUS_VARIANTS of the locus, p rows, all with LD.
     root
         (p, p), a root L of the population's R = L L'.
     draw
@@ -98,19 +99,13 @@ def drawn_ld(
         if not _stays(draw.fst):
             people = people[_descendants(len(people), draw.size, rng)]
         drawn = np.corrcoef(people, rowvar=False).reshape(len(names), len(names))
-        return LocusLd(locus, drawn.astype(np.float32), names), variants
+        return LocusLd(locus, drawn.astype(np.float32), names)
     panel = RedrawnPanel(draw.source, draw_people(draw.source.samples, draw.size, draw.fst, rng))
-    frequency = alternative_frequencies(variants, panel)
+    frequency = first_allele_frequencies(variants, panel)
     varies = (frequency > 0) & (frequency < 1)
     left_out = dict.fromkeys(names[~varies].tolist(), NO_LD)
-    r = panel_ld(variants[varies], panel)
     note = note_of(left_out, variants, "a panel drawn anew")
-    own = variants["panel_af"].to_numpy(float)
-    error = rng.standard_normal(len(own)) * np.sqrt(own * (1 - own) / (2 * variants["n"].to_numpy(float)))
-    return (
-        LocusLd(locus, r, names[varies], left_out, note),
-        variants.assign(eaf=np.clip(own + error, 0, 1), panel_af=frequency),
-    )
+    return LocusLd(locus, panel_ld(variants[varies], panel), names[varies], left_out, note)
 
 
 def draw_people(population: int, size: int, fst: float, rng: np.random.Generator) -> Integers:
@@ -179,8 +174,8 @@ class RedrawnPanel:
         return np.asfortranarray(read[people - first])
 
 
-def alternative_frequencies(variants: pd.DataFrame, panel: Genotypes) -> Floats:
-    """Frequency (p,) of the alternative allele, NaN where nobody has a genotype; columns as of `panel_ld`."""
+def first_allele_frequencies(variants: pd.DataFrame, panel: Genotypes) -> Floats:
+    """Frequency (p,) of A1, NaN where nobody has a genotype; of `variants` the column panel_index is used."""
     index = variants["panel_index"].to_numpy(np.int64)
     copies, called = np.zeros((2, len(index)))
     step = max(GENOTYPE_BYTES // (4 * max(len(index), 1)), 1)
@@ -189,6 +184,4 @@ def alternative_frequencies(variants: pd.DataFrame, panel: Genotypes) -> Floats:
         copies += np.nansum(part, axis=0, dtype=np.float64)
         called += np.isfinite(part).sum(axis=0)
     with np.errstate(invalid="ignore"):
-        frequency = copies / (2 * called)
-    is_alt = panel.find(variants)["a1"].to_numpy() == variants["alt"].to_numpy()
-    return np.asarray(np.where(is_alt, frequency, 1 - frequency), float)
+        return np.asarray(copies / (2 * called), float)

@@ -239,7 +239,7 @@ def simulate_associations(
         ld.append(path)
         if draw is not None:
             ld[-1] = str(folder / f"{number}.ld.npz")
-            write_ld(ld[-1], drawn, draw.size)
+            write_ld(ld[-1], drawn, draw.size, draw.told)
     return SimulatedStudy(dataclasses.replace(files, variants=variants, ld=ld), pd.concat(truth, ignore_index=True))
 
 
@@ -260,14 +260,13 @@ def _simulated(
 ) -> tuple[pd.DataFrame, list[LocusLd]]:  # fmt: skip
     """The variants of a batch with simulated z and a flag `causal`, and the LD of the panel that is drawn."""
     made, drawn = [frame.assign(causal=False).iloc[:0]], []
-    for locus, own in frame.groupby("locus", sort=False):
-        rows, (R, n) = own, (_matrix(path, str(locus), own), float(own["n"].median()))
+    for locus, rows in frame.groupby("locus", sort=False):
+        R, n = _matrix(path, str(locus), rows), float(rows["n"].median())
         root = root_of(R)
         causal = draw_causal(rows["odds"].to_numpy(), max_causal, rng)
         z = simulate_z(R, root, causal, draw_effects(len(causal), explained, rng), n, rng)
         if draw is not None:
-            found, rows = drawn_ld(str(locus), rows, root, draw, of_panel)
-            drawn.append(found)
+            drawn.append(drawn_ld(str(locus), rows, root, draw, of_panel))
         tail = -(np.log(2) + log_ndtr(-np.abs(z))) / np.log(10)
         made.append(rows.assign(z=z, beta=z * rows["se"], neg_log10_p=tail, causal=np.isin(np.arange(len(z)), causal)))
     return pd.concat(made, ignore_index=True), drawn
