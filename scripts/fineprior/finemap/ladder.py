@@ -18,10 +18,10 @@ import numpy.typing as npt
 
 from fineprior.files.arrays import Floats, Indices, ReadOnly
 from fineprior.files.errors import InputError
-from fineprior.finemap.correlation import Correlation
+from fineprior.finemap.correlation import Correlation, Correlations, KeptCorrelations, correlations
 from fineprior.finemap.credible_sets import CredibleSet, credible_sets
 from fineprior.finemap.infinitesimal import susie_inf
-from fineprior.finemap.ld_mismatch import LdDiagnostics, Matrix, diagnose_ld, estimate_s
+from fineprior.finemap.ld_mismatch import LdDiagnostics, diagnose_ld
 from fineprior.finemap.panel_error import PanelError
 from fineprior.finemap.single_effect import single_effect
 from fineprior.finemap.sufficient import check_n, check_prior_weights, check_z
@@ -79,10 +79,11 @@ class _Locus:
     """The variants of a locus that are fitted."""
 
     z: Floats
-    R: Matrix
+    R: Correlations
     n: float
     prior_weights: Floats | None
     panel_size: float
+    drift: float | None = None
 
 
 class _NextRungError(Exception):
@@ -91,18 +92,21 @@ class _NextRungError(Exception):
 
 def fit_with_fallback(
     z: Floats,
-    R: npt.ArrayLike | None,
+    R: npt.ArrayLike | Correlations | None,
     n: float,
     prior_weights: Floats | None,
     panel_size: float,
     settings: FinemapSettings,
+    drift: float | None = None,
+    *,
+    diagnostics: LdDiagnostics | None = None,
 ) -> LadderFit:
     """Fit a locus on the highest rung that holds.
 
     Parameters
     ----------
     z : ndarray, shape (p,)
-    R : array, shape (p, p), or None
+    R : array, shape (p, p), Correlations, or None
         Signed correlations; None when there are none.
     n : float
     prior_weights : ndarray, shape (p,), or None
@@ -110,29 +114,36 @@ def fit_with_fallback(
         Samples in the panel that R is of, above 1; infinite for the LD of the GWAS itself, or when it is not known.
     settings : FinemapSettings
         With `ld: none` the fit of one effect is the required one, whether or not `fallback` is on.
+    drift : float, optional
+        F_ST between the populations of panel and GWAS, by allele frequencies (`sumstats.panel_fst`); None when it is
+        not known, or R is of the GWAS itself. Above `settings.max_fst` R is not used.
+    diagnostics : LdDiagnostics, optional
+        Of these z, R, n and panel size, where they are made already: they depend on neither prior nor settings.
 
     Raises
     ------
     InputError
-        z, n, prior weights or panel size are bad, settings exclude one another, or a rung does not hold and
+        z, n, prior weights, panel size or drift are bad, settings exclude one another, or a rung does not hold and
         `settings.fallback` is off.
     ArithmeticError
         A value overflows on the lowest rung too.
     """
     if not panel_size > 1:
         raise InputError(f"panel_size: {panel_size:g}, above 1 is needed")
+    if drift is not None and not 0 <= drift <= 1:
+        raise InputError(f"drift: {drift:g}, an F_ST from 0 to 1 is needed")
     # The lowest rung comes first: what it cannot read has nothing to do with LD.
     single = single_signal(z, n, prior_weights=prior_weights, **_shared(settings))
     if settings.ld == "none":
         return LadderFit("single_effect", ("no LD, as asked for (ld: none)",), single)
     if settings.model == "susie_inf" and settings.estimate_residual_variance:
         raise InputError("estimate_residual_variance: not with model susie_inf, which always estimates its variances")
-    diagnostics = None
     try:
         if R is None:
             raise _NextRungError("no LD")
-        locus = _Locus(z, _readable(R, len(z)), n, prior_weights, panel_size)
-        diagnostics = _diagnosed(locus)
+        locus = _Locus(z, _readable(R, len(z)), n, prior_weights, panel_size, drift)
+        if diagnostics is None:
+            diagnostics = _diagnosed(locus)
         return _with_ld(locus, diagnostics, settings)
     except _NextRungError as why:
         if not settings.fallback:
@@ -140,14 +151,25 @@ def fit_with_fallback(
         return LadderFit("single_effect", (str(why),), single, diagnostics)
 
 
-def _readable(R: npt.ArrayLike, p: int) -> Matrix:
+def unit_correlations(R: npt.ArrayLike | Correlations, p: int) -> Correlations:
+    """R as it multiplies; a covariance matrix becomes one of correlations, so that z stays what it is.
+
+    Raises
+    ------
+    InputError
+        As `correlation.correlations`.
+    """
+    found = correlations(R, p)
+    if not isinstance(found, Correlation) or found.scale is None or np.abs(found.scale - 1).max() < ROUNDING:
+        return found
+    return Correlation(found.dense(), informative=found.informative)
+
+
+def _readable(R: npt.ArrayLike | Correlations, p: int) -> Correlations:
     try:
-        correlation = Correlation.from_matrix(R, p)
+        return unit_correlations(R, p)
     except InputError as error:
         raise _NextRungError(str(error)) from None
-    if correlation.scale is None or np.abs(correlation.scale - 1).max() < ROUNDING:
-        return correlation.matrix
-    return correlation.matrix * correlation.scale[:, None] * correlation.scale
 
 
 def _diagnosed(locus: _Locus) -> LdDiagnostics:
@@ -159,6 +181,10 @@ def _diagnosed(locus: _Locus) -> LdDiagnostics:
 
 def _with_ld(whole: _Locus, diagnostics: LdDiagnostics, settings: FinemapSettings) -> LadderFit:
     """A fit on one of the two rungs with LD."""
+    if whole.drift is not None and whole.drift > settings.max_fst:
+        raise _NextRungError(
+            f"the panel differs from the GWAS by F_ST {whole.drift:.1%}, above finemap.max_fst ({settings.max_fst:.1%})"
+        )
     if diagnostics.squared:
         raise _NextRungError(
             "R has small values, none is negative and z does not fit it, as if r² were given in place of r"
@@ -168,9 +194,8 @@ def _with_ld(whole: _Locus, diagnostics: LdDiagnostics, settings: FinemapSetting
         left_out = np.flatnonzero(diagnostics.switched)
         variants = "1 variant" if len(left_out) == 1 else f"{len(left_out)} variants"
         reasons.append(f"{variants} left out whose z has the wrong sign for the LD (switched alleles?)")
+        s = diagnostics.s_kept
     locus = _without(whole, left_out)
-    if len(left_out):
-        s = _remaining_s(locus)
     if s > settings.max_inconsistency:
         raise _NextRungError(f"z and R do not belong together: s_scaled {s:.3g} above {settings.max_inconsistency:g}")
     plain, trouble = _attempt(locus, settings, None)
@@ -194,14 +219,6 @@ def _with_ld(whole: _Locus, diagnostics: LdDiagnostics, settings: FinemapSetting
         left_out,
         tuple(LostSet(int(kept[one.lead]), one.z) for one in lost),
     )
-
-
-def _remaining_s(locus: _Locus) -> float:
-    """s_scaled of the variants that are fitted."""
-    try:
-        return estimate_s(locus.z, locus.R, locus.n, scaled=True)
-    except NUMERICAL_TROUBLE as trouble:
-        raise _NextRungError(f"the diagnostics of R failed: {trouble}") from None
 
 
 def _trusted(locus: _Locus, settings: FinemapSettings, error: PanelError) -> SusieFit:
@@ -232,8 +249,12 @@ def _shows(found: CredibleSet, fit: SusieFit, locus: _Locus, settings: FinemapSe
     if own < settings.min_set_z:
         return False
     others = (fit.alpha * fit.mu).sum(axis=0) - fit.alpha[found.effect - 1] * fit.mu[found.effect - 1]
-    explained = math.sqrt(locus.n - 1) * float(locus.R[lead].astype(np.float64) @ others)
+    explained = math.sqrt(locus.n - 1) * float(_row(locus.R, lead) @ others)
     return own >= settings.min_own_share * abs(float(locus.z[lead]) - explained)
+
+
+def _row(R: Correlations, variant: int) -> Floats:
+    return R.between(np.array([variant]), slice(None))[0].astype(np.float64)
 
 
 def _attempt(locus: _Locus, settings: FinemapSettings, error: PanelError | None) -> tuple[SusieFit | None, str]:
@@ -299,7 +320,7 @@ def _without(locus: _Locus, left_out: Indices) -> _Locus:
         return locus
     kept = np.delete(np.arange(len(locus.z)), left_out)
     weights = None if locus.prior_weights is None else locus.prior_weights[kept]
-    return replace(locus, z=locus.z[kept], R=locus.R[np.ix_(kept, kept)], prior_weights=weights)
+    return replace(locus, z=locus.z[kept], R=KeptCorrelations(locus.R, kept), prior_weights=weights)
 
 
 def _whole(fit: SusieFit, whole: _Locus, left_out: Indices) -> SusieFit:

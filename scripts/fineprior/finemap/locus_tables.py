@@ -8,9 +8,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from fineprior.files import tables
+from fineprior.files.arrays import Indices
+from fineprior.files.errors import InputError
 from fineprior.finemap.contents import Contents, contents_of, switched, with_contents
-from fineprior.finemap.correlation import Correlation
+from fineprior.finemap.correlation import Correlations, correlations
 from fineprior.finemap.credible_sets import CredibleSet, CredibleSets, credible_sets
+from fineprior.finemap.ladder import unit_correlations
 from fineprior.finemap.locus import LocusFit, fit_locus
 from fineprior.finemap.locus_input import LocusInput
 from fineprior.finemap.susie import SusieFit
@@ -39,8 +42,8 @@ def fine_map(locus: LocusInput, settings: FinemapSettings) -> FineMapped:
     settings
         Settings of the fit, of credible sets, and of what makes a locus incomplete.
     """
-    whole, fitted, R = locus.variants, locus.fitted, locus.R
-    table = whole[fitted]
+    whole, fitted = locus.variants, locus.fitted
+    table, R = whole[fitted], _checked(locus.R)
     fit = fit_locus(
         table["variant_id"].tolist(),
         table["z"].to_numpy(),
@@ -49,18 +52,35 @@ def fine_map(locus: LocusInput, settings: FinemapSettings) -> FineMapped:
         None if locus.prior_weights is None else locus.prior_weights[fitted.to_numpy()],
         settings,
         panel_size=locus.panel_size,
+        drift=None if locus.fst is None else max(locus.fst[0], 0.0),
+        diagnostics=locus.diagnostics,
     )
     contents = contents_of(
         locus.name, whole, {**locus.without_ld, **switched(fit)}, locus.lost, fitted=fit.fit is not None
     )
     fit = with_contents(fit, contents, settings)
-    r_lead = np.nan if R is None else R[int(table["z"].abs().to_numpy().argmax())]
+    fst = locus.fst if settings.ld == "panel" else None
+    R = R if isinstance(R, Correlations) else None
+    r_lead = np.nan if R is None else _rows(R, np.array([table["z"].abs().to_numpy().argmax()]))[0]
     return FineMapped(
         fit,
         _with_ld_flags(variant_rows(table, fit, r_lead), locus),
         set_rows(table, fit, R, settings),
-        _with_ld_note(status_row(whole, fit, contents), locus),
+        _with_ld_note(status_row(whole, fit, contents, fst), locus),
     )
+
+
+def _checked(R: Matrix | Correlations | None) -> Matrix | Correlations | None:
+    """R checked once for all that follows, or as it is where that fails: the fit then says why."""
+    try:
+        return None if R is None else unit_correlations(R, len(R))
+    except InputError:
+        return R
+
+
+def _rows(R: Correlations, variants: Indices) -> Matrix:
+    """Correlations of some variants with all, shape (variants, p)."""
+    return R.between(variants, slice(None))
 
 
 def variant_rows(table: pd.DataFrame, fit: LocusFit, r_lead: Matrix | float) -> pd.DataFrame:
@@ -107,21 +127,23 @@ def variant_rows(table: pd.DataFrame, fit: LocusFit, r_lead: Matrix | float) -> 
     )
 
 
-def set_rows(table: pd.DataFrame, fit: LocusFit, R: Matrix | None, settings: FinemapSettings) -> pd.DataFrame:
+def set_rows(
+    table: pd.DataFrame, fit: LocusFit, R: Matrix | Correlations | None, settings: FinemapSettings
+) -> pd.DataFrame:
     """Rows of CREDIBLE_SETS: the sets of the main coverage, then those of the further one.
 
     Parameters
     ----------
     table, fit
         As for `variant_rows`.
-    R : ndarray, shape (p, p), or None
-        Correlations as they were given to the fit.
+    R : ndarray, shape (p, p), Correlations, or None
+        As given to the fit.
     settings
         `further_coverage`, `extend_r`.
     """
     if fit.fit is None or fit.ladder is None:
         return pd.DataFrame()
-    R = None if fit.ladder.rung == "single_effect" else R
+    R = None if R is None or fit.ladder.rung == "single_effect" else correlations(R, len(table))
     found = [fit.fit.sets]
     if len(fit.fit.sets) and settings.further_coverage not in (0, settings.coverage):
         found.append(further_sets(fit.fit, R, settings.further_coverage))
@@ -141,9 +163,9 @@ def set_rows(table: pd.DataFrame, fit: LocusFit, R: Matrix | None, settings: Fin
     return pd.DataFrame(rows)
 
 
-def further_sets(fit: SusieFit, R: Matrix | None, coverage: float) -> CredibleSets:
+def further_sets(fit: SusieFit, R: Matrix | Correlations | None, coverage: float) -> CredibleSets:
     """Credible sets of another coverage, of the effects of a fit that have one of the main coverage."""
-    correlation = None if R is None else Correlation.from_matrix(R, len(fit.pip))
+    correlation = None if R is None else correlations(R, len(fit.pip))
     found = credible_sets(
         fit.alpha,
         fit.V,
@@ -161,11 +183,11 @@ def _share(one: CredibleSet, other: CredibleSet) -> bool:
     return bool(np.intersect1d(one.variables, other.variables).size)
 
 
-def _partners(table: pd.DataFrame, one: CredibleSet, R: Matrix | None, extend_r: float) -> list[str]:
+def _partners(table: pd.DataFrame, one: CredibleSet, R: Correlations | None, extend_r: float) -> list[str]:
     """Variants outside of the set with |r| above the bound with one of the set, the largest first."""
     if R is None or extend_r == 0:
         return []
-    largest = np.abs(R[one.variables]).max(axis=0)
+    largest = np.abs(_rows(R, one.variables)).max(axis=0)
     largest[one.variables] = 0
     order = np.argsort(-largest, kind="stable")
     return [table["variant_id"].iloc[j] for j in order[: int((largest > extend_r).sum())]]
@@ -191,8 +213,10 @@ def _set_row(table: pd.DataFrame, fit: SusieFit, one: CredibleSet) -> dict[str, 
     }
 
 
-def status_row(table: pd.DataFrame, fit: LocusFit, contents: Contents) -> pd.DataFrame:
-    """The row of LOCI_STATUS; parameters as for `variant_rows`, and what the locus holds."""
+def status_row(
+    table: pd.DataFrame, fit: LocusFit, contents: Contents, fst: tuple[float, float] | None = None
+) -> pd.DataFrame:
+    """The row of LOCI_STATUS; parameters as for `variant_rows`, what the locus holds, and F_ST with its error."""
     lead = int(table["z"].abs().to_numpy().argmax())
     done, ladder = fit.fit, fit.ladder
     found = ladder.diagnostics if ladder else None
@@ -208,6 +232,8 @@ def status_row(table: pd.DataFrame, fit: LocusFit, contents: Contents) -> pd.Dat
                 "credible_sets": len(done.sets) if done else 0,
                 "lost_sets": len(ladder.lost) if ladder else 0,
                 "panel_size": ladder.panel_size if ladder and np.isfinite(ladder.panel_size) else np.nan,
+                "fst": fst[0] if fst else np.nan,
+                "fst_error": fst[1] if fst else np.nan,
                 "s": found.s if found else np.nan,
                 "s_scaled": found.s_scaled if found else np.nan,
                 "drift": ladder.drift if ladder else np.nan,

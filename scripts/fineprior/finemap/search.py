@@ -18,7 +18,7 @@ import numpy.typing as npt
 from fineprior.files.arrays import Floats, Indices, ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.finemap.configurations import NEVER, Model, Sum, Visited, summed
-from fineprior.finemap.correlation import Correlation
+from fineprior.finemap.correlation import Correlations, correlations
 from fineprior.finemap.sufficient import check_prior_weights, check_z
 from fineprior.finemap.susie import SusieFit
 
@@ -135,7 +135,7 @@ def effect_variance(fit: SusieFit, n: float) -> float:
 
 def search(
     z: npt.ArrayLike,
-    R: npt.ArrayLike,
+    R: npt.ArrayLike | Correlations,
     variance: float,
     *,
     prior_weights: npt.ArrayLike | None = None,
@@ -170,9 +170,14 @@ def search(
         z, R or the prior weights are not what `susie_rss` takes; `variance`, `causal` or `most` is not above 0; or the
         seed is no whole number.
     """
+    return searched(model_of(z, R, variance, prior_weights, causal, most), seed)
+
+
+def searched(whole: Model, seed: int) -> Posterior:
+    """The search for a model of checked input; errors as `search`."""
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
         raise InputError(f"seed: {seed!r}, a whole number of 0 or more is needed")
-    whole = _model(z, R, variance, prior_weights, causal, most)
+    most = whole.most
     rng = np.random.default_rng(seed)
     keys = rng.integers(1, 2**62, len(whole.z))
     path, kept = _forward(whole)
@@ -196,19 +201,21 @@ def search(
     return Posterior(pip, evidence, numbers, gap, found.met, gap < AGREED, kept, found, model.R)
 
 
-def _model(
-    z: npt.ArrayLike, R: npt.ArrayLike, variance: float, prior_weights: npt.ArrayLike | None, causal: float, most: int
+def model_of(
+    z: npt.ArrayLike,
+    R: npt.ArrayLike | Correlations,
+    variance: float,
+    prior_weights: npt.ArrayLike | None,
+    causal: float,
+    most: int,
 ) -> Model:
     """The model of checked input."""
     for name, value in (("variance", variance), ("causal", causal), ("most", most)):
         if not 0 < value < math.inf:
             raise InputError(f"{name}: {value:g}, a number above 0 is needed")
     scores = check_z(z)
-    correlation = Correlation.from_matrix(R, len(scores))
+    correlation = correlations(R, len(scores))
     weights = check_prior_weights(prior_weights, len(scores)).copy()
-    matrix = correlation.matrix
-    if correlation.scale is not None:
-        matrix = matrix * correlation.scale[:, None] * correlation.scale
     if correlation.informative is not None:
         weights[~correlation.informative] = 0
     if not weights.any():
@@ -216,7 +223,7 @@ def _model(
     with np.errstate(divide="ignore"):
         log_prior = np.log(weights / weights.sum())
     number = np.append(np.arange(most + 1) * math.log(causal), NEVER)
-    return Model(scores, matrix, float(variance), log_prior, number)
+    return Model(scores, correlation.dense(), float(variance), log_prior, number)
 
 
 def _starts(path: list[int], kept: Indices, most: int) -> Indices:

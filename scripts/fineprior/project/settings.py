@@ -329,6 +329,13 @@ class FinemapSettings:
         at_least=0,
         at_most=1,
     )
+    max_fst: float = setting(
+        0.05,
+        "Largest F_ST between panel and GWAS, by their allele frequencies, at which LD of the panel is used. 1 uses it "
+        "always.",
+        above=0,
+        at_most=1,
+    )
     fallback: bool = setting(
         True, "Fit one effect without LD where the LD cannot be used. Otherwise such a locus fails."
     )
