@@ -185,7 +185,7 @@ def test_degenerate_ld_ends_in_a_status(model, ld, matrix):
 
 
 def test_an_unforeseen_error_costs_one_locus(monkeypatch):
-    def fails(*_):
+    def fails(*_, **__):
         raise KeyError("what nobody thought of")
 
     monkeypatch.setattr("fineprior.finemap.locus.fit_with_fallback", fails)

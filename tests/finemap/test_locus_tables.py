@@ -80,7 +80,7 @@ def test_sets_that_share_variants_name_one_another():
 
 
 def test_pip_over_credible_effects_only():
-    fit, _ = made(FinemapSettings(estimate_prior_variance=False, ld="in_sample"))
+    fit, _ = made(FinemapSettings(estimate_prior_variance=False, ld="in_sample", posterior="susie"))
     rows = FINEMAP_VARIANTS.checked(variant_rows(TABLE, fit, R[0]), "test")
     assert rows["pip"].sum() > 4  # ten effects, each with a prior variance of its own
     assert rows["pip_credible"].sum() <= 2

@@ -252,9 +252,39 @@ class PriorSettings:
 
 @dataclass(frozen=True)
 class FinemapSettings:
-    """SuSiE-RSS, with susieR's defaults."""
+    """SuSiE-RSS, with susieR's defaults, and the search that follows it on LD of the GWAS itself."""
 
+    posterior: str = setting(
+        "search",
+        "Where PIPs and credible sets come from.",
+        choices={
+            "search": "a search that weighs all modes, on LD of the GWAS sample itself; SuSiE on other LD",
+            "susie": "SuSiE, which reports one mode",
+        },
+    )
+    mean_causal: float = setting(
+        1.0,
+        "Mean of the Poisson prior of the number of causal variants in a locus (posterior: search).",
+        above=0,
+    )
     max_effects: int = setting(10, "Largest number of causal variants in a locus (L).", at_least=1)
+    L_greedy: int = setting(
+        0,
+        "Number of effects that SuSiE starts with. As many more are added, up to max_effects, while every effect makes "
+        "a credible set. 0 starts with max_effects.",
+        at_least=0,
+    )
+    refine: bool = setting(
+        False,
+        "Refine the fit of SuSiE from where each credible set is forbidden. Use it only with LD of the GWAS sample "
+        "itself.",
+    )
+    null_weight: float = setting(0.0, "Prior weight of no variant in each effect of SuSiE.", at_least=0, below=1)
+    z_method: str = setting(
+        "wald",
+        "Test that z is of.",
+        choices={"wald": "beta / se", "score": "a score statistic"},
+    )
     coverage: float = setting(0.95, "Coverage of a credible set.", above=0, below=1)
     further_coverage: float = setting(
         0.99,
