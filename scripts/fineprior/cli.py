@@ -69,7 +69,6 @@ FLAGS = {
     "min_purity": ["--min-purity", "--min-abs-corr"],
     "max_iterations": ["--max-iterations", "--max-iter"],
     "tolerance": ["--tolerance", "--tol"],
-    "L_greedy": ["--L-greedy"],
     "ld": ["--ld-of"],
 }
 """Options of `finemap` that have susieR's name too, or (as --ld is the file) another one."""

@@ -8,7 +8,8 @@ import pytest
 
 from fineprior.files.errors import InputError
 from fineprior.finemap.infinitesimal import susie_inf
-from fineprior.finemap.ladder import fit_with_fallback, single_signal
+from fineprior.finemap.ladder import fit_with_fallback
+from fineprior.finemap.single_signal import single_signal
 from fineprior.finemap.susie import susie_rss
 from fineprior.project.settings import FinemapSettings
 
@@ -214,3 +215,21 @@ def test_diagnostics_and_excluded_variants_cannot_be_written_to(locus):
     for array in (found.diagnostics.conditional_mean, found.diagnostics.switched, found.fit.pip, found.left_out):
         with pytest.raises(ValueError, match="read-only"):
             array[:] = 0
+
+
+def test_a_panel_of_another_population_is_refused_unless_asked_for(locus):
+    z, _, panel = locus
+    far, settings = 0.11, FinemapSettings()
+    found = fit_with_fallback(z, panel, N, None, PANEL, settings, far)
+    assert found.rung == "single_effect"
+    assert found.reasons == ("the panel differs from the GWAS by F_ST 11.0%, above finemap.max_fst (5.0%)",)
+    assert fit_with_fallback(z, panel, N, None, PANEL, replace(settings, max_fst=0.2), far).rung == "corrected"
+    assert fit_with_fallback(z, panel, N, None, PANEL, settings, settings.max_fst).rung == "corrected"
+    with pytest.raises(InputError, match=r"above finemap\.max_fst"):
+        fit_with_fallback(z, panel, N, None, PANEL, replace(settings, fallback=False), far)
+
+
+@pytest.mark.parametrize("drift", [-0.01, 1.5, np.nan])
+def test_an_fst_that_is_none_is_refused(locus, drift):
+    with pytest.raises(InputError, match=r"drift: .*, an F_ST from 0 to 1 is needed"):
+        fit_with_fallback(locus[0], locus[1], N, None, PANEL, PANEL_LD, drift)

@@ -8,7 +8,7 @@ The evidence of a configuration C, with effects N(0, W) on the scale of z and z 
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -59,8 +59,7 @@ class Model(ReadOnly):
         """The model of some variants."""
         if len(kept) == len(self.z):
             return self
-        R = self.R[np.ix_(kept, kept)]
-        return Model(self.z[kept], R, self.variance, self.log_prior[kept], self.log_number)
+        return replace(self, z=self.z[kept], R=self.R[np.ix_(kept, kept)], log_prior=self.log_prior[kept])
 
     def slices(self, members: Indices) -> tuple[Floats, Singles]:
         """All neighbours of configurations C: without one member, and with another variant in its place.

@@ -20,14 +20,13 @@ import numpy.typing as npt
 from fineprior.files.arrays import Floats, Indices, ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.finemap.correlation import Correlation
-from fineprior.finemap.credible_sets import CredibleSet, CredibleSets, credible_sets
+from fineprior.finemap.credible_sets import CredibleSet, CredibleSets
 from fineprior.finemap.infinitesimal import susie_inf
 from fineprior.finemap.ld_mismatch import LdDiagnostics, Matrix, diagnose_ld, estimate_s
 from fineprior.finemap.panel_error import PanelError
-from fineprior.finemap.search import effect_variance, search
+from fineprior.finemap.search import check_seed, effect_variance, search
 from fineprior.finemap.searched import Searched, searched
-from fineprior.finemap.single_effect import single_effect
-from fineprior.finemap.sufficient import check_n, check_prior_weights, check_z
+from fineprior.finemap.single_signal import single_signal
 from fineprior.finemap.susie import SusieFit, susie_rss
 from fineprior.project.settings import FinemapSettings
 
@@ -90,7 +89,8 @@ class _Locus:
     n: float
     prior_weights: Floats | None
     panel_size: float
-    seed: int
+    drift: float | None = None
+    seed: int = 1
 
 
 class _NextRungError(Exception):
@@ -104,6 +104,7 @@ def fit_with_fallback(
     prior_weights: Floats | None,
     panel_size: float,
     settings: FinemapSettings,
+    drift: float | None = None,
     *,
     seed: int = 1,
 ) -> LadderFit:
@@ -120,20 +121,26 @@ def fit_with_fallback(
         Samples in the panel that R is of, above 1; infinite for the LD of the GWAS itself, or when it is not known.
     settings : FinemapSettings
         With `ld: none` the fit of one effect is the required one, whether or not `fallback` is on.
+    drift : float, optional
+        F_ST between the populations of panel and GWAS, by allele frequencies (`sumstats.panel_fst`); None when it is
+        not known, or R is of the GWAS itself. Above `settings.max_fst` R is not used.
     seed : int
         Of the search, which follows SuSiE on LD of the GWAS itself (`posterior: search`).
 
     Raises
     ------
     InputError
-        z, n, prior weights or panel size are bad, settings exclude one another, or a rung does not hold and
-        `settings.fallback` is off.
+        z, n, prior weights, panel size, drift or seed are bad, settings exclude one another, or a rung does not
+        hold and `settings.fallback` is off.
     ArithmeticError
         A value overflows on the lowest rung too.
     """
     if not panel_size > 1:
         raise InputError(f"panel_size: {panel_size:g}, above 1 is needed")
     _check(settings)
+    check_seed(seed)
+    if drift is not None and not 0 <= drift <= 1:
+        raise InputError(f"drift: {drift:g}, an F_ST from 0 to 1 is needed")
     # The lowest rung comes first: what it cannot read has nothing to do with LD.
     single = single_signal(
         z,
@@ -149,7 +156,7 @@ def fit_with_fallback(
     try:
         if R is None:
             raise _NextRungError("no LD")
-        locus = _Locus(z, _readable(R, len(z)), n, prior_weights, panel_size, seed)
+        locus = _Locus(z, _readable(R, len(z)), n, prior_weights, panel_size, drift, seed)
         diagnostics = _diagnosed(locus)
         return _with_ld(locus, diagnostics, settings)
     except _NextRungError as why:
@@ -197,6 +204,10 @@ def _diagnosed(locus: _Locus) -> LdDiagnostics:
 
 def _with_ld(whole: _Locus, diagnostics: LdDiagnostics, settings: FinemapSettings) -> LadderFit:
     """A fit on one of the two rungs with LD."""
+    if whole.drift is not None and whole.drift > settings.max_fst:
+        raise _NextRungError(
+            f"the panel differs from the GWAS by F_ST {whole.drift:.1%}, above finemap.max_fst ({settings.max_fst:.1%})"
+        )
     if diagnostics.squared:
         raise _NextRungError(
             "R has small values, none is negative and z does not fit it, as if r² were given in place of r"
@@ -424,86 +435,4 @@ def _whole(fit: SusieFit, whole: _Locus, left_out: Indices) -> SusieFit:
         sets=placed(fit.sets),
         z=whole.z,
         search=found,
-    )
-
-
-def single_signal(
-    z: npt.ArrayLike,
-    n: float | None,
-    *,
-    prior_weights: npt.ArrayLike | None = None,
-    R: npt.ArrayLike | None = None,
-    coverage: float = 0.95,
-    min_abs_corr: float = 0.5,
-    scaled_prior_variance: float = 0.2,
-    estimate_prior_variance: bool = True,
-    null_weight: float = 0.0,
-    z_method: str = "wald",
-) -> SusieFit:
-    """The most likely single causal variant of a locus.
-
-    Parameters
-    ----------
-    z : array, shape (p,)
-    n : float
-        Sample size.
-    prior_weights : array, shape (p,), optional
-    R : array, shape (p, p), optional
-        Used for the purity of the set alone; without it purity is NaN and no set is dropped for it.
-    coverage, min_abs_corr, scaled_prior_variance, estimate_prior_variance, null_weight, z_method
-        As in `susie_rss`.
-
-    Returns
-    -------
-    SusieFit
-        One effect; converged after one iteration.
-
-    Raises
-    ------
-    InputError
-        Bad input, named.
-    ArithmeticError
-        A value overflows.
-    """
-    scores = check_z(z)
-    if n is None:
-        raise InputError("n: missing, the sample size is needed")
-    check_n(n)
-    p = len(scores)
-    weights = check_prior_weights(prior_weights, p)
-    pi, null_index = weights / weights.sum(), None
-    precision: float | Floats = float(n - 1)
-    correlation = None if R is None else Correlation.from_matrix(R, p)
-    with np.errstate(over="raise", invalid="raise", divide="raise"):
-        score = math.sqrt(n - 1) * scores
-        if z_method == "wald":
-            score = score * np.sqrt((n - 1) / (scores * scores + n - 2))
-        method = "optim" if estimate_prior_variance else "none"
-        if null_weight:
-            null_index = p
-            pi, score = np.append(pi * (1 - null_weight), null_weight), np.append(score, 0.0)
-            precision = np.append(np.full(p, precision), 0.0)
-        found = single_effect(score, precision, pi, scaled_prior_variance, method=method)
-        log_likelihood = -n / 2 * math.log(2 * math.pi) - (n - 1) / 2
-    alpha, V, lbf = found.alpha[None], np.array([found.V]), np.array([found.lbf])
-    sets = credible_sets(
-        alpha, V, lbf, correlation, coverage=coverage, min_abs_corr=min_abs_corr, null_index=null_index
-    )
-    return SusieFit(
-        alpha=alpha,
-        mu=found.mu[None],
-        mu2=found.mu2[None],
-        lbf=lbf,
-        lbf_variable=found.lbf_variable[None],
-        V=V,
-        KL=np.array([found.KL]),
-        elbo=np.array([log_likelihood + found.lbf]),
-        sigma2=1.0,
-        pi=pi,
-        niter=1,
-        converged=True,
-        null_index=null_index,
-        pip=found.alpha[:p] if found.V > 0 else np.zeros(p),
-        sets=sets,
-        z=scores,
     )

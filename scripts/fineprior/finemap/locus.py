@@ -25,6 +25,8 @@ PIP_APART = 0.2
 AT_THE_LIMIT = 0.05
 """Probability of the largest number of causal variants above which it may be too small."""
 NAMED = 3
+FAR_FST = 0.01
+"""F_ST between panel and GWAS above which a reader is warned."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ def fit_locus(
     settings: FinemapSettings,
     *,
     panel_size: float | None = None,
+    drift: float | None = None,
     seed: int = 1,
 ) -> LocusFit:
     """Fine-map a locus; bad input and numerical trouble end in a status, never in an error, which would end the batch.
@@ -84,6 +87,8 @@ def fit_locus(
     settings : FinemapSettings
     panel_size : float, optional
         Samples in the panel that R is of; `settings.panel_size` by default.
+    drift : float, optional
+        F_ST between the populations of panel and GWAS, 0 or more; None when it is not known.
     seed : int
         Of the search (`posterior: search`). The result of a locus depends on no other locus.
 
@@ -93,7 +98,7 @@ def fit_locus(
     """
     ids = tuple(variant_ids)
     try:
-        return _fit(ids, z, R, n, prior_weights, settings, panel_size, seed)
+        return _fit(ids, z, R, n, prior_weights, settings, panel_size, drift, seed)
     except (InputError, ArithmeticError) as error:
         reason = str(error)
     except Exception as error:
@@ -111,6 +116,7 @@ def _fit(
     prior_weights: npt.ArrayLike | None,
     settings: FinemapSettings,
     panel_size: float | None,
+    drift: float | None,
     seed: int,
 ) -> LocusFit:
     sizes, scores = _sample_sizes(n), check_z(z)
@@ -120,13 +126,14 @@ def _fit(
         raise InputError(f"n: shape {sizes.shape} for {len(scores)} z-scores, one number or one per variant is needed")
     weights = None if prior_weights is None else numbers("prior_weights", prior_weights)
     in_panel, size = _panel_size(panel_size, settings), float(np.median(sizes))
-    ladder = fit_with_fallback(scores, R, size, weights, in_panel, settings, seed=seed)
+    drift = drift if settings.ld == "panel" else None
+    ladder = fit_with_fallback(scores, R, size, weights, in_panel, settings, drift, seed=seed)
     status, reason = _status(ids, ladder)
-    remarks = _remarks(ids, ladder, sizes, R)
+    remarks = (*_far(drift), *_remarks(ids, ladder, sizes, R))
     excluded = np.setdiff1d(np.flatnonzero(ladder.fit.pi[: len(ids)] == 0), ladder.left_out)
     if weights is not None and len(excluded):
         # A fit again, for this alone: zeros are rare, and nothing else tells what they took away.
-        uniform = fit_with_fallback(scores, R, size, None, in_panel, replace(settings, fallback=True), seed=seed)
+        uniform = fit_with_fallback(scores, R, size, None, in_panel, replace(settings, fallback=True), drift, seed=seed)
         remarks = (_excluded(ids, excluded, scores, uniform.fit), *remarks)
     return LocusFit(ids, status, reason, ladder.fit, ladder, remarks)
 
@@ -174,6 +181,13 @@ def _lost(ids: tuple[str, ...], ladder: LadderFit) -> str:
     )
 
 
+def _far(drift: float | None) -> tuple[str, ...]:
+    """The remark on a panel of another population."""
+    if drift is None or drift <= FAR_FST:
+        return ()
+    return (f"the panel differs from the GWAS by F_ST {drift:.1%}: its LD may be wrong",)
+
+
 def _remarks(ids: tuple[str, ...], ladder: LadderFit, n: Floats, R: npt.ArrayLike | None) -> tuple[str, ...]:
     """What the search and the diagnostics say that a reader of the table should know."""
     remarks = _of_search(ids, ladder)
@@ -212,7 +226,7 @@ def _of_search(ids: tuple[str, ...], ladder: LadderFit) -> list[str]:
             f"the chains of the search have not agreed: a PIP differs by {found.gap:.2g} between their halves"
         )
     most = len(found.numbers) - 1
-    if most < len(ids) and found.numbers[-1] > AT_THE_LIMIT:
+    if 1 < most < len(ids) and found.numbers[-1] > AT_THE_LIMIT:
         remarks.append(
             f"a probability of {found.numbers[-1]:.2g} is on {most} causal variant{'' if most == 1 else 's'}, the "
             "largest number allowed (max_effects)"

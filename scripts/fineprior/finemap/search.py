@@ -133,6 +133,12 @@ def effect_variance(fit: SusieFit, n: float) -> float:
     return float(squares.mean()) if len(squares) else USUAL
 
 
+def check_seed(seed: int) -> None:
+    """Raise InputError unless the seed is a whole number of 0 or more."""
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise InputError(f"seed: {seed!r}, a whole number of 0 or more is needed")
+
+
 def search(
     z: npt.ArrayLike,
     R: npt.ArrayLike,
@@ -170,9 +176,13 @@ def search(
         z, R or the prior weights are not what `susie_rss` takes; `variance`, `causal` or `most` is not above 0; or the
         seed is no whole number.
     """
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        raise InputError(f"seed: {seed!r}, a whole number of 0 or more is needed")
-    whole = _model(z, R, variance, prior_weights, causal, most)
+    return searched(model_of(z, R, variance, prior_weights, causal, most), seed)
+
+
+def searched(whole: Model, seed: int) -> Posterior:
+    """The search for a model of checked input; errors as `search`."""
+    check_seed(seed)
+    most = whole.most
     rng = np.random.default_rng(seed)
     keys = rng.integers(1, 2**62, len(whole.z))
     path, kept = _forward(whole)
@@ -196,7 +206,7 @@ def search(
     return Posterior(pip, evidence, numbers, gap, found.met, gap < AGREED, kept, found, model.R)
 
 
-def _model(
+def model_of(
     z: npt.ArrayLike, R: npt.ArrayLike, variance: float, prior_weights: npt.ArrayLike | None, causal: float, most: int
 ) -> Model:
     """The model of checked input."""

@@ -169,10 +169,10 @@ def _named(sets: list[CredibleSet], alpha: Floats, lbf: Floats) -> list[Credible
 
 def _of_same_signals(wider: list[CredibleSet], main: list[CredibleSet]) -> list[CredibleSet]:
     """Of each main set the wider one that shares most variants with it, under its name; in the order of main sets."""
-    left, kept = list(wider), []
+    left, kept = list(wider), list[CredibleSet]()
     for one in main:
         shared = [len(np.intersect1d(one.variables, other.variables)) for other in left]
-        if shared and max(shared):
+        if any(shared):
             other = left.pop(int(np.argmax(shared)))
             kept.append(replace(other, effect=one.effect, log10_bayes_factor=one.log10_bayes_factor))
     return kept

@@ -136,7 +136,7 @@ class Params:
     @cached_property
     def _known_of_ld(self) -> dict[str, Any]:
         finemap = self.settings.finemap
-        return as_params(FinemapSettings(ld=finemap.ld, panel_size=finemap.panel_size))
+        return as_params(FinemapSettings(ld=finemap.ld, panel_size=finemap.panel_size, max_fst=finemap.max_fst))
 
     def signals(self, wildcards: Wildcards) -> dict[str, Any]:
         """SuSiE's defaults with what is known of the study's LD: no other setting of `finemap` enters the prior."""
