@@ -7,7 +7,7 @@ import pytest
 
 from fineprior.finemap.correlation import Correlation
 from fineprior.finemap.search import SearchedSet
-from fineprior.finemap.searched import searched
+from fineprior.finemap.searched import searched_of
 
 R = np.eye(8)
 for one, other, r in ((0, 1, 0.9), (0, 2, 0.8), (1, 2, 0.7), (4, 5, 0.95), (6, 7, 0.6)):
@@ -44,7 +44,7 @@ class Found:
 
 def made(main, wider=(), further=0.99):
     found = Found({0.95: main, 0.99: wider})
-    return searched(found, ALPHA, V, LBF, Correlation.from_matrix(R, 8), coverage=0.95, further_coverage=further,
+    return searched_of(found, ALPHA, V, LBF, Correlation.from_matrix(R, 8), coverage=0.95, further_coverage=further,
                     min_abs_corr=0.5)  # fmt: skip
 
 

@@ -19,13 +19,13 @@ import numpy.typing as npt
 
 from fineprior.files.arrays import Floats, Indices, ReadOnly
 from fineprior.files.errors import InputError
-from fineprior.finemap.correlation import Correlation
+from fineprior.finemap.correlation import Correlation, Correlations, KeptCorrelations, correlations
 from fineprior.finemap.credible_sets import CredibleSet, CredibleSets
 from fineprior.finemap.infinitesimal import susie_inf
-from fineprior.finemap.ld_mismatch import LdDiagnostics, Matrix, diagnose_ld, estimate_s
+from fineprior.finemap.ld_mismatch import LdDiagnostics, diagnose_ld
 from fineprior.finemap.panel_error import PanelError
 from fineprior.finemap.search import check_seed, effect_variance, search
-from fineprior.finemap.searched import Searched, searched
+from fineprior.finemap.searched import Searched, searched_of
 from fineprior.finemap.single_signal import single_signal
 from fineprior.finemap.susie import SusieFit, susie_rss
 from fineprior.project.settings import FinemapSettings
@@ -85,7 +85,7 @@ class _Locus:
     """The variants of a locus that are fitted."""
 
     z: Floats
-    R: Matrix
+    R: Correlations
     n: float
     prior_weights: Floats | None
     panel_size: float
@@ -99,13 +99,14 @@ class _NextRungError(Exception):
 
 def fit_with_fallback(
     z: Floats,
-    R: npt.ArrayLike | None,
+    R: npt.ArrayLike | Correlations | None,
     n: float,
     prior_weights: Floats | None,
     panel_size: float,
     settings: FinemapSettings,
     drift: float | None = None,
     *,
+    diagnostics: LdDiagnostics | None = None,
     seed: int = 1,
 ) -> LadderFit:
     """Fit a locus on the highest rung that holds.
@@ -113,7 +114,7 @@ def fit_with_fallback(
     Parameters
     ----------
     z : ndarray, shape (p,)
-    R : array, shape (p, p), or None
+    R : array, shape (p, p), Correlations, or None
         Signed correlations; None when there are none.
     n : float
     prior_weights : ndarray, shape (p,), or None
@@ -124,6 +125,8 @@ def fit_with_fallback(
     drift : float, optional
         F_ST between the populations of panel and GWAS, by allele frequencies (`sumstats.panel_fst`); None when it is
         not known, or R is of the GWAS itself. Above `settings.max_fst` R is not used.
+    diagnostics : LdDiagnostics, optional
+        Of these z, R, n and panel size, where they are made already: they depend on neither prior nor settings.
     seed : int
         Of the search, which follows SuSiE on LD of the GWAS itself (`posterior: search`).
 
@@ -152,12 +155,12 @@ def fit_with_fallback(
     )
     if settings.ld == "none":
         return LadderFit("single_effect", ("no LD, as asked for (ld: none)",), single)
-    diagnostics = None
     try:
         if R is None:
             raise _NextRungError("no LD")
         locus = _Locus(z, _readable(R, len(z)), n, prior_weights, panel_size, drift, seed)
-        diagnostics = _diagnosed(locus)
+        if diagnostics is None:
+            diagnostics = _diagnosed(locus)
         return _with_ld(locus, diagnostics, settings)
     except _NextRungError as why:
         if not settings.fallback:
@@ -185,14 +188,25 @@ def _check(settings: FinemapSettings) -> None:
         )
 
 
-def _readable(R: npt.ArrayLike, p: int) -> Matrix:
+def unit_correlations(R: npt.ArrayLike | Correlations, p: int) -> Correlations:
+    """R as it multiplies; a covariance matrix becomes one of correlations, so that z stays what it is.
+
+    Raises
+    ------
+    InputError
+        As `correlation.correlations`.
+    """
+    found = correlations(R, p)
+    if not isinstance(found, Correlation) or found.scale is None or np.abs(found.scale - 1).max() < ROUNDING:
+        return found
+    return Correlation(found.dense(), informative=found.informative)
+
+
+def _readable(R: npt.ArrayLike | Correlations, p: int) -> Correlations:
     try:
-        correlation = Correlation.from_matrix(R, p)
+        return unit_correlations(R, p)
     except InputError as error:
         raise _NextRungError(str(error)) from None
-    if correlation.scale is None or np.abs(correlation.scale - 1).max() < ROUNDING:
-        return correlation.matrix
-    return correlation.matrix * correlation.scale[:, None] * correlation.scale
 
 
 def _diagnosed(locus: _Locus) -> LdDiagnostics:
@@ -217,9 +231,8 @@ def _with_ld(whole: _Locus, diagnostics: LdDiagnostics, settings: FinemapSetting
         left_out = np.flatnonzero(diagnostics.switched)
         variants = "1 variant" if len(left_out) == 1 else f"{len(left_out)} variants"
         reasons.append(f"{variants} left out whose z has the wrong sign for the LD (switched alleles?)")
+        s = diagnostics.s_kept
     locus = _without(whole, left_out)
-    if len(left_out):
-        s = _remaining_s(locus)
     if s > settings.max_inconsistency:
         raise _NextRungError(f"z and R do not belong together: s_scaled {s:.3g} above {settings.max_inconsistency:g}")
     plain, trouble = _attempt(locus, settings, None)
@@ -278,24 +291,16 @@ def _searched(fit: SusieFit, locus: _Locus, settings: FinemapSettings) -> Search
         seed=locus.seed,
     )
     p = len(z)
-    return searched(
+    return searched_of(
         found,
         fit.alpha[:, :p],
         fit.V,
         fit.lbf,
-        Correlation.from_matrix(locus.R, p),
+        locus.R,
         coverage=settings.coverage,
         further_coverage=settings.further_coverage if settings.further_coverage != settings.coverage else 0.0,
         min_abs_corr=settings.min_purity,
     )
-
-
-def _remaining_s(locus: _Locus) -> float:
-    """s_scaled of the variants that are fitted."""
-    try:
-        return estimate_s(locus.z, locus.R, locus.n, scaled=True)
-    except NUMERICAL_TROUBLE as trouble:
-        raise _NextRungError(f"the diagnostics of R failed: {trouble}") from None
 
 
 def _trusted(locus: _Locus, settings: FinemapSettings, error: PanelError) -> SusieFit:
@@ -328,8 +333,12 @@ def _shows(found: CredibleSet, fit: SusieFit, locus: _Locus, settings: FinemapSe
     p = len(locus.z)
     b = (fit.alpha * fit.mu)[:, :p]
     others = b.sum(axis=0) - b[found.effect - 1]
-    explained = math.sqrt(locus.n - 1) * float(locus.R[lead].astype(np.float64) @ others)
+    explained = math.sqrt(locus.n - 1) * float(_row(locus.R, lead) @ others)
     return own >= settings.min_own_share * abs(float(locus.z[lead]) - explained)
+
+
+def _row(R: Correlations, variant: int) -> Floats:
+    return R.between(np.array([variant]), slice(None))[0].astype(np.float64)
 
 
 def _attempt(locus: _Locus, settings: FinemapSettings, error: PanelError | None) -> tuple[SusieFit | None, str]:
@@ -399,7 +408,7 @@ def _without(locus: _Locus, left_out: Indices) -> _Locus:
         return locus
     kept = np.delete(np.arange(len(locus.z)), left_out)
     weights = None if locus.prior_weights is None else locus.prior_weights[kept]
-    return replace(locus, z=locus.z[kept], R=locus.R[np.ix_(kept, kept)], prior_weights=weights)
+    return replace(locus, z=locus.z[kept], R=KeptCorrelations(locus.R, kept), prior_weights=weights)
 
 
 def _whole(fit: SusieFit, whole: _Locus, left_out: Indices) -> SusieFit:

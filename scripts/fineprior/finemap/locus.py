@@ -4,13 +4,16 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from fineprior.files.arrays import Floats
 from fineprior.files.errors import InputError
-from fineprior.finemap.ladder import LadderFit, fit_with_fallback
+from fineprior.finemap.correlation import Correlations
+from fineprior.finemap.ladder import LadderFit, fit_with_fallback, unit_correlations
+from fineprior.finemap.ld_mismatch import LdDiagnostics
 from fineprior.finemap.sufficient import check_z, numbers
 from fineprior.finemap.susie import SusieFit
 from fineprior.project.settings import FinemapSettings
@@ -62,13 +65,14 @@ class LocusFit:
 def fit_locus(
     variant_ids: Sequence[str],
     z: npt.ArrayLike,
-    R: npt.ArrayLike | None,
+    R: npt.ArrayLike | Correlations | None,
     n: float | npt.ArrayLike | None,
     prior_weights: npt.ArrayLike | None,
     settings: FinemapSettings,
     *,
     panel_size: float | None = None,
     drift: float | None = None,
+    diagnostics: LdDiagnostics | None = None,
     seed: int = 1,
 ) -> LocusFit:
     """Fine-map a locus; bad input and numerical trouble end in a status, never in an error, which would end the batch.
@@ -78,7 +82,7 @@ def fit_locus(
     variant_ids : sequence of str, length p
     z : array, shape (p,)
         z-scores of the effect alleles.
-    R : array, shape (p, p), or None
+    R : array, shape (p, p), Correlations, or None
         Correlations of the same alleles; None when there is no LD.
     n : float, or array, shape (p,)
         Sample size, above 1; of each variant, the median is used.
@@ -89,6 +93,8 @@ def fit_locus(
         Samples in the panel that R is of; `settings.panel_size` by default.
     drift : float, optional
         F_ST between the populations of panel and GWAS, 0 or more; None when it is not known.
+    diagnostics : LdDiagnostics, optional
+        Of the same z, R, n and panel size, where they are known already.
     seed : int
         Of the search (`posterior: search`). The result of a locus depends on no other locus.
 
@@ -98,7 +104,7 @@ def fit_locus(
     """
     ids = tuple(variant_ids)
     try:
-        return _fit(ids, z, R, n, prior_weights, settings, panel_size, drift, seed)
+        return _fit(ids, z, R, n, prior_weights, settings, panel_size, drift, diagnostics, seed)
     except (InputError, ArithmeticError) as error:
         reason = str(error)
     except Exception as error:
@@ -111,12 +117,13 @@ def fit_locus(
 def _fit(
     ids: tuple[str, ...],
     z: npt.ArrayLike,
-    R: npt.ArrayLike | None,
+    R: npt.ArrayLike | Correlations | None,
     n: float | npt.ArrayLike | None,
     prior_weights: npt.ArrayLike | None,
     settings: FinemapSettings,
     panel_size: float | None,
     drift: float | None,
+    diagnostics: LdDiagnostics | None,
     seed: int,
 ) -> LocusFit:
     sizes, scores = _sample_sizes(n), check_z(z)
@@ -127,13 +134,17 @@ def _fit(
     weights = None if prior_weights is None else numbers("prior_weights", prior_weights)
     in_panel, size = _panel_size(panel_size, settings), float(np.median(sizes))
     drift = drift if settings.ld == "panel" else None
-    ladder = fit_with_fallback(scores, R, size, weights, in_panel, settings, drift, seed=seed)
+    fit = partial(
+        fit_with_fallback, scores, R, size, panel_size=in_panel, drift=drift, diagnostics=diagnostics, seed=seed
+    )
+    ladder = fit(prior_weights=weights, settings=settings)
     status, reason = _status(ids, ladder)
     remarks = (*_far(drift), *_remarks(ids, ladder, sizes, R))
     excluded = np.setdiff1d(np.flatnonzero(ladder.fit.pi[: len(ids)] == 0), ladder.left_out)
     if weights is not None and len(excluded):
         # A fit again, for this alone: zeros are rare, and nothing else tells what they took away.
-        uniform = fit_with_fallback(scores, R, size, None, in_panel, replace(settings, fallback=True), drift, seed=seed)
+        fit = partial(fit, diagnostics=ladder.diagnostics)
+        uniform = fit(prior_weights=None, settings=replace(settings, fallback=True))
         remarks = (_excluded(ids, excluded, scores, uniform.fit), *remarks)
     return LocusFit(ids, status, reason, ladder.fit, ladder, remarks)
 
@@ -188,7 +199,9 @@ def _far(drift: float | None) -> tuple[str, ...]:
     return (f"the panel differs from the GWAS by F_ST {drift:.1%}: its LD may be wrong",)
 
 
-def _remarks(ids: tuple[str, ...], ladder: LadderFit, n: Floats, R: npt.ArrayLike | None) -> tuple[str, ...]:
+def _remarks(
+    ids: tuple[str, ...], ladder: LadderFit, n: Floats, R: npt.ArrayLike | Correlations | None
+) -> tuple[str, ...]:
     """What the search and the diagnostics say that a reader of the table should know."""
     remarks = _of_search(ids, ladder)
     found = ladder.diagnostics
@@ -205,9 +218,8 @@ def _remarks(ids: tuple[str, ...], ladder: LadderFit, n: Floats, R: npt.ArrayLik
     if weak:
         remarks.append(f"credible sets led by a variant of |z| < {MIN_LEAD_Z:g}: {', '.join(weak)}")
     if R is not None and found is not None and len(leads) > 1:
-        between = np.abs(np.asarray(np.asarray(R)[np.ix_(leads, leads)], np.float64))
-        sd = np.sqrt(np.diagonal(between))
-        largest = float((between / sd[:, None] / sd)[np.triu_indices(len(leads), 1)].max())
+        between = unit_correlations(R, len(ids)).absolute(np.array(leads), np.array(leads))
+        largest = float(between[np.triu_indices(len(leads), 1)].max())
         if largest > MAX_SET_CORRELATION:
             remarks.append(f"credible sets correlate: |r| = {largest:.2f} between two leads")
     return tuple(remarks)

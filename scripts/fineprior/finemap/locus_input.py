@@ -20,6 +20,8 @@ from fineprior.files import tables
 from fineprior.files.arrays import Archive, ReadOnly, is_archive, machine_memory_mb, mapped_array
 from fineprior.files.errors import InputError
 from fineprior.files.reading import reading, text_of
+from fineprior.finemap.correlation import Correlations
+from fineprior.finemap.ld_mismatch import LdDiagnostics
 from fineprior.genotypes.ld_matrix import check_kind
 from fineprior.genotypes.ld_store import read_ld, read_panel_size
 
@@ -41,7 +43,7 @@ class LocusInput(ReadOnly):
     name : str
     variants : DataFrame
         LOCUS_VARIANTS with a column prior, of all p variants that have a z.
-    R : ndarray, shape (q, q), or None
+    R : ndarray, shape (q, q), Correlations, or None
         Correlations among those of the variants that have LD; None without any LD: all are then fitted as one effect.
     prior_weights : ndarray, shape (p,), or None
         The prior up to a factor; None is uniform.
@@ -53,16 +55,19 @@ class LocusInput(ReadOnly):
         What the reader should know about the LD; empty when nothing.
     lost : DataFrame or None
         Rows of LOST of the locus; None when nothing is known of such rows.
+    diagnostics : LdDiagnostics or None
+        What is known already of z and R of the q variants; None where the fit is to find it.
     """
 
     name: str
     variants: pd.DataFrame
-    R: Matrix | None
+    R: Matrix | Correlations | None
     prior_weights: npt.NDArray[np.float64] | None = None
     panel_size: float | None = None
     without_ld: Mapping[str, str] = field(default_factory=dict)
     ld_note: str = ""
     lost: pd.DataFrame | None = None
+    diagnostics: LdDiagnostics | None = None
 
     @property
     def fitted(self) -> "pd.Series[bool]":

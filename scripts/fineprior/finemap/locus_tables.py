@@ -8,9 +8,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from fineprior.files import tables
+from fineprior.files.arrays import Indices
+from fineprior.files.errors import InputError
 from fineprior.finemap.contents import Contents, contents_of, switched, with_contents
-from fineprior.finemap.correlation import Correlation
+from fineprior.finemap.correlation import Correlations, correlations
 from fineprior.finemap.credible_sets import CredibleSet, CredibleSets, credible_sets
+from fineprior.finemap.ladder import unit_correlations
 from fineprior.finemap.locus import LocusFit, fit_locus
 from fineprior.finemap.locus_input import LocusInput
 from fineprior.finemap.susie import SusieFit
@@ -41,8 +44,8 @@ def fine_map(locus: LocusInput, settings: FinemapSettings, seed: int = 1) -> Fin
     seed
         Of the search.
     """
-    whole, fitted, R = locus.variants, locus.fitted, locus.R
-    table = whole[fitted]
+    whole, fitted = locus.variants, locus.fitted
+    table, R = whole[fitted], _checked(locus.R)
     fit = fit_locus(
         table["variant_id"].tolist(),
         table["z"].to_numpy(),
@@ -51,19 +54,34 @@ def fine_map(locus: LocusInput, settings: FinemapSettings, seed: int = 1) -> Fin
         None if locus.prior_weights is None else locus.prior_weights[fitted.to_numpy()],
         settings,
         panel_size=locus.panel_size,
+        diagnostics=locus.diagnostics,
         seed=seed,
     )
     contents = contents_of(
         locus.name, whole, {**locus.without_ld, **switched(fit)}, locus.lost, fitted=fit.fit is not None
     )
     fit = with_contents(fit, contents, settings)
-    r_lead = np.nan if R is None else R[int(table["z"].abs().to_numpy().argmax())]
+    R = R if isinstance(R, Correlations) else None
+    r_lead = np.nan if R is None else _rows(R, np.array([table["z"].abs().to_numpy().argmax()]))[0]
     return FineMapped(
         fit,
         _with_ld_flags(variant_rows(table, fit, r_lead), locus),
         set_rows(table, fit, R, settings),
         _with_ld_note(status_row(whole, fit, contents), locus),
     )
+
+
+def _checked(R: Matrix | Correlations | None) -> Matrix | Correlations | None:
+    """R checked once for all that follows, or as it is where that fails: the fit then says why."""
+    try:
+        return None if R is None else unit_correlations(R, len(R))
+    except InputError:
+        return R
+
+
+def _rows(R: Correlations, variants: Indices) -> Matrix:
+    """Correlations of some variants with all, shape (variants, p)."""
+    return R.between(variants, slice(None))
 
 
 def variant_rows(table: pd.DataFrame, fit: LocusFit, r_lead: Matrix | float) -> pd.DataFrame:
@@ -111,21 +129,23 @@ def variant_rows(table: pd.DataFrame, fit: LocusFit, r_lead: Matrix | float) -> 
     )
 
 
-def set_rows(table: pd.DataFrame, fit: LocusFit, R: Matrix | None, settings: FinemapSettings) -> pd.DataFrame:
+def set_rows(
+    table: pd.DataFrame, fit: LocusFit, R: Matrix | Correlations | None, settings: FinemapSettings
+) -> pd.DataFrame:
     """Rows of CREDIBLE_SETS: the sets of the main coverage, then those of the further one.
 
     Parameters
     ----------
     table, fit
         As for `variant_rows`.
-    R : ndarray, shape (p, p), or None
-        Correlations as they were given to the fit.
+    R : ndarray, shape (p, p), Correlations, or None
+        As given to the fit.
     settings
         `further_coverage`, `extend_r`.
     """
     if fit.fit is None or fit.ladder is None:
         return pd.DataFrame()
-    R = None if fit.ladder.rung == "single_effect" else R
+    R = None if R is None or fit.ladder.rung == "single_effect" else correlations(R, len(table))
     found = [fit.fit.final_sets]
     if fit.fit.search is not None:
         found.append(fit.fit.search.further)
@@ -147,9 +167,9 @@ def set_rows(table: pd.DataFrame, fit: LocusFit, R: Matrix | None, settings: Fin
     return pd.DataFrame(rows)
 
 
-def further_sets(fit: SusieFit, R: Matrix | None, coverage: float) -> CredibleSets:
+def further_sets(fit: SusieFit, R: Matrix | Correlations | None, coverage: float) -> CredibleSets:
     """Credible sets of another coverage, of the effects of a fit that have one of the main coverage."""
-    correlation = None if R is None else Correlation.from_matrix(R, len(fit.pip))
+    correlation = None if R is None else correlations(R, len(fit.pip))
     found = credible_sets(
         fit.alpha,
         fit.V,
@@ -167,11 +187,11 @@ def _share(one: CredibleSet, other: CredibleSet) -> bool:
     return bool(np.intersect1d(one.variables, other.variables).size)
 
 
-def _partners(table: pd.DataFrame, one: CredibleSet, R: Matrix | None, extend_r: float) -> list[str]:
+def _partners(table: pd.DataFrame, one: CredibleSet, R: Correlations | None, extend_r: float) -> list[str]:
     """Variants outside of the set with |r| above the bound with one of the set, the largest first."""
     if R is None or extend_r == 0:
         return []
-    largest = np.abs(R[one.variables]).max(axis=0)
+    largest = np.abs(_rows(R, one.variables)).max(axis=0)
     largest[one.variables] = 0
     order = np.argsort(-largest, kind="stable")
     return [table["variant_id"].iloc[j] for j in order[: int((largest > extend_r).sum())]]

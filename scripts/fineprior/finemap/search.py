@@ -18,7 +18,7 @@ import numpy.typing as npt
 from fineprior.files.arrays import Floats, Indices, ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.finemap.configurations import NEVER, Model, Sum, Visited, summed
-from fineprior.finemap.correlation import Correlation
+from fineprior.finemap.correlation import Correlations, correlations
 from fineprior.finemap.sufficient import check_prior_weights, check_z
 from fineprior.finemap.susie import SusieFit
 
@@ -141,7 +141,7 @@ def check_seed(seed: int) -> None:
 
 def search(
     z: npt.ArrayLike,
-    R: npt.ArrayLike,
+    R: npt.ArrayLike | Correlations,
     variance: float,
     *,
     prior_weights: npt.ArrayLike | None = None,
@@ -207,18 +207,20 @@ def searched(whole: Model, seed: int) -> Posterior:
 
 
 def model_of(
-    z: npt.ArrayLike, R: npt.ArrayLike, variance: float, prior_weights: npt.ArrayLike | None, causal: float, most: int
+    z: npt.ArrayLike,
+    R: npt.ArrayLike | Correlations,
+    variance: float,
+    prior_weights: npt.ArrayLike | None,
+    causal: float,
+    most: int,
 ) -> Model:
     """The model of checked input."""
     for name, value in (("variance", variance), ("causal", causal), ("most", most)):
         if not 0 < value < math.inf:
             raise InputError(f"{name}: {value:g}, a number above 0 is needed")
     scores = check_z(z)
-    correlation = Correlation.from_matrix(R, len(scores))
+    correlation = correlations(R, len(scores))
     weights = check_prior_weights(prior_weights, len(scores)).copy()
-    matrix = correlation.matrix
-    if correlation.scale is not None:
-        matrix = matrix * correlation.scale[:, None] * correlation.scale
     if correlation.informative is not None:
         weights[~correlation.informative] = 0
     if not weights.any():
@@ -226,7 +228,7 @@ def model_of(
     with np.errstate(divide="ignore"):
         log_prior = np.log(weights / weights.sum())
     number = np.append(np.arange(most + 1) * math.log(causal), NEVER)
-    return Model(scores, matrix, float(variance), log_prior, number)
+    return Model(scores, correlation.dense(), float(variance), log_prior, number)
 
 
 def _starts(path: list[int], kept: Indices, most: int) -> Indices:

@@ -90,7 +90,7 @@ class Searched(ReadOnly):
         return float(np.arange(len(self.numbers)) @ self.numbers)
 
 
-def searched(
+def searched_of(
     found: Found,
     alpha: Floats,
     V: Floats,

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.files.errors import InputError
-from fineprior.finemap.correlation import Correlation, Correlations, PanelCorrelation
+from fineprior.finemap.correlation import Correlations, correlations
 from fineprior.finemap.credible_sets import CredibleSets, credible_sets
 from fineprior.finemap.ibss import Effects, IbssOptions, Inflation, drop_null_effects, fit_effects
 from fineprior.finemap.searched import Searched
@@ -204,7 +204,7 @@ def susie_rss(
             "(zero_excludes=True keeps them 0)",
             int((weights == 0).sum()),
         )
-    correlation = _correlations(R, len(scores))
+    correlation = correlations(R, len(scores))
     data = sufficient_statistics(
         scores,
         correlation,
@@ -245,14 +245,6 @@ def _z_scores(z: npt.ArrayLike | None, bhat: npt.ArrayLike | None, shat: npt.Arr
     if z is None and bhat is not None and shat is not None:
         return z_from_effects(bhat, shat)
     raise InputError("either z, or bhat and shat, are needed")
-
-
-def _correlations(R: npt.ArrayLike | Correlations, p: int) -> Correlations:
-    if isinstance(R, Correlation | PanelCorrelation):
-        if len(R) != p:
-            raise InputError(f"R: {len(R)} variants do not fit the {p} z-scores")
-        return R
-    return Correlation.from_matrix(np.asarray(R), p)
 
 
 def fit_model(
