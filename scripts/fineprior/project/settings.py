@@ -164,6 +164,22 @@ class PriorSettings:
 class FinemapSettings:
     """SuSiE-RSS, with susieR's defaults, and the search that follows it on LD of the GWAS itself."""
 
+    max_effects: int = setting(10, "Largest number of causal variants in a locus (L).", at_least=1)
+    coverage: float = setting(0.95, "Coverage of a credible set.", above=0, below=1)
+    further_coverage: float = setting(
+        0.99,
+        "Coverage of a second credible set for each effect that has one. 0 makes no second set.",
+        at_least=0,
+        below=1,
+    )
+    extend_r: float = setting(
+        0.0,
+        "|r| with a variant of a credible set above which another variant is listed as a partner of the set, such as "
+        "0.99. 0 lists no partners.",
+        at_least=0,
+        below=1,
+    )
+    min_purity: float = setting(0.5, "Smallest |r| between two variants of a credible set.", at_least=0, at_most=1)
     posterior: str = setting(
         "search",
         "Where PIPs and credible sets come from.",
@@ -177,7 +193,22 @@ class FinemapSettings:
         "Mean of the Poisson prior of the number of causal variants in a locus (posterior: search).",
         above=0,
     )
-    max_effects: int = setting(10, "Largest number of causal variants in a locus (L).", at_least=1)
+    scaled_prior_variance: float = setting(
+        0.2,
+        "Prior variance of an effect, divided by the variance of the trait. Where it is estimated, this is the start.",
+        above=0,
+    )
+    estimate_prior_variance: bool = setting(True, "Estimate the prior variance of each effect.")
+    prior_variance_method: str = setting(
+        "optim", "Method that estimates the prior variance, as in susieR.", choices=("optim", "EM", "simple")
+    )
+    estimate_residual_variance: bool = setting(
+        False, "Estimate the residual variance. Use it only with LD of the GWAS sample itself."
+    )
+    max_iterations: int = setting(100, "Largest number of iterations.", at_least=1)
+    tolerance: float = setting(
+        1e-4, "Increase of the evidence lower bound (ELBO) below which the fit has converged.", above=0
+    )
     L_greedy: int = setting(
         0,
         "Number of effects that SuSiE starts with. As many more are added, up to max_effects, while every effect makes "
@@ -194,37 +225,6 @@ class FinemapSettings:
         "wald",
         "Test that z is of.",
         choices={"wald": "beta / se", "score": "a score statistic"},
-    )
-    coverage: float = setting(0.95, "Coverage of a credible set.", above=0, below=1)
-    further_coverage: float = setting(
-        0.99,
-        "Coverage of a second credible set for each effect that has one. 0 makes no second set.",
-        at_least=0,
-        below=1,
-    )
-    extend_r: float = setting(
-        0.0,
-        "|r| with a variant of a credible set above which another variant is listed as a partner of the set, such as "
-        "0.99. 0 lists no partners.",
-        at_least=0,
-        below=1,
-    )
-    min_purity: float = setting(0.5, "Smallest |r| between two variants of a credible set.", at_least=0, at_most=1)
-    scaled_prior_variance: float = setting(
-        0.2,
-        "Prior variance of an effect, divided by the variance of the trait. Where it is estimated, this is the start.",
-        above=0,
-    )
-    estimate_prior_variance: bool = setting(True, "Estimate the prior variance of each effect.")
-    prior_variance_method: str = setting(
-        "optim", "Method that estimates the prior variance, as in susieR.", choices=("optim", "EM", "simple")
-    )
-    estimate_residual_variance: bool = setting(
-        False, "Estimate the residual variance. Use it only with LD of the GWAS sample itself."
-    )
-    max_iterations: int = setting(100, "Largest number of iterations.", at_least=1)
-    tolerance: float = setting(
-        1e-4, "Increase of the evidence lower bound (ELBO) below which the fit has converged.", above=0
     )
     model: str = setting(
         "susie",
