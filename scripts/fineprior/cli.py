@@ -30,6 +30,7 @@ Input
              z                  or beta and se (for a disease: log odds ratio)
              n                  sample size (or --n); for cases and controls 4 / (1/cases + 1/controls)
              chrom pos ref alt  copied to the output where they are there
+             eaf panel_af       frequencies of one allele in GWAS and panel, for F_ST (or --fst)
   --ld     correlations r (signed, not r2) between the same variants, for the same alleles as z:
            a .npy matrix, an .npz with R (and variant_id), or numbers as text (plink --r square)
   --prior  tab-separated table with variant_id and prior; priors are 0 or more and need not sum to 1
@@ -96,6 +97,9 @@ def parser() -> argparse.ArgumentParser:
     files.add_argument("--n", type=_number(float, Rule("", above=1)), metavar="N",
                        help="Sample size. It is needed where the table has no column n.")  # fmt: skip
     files.add_argument("--prior", metavar="FILE", help="Table of prior probabilities. Default: all the same.")
+    files.add_argument("--fst", type=_number(float, Rule("", at_least=0, at_most=1)), metavar="F",
+                       help="F_ST between the panel of --ld and the GWAS. Default: that of the LD file, or by the "
+                       "columns eaf and panel_af of --z.")  # fmt: skip
     files.add_argument("--out", required=True, metavar="PREFIX", help="Prefix of the names of the output files.")
     files.add_argument("--locus", default="locus", help="Name of the locus in the tables. Default: %(default)s.")
     files.add_argument("--seed", type=_number(int, Rule("", at_least=0)), default=1, metavar="N",
@@ -208,6 +212,7 @@ def _finemap(arguments: argparse.Namespace) -> tuple[list[str], int]:
         ld_variants=arguments.ld_variants,
         prior=arguments.prior,
         locus=arguments.locus,
+        fst=arguments.fst,
         seed=arguments.seed,
     )
     sets = len(fit.fit.final_sets) if fit.fit is not None else 0

@@ -18,6 +18,7 @@ def facts(study_tables):
         versions={"fineprior": "0.1.0", "snakemake": "9.27.1"}, qc=study.qc, loci=study.loci,
         status=study.status["functional"].assign(panel_size=503.0), credible_sets=study.credible_sets["functional"],
         uniform_sets=study.credible_sets["uniform"], verdict=study.verdict, head_metrics=study.head_metrics,
+        fst=study.fst,
     )  # fmt: skip
 
 
@@ -30,7 +31,9 @@ def test_it_says_what_was_run(facts):
     kept, dropped = 11_800 + 9_120, 310 + 2_041
     for text in (
         "Summary statistics (regenie)", f"Of {kept + dropped:,} rows, {kept:,} were kept", "4 loci with 240 variants",
-        "a reference panel of 503 samples", "enformer-official-rough, revision abc", "window of 196,608 bp",
+        "a reference panel of 503 samples",
+        "By the allele frequencies of 9,000 variants it differed from the GWAS by an F_ST (Hudson's [1]) of 0.4% (95% "
+        "interval 0.3 to 0.5).", "enformer-official-rough, revision abc", "window of 196,608 bp",
         "weight of the functional part 0.95", "at most 10 effects", "95% credible sets",
         "purity (smallest |r|) of at least 0.5",
         "1 failed, 1 no_signal, 2 ok", "There were 2 credible sets", "fineprior 0.1.0 and Snakemake 9.27.1",

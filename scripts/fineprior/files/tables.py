@@ -93,6 +93,21 @@ LIFTOVER = define(
     target | text | chrom:pos in the new build (of several the one of the best chain), NA when there is none""",
 )
 
+PANEL_FST = define(
+    "panel_fst",
+    "How far the population of the panel is from that of the GWAS, by the allele frequencies of both. One row.",
+    """
+    state | text | known, or why it is not: copied (the GWAS has the frequencies of the panel), no_frequencies (GWAS \
+or panel), few_variants
+    fst | number | Hudson's F_ST; below 0 by chance; NA when not known
+    fst_error | number | its standard error (jackknife over blocks of the genome); NA when not known
+    variants | integer | variants that it is of
+    exchanged | integer | variants left out: their frequency in the GWAS is that of the other allele
+    blocks | integer | blocks of the jackknife
+    panel_size | number | samples in the panel; NA for precomputed LD
+    sentence | text | it in words""",
+)
+
 LOCI = define(
     "loci",
     "The loci of a study.",
@@ -521,6 +536,8 @@ missing decides the result), no_signal (no set), failed
     credible_sets | integer | number of credible sets
     lost_sets | integer | credible sets of SuSiE without corrections that share no variant with one of these
     panel_size | number | samples in the panel that LD is of; NA for LD of the GWAS itself, none, or a size not known
+    fst | number | F_ST between panel and GWAS, as in panel_fst; NA when it is not known or LD is not of a panel
+    fst_error | number | its standard error
     s | number | inconsistency of z and LD: 0 to 1 (null-mle of Zou et al. 2022); NA when LD was not used
     s_scaled | number | the same with the variance of z free, which strong signals leave near 0
     drift | number | estimated drift (lambda) between the populations of panel and GWAS; NA when not estimated

@@ -17,6 +17,7 @@ from fineprior.finemap.ld_mismatch import LdDiagnostics
 from fineprior.finemap.sufficient import check_z, numbers
 from fineprior.finemap.susie import SusieFit
 from fineprior.project.settings import FinemapSettings
+from fineprior.sumstats.panel_fst import FAR_FST
 
 log = logging.getLogger(__name__)
 # Shares and correlations above and below which a locus is remarked upon.
@@ -28,8 +29,6 @@ PIP_APART = 0.2
 AT_THE_LIMIT = 0.05
 """Probability of the largest number of causal variants above which it may be too small."""
 NAMED = 3
-FAR_FST = 0.01
-"""F_ST between panel and GWAS above which a reader is warned."""
 
 
 @dataclass(frozen=True)

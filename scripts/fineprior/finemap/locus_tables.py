@@ -54,6 +54,7 @@ def fine_map(locus: LocusInput, settings: FinemapSettings, seed: int = 1) -> Fin
         None if locus.prior_weights is None else locus.prior_weights[fitted.to_numpy()],
         settings,
         panel_size=locus.panel_size,
+        drift=None if locus.fst is None else max(locus.fst[0], 0.0),
         diagnostics=locus.diagnostics,
         seed=seed,
     )
@@ -61,13 +62,14 @@ def fine_map(locus: LocusInput, settings: FinemapSettings, seed: int = 1) -> Fin
         locus.name, whole, {**locus.without_ld, **switched(fit)}, locus.lost, fitted=fit.fit is not None
     )
     fit = with_contents(fit, contents, settings)
+    fst = locus.fst if settings.ld == "panel" else None
     R = R if isinstance(R, Correlations) else None
     r_lead = np.nan if R is None else _rows(R, np.array([table["z"].abs().to_numpy().argmax()]))[0]
     return FineMapped(
         fit,
         _with_ld_flags(variant_rows(table, fit, r_lead), locus),
         set_rows(table, fit, R, settings),
-        _with_ld_note(status_row(whole, fit, contents), locus),
+        _with_ld_note(status_row(whole, fit, contents, fst), locus),
     )
 
 
@@ -217,8 +219,10 @@ def _set_row(table: pd.DataFrame, fit: SusieFit, one: CredibleSet) -> dict[str, 
     }
 
 
-def status_row(table: pd.DataFrame, fit: LocusFit, contents: Contents) -> pd.DataFrame:
-    """The row of LOCI_STATUS; parameters as for `variant_rows`, and what the locus holds."""
+def status_row(
+    table: pd.DataFrame, fit: LocusFit, contents: Contents, fst: tuple[float, float] | None = None
+) -> pd.DataFrame:
+    """The row of LOCI_STATUS; parameters as for `variant_rows`, what the locus holds, and F_ST with its error."""
     lead = int(table["z"].abs().to_numpy().argmax())
     done, ladder = fit.fit, fit.ladder
     search = done.search if done else None
@@ -235,6 +239,8 @@ def status_row(table: pd.DataFrame, fit: LocusFit, contents: Contents) -> pd.Dat
                 "credible_sets": len(done.final_sets) if done else 0,
                 "lost_sets": len(ladder.lost) if ladder else 0,
                 "panel_size": ladder.panel_size if ladder and np.isfinite(ladder.panel_size) else np.nan,
+                "fst": fst[0] if fst else np.nan,
+                "fst_error": fst[1] if fst else np.nan,
                 "s": found.s if found else np.nan,
                 "s_scaled": found.s_scaled if found else np.nan,
                 "drift": ladder.drift if ladder else np.nan,

@@ -191,6 +191,15 @@ class Inputs:
         row = self._row(wildcards)
         return ld_files(row.ld) if row.ld else files_of_panel(row.ld_panel)
 
+    def panel_fst(self, wildcards: Wildcards) -> Files:
+        """How far the panel is from the GWAS; nothing for LD of the study's own samples."""
+        return [] if self._row(wildcards).genotypes else "<results>/{study}/panel_fst.tsv"
+
+    def fst_of_panel_ld(self, wildcards: Wildcards) -> Files:
+        """The same, where the study is fine-mapped with LD of a panel."""
+        own = self._row(wildcards).finemap_settings({"ld": self.settings.finemap.ld})["ld"]
+        return self.panel_fst(wildcards) if own == "panel" else []
+
     def chain(self, wildcards: Wildcards) -> Files:
         """The chain file that lifts the summary statistics over."""
         return self._row(wildcards).chain or []

@@ -16,6 +16,7 @@ FILES = {
     "association": "results/{study}/association.tsv.gz",
     "sumstats": "results/{study}/sumstats.parquet",
     "sumstats_qc": "results/{study}/sumstats_qc.tsv",
+    "panel_fst": "results/{study}/panel_fst.tsv",
     "dropped": "results/{study}/dropped.tsv.gz",
     "liftover": "results/{study}/liftover.tsv.gz",
     "loci": "results/{study}/loci.tsv",

@@ -103,6 +103,7 @@ class StudyTables:
     windows: pd.DataFrame
     truth_comparison: pd.DataFrame
     calibration: pd.DataFrame
+    fst: pd.DataFrame
     min_r: float = -1.0
 
 
@@ -148,6 +149,7 @@ def _input(tables: StudyTables) -> dict[str, Any]:
         "dropped": dropped,
         "loci": len(tables.loci),
         "variants": int(tables.loci["variants"].sum()),
+        "fst": "" if tables.fst.empty else tables.fst["sentence"].iloc[0],
         "chromosomes": tables.loci["chrom"].nunique(),
         "qc": page_table(tables.qc, "sumstats_qc", "Rows of the summary statistics, by outcome", labels, SUMSTATS_QC),
         "status": status_table(tables.status),
