@@ -162,7 +162,7 @@ class PriorSettings:
 
 @dataclass(frozen=True)
 class FinemapSettings:
-    """SuSiE-RSS, with susieR's defaults."""
+    """SuSiE-RSS, with susieR's defaults, and the search that follows it on LD of the GWAS itself."""
 
     max_effects: int = setting(10, "Largest number of causal variants in a locus (L).", at_least=1)
     coverage: float = setting(0.95, "Coverage of a credible set.", above=0, below=1)
@@ -180,6 +180,19 @@ class FinemapSettings:
         below=1,
     )
     min_purity: float = setting(0.5, "Smallest |r| between two variants of a credible set.", at_least=0, at_most=1)
+    posterior: str = setting(
+        "search",
+        "Where PIPs and credible sets come from.",
+        choices={
+            "search": "a search that weighs all modes, on LD of the GWAS sample itself; SuSiE on other LD",
+            "susie": "SuSiE, which reports one mode",
+        },
+    )
+    mean_causal: float = setting(
+        1.0,
+        "Mean of the Poisson prior of the number of causal variants in a locus (posterior: search).",
+        above=0,
+    )
     scaled_prior_variance: float = setting(
         0.2,
         "Prior variance of an effect, divided by the variance of the trait. Where it is estimated, this is the start.",
@@ -195,6 +208,23 @@ class FinemapSettings:
     max_iterations: int = setting(100, "Largest number of iterations.", at_least=1)
     tolerance: float = setting(
         1e-4, "Increase of the evidence lower bound (ELBO) below which the fit has converged.", above=0
+    )
+    L_greedy: int = setting(
+        0,
+        "Number of effects that SuSiE starts with. As many more are added, up to max_effects, while every effect makes "
+        "a credible set. 0 starts with max_effects.",
+        at_least=0,
+    )
+    refine: bool = setting(
+        False,
+        "Refine the fit of SuSiE from where each credible set is forbidden. Use it only with LD of the GWAS sample "
+        "itself.",
+    )
+    null_weight: float = setting(0.0, "Prior weight of no variant in each effect of SuSiE.", at_least=0, below=1)
+    z_method: str = setting(
+        "wald",
+        "Test that z is of.",
+        choices={"wald": "beta / se", "score": "a score statistic"},
     )
     model: str = setting(
         "susie",
