@@ -28,6 +28,8 @@ MOST = 6
 """Largest number of causal variants: the errors of all their correlations are looked at together."""
 FAR, NEAR, STEPS = 1.0, 0.2, 6
 """Above this loss the likeliest R is looked for, until log likelihoods are so near to the largest, in so many steps."""
+LITTLE = 0.5
+"""A variant of less evidence, if each effect errs by itself, is looked at no closer."""
 CHUNK = 2048
 
 
@@ -50,18 +52,43 @@ class PanelModel(Model):
                 size = np.where(real[:, column], size, 0)
             for some in np.unique(size[size > 0]).tolist():
                 rows = np.flatnonzero(size == some)
-                itself = self._lost(rest[rows, :some])
+                different, which = np.unique(rest[rows, :some], axis=0, return_inverse=True)
+                itself, lost = self._slices_lost(different, added[rows, column], which.ravel())
                 base[rows, column] -= itself
-                # Evidence can be taken only from variants that have some.
-                none = self.log_prior + (self.log_number[some + 1] - self.log_number[some])
-                row, extra = np.nonzero(added[rows, column] > none)
-                more = self._lost(
-                    np.column_stack([rest[rows[row], :some], extra]),
-                    added[rows[row], column, extra] - none[extra],
-                    itself[row],
-                )
-                added[rows[row], column, extra] -= more.astype(np.float32)
+                added[rows, column] -= lost
         return base, added
+
+    def _slices_lost(self, members: Indices, added: Singles, which: Indices) -> tuple[Floats, Singles]:
+        """What the error takes from configurations (n, k), and from what a variant adds to them; by slice, `which`.
+
+        Evidence can be taken only from variants that have some. For those that the error leaves without it, which is
+        most of them, one effect at a time is enough to see that.
+        """
+        none = self.log_prior + (self.log_number[members.shape[1] + 1] - self.log_number[members.shape[1]])
+        first = np.full(len(members), -1)
+        first[which[::-1]] = np.arange(len(which))[::-1]
+        evidence = added[first] - none
+        one_by_one = self._one_by_one(members)
+        itself = self._lost(members)
+        lost = np.where(evidence > 0, np.maximum(evidence - one_by_one, 0), 0)
+        row, extra = np.nonzero((evidence > 0) & (one_by_one > LITTLE))
+        several = np.column_stack([members[row], extra])
+        lost[row, extra] = self._lost(several, evidence[row, extra], itself[row])
+        return itself[which], lost.astype(np.float32)[which]
+
+    def _one_by_one(self, members: Indices) -> Floats:
+        """Log Bayes factors (n, p) of adding a variant, if each effect errs by itself: z_j has more variance."""
+        n, k = members.shape
+        rows = self.R[members].astype(np.float64)
+        inner = np.take_along_axis(rows, np.broadcast_to(members[:, None, :], (n, k, k)), 2)
+        M = np.linalg.inv(inner + np.eye(k) / self.variance)
+        b = (M @ self.z[members][:, :, None])[:, :, 0]
+        residual = self.z - (b[:, None, :] @ rows)[:, 0]
+        left = np.maximum(1 - (rows * (M @ rows)).sum(1), NUGGET)
+        variance = left + ((b * b)[:, None, :] @ self.shape.of(rows * rows))[:, 0]
+        ratio = self.variance * left * left / variance
+        found: Floats = (residual**2 / variance * ratio / (1 + ratio) - np.log1p(ratio)) / 2
+        return found
 
     def _lost(self, members: Indices, evidence: Floats | None = None, before: Floats | None = None) -> Floats:
         """What the error of the panel takes from configurations (n, k), all of whose members are real.
@@ -151,8 +178,9 @@ def _expanded(R: Floats, z: Floats, one: Indices, two: Indices, F: Floats, y: Fl
     likeliest = np.linalg.solve(spread, from_panel[:, :, None])[:, :, 0]
     density = -(x * z).sum(1) + np.linalg.slogdet(M)[1]
     gain = (from_panel * (F @ likeliest[:, :, None])[:, :, 0]).sum(1) - ((slope + from_panel) * moved).sum(1)
-    at = np.where(proper, (density - (y * moved).sum(1)) / 2, -np.inf)
-    return at, (density + gain - np.linalg.slogdet(spread)[1]) / 2, likeliest
+    at: Floats = np.where(proper, (density - (y * moved).sum(1)) / 2, -np.inf)
+    whole: Floats = (density + gain - np.linalg.slogdet(spread)[1]) / 2
+    return at, whole, np.asarray(likeliest, np.float64)
 
 
 def _between(matrix: Floats, one: Indices, two: Indices) -> tuple[Floats, Floats, Floats, Floats]:
