@@ -1,5 +1,5 @@
-# Whether z and LD belong together, once for all fits of a locus; SuSiE under each prior, batch by batch; then one set of
-# tables for each study and prior.
+# Whether z and LD belong together, once for all fits of a locus; SuSiE and the search under each prior, batch by batch;
+# then one set of tables for each study and prior.
 rule diagnose_ld:
     input:
         variants="<results>/{study}/loci/{batch}.tsv.gz",
@@ -45,6 +45,7 @@ rule finemap:
         runtime=growing(120),
     params:
         settings=params_of.finemap,
+        seed=params_of.seed_of_search,
         code=code_digest("finemap"),
     script:
         "../../scripts/finemap.py"

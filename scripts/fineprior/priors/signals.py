@@ -5,6 +5,7 @@ under an estimated prior.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -43,7 +44,7 @@ def fit_signals(
     prior
         (p,) prior causal probabilities; uniform by default.
     settings
-        Of SuSiE.
+        Of SuSiE; signals are its effects, so no search follows.
     diagnoses
         File of diagnoses, of `diagnose_ld`; without it the fit makes its own.
     """
@@ -57,7 +58,7 @@ def fit_signals(
         correlations_of(found) if known.any() else None,
         table["n"].to_numpy(),
         None if prior is None else prior[known] if known.any() else prior,
-        settings,
+        replace(settings, posterior="susie"),
         panel_size=read_panel_size(path),
         diagnostics=read_diagnosis(diagnoses, locus, ids) if diagnoses and known.any() else None,
         drift=None if fst is None else max(fst[0], 0.0),

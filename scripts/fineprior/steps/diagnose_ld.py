@@ -1,5 +1,6 @@
 """Rule diagnose_ld: whether z and LD of each locus of a batch belong together, for all fits of the locus."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from fineprior.finemap.diagnoses import diagnosis_of, save_diagnoses
@@ -40,3 +41,13 @@ def diagnose_ld(
 
     found = zip(batch.loci, fit_loci(diagnosed, batch.loci, workers), strict=True)
     save_diagnoses(output, {name: (one, ids) for name, (one, ids) in found if one is not None})
+
+
+def diagnose_batches(
+    variants: Sequence[str], ld: Sequence[str], folder: str, settings: FinemapSettings, workers: int
+) -> list[str]:
+    """Diagnose all batches of a study into files of a folder; these, in the order of the batches."""
+    paths = [f"{folder}/{batch}.diagnoses.npz" for batch in range(len(variants))]
+    for table, correlations, path in zip(variants, ld, paths, strict=True):
+        diagnose_ld(variants=table, ld=correlations, output=path, settings=settings, workers=workers)
+    return paths
