@@ -9,8 +9,10 @@ from scipy.stats import norm
 from fineprior.files.errors import InputError
 from fineprior.priors.blocks import Block
 from fineprior.priors.detection import (
+    EXPONENTS,
+    VARIANCES,
+    detected_curves,
     given_detection,
-    likeliest_effects,
     log_bayes_factor,
     log_detected,
     variance_ratios,
@@ -75,11 +77,44 @@ def kept_loci(rng, exponent, variance, loci=600, p=30):
 @pytest.mark.parametrize(("exponent", "variance"), [(-1.0, 40.0), (0.0, 40.0), (-0.5, 128.0)])
 def test_size_and_exponent_of_the_effects_are_found(exponent, variance):
     (z, h, n), starts = kept_loci(np.random.default_rng(1), exponent, variance)
-    found = likeliest_effects(z, h, n, starts, T)
-    assert found.exponent == pytest.approx(exponent, abs=0.25)
-    assert found.variance == pytest.approx(variance, rel=0.45)
-    ignored = likeliest_effects(z, h, n, starts, 0.0)  # as if loci had not been kept for their z
-    assert ignored.exponent > found.exponent or ignored.variance > 1.4 * found.variance
+    x = np.random.default_rng(2).normal(size=len(z))
+    found = detected_curves(z, x, h, n, starts, T)
+    assert found.effects.exponent == pytest.approx(exponent, abs=0.25)
+    assert found.effects.variance == pytest.approx(variance, rel=0.45)
+    assert abs(GRID[np.argmax(found.profile)]) <= 0.2
+    ignored = detected_curves(z, x, h, n, starts, 0.0).effects  # as if loci had not been kept for their z
+    assert ignored.exponent > found.effects.exponent or ignored.variance > 1.4 * found.effects.variance
+
+
+@pytest.mark.slow
+def test_a_score_of_frequency_is_not_enriched_where_only_detection_is():
+    """Effects per allele: detected causal variants are frequent though all variants are as likely to be causal."""
+    (z, h, n), starts = kept_loci(np.random.default_rng(3), 0.0, 40.0)
+    x = (h - h.mean()) / h.std()
+    found = detected_curves(z, x, h, n, starts, T)
+    block = Block.of(np.zeros((len(z), 0)), log_bayes_factor(z, np.full(len(z), 40.0))[:, None], starts)
+    naive = curves(block, x).sum(axis=0)
+    assert naive.max() > 5  # a likelihood ratio of 10 in favour of what is not there
+    assert found.profile.max() < 2
+    assert found.profile[60] == 0
+
+
+@pytest.mark.slow
+def test_profile_is_the_likeliest_of_all_exponents():
+    (z, h, n), starts = kept_loci(np.random.default_rng(4), 0.0, 40.0, loci=8, p=10)
+    x = np.random.default_rng(5).normal(size=len(z))
+    found = detected_curves(z, x, h, n, starts, T)
+
+    def best(b):
+        return max(
+            sum(logsumexp(b * x[k] + log_bayes_factor(z[k], W * u[k]))
+                - logsumexp(b * x[k] + np.log(2 * norm.sf(T / np.sqrt(1 + W * u[k]))))
+                for k in np.split(np.arange(len(z)), starts[1:]))
+            for exponent in EXPONENTS for u in [variance_ratios(h, n, 1.0, exponent)] for W in VARIANCES
+        )  # fmt: skip
+
+    for number in (50, 60, 70):
+        assert found.profile[number] == pytest.approx(best(GRID[number]) - best(0.0), abs=0.3)  # W is not profiled
 
 
 @pytest.mark.parametrize(
@@ -88,7 +123,7 @@ def test_size_and_exponent_of_the_effects_are_found(exponent, variance):
         (lambda: variance_ratios(np.array([0.1, 0.0]), np.ones(2), 4, 0), r"2 f \(1 - f\) above 0.*1 are not"),
         (lambda: variance_ratios(np.array([0.1]), np.array([np.nan]), 4, 0), "n above 0"),
         (lambda: log_detected(3.0, -1.0), "must be 0 or more, not -1.0"),
-        (lambda: likeliest_effects(*[np.zeros(0)] * 3, np.zeros(0, int), T), "at least one locus"),
+        (lambda: detected_curves(*[np.zeros(0)] * 4, np.zeros(0, int), T), "at least one locus"),
     ],
 )
 def test_bad_values_are_named(call, message):

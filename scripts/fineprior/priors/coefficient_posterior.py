@@ -9,6 +9,7 @@ which is the prior that Bayes' rule gives it: p(j is causal | all z) = BF_j prio
 the prior and no penalty are left to choose. A prior made of one estimate is right for that estimate only.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -61,29 +62,54 @@ class CoefficientPosterior(ReadOnly):
 
 def interpolated(curve: Floats) -> Floats:
     """A study's curve (grid,) on `FINE_GRID`."""
-    return np.asarray(CubicSpline(GRID, curve)(FINE_GRID), dtype=float)
+    return np.asarray(_spline() @ curve, dtype=float)
+
+
+@functools.cache
+def _spline() -> Floats:
+    """Matrix (fine grid, grid) of the cubic spline through the values of a curve, which is linear in them."""
+    return np.asarray(CubicSpline(GRID, np.eye(len(GRID)))(FINE_GRID), dtype=float)
 
 
 def posterior_of(curve: Floats, prior: CoefficientPrior) -> CoefficientPosterior:
     """Posterior of a coefficient given the log likelihood (grid,) of the loci that it is estimated on."""
     fine = interpolated(curve)
-    log_slab = -0.5 * (FINE_GRID / prior.scale) ** 2
-    slab = np.exp(log_slab)
-    slab[[0, -1]] /= 2
-    if prior.nonnegative:
-        slab[:_FINE_ZERO] = 0
-        slab[_FINE_ZERO] /= 2
     likelihood = np.exp(fine - fine.max())
-    active = (1 - prior.null) * slab / slab.sum() * likelihood
-    null = prior.null * likelihood[_FINE_ZERO]
-    total = active.sum() + null
-    # Each fine value is shared by its neighbours on GRID in proportion to nearness: this keeps the mean.
+    return binned((1 - prior.null) * slab(0.0, prior.scale, prior.nonnegative) * likelihood,
+                  prior.null * float(likelihood[_FINE_ZERO]))  # fmt: skip
+
+
+def slab(mean: npt.ArrayLike, scale: npt.ArrayLike, nonnegative: bool) -> Floats:
+    """Normal probabilities (..., fine grid) of `FINE_GRID`, which sum to 1; of values of 0 or more if `nonnegative`.
+
+    Parameters
+    ----------
+    mean, scale
+        (...) of the normal distribution.
+    """
+    centre, spread = np.asarray(mean)[..., None], np.asarray(scale)[..., None]
+    log_weight = -0.5 * ((FINE_GRID - centre) / spread) ** 2
+    ends = np.ones(len(FINE_GRID))
+    ends[[0, -1]] = 0.5
+    if nonnegative:
+        ends[:_FINE_ZERO], ends[_FINE_ZERO] = 0, 0.5
+        log_weight[..., :_FINE_ZERO] = -np.inf
+    found = ends * np.exp(log_weight - log_weight.max(axis=-1, keepdims=True))
+    return np.asarray(found / found.sum(axis=-1, keepdims=True), dtype=float)
+
+
+def binned(active: Floats, null: float) -> CoefficientPosterior:
+    """Posterior on `GRID` of masses (fine grid,) of coefficients that are not 0, and of the mass `null` at 0.
+
+    Each fine value is shared by its neighbours on `GRID` in proportion to nearness, which keeps the mean.
+    """
     every = round(STEP / FINE_STEP)
     place, beyond = np.divmod(np.arange(len(FINE_GRID)), every)
     weights = np.bincount(place, active * (every - beyond) / every, len(GRID) + 1)
     weights += np.bincount(place + 1, active * beyond / every, len(GRID) + 1)
     weights = weights[: len(GRID)]
     weights[ZERO] += null
+    total = float(active.sum() + null)
     return CoefficientPosterior(weights / total, float(active.sum() / total))
 
 

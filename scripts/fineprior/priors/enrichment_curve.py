@@ -71,13 +71,13 @@ def odds_on_grid(
     The array is written over by the next step.
     """
     for sign in (1, -1):
-        here = np.abs(wanted - ZERO)[(wanted - ZERO) * sign > 0]
-        if not len(here):
+        here = set((sign * (wanted - ZERO)).tolist()) & set(range(1, len(GRID)))
+        if not here:
             continue
         extreme = np.repeat(np.maximum.reduceat(sign * x, starts), sizes)
         ratio = np.exp(STEP * (sign * x - extreme))
         odds = np.ones(len(x))
-        for count in range(1, int(here.max()) + 1):
+        for count in range(1, max(here) + 1):
             odds *= ratio
             if count in here:
                 yield ZERO + sign * count, odds

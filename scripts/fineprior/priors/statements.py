@@ -61,7 +61,7 @@ def unit_of(values: Floats) -> tuple[float, str]:
     return step, f"the top {UNIT_TAIL:.0%} against the rest"
 
 
-def statement(curves: Floats, signals: int, prior: CoefficientPrior) -> Statement:
+def statement(curves: Floats, signals: int, prior: CoefficientPrior, profile: Floats | None = None) -> Statement:
     """What loci say of a coefficient.
 
     Parameters
@@ -72,6 +72,8 @@ def statement(curves: Floats, signals: int, prior: CoefficientPrior) -> Statemen
         How many signals they have.
     prior
         Of the coefficient, for `nonzero`; interval and test do not use it.
+    profile
+        (grid,) log likelihood of all loci, where it is not the sum of the curves (`detection.detected_curves`).
     """
     informed = np.abs(curves).max(axis=1, initial=0.0) > _FLAT
     loci = int(informed.sum())
@@ -79,7 +81,7 @@ def statement(curves: Floats, signals: int, prior: CoefficientPrior) -> Statemen
         reason = "the study has no signal" if signals == 0 else "the score does not vary within the loci with signals"
         nan = math.nan
         return Statement(nan, nan, nan, nan, nan, loci, signals, "not tested", reason)
-    curve = curves.sum(axis=0)
+    curve = curves.sum(axis=0) if profile is None else profile
     fine = interpolated(curve)
     top = int(np.argmax(fine))
     estimate = float(FINE_GRID[top])
