@@ -296,6 +296,12 @@ def test_frequencies_that_say_nothing_are_said(tmp_path, caplog):
     assert "z.tsv: How far the panel is from the GWAS (F_ST) is not known: the allele frequencies of the" in caplog.text
 
 
+def test_without_positions_there_are_no_blocks_for_an_error(tmp_path, caplog):
+    files = many(tmp_path, variant_id=[f"rs{i}" for i in range(400)])
+    assert read_locus(*files, None).fst is None
+    assert "not known: only 400 variants in 1 block can be compared" in caplog.text
+
+
 @pytest.mark.parametrize("wrong", ["1.2", "-9", "-0.001"])
 def test_a_frequency_that_is_none_is_named(tmp_path, wrong):
     z, ld = many(tmp_path)

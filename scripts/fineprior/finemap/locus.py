@@ -128,7 +128,7 @@ def _fit(
     fit = partial(fit_with_fallback, scores, R, size, panel_size=in_panel, drift=drift, diagnostics=diagnostics)
     ladder = fit(prior_weights=weights, settings=settings)
     status, reason = _status(ids, ladder)
-    remarks = (*_far(drift), *_remarks(ids, ladder, sizes, R))
+    remarks = (*_far(drift, settings.max_fst), *_remarks(ids, ladder, sizes, R))
     excluded = np.setdiff1d(np.flatnonzero(ladder.fit.pi == 0), ladder.left_out)
     if weights is not None and len(excluded):
         # A fit again, for this alone: zeros are rare, and nothing else tells what they took away.
@@ -181,9 +181,9 @@ def _lost(ids: tuple[str, ...], ladder: LadderFit) -> str:
     )
 
 
-def _far(drift: float | None) -> tuple[str, ...]:
-    """The remark on a panel of another population."""
-    if drift is None or drift <= FAR_FST:
+def _far(drift: float | None, max_fst: float) -> tuple[str, ...]:
+    """The remark on LD of another population that is used all the same."""
+    if drift is None or not FAR_FST < drift <= max_fst:
         return ()
     return (f"the panel differs from the GWAS by F_ST {drift:.1%}: its LD may be wrong",)
 

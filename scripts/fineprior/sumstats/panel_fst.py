@@ -86,7 +86,7 @@ class PanelFst:
         why = {
             "copied": "the allele frequencies of the GWAS are those of the panel",
             "no_frequencies": "GWAS or panel has no allele frequencies",
-            "few_variants": f"only {self.variants:,} variants in {self.blocks} blocks can be compared",
+            "few_variants": f"only {self.variants:,} variants in {self.blocks} block{'s' * (self.blocks != 1)} can be compared",
         }[self.state]
         return f"How far the panel is from the GWAS (F_ST) is not known: {why}."
 
