@@ -44,9 +44,10 @@ Output, for --out PREFIX
 
 The LD of a reference panel is not that of your sample. By default the fit allows for the difference, excludes variants
 whose alleles look switched, and falls back to one effect where LD and z contradict one another. loci_status says so.
-With LD of the GWAS sample itself, use --ld-of in_sample: the fit is then that of susieR's susie_rss. Variants whose
-alleles look switched are still excluded (unless --allele-switches keep). Where susie_rss does not converge, the fit
-continues with an estimate of how far LD and z are apart (drift)."""
+With LD of the GWAS sample itself, use --ld-of in_sample: the fit is then that of susieR's susie_rss. A search follows
+it that weighs all modes of the posterior: pip and credible sets are the search's, pip_susie is SuSiE's (--posterior
+susie does without). Variants whose alleles look switched are still excluded (unless --allele-switches keep). Where
+susie_rss does not converge, the fit continues with an estimate of how far LD and z are apart (drift), and no search."""
 
 EXAMPLE = """example:
   fineprior finemap --z locus.tsv --ld locus.npy --n 140306 --panel-size 503 --out results/locus"""
@@ -101,6 +102,8 @@ def parser() -> argparse.ArgumentParser:
                        "columns eaf and panel_af of --z.")  # fmt: skip
     files.add_argument("--out", required=True, metavar="PREFIX", help="Prefix of the names of the output files.")
     files.add_argument("--locus", default="locus", help="Name of the locus in the tables. Default: %(default)s.")
+    files.add_argument("--seed", type=_number(int, Rule("", at_least=0)), default=1, metavar="N",
+                       help="Seed of the search (--posterior search). Default: %(default)s.")  # fmt: skip
     settings = finemap.add_argument_group("settings (defaults are susieR's where it has them)")
     for each in dataclasses.fields(FinemapSettings):
         _add_setting(settings, FinemapSettings, each.name, FLAGS.get(each.name, [_flag(each.name)]))
@@ -210,8 +213,9 @@ def _finemap(arguments: argparse.Namespace) -> tuple[list[str], int]:
         prior=arguments.prior,
         locus=arguments.locus,
         fst=arguments.fst,
+        seed=arguments.seed,
     )
-    sets = len(fit.fit.sets) if fit.fit is not None else 0
+    sets = len(fit.fit.final_sets) if fit.fit is not None else 0
     because = f" ({fit.reason})" if fit.reason else ""
     lines = [f"{arguments.locus}: {fit.status}{because}; {sets} credible set{'' if sets == 1 else 's'}"]
     lines += [f"  {remark}" for remark in fit.remarks]

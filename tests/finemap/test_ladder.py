@@ -9,8 +9,9 @@ import pytest
 from fineprior.files.errors import InputError
 from fineprior.finemap.correlation import PanelCorrelation
 from fineprior.finemap.infinitesimal import susie_inf
-from fineprior.finemap.ladder import fit_with_fallback, single_signal
+from fineprior.finemap.ladder import fit_with_fallback
 from fineprior.finemap.ld_mismatch import diagnose_ld
+from fineprior.finemap.single_signal import single_signal
 from fineprior.finemap.susie import susie_rss
 from fineprior.project.settings import FinemapSettings
 

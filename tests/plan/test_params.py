@@ -104,6 +104,14 @@ def test_settings_of_finemap_with_what_the_row_says_of_its_ld():
     assert params(finemap={"model": "susie_inf"}).model(A) == "susie_inf"
 
 
+def test_the_seed_counts_only_where_a_search_draws():
+    assert params(OWN, seed=7).seed_of_search(A) == 7
+    assert params(seed=7).seed_of_search(A) == 0, "LD of a panel"
+    assert params(finemap={"ld": "in_sample"}, seed=7).seed_of_search(A) == 7
+    assert params(OWN, finemap={"posterior": "susie"}, seed=7).seed_of_search(A) == 0
+    assert params(OWN, finemap={"model": "susie_inf"}, seed=7).seed_of_search(A) == 0
+
+
 def test_signals_are_found_with_defaults_and_what_is_known_of_the_ld():
     found = params(finemap={"coverage": 0.9, "max_effects": 3, "ld": "none", "panel_size": 7}).signals(A)
     assert found == as_params(FinemapSettings(ld="none", panel_size=7))

@@ -92,7 +92,8 @@ def _locus(rng, name, span, count, kind):
         credible[members] = "L1"
         pip = alpha if kind != "failed" else np.full(count, np.nan)
         frames[prior] = base.assign(prior=weights, pip=pip, posterior_mean=pip * 0.1, posterior_sd=0.01,
-                                    credible_set=credible, pip_credible=pip, z_expected=z, ld_flag=None)  # fmt: skip
+                                    credible_set=credible, pip_susie=pip, pip_credible=pip, z_expected=z,
+                                    ld_flag=None)  # fmt: skip
         sets[prior] = [] if not len(members) else [{
             "locus": name, "credible_set": "L1", "variants": size, "coverage": alpha[members].sum(),
             "min_abs_r": 0.8, "mean_abs_r": 0.9, "median_abs_r": 0.9, "log10_bf": 15.2,
@@ -109,6 +110,7 @@ def _locus(rng, name, span, count, kind):
             "drift": np.nan, "discordant_pairs": 0, "duplicates": 0,
             "iterations": 12, "elbo": -np.inf if kind == "failed" else -812.3,
             "lead_variant": base["variant_id"][lead], "lead_z": z[lead], "max_pip": pip.max(),
+            "posterior": None if kind == "failed" else "susie", "expected_causal": np.nan, "search_gap": np.nan,
             "gwas_rows": count + 3, "fitted": count, "fitted_share": count / (count + 3), "lost_rows": 3,
             "lost": "low_maf:2;missing_value:1", "lost_lead": f"{chrom}:{start + 5}:A:G", "lost_neg_log10_p": 2.5,
             "variants_per_kb": count / 100, "empty_start": 120.0, "empty_end": 80.0, "largest_gap": 5000.0,

@@ -85,6 +85,15 @@ def test_settings_of_the_fit(facts, settings, there):
     assert there in methods_page(changed(facts, finemap=FinemapSettings(**settings)))
 
 
+def test_a_search_is_named_where_there_was_one(facts):
+    assert "by a search" not in methods_page(facts)
+    status = facts.status.assign(posterior=["search", *["susie"] * (len(facts.status) - 1)])
+    rules = FinemapSettings(ld="in_sample", mean_causal=2.5, max_effects=7)
+    page = methods_page(changed(dataclasses.replace(facts, status=status), finemap=rules))
+    assert "credible sets of 1 locus were then obtained by a search" in page
+    assert "(mean 2.5, at most 7)" in page
+
+
 def test_the_shipped_backbone_is_not_enformer(facts):
     backbone = dataclasses.replace(facts.settings.backbone, weights="resources/backbone", revision="")
     assert "it is not Enformer" in methods_page(changed(facts, backbone=backbone))

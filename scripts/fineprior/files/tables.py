@@ -480,8 +480,10 @@ FINEMAP_VARIANTS = define(
     neg_log10_p | number | -log10 of the p-value
     r_lead | number | correlation with the variant of the largest |z| in the locus
     prior | number | prior causal probability
-    pip | number | posterior inclusion probability; NA when the variant was excluded or the locus failed
-    pip_credible | number | the same over the effects that have a credible set only
+    pip | number | posterior inclusion probability (LD of the GWAS itself: by search; else pip_susie); NA when the \
+variant was excluded or the locus failed
+    pip_susie | number | the same of SuSiE, which reports one mode of the posterior
+    pip_credible | number | the same of SuSiE, over the effects that have a credible set of SuSiE only
     posterior_mean | number | posterior mean effect of the standardised genotype
     posterior_sd | number | its standard deviation
     credible_set | text | credible set that holds the variant (L1, ...), NA when none
@@ -494,15 +496,16 @@ CREDIBLE_SETS = define(
     "The credible sets, of the main coverage and (`main` is FALSE) of a further one.",
     """
     locus | text | name of the locus
-    credible_set | text | number of the effect (L1, ...), as susieR names it
+    credible_set | text | number of SuSiE's effect (L1, ...), as susieR names it; above those of all effects where a \
+set of the search has none
     requested_coverage | number | coverage that was asked for
     main | flag | whether that is `finemap.coverage`: what all counts of sets are about
     variants | integer | variants in the set
-    coverage | number | posterior probability that the set holds its effect's causal variant
+    coverage | number | posterior probability that the set holds a causal variant (SuSiE: that of its effect)
     min_abs_r | number | smallest |r| between two variants of the set (purity); above 2,000 variants, of 2,000 of them
     mean_abs_r | number | mean |r| between the same variants (above 2,000, of 2,000 evenly spaced ones)
     median_abs_r | number | median |r| between the same variants
-    log10_bf | number | log10 Bayes factor of the effect, under the prior of the fit
+    log10_bf | number | log10 Bayes factor of SuSiE's effect, under the prior of the fit; NA when there is none
     lead_variant | text | variant with the largest posterior probability
     lead_pip | number | its PIP
     chrom | text | chromosome
@@ -545,6 +548,9 @@ missing decides the result), no_signal (no set), failed
     lead_variant | text | variant with the largest |z|
     lead_z | number | its z
     max_pip | number | largest PIP
+    posterior | text | where PIPs and sets come from: search or susie; NA when failed
+    expected_causal | number | posterior mean of the number of causal variants, by the search; NA without it
+    search_gap | number | largest difference of a PIP between the halves of the search's chains; NA without a search
     gwas_rows | integer | rows of the GWAS in the window (a variant's once), with those that harmonising excluded \
 where they are known
     fitted | integer | of these, variants that were fitted

@@ -122,6 +122,12 @@ class Params:
         """Settings of finemap; a study's row says for its own LD whose it is."""
         return self._row(wildcards).finemap_settings(self._finemap)
 
+    def seed_of_search(self, wildcards: Wildcards) -> int:
+        """The seed of finemap; 0 for a study whose PIPs are SuSiE's, which draws nothing."""
+        finemap = self.finemap(wildcards)
+        searches = finemap["posterior"] == "search" and finemap["model"] == "susie" and finemap["ld"] == "in_sample"
+        return self.settings.seed if searches else 0
+
     def model(self, wildcards: Wildcards) -> str:
         """The model of fine-mapping."""
         model: str = self.finemap(wildcards)["model"]

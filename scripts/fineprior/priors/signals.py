@@ -5,6 +5,7 @@ under an estimated prior.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +35,7 @@ def fit_signals(path: str, locus: str, rows: pd.DataFrame, prior: Floats | None,
     prior
         (p,) prior causal probabilities; uniform by default.
     settings
-        Of SuSiE.
+        Of SuSiE; signals are its effects, so no search follows.
     """
     R, known = read_locus_ld(path, locus, rows["variant_id"].tolist())
     table = rows[known] if known.any() else rows
@@ -45,7 +46,7 @@ def fit_signals(path: str, locus: str, rows: pd.DataFrame, prior: Floats | None,
         R if known.any() else None,
         table["n"].to_numpy(),
         None if prior is None else prior[known] if known.any() else prior,
-        settings,
+        replace(settings, posterior="susie"),
         panel_size=read_panel_size(path),
         drift=None if fst is None else max(fst[0], 0.0),
     )

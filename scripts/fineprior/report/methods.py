@@ -203,12 +203,24 @@ def _finemapping(facts: StudyFacts, cite: _Cited) -> str:
     text = (
         f"Each locus was fine-mapped with {model} from z-scores, with at most {rules.max_effects} effects, the prior "
         f"variance of effects {variance}, {rules.coverage:.0%} credible sets and a purity (smallest |r|) of at least "
-        f"{rules.min_purity:g}. {_of_ld(rules)} "
+        f"{rules.min_purity:g}. {_of_ld(rules)} {_of_posterior(rules, facts.status)}"
         f"Outcome of the loci: {counted}. There were {_count(len(sets), 'credible set', 'credible sets')}"
     )
     if len(sets):
         text += f" with a median of {sets['variants'].median():g} variants"
     return f"{text}; with a uniform prior there were {len(uniform)}."
+
+
+def _of_posterior(rules: FinemapSettings, status: pd.DataFrame) -> str:
+    searched = int((status["posterior"] == "search").sum())
+    if not searched:
+        return ""
+    return (
+        f"Posterior inclusion probabilities and credible sets of {_count(searched, 'locus', 'loci')} were then "
+        "obtained by a search that sums the posterior over configurations of causal variants, with a Poisson prior on "
+        f"their number (mean {rules.mean_causal:g}, at most {rules.max_effects}) and effects of the variance that "
+        "SuSiE found. "
+    )
 
 
 def _of_ld(rules: FinemapSettings) -> str:

@@ -85,7 +85,7 @@ def calibrate(
             # Two priors that are the same numbers have the same bytes, and the same fits.
             key = b"".join(tables.PRIOR.read(path)["prior"].to_numpy(dtype=float).tobytes() for path in paths)
             if key not in fine_mapped:
-                fine_mapped[key] = _fine_mapped(study.files, paths, finemap, workers)
+                fine_mapped[key] = _fine_mapped(study.files, paths, finemap, seed, workers)
             found.append(tallied(prior, *fine_mapped[key], causal))
         weight = float(tables.VERDICT.read(made["verdict"])["weight"].iloc[0])
     head = {"scenario": scenario, "replicate": replicate}
@@ -132,7 +132,7 @@ def _assign(
 
 
 def _fine_mapped(
-    files: StudyFiles, priors: Sequence[str], settings: FinemapSettings, workers: int
+    files: StudyFiles, priors: Sequence[str], settings: FinemapSettings, seed: int, workers: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """FINEMAP_VARIANTS and the main CREDIBLE_SETS of all batches under a prior."""
     variants, sets = [], []
@@ -140,7 +140,7 @@ def _fine_mapped(
         made = prior.removesuffix(".tsv.gz")
         outputs = {name: f"{made}.{name}.tsv" for name in ("output", "credible_sets", "status")}
         finemap_batch(variants=path, ld=ld, prior=prior, fits=f"{made}.npz", settings=settings, workers=workers,
-                      **outputs)  # fmt: skip
+                      seed=seed, **outputs)  # fmt: skip
         variants.append(tables.FINEMAP_VARIANTS.read(outputs["output"]))
         sets.append(tables.main_sets(tables.CREDIBLE_SETS.read(outputs["credible_sets"])))
     return pd.concat(variants, ignore_index=True), pd.concat(sets, ignore_index=True)
