@@ -115,6 +115,7 @@ WITHOUT_NEWER_FILES = ("--rerun-triggers", "params", "input", "code")
             {"finemap": {"max_fst": 0.02}}, batches("embedded", "find_signals") | after_finemap() | after_priors(),
             id="largest F_ST",
         ),
+        pytest.param({"finemap": {"posterior": "susie", "refine": True}}, after_finemap(), id="1 posterior"),
         pytest.param({"priors": {"uniform_weight": 0.1}}, after_priors(), id="2 prior"),
         pytest.param({"head": {"l2": 0.001}}, HEAD | after_scores(), id="3 training"),
         pytest.param(
@@ -125,8 +126,8 @@ WITHOUT_NEWER_FILES = ("--rerun-triggers", "params", "input", "code")
         pytest.param({"evaluation": {"min_r": 0.2}}, after_scores(), id="smallest r"),
         pytest.param({"scores": {"magnitude": "sad"}}, after_scores(), id="scores"),
         pytest.param(
-            {"finemap": {"coverage": 0.95, "max_effects": 10}, "seed": 1, "harmonise": {"min_maf": 0.01}}, set(),
-            id="4 defaults written out",
+            {"finemap": {"coverage": 0.95, "max_effects": 10, "posterior": "search"}, "seed": 1,
+             "harmonise": {"min_maf": 0.01}}, set(), id="4 defaults written out",
         ),
         pytest.param(
             {"windows": {"shift": 3}}, batches("embedded", "extract_sequences", "embed_variants") | after_scores(),
@@ -205,6 +206,39 @@ def test_editing_the_library_reruns_what_imports_it(finished, module, expected):
         path = finished / name
         path.write_text(path.read_text().replace('"""', '"""A word more. ', 1))
         assert set(planned_jobs(finished)) == expected
+
+
+SIMULATED = {"calibrate": {"scenarios": ["noise"], "replicates": 1, "ld": ["in_sample", "panel", "undrifted_panel"]}}
+
+
+def simulated(*questions):
+    """Jobs of the simulated studies of these questions, and of their summary."""
+    jobs = {("calibrate", f"study=embedded, ld={one}, scenario=noise, replicate=0") for one in questions}
+    return jobs | of("embedded", "summarise_calibration")
+
+
+@pytest.mark.parametrize(
+    ("change", "questions"),
+    [
+        pytest.param({}, (), id="nothing"),
+        pytest.param({"calibrate": {"fst": 0.01}}, ("panel",), id="drift"),
+        pytest.param({"calibrate": {"max_causal": 1}}, ("in_sample", "panel", "undrifted_panel"), id="causal variants"),
+    ],
+)
+def test_each_question_of_the_calibration_reruns_for_what_it_depends_on(finished, change, questions):
+    target = "results/embedded/calibrate/summary.tsv"
+    with edited(finished, CONFIG):
+        edit_config(finished, SIMULATED)
+        made = simulated("in_sample", "panel", "undrifted_panel")
+        if not (finished / target).exists():
+            assert set(planned_jobs(finished, target)) == made
+            done = snakemake(finished, "--cores", "2", target)
+            assert done.returncode == 0, done.stdout
+            rows = tables.CALIBRATE_SUMMARY.read(finished / target)
+            assert list(dict.fromkeys(rows["ld"])) == SIMULATED["calibrate"]["ld"]
+            assert rows["causal"].nunique() == 1
+        edit_config(finished, change)
+        assert set(planned_jobs(finished, target)) == (simulated(*questions) if questions else set())
 
 
 def test_6_other_weights_of_the_backbone(finished):
