@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 
 from fineprior.files.errors import InputError
-from fineprior.finemap.correlation import Correlation, PanelCorrelation, panel_correlations
+from fineprior.finemap.correlation import (
+    Correlation,
+    KeptCorrelations,
+    PanelCorrelation,
+    correlations,
+    panel_correlations,
+)
 
 RNG = np.random.default_rng(0)
 COVARIANCE = np.cov(RNG.standard_normal((300, 200)), rowvar=False)
@@ -146,3 +152,32 @@ def test_correlations_cannot_be_written_to_and_the_matrix_stays_its_owners():
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0
     own[0] = 0
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        Correlation.from_matrix(R.astype(np.float32), 200),
+        Correlation.from_matrix(COVARIANCE, 200),
+        PanelCorrelation.from_genotypes(np.random.default_rng(7).binomial(2, 0.3, (40, 200))),
+    ],
+    ids=["matrix", "covariance", "genotypes"],
+)
+@pytest.mark.parametrize("b", [RNG.standard_normal(150), SPARSE[:150]], ids=["dense", "sparse"])
+def test_kept_variants_are_those_of_a_smaller_matrix(whole, b):
+    kept = np.delete(np.arange(200), np.arange(3, 200, 4))
+    of_kept, matrix = KeptCorrelations(whole, kept), whole.dense()[np.ix_(kept, kept)].astype(np.float64)
+    np.testing.assert_allclose(of_kept.times(b), matrix @ b, atol=2e-6)
+    np.testing.assert_allclose(of_kept.dense(), matrix, atol=2e-7)
+    np.testing.assert_allclose(of_kept.between(slice(2, 9), np.array([7, 1])), matrix[2:9, [7, 1]], atol=2e-7)
+    np.testing.assert_allclose(
+        of_kept.absolute(np.array([4, 0]), np.array([7, 1, 8])), np.abs(matrix[np.ix_([4, 0], [7, 1, 8])]), atol=2e-7
+    )
+    assert len(of_kept) == 150
+
+
+def test_correlations_in_a_form_are_taken_as_they_are():
+    panel = PanelCorrelation.from_genotypes(GENOTYPES)
+    assert correlations(panel, len(panel)) is panel
+    with pytest.raises(InputError, match=f"R: {len(panel)} variants do not fit the 3 z-scores"):
+        correlations(panel, 3)

@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 
 from fineprior.files.errors import InputError
+from fineprior.finemap.correlation import PanelCorrelation
 from fineprior.finemap.infinitesimal import susie_inf
-from fineprior.finemap.ladder import fit_with_fallback, single_signal
+from fineprior.finemap.ladder import fit_with_fallback
+from fineprior.finemap.ld_mismatch import diagnose_ld
+from fineprior.finemap.single_signal import single_signal
 from fineprior.finemap.susie import susie_rss
 from fineprior.project.settings import FinemapSettings
 
@@ -214,3 +217,55 @@ def test_diagnostics_and_excluded_variants_cannot_be_written_to(locus):
     for array in (found.diagnostics.conditional_mean, found.diagnostics.switched, found.fit.pip, found.left_out):
         with pytest.raises(ValueError, match="read-only"):
             array[:] = 0
+
+
+def no_more(*_, **__):
+    raise AssertionError("diagnosed again")
+
+
+def test_a_diagnosis_that_is_there_is_not_made_again(locus, monkeypatch):
+    """Nor does it change the fit."""
+    z, _, panel = locus
+    z = z.copy()
+    z[22] *= -1
+    known = diagnose_ld(z, panel, N, PANEL)
+    expected = fit_with_fallback(z, panel, N, None, PANEL, PANEL_LD)
+    monkeypatch.setattr("fineprior.finemap.ladder.diagnose_ld", no_more)
+    found = fit_with_fallback(z, panel, N, None, PANEL, PANEL_LD, diagnostics=known)
+    assert np.array_equal(found.fit.pip, expected.fit.pip)
+    assert found.left_out.tolist() == expected.left_out.tolist() == [22]
+    assert found.diagnostics is known
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("settings", [PANEL_LD, IN_SAMPLE, replace(IN_SAMPLE, model="susie_inf")])
+def test_genotypes_are_fitted_as_their_matrix(settings):
+    """Fewer people than variants; one variant is left out as switched."""
+    rng = np.random.default_rng(8)
+    X = (people(60, rng) > 0.3).astype(float) + (people(60, rng) > 0.3)
+    panel = PanelCorrelation.from_genotypes(X)
+    matrix = panel.matrix(np.float64).matrix
+    z = 9 * matrix[30] + rng.normal(size=P) * 0.5
+    z[31] *= -1
+    found, expected = (fit_with_fallback(z, R, N, None, 60, settings) for R in (panel, matrix))
+    assert (found.rung, found.reasons) == (expected.rung, expected.reasons)
+    np.testing.assert_allclose(found.fit.pip, expected.fit.pip, atol=1e-6)
+    assert found.left_out.tolist() == expected.left_out.tolist() == [31]
+
+
+def test_a_panel_of_another_population_is_refused_unless_asked_for(locus):
+    z, _, panel = locus
+    far, settings = 0.11, FinemapSettings()
+    found = fit_with_fallback(z, panel, N, None, PANEL, settings, far)
+    assert found.rung == "single_effect"
+    assert found.reasons == ("the panel differs from the GWAS by F_ST 11.0%, above finemap.max_fst (5.0%)",)
+    assert fit_with_fallback(z, panel, N, None, PANEL, replace(settings, max_fst=0.2), far).rung == "corrected"
+    assert fit_with_fallback(z, panel, N, None, PANEL, settings, settings.max_fst).rung == "corrected"
+    with pytest.raises(InputError, match=r"above finemap\.max_fst"):
+        fit_with_fallback(z, panel, N, None, PANEL, replace(settings, fallback=False), far)
+
+
+@pytest.mark.parametrize("drift", [-0.01, 1.5, np.nan])
+def test_an_fst_that_is_none_is_refused(locus, drift):
+    with pytest.raises(InputError, match=r"drift: .*, an F_ST from 0 to 1 is needed"):
+        fit_with_fallback(locus[0], locus[1], N, None, PANEL, PANEL_LD, drift)

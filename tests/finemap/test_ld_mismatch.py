@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from fineprior.finemap.correlation import PanelCorrelation
 from fineprior.finemap.ld_mismatch import diagnose_ld, estimate_s
 
 N, PEOPLE = 20_000, 400
@@ -113,3 +114,70 @@ def test_squared_r_of_ld_that_is_positive_throughout_is_named():
     z = np.linalg.cholesky(R) @ np.random.default_rng(5).normal(size=p)
     assert diagnose_ld(z, R**2, N).squared
     assert not diagnose_ld(z, R, N).squared
+
+
+def haplotypes(people, p, rng):
+    """Allele counts (people, p) of variants whose LD falls off along the locus."""
+    first = rng.normal(size=(2 * people, p))
+    for j in range(1, p):
+        first[:, j] = 0.9 * first[:, j - 1] + np.sqrt(1 - 0.81) * first[:, j]
+    return (first > 0.5).reshape(people, 2, p).sum(1)
+
+
+@pytest.mark.parametrize("people", [60, 150])
+def test_genotypes_are_diagnosed_as_their_matrix(people):
+    """R of fewer and of more people than variants; the matrix is one block."""
+    rng = np.random.default_rng(people)
+    X = haplotypes(people, 120, rng)
+    z = 7 * np.corrcoef(X.T)[40] + rng.normal(size=120)
+    z[[41, 90]] *= -1
+    panel = PanelCorrelation.from_genotypes(X)
+    of_panel, of_matrix = diagnose_ld(z, panel, N, people), diagnose_ld(z, panel.matrix(np.float64).matrix, N, people)
+    assert of_panel.switched.tolist() == of_matrix.switched.tolist()
+    assert of_panel.discordant.tolist() == of_matrix.discordant.tolist()
+    assert of_panel.duplicates == of_matrix.duplicates
+    for name in ("s", "s_scaled", "s_kept", "conditional_mean", "conditional_sd", "switch_log_lr"):
+        np.testing.assert_allclose(getattr(of_panel, name), getattr(of_matrix, name), atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("people", [40, 2000])
+def test_s_of_those_kept_is_that_without_the_switched(people):
+    """From the inverse of the whole R, singular and not, as from the R of the others."""
+    rng = np.random.default_rng(4)
+    R = np.corrcoef(haplotypes(people, 60, rng).T)
+    z = 9 * R[20] + 0.7 * rng.normal(size=60)
+    z[[18, 22]] *= -1
+    found = diagnose_ld(z, R, N, people)
+    kept = ~found.switched
+    assert found.switched.any()
+    assert found.s_kept == pytest.approx(estimate_s(z[kept], R[np.ix_(kept, kept)], N, scaled=True), abs=1e-6)
+    assert found.s_kept != found.s_scaled
+
+
+def mixture_log_lr(residual, other):
+    """Log likelihood ratio as susieR's: expectation maximisation over all residuals, a thousand times."""
+    top = 2 * np.abs(residual).max()
+    scales = top * 1.05 ** np.arange(-np.ceil(np.log(top / 0.8) / np.log(1.05)), 1)
+    weights = np.full(len(scales), 1 / len(scales))
+
+    def densities(x):
+        return np.exp(-0.5 * (x[:, None] / scales) ** 2) / scales
+
+    for _ in range(1000):
+        weights = weights * (densities(residual).T @ (1 / (densities(residual) @ weights))) / len(residual)
+    return np.log(densities(other) @ (weights + 1e-15)) - np.log(densities(residual) @ (weights + 1e-15))
+
+
+@pytest.mark.slow
+def test_histogram_of_residuals_is_as_good_as_all(locus):
+    """No variant is turned here, so that the residuals are those of the first round."""
+    _, R = locus
+    root = np.linalg.cholesky(R)
+    for seed in range(10):
+        z = root @ np.random.default_rng(seed).normal(size=60) * 3
+        found = diagnose_ld(z, R, 1e9, PEOPLE)
+        if found.switched.any():
+            continue
+        residual = (z - found.conditional_mean) / found.conditional_sd
+        expected = mixture_log_lr(residual, (z + found.conditional_mean) / found.conditional_sd)
+        np.testing.assert_allclose(found.switch_log_lr, expected, atol=0.005)

@@ -185,7 +185,7 @@ def test_degenerate_ld_ends_in_a_status(model, ld, matrix):
 
 
 def test_an_unforeseen_error_costs_one_locus(monkeypatch):
-    def fails(*_):
+    def fails(*_, **__):
         raise KeyError("what nobody thought of")
 
     monkeypatch.setattr("fineprior.finemap.locus.fit_with_fallback", fails)
@@ -268,3 +268,14 @@ def test_loci_of_one_and_two_variants(settings):
     two = fit_locus(IDS[:2], [7.0, 7.0], np.ones((2, 2)), 5000, [1, 3], settings).fit
     assert two.pip == pytest.approx([0.25, 0.75], abs=1e-3)
     assert fit_locus(IDS[:1], [7.0], [[1.0]], 5000, [0], settings).reason.startswith("prior_weights: all are 0")
+
+
+def test_a_panel_that_is_far_from_the_gwas_is_remarked_upon():
+    def remarks(drift, **settings):
+        return fit_locus(IDS, Z, R, 5000, None, FinemapSettings(**settings), panel_size=700, drift=drift).remarks
+
+    assert "the panel differs from the GWAS by F_ST 1.2%: its LD may be wrong" in remarks(0.012)
+    assert not any("F_ST" in text for text in (*remarks(0.009), *remarks(None), *remarks(0.012, ld="in_sample")))
+    in_sample = FinemapSettings(ld="in_sample")
+    assert fit_locus(IDS, Z, R, 5000, None, in_sample, drift=0.2).status == "ok"
+    assert fit_locus(IDS, Z, R, 5000, None, SETTINGS, drift=0.2).status == "single_effect"

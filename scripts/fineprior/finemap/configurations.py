@@ -8,7 +8,7 @@ The evidence of a configuration C, with effects N(0, W) on the scale of z and z 
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -38,8 +38,9 @@ class Model(ReadOnly):
         W: prior variance of an effect on the scale of z, n times its variance per standard deviation of the genotype.
     log_prior : ndarray, shape (p,)
         Log prior weights of the variants, which sum to 1; -inf excludes a variant.
-    log_number : ndarray, shape (most + 2,)
-        Log prior of a number of causal variants, without the number of configurations; `NEVER` above `most`.
+    log_number : ndarray, shape (most + 3,)
+        Log prior of a number of causal variants, without the number of configurations; `NEVER` at the end.
+        Configurations of `most` + 1 do not count, but chains pass through them, lest they are caught at `most`.
     """
 
     z: Floats
@@ -56,14 +57,13 @@ class Model(ReadOnly):
     @property
     def most(self) -> int:
         """Largest number of causal variants."""
-        return len(self.log_number) - 2
+        return len(self.log_number) - 3
 
     def of(self, kept: Indices) -> "Model":
         """The model of some variants."""
         if len(kept) == len(self.z):
             return self
-        R = self.R[np.ix_(kept, kept)]
-        return Model(self.z[kept], R, self.variance, self.log_prior[kept], self.log_number)
+        return replace(self, z=self.z[kept], R=self.R[np.ix_(kept, kept)], log_prior=self.log_prior[kept])
 
     def slices(self, members: Indices, wanted: Flags | None = None) -> tuple[Floats, Singles]:
         """Neighbours of configurations C: without one member, and with another variant in its place.
@@ -158,8 +158,6 @@ class Visited:
     model: Model
     keys: Integers
     """Random number of each variant, and 0 for none, shape (p + 1,)."""
-    limit: int
-    """Configurations of more members are walked through and do not count."""
     of: dict[int, Indices] = field(default_factory=dict)
     """Slices of a configuration by its key: without each of its members, and of itself at the end."""
     known: dict[int, int] = field(default_factory=dict)
@@ -198,7 +196,7 @@ class Visited:
         size = (members < len(self.model.z)).sum(1)
         new: dict[int, int] = {}
         for row, key in enumerate(self.keys[members].sum(1).tolist()):
-            if key not in self.known and size[row] < self.limit:
+            if key not in self.known and size[row] < self.model.most:
                 new[key] = row
                 if len(new) == most:
                     break
@@ -235,7 +233,7 @@ class Visited:
         self.key[fresh], self.base[fresh], self.parts[fresh] = key[row, column], base[row, column], parts
         self.added[fresh] = added
         held = size[row] - without
-        best = np.where(held < self.limit, np.maximum(added.max(1), 0), np.where(held > self.limit, NEVER, 0))
+        best = np.where(held < self.model.most, np.maximum(added.max(1), 0), np.where(held > self.model.most, NEVER, 0))
         self.largest[fresh] = self.base[fresh] + best
         self.count = count
 
@@ -259,8 +257,8 @@ class Visited:
         new = np.flatnonzero(~self.listed[: self.count] & (self.largest[: self.count] > least))
         self.listed[new] = True
         size = (self.parts[new] < p).sum(1)
-        itself = new[(size <= self.limit) & (self.base[new] > least)]
-        grows = new[size < self.limit]
+        itself = new[(size <= self.model.most) & (self.base[new] > least)]
+        grows = new[size < self.model.most]
         row, extra = np.nonzero(self.added[grows] > (least - self.base[grows]).astype(np.float32)[:, None])
         rest = grows[row]
         fresh = (

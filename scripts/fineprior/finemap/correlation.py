@@ -1,7 +1,7 @@
 """The correlation matrix R of a locus: checked in one reading, multiplied with vectors, never copied."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +24,12 @@ MAX_R = 1.01
 PANEL_SHARE = 0.25
 # Sum of squares, as its root and beside the largest genotype, up to which a variant has no variance.
 NO_VARIANCE = 1e-10
+Matrix = npt.NDArray[np.floating]
+Some = Indices | slice
+"""Some of the variants of a locus, by their places."""
 
 
+@runtime_checkable
 class Correlations(Protocol):
     """What the fitter needs of R, however it is stored."""
 
@@ -45,8 +49,14 @@ class Correlations(Protocol):
     def times_most(self, b: Floats, tolerance: float) -> tuple[Floats, Floats]:
         """R b but for entries of b that change it by less than the tolerance; and b without these entries."""
 
+    def between(self, rows: Some, columns: Some) -> Matrix:
+        """Signed r between two groups of variants, shape (rows, columns)."""
+
     def absolute(self, rows: Indices, columns: Indices) -> Floats:
         """|r| between two groups of variants, shape (len(rows), len(columns))."""
+
+    def dense(self) -> Matrix:
+        """R as a matrix, shape (p, p)."""
 
 
 @dataclass(frozen=True)
@@ -167,12 +177,22 @@ class Correlation(ReadOnly):
             product[stop:] += x[start:stop] @ strip[:, stop - start :]
         return product
 
+    def between(self, rows: Some, columns: Some) -> Matrix:
+        """Signed r between two groups of variants, shape (rows, columns); a view of the matrix where it can be."""
+        if isinstance(rows, slice) or isinstance(columns, slice):
+            block = self.matrix[rows, columns]
+        else:
+            block = self.matrix[np.ix_(rows, columns)]
+        return block if self.scale is None else block * self.scale[rows, None] * self.scale[columns]
+
     def absolute(self, rows: Indices, columns: Indices) -> Floats:
         """|r| between two groups of variants, shape (len(rows), len(columns))."""
-        block = np.abs(self.matrix[np.ix_(rows, columns)].astype(np.float64))
-        if self.scale is not None:
-            block *= self.scale[rows, None] * self.scale[columns]
-        return block
+        return np.abs(self.between(rows, columns).astype(np.float64))
+
+    def dense(self) -> Matrix:
+        """R as a matrix, shape (p, p)."""
+        everything = slice(None)
+        return self.between(everything, everything)
 
 
 @dataclass(frozen=True)
@@ -244,9 +264,84 @@ class PanelCorrelation(ReadOnly):
         multiplied = np.where(np.abs(b) > tolerance / len(b), b, 0.0)
         return self.times(multiplied), multiplied
 
+    def between(self, rows: Some, columns: Some) -> Floats:
+        """Signed r between two groups of variants, shape (rows, columns)."""
+        return self.standardised[rows] @ self.standardised[columns].T
+
     def absolute(self, rows: Indices, columns: Indices) -> Floats:
         """|r| between two groups of variants, shape (len(rows), len(columns))."""
-        return np.abs(self.standardised[rows] @ self.standardised[columns].T)
+        return np.abs(self.between(rows, columns))
+
+    def dense(self) -> Matrix:
+        """R as a matrix, shape (p, p), float32."""
+        return self.matrix().matrix
+
+
+@dataclass(frozen=True)
+class KeptCorrelations(ReadOnly):
+    """Correlations among some variants of a locus, as a view: nothing is copied.
+
+    Attributes
+    ----------
+    whole : Correlations
+        Of all variants of the locus.
+    kept : ndarray of int, shape (k,)
+        Which of them these are.
+    """
+
+    whole: Correlations
+    kept: Indices
+
+    @property
+    def scale(self) -> Floats | None:
+        """As of `Correlations`."""
+        return None if self.whole.scale is None else self.whole.scale[self.kept]
+
+    @property
+    def informative(self) -> Flags | None:
+        """As of `Correlations`."""
+        return None if self.whole.informative is None else self.whole.informative[self.kept]
+
+    def __len__(self) -> int:
+        return len(self.kept)
+
+    def times(self, b: Floats) -> Floats:
+        """R b."""
+        return self.times_most(b, 0.0)[0]
+
+    def times_most(self, b: Floats, tolerance: float) -> tuple[Floats, Floats]:
+        """See `Correlation.times_most`; entries of variants that are not kept are 0, and so cost nothing."""
+        spread = np.zeros(len(self.whole))
+        spread[self.kept] = b
+        product, multiplied = self.whole.times_most(spread, tolerance)
+        return product[self.kept], multiplied[self.kept]
+
+    def between(self, rows: Some, columns: Some) -> Matrix:
+        """Signed r between two groups of variants, shape (rows, columns)."""
+        return self.whole.between(self.kept[rows], self.kept[columns])
+
+    def absolute(self, rows: Indices, columns: Indices) -> Floats:
+        """|r| between two groups of variants, shape (len(rows), len(columns))."""
+        return self.whole.absolute(self.kept[rows], self.kept[columns])
+
+    def dense(self) -> Matrix:
+        """R as a matrix, shape (k, k)."""
+        return self.whole.between(self.kept, self.kept)
+
+
+def correlations(R: npt.ArrayLike | Correlations, p: int) -> Correlations:
+    """R in a form that is multiplied: as it is where it has one, or checked (`Correlation.from_matrix`).
+
+    Raises
+    ------
+    InputError
+        R is not of p variants, or as `Correlation.from_matrix` raises.
+    """
+    if isinstance(R, Correlations):
+        if len(R) != p:
+            raise InputError(f"R: {len(R)} variants do not fit the {p} z-scores")
+        return R
+    return Correlation.from_matrix(R, p)
 
 
 def panel_correlations(X: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> Correlations:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.files.errors import InputError
-from fineprior.finemap.correlation import Correlation
+from fineprior.finemap.correlation import Correlations, correlations
 from fineprior.finemap.credible_sets import MIN_PRIOR_VARIANCE, credible_sets
 from fineprior.finemap.single_effect import SingleEffect, single_effect
 from fineprior.finemap.sufficient import check_n, check_prior_weights, check_z
@@ -55,7 +55,7 @@ class _Spectrum:
 
 def susie_inf(
     z: npt.ArrayLike,
-    R: npt.ArrayLike,
+    R: npt.ArrayLike | Correlations,
     n: float,
     *,
     L: int = 10,
@@ -93,7 +93,7 @@ def susie_inf(
     """
     scores = check_z(z)
     check_n(n)
-    correlation = Correlation.from_matrix(R, len(scores))
+    correlation = correlations(R, len(scores))
     weights = check_prior_weights(prior_weights, len(scores))
     if L < 1 or max_iter < 1:
         raise InputError(f"L and max_iter: {L} and {max_iter}, 1 or more is allowed")
@@ -116,12 +116,9 @@ def susie_inf(
     return InfinitesimalFit(sparse, state.tau2, infinitesimal)
 
 
-def _spectrum(z: Floats, R: Correlation, n: float) -> _Spectrum:
-    matrix = R.matrix.astype(np.float64)
-    if R.scale is not None:
-        matrix *= R.scale[:, None] * R.scale
+def _spectrum(z: Floats, R: Correlations, n: float) -> _Spectrum:
     try:
-        values, V = np.linalg.eigh(matrix)
+        values, V = np.linalg.eigh(R.dense().astype(np.float64))
     except np.linalg.LinAlgError as error:
         raise InputError(f"R: its eigenvalues cannot be found ({error})") from None
     Xty = np.sqrt(n - 1) * z * np.sqrt((n - 1) / (z * z + n - 2))
@@ -194,7 +191,7 @@ class _State:
 
 
 def _susie_fit(
-    state: _State, pi: Floats, z: Floats, R: Correlation, niter: int, coverage: float, min_abs_corr: float
+    state: _State, pi: Floats, z: Floats, R: Correlations, niter: int, coverage: float, min_abs_corr: float
 ) -> SusieFit:
     return SusieFit(
         alpha=state.alpha,

@@ -9,6 +9,7 @@
 The lowest rung is fitted first, for its checks: what is wrong with z, n or the prior is an error there, whatever R is.
 """
 
+import logging
 import math
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,16 +19,18 @@ import numpy.typing as npt
 
 from fineprior.files.arrays import Floats, Indices, ReadOnly
 from fineprior.files.errors import InputError
-from fineprior.finemap.correlation import Correlation
-from fineprior.finemap.credible_sets import CredibleSet, credible_sets
+from fineprior.finemap.correlation import Correlation, Correlations, KeptCorrelations, correlations
+from fineprior.finemap.credible_sets import CredibleSet, CredibleSets
 from fineprior.finemap.infinitesimal import susie_inf
-from fineprior.finemap.ld_mismatch import LdDiagnostics, Matrix, diagnose_ld, estimate_s
+from fineprior.finemap.ld_mismatch import LdDiagnostics, diagnose_ld
 from fineprior.finemap.panel_error import PanelError
-from fineprior.finemap.single_effect import single_effect
-from fineprior.finemap.sufficient import check_n, check_prior_weights, check_z
+from fineprior.finemap.search import check_seed, effect_variance, search
+from fineprior.finemap.searched import Searched, searched_of
+from fineprior.finemap.single_signal import single_signal
 from fineprior.finemap.susie import SusieFit, susie_rss
 from fineprior.project.settings import FinemapSettings
 
+log = logging.getLogger(__name__)
 # A diagonal this near to 1 is that of a correlation matrix: no copy is made.
 ROUNDING = 1e-4
 # What a fit on a rung may end in that is not its caller's mistake.
@@ -62,6 +65,8 @@ class LadderFit(ReadOnly):
     left_out : ndarray of int
         Variants that were not fitted.
     lost : tuple of LostSet
+    search_trouble : str
+        Why there is no posterior by search where there should be one (`fit.search`); empty where there is.
     """
 
     rung: str
@@ -72,6 +77,7 @@ class LadderFit(ReadOnly):
     drift: float = math.nan
     left_out: Indices = field(default_factory=lambda: np.empty(0, np.intp))
     lost: tuple[LostSet, ...] = ()
+    search_trouble: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,10 +85,12 @@ class _Locus:
     """The variants of a locus that are fitted."""
 
     z: Floats
-    R: Matrix
+    R: Correlations
     n: float
     prior_weights: Floats | None
     panel_size: float
+    drift: float | None = None
+    seed: int = 1
 
 
 class _NextRungError(Exception):
@@ -91,18 +99,22 @@ class _NextRungError(Exception):
 
 def fit_with_fallback(
     z: Floats,
-    R: npt.ArrayLike | None,
+    R: npt.ArrayLike | Correlations | None,
     n: float,
     prior_weights: Floats | None,
     panel_size: float,
     settings: FinemapSettings,
+    drift: float | None = None,
+    *,
+    diagnostics: LdDiagnostics | None = None,
+    seed: int = 1,
 ) -> LadderFit:
     """Fit a locus on the highest rung that holds.
 
     Parameters
     ----------
     z : ndarray, shape (p,)
-    R : array, shape (p, p), or None
+    R : array, shape (p, p), Correlations, or None
         Signed correlations; None when there are none.
     n : float
     prior_weights : ndarray, shape (p,), or None
@@ -110,29 +122,45 @@ def fit_with_fallback(
         Samples in the panel that R is of, above 1; infinite for the LD of the GWAS itself, or when it is not known.
     settings : FinemapSettings
         With `ld: none` the fit of one effect is the required one, whether or not `fallback` is on.
+    drift : float, optional
+        F_ST between the populations of panel and GWAS, by allele frequencies (`sumstats.panel_fst`); None when it is
+        not known, or R is of the GWAS itself. Above `settings.max_fst` R is not used.
+    diagnostics : LdDiagnostics, optional
+        Of these z, R, n and panel size, where they are made already: they depend on neither prior nor settings.
+    seed : int
+        Of the search, which follows SuSiE on LD of the GWAS itself (`posterior: search`).
 
     Raises
     ------
     InputError
-        z, n, prior weights or panel size are bad, settings exclude one another, or a rung does not hold and
-        `settings.fallback` is off.
+        z, n, prior weights, panel size, drift or seed are bad, settings exclude one another, or a rung does not
+        hold and `settings.fallback` is off.
     ArithmeticError
         A value overflows on the lowest rung too.
     """
     if not panel_size > 1:
         raise InputError(f"panel_size: {panel_size:g}, above 1 is needed")
+    _check(settings)
+    check_seed(seed)
+    if drift is not None and not 0 <= drift <= 1:
+        raise InputError(f"drift: {drift:g}, an F_ST from 0 to 1 is needed")
     # The lowest rung comes first: what it cannot read has nothing to do with LD.
-    single = single_signal(z, n, prior_weights=prior_weights, **_shared(settings))
+    single = single_signal(
+        z,
+        n,
+        prior_weights=prior_weights,
+        z_method=settings.z_method,
+        null_weight=settings.null_weight,
+        **_shared(settings),
+    )
     if settings.ld == "none":
         return LadderFit("single_effect", ("no LD, as asked for (ld: none)",), single)
-    if settings.model == "susie_inf" and settings.estimate_residual_variance:
-        raise InputError("estimate_residual_variance: not with model susie_inf, which always estimates its variances")
-    diagnostics = None
     try:
         if R is None:
             raise _NextRungError("no LD")
-        locus = _Locus(z, _readable(R, len(z)), n, prior_weights, panel_size)
-        diagnostics = _diagnosed(locus)
+        locus = _Locus(z, _readable(R, len(z)), n, prior_weights, panel_size, drift, seed)
+        if diagnostics is None:
+            diagnostics = _diagnosed(locus)
         return _with_ld(locus, diagnostics, settings)
     except _NextRungError as why:
         if not settings.fallback:
@@ -140,14 +168,45 @@ def fit_with_fallback(
         return LadderFit("single_effect", (str(why),), single, diagnostics)
 
 
-def _readable(R: npt.ArrayLike, p: int) -> Matrix:
+def _check(settings: FinemapSettings) -> None:
+    """Refuse settings that a fit with this LD and model cannot take."""
+    if settings.ld == "none":
+        return
+    if settings.model == "susie_inf":
+        if settings.estimate_residual_variance:
+            raise InputError(
+                "estimate_residual_variance: not with model susie_inf, which always estimates its variances"
+            )
+        for name in ("refine", "null_weight", "L_greedy"):
+            if getattr(settings, name):
+                raise InputError(f"{name}: {getattr(settings, name)}, not with model susie_inf")
+        if settings.z_method != "wald":
+            raise InputError(f"z_method: {settings.z_method}, not with model susie_inf, which takes wald")
+    if settings.refine and settings.ld == "panel":
+        raise InputError(
+            "refine: not with LD of a panel, whose fits have no ELBO to compare; it is for LD of the GWAS sample itself"
+        )
+
+
+def unit_correlations(R: npt.ArrayLike | Correlations, p: int) -> Correlations:
+    """R as it multiplies; a covariance matrix becomes one of correlations, so that z stays what it is.
+
+    Raises
+    ------
+    InputError
+        As `correlation.correlations`.
+    """
+    found = correlations(R, p)
+    if not isinstance(found, Correlation) or found.scale is None or np.abs(found.scale - 1).max() < ROUNDING:
+        return found
+    return Correlation(found.dense(), informative=found.informative)
+
+
+def _readable(R: npt.ArrayLike | Correlations, p: int) -> Correlations:
     try:
-        correlation = Correlation.from_matrix(R, p)
+        return unit_correlations(R, p)
     except InputError as error:
         raise _NextRungError(str(error)) from None
-    if correlation.scale is None or np.abs(correlation.scale - 1).max() < ROUNDING:
-        return correlation.matrix
-    return correlation.matrix * correlation.scale[:, None] * correlation.scale
 
 
 def _diagnosed(locus: _Locus) -> LdDiagnostics:
@@ -159,6 +218,10 @@ def _diagnosed(locus: _Locus) -> LdDiagnostics:
 
 def _with_ld(whole: _Locus, diagnostics: LdDiagnostics, settings: FinemapSettings) -> LadderFit:
     """A fit on one of the two rungs with LD."""
+    if whole.drift is not None and whole.drift > settings.max_fst:
+        raise _NextRungError(
+            f"the panel differs from the GWAS by F_ST {whole.drift:.1%}, above finemap.max_fst ({settings.max_fst:.1%})"
+        )
     if diagnostics.squared:
         raise _NextRungError(
             "R has small values, none is negative and z does not fit it, as if r² were given in place of r"
@@ -168,15 +231,16 @@ def _with_ld(whole: _Locus, diagnostics: LdDiagnostics, settings: FinemapSetting
         left_out = np.flatnonzero(diagnostics.switched)
         variants = "1 variant" if len(left_out) == 1 else f"{len(left_out)} variants"
         reasons.append(f"{variants} left out whose z has the wrong sign for the LD (switched alleles?)")
+        s = diagnostics.s_kept
     locus = _without(whole, left_out)
-    if len(left_out):
-        s = _remaining_s(locus)
     if s > settings.max_inconsistency:
         raise _NextRungError(f"z and R do not belong together: s_scaled {s:.3g} above {settings.max_inconsistency:g}")
     plain, trouble = _attempt(locus, settings, None)
     if settings.ld == "in_sample" and plain is not None:
         rung = "corrected" if reasons else "susie"
-        return LadderFit(rung, tuple(reasons), _whole(plain, whole, left_out), diagnostics, left_out=left_out)
+        plain, trouble = _with_search(plain, locus, settings)
+        plain = _whole(plain, whole, left_out)
+        return LadderFit(rung, tuple(reasons), plain, diagnostics, left_out=left_out, search_trouble=trouble)
     if trouble:
         reasons.append(f"SuSiE without corrections: {trouble}")
     drifts = settings.model == "susie" and (settings.estimate_drift or settings.ld == "in_sample")
@@ -196,12 +260,47 @@ def _with_ld(whole: _Locus, diagnostics: LdDiagnostics, settings: FinemapSetting
     )
 
 
-def _remaining_s(locus: _Locus) -> float:
-    """s_scaled of the variants that are fitted."""
+def _with_search(fit: SusieFit, locus: _Locus, settings: FinemapSettings) -> tuple[SusieFit, str]:
+    """The fit with the posterior by search, or as it is and why there is none."""
+    if settings.posterior != "search" or settings.model != "susie":
+        return fit, ""
     try:
-        return estimate_s(locus.z, locus.R, locus.n, scaled=True)
-    except NUMERICAL_TROUBLE as trouble:
-        raise _NextRungError(f"the diagnostics of R failed: {trouble}") from None
+        return replace(fit, search=_searched(fit, locus, settings)), ""
+    except (InputError, *NUMERICAL_TROUBLE) as trouble:
+        return fit, str(trouble)
+    except Exception as trouble:
+        # SuSiE's fit is there, and is better than none; the trace is for whoever looks for the cause.
+        log.exception("the search of a locus of %d variants failed", len(locus.z))
+        return fit, f"{type(trouble).__name__}: {trouble}"
+
+
+def _searched(fit: SusieFit, locus: _Locus, settings: FinemapSettings) -> Searched:
+    """The search sees the likelihood that SuSiE sees: its z, its residual variance and the variance of its effects."""
+    z, n = locus.z, locus.n
+    if settings.z_method == "wald":
+        z = z * np.sqrt((n - 1) / (z * z + n - 2))
+    fixed = settings.scaled_prior_variance * (n - 1)
+    variance = effect_variance(fit, n) if settings.estimate_prior_variance else fixed
+    found = search(
+        z / math.sqrt(fit.sigma2),
+        locus.R,
+        variance / fit.sigma2,
+        prior_weights=locus.prior_weights,
+        causal=settings.mean_causal,
+        most=settings.max_effects,
+        seed=locus.seed,
+    )
+    p = len(z)
+    return searched_of(
+        found,
+        fit.alpha[:, :p],
+        fit.V,
+        fit.lbf,
+        locus.R,
+        coverage=settings.coverage,
+        further_coverage=settings.further_coverage if settings.further_coverage != settings.coverage else 0.0,
+        min_abs_corr=settings.min_purity,
+    )
 
 
 def _trusted(locus: _Locus, settings: FinemapSettings, error: PanelError) -> SusieFit:
@@ -231,9 +330,15 @@ def _shows(found: CredibleSet, fit: SusieFit, locus: _Locus, settings: FinemapSe
     own = abs(float(locus.z[lead]))
     if own < settings.min_set_z:
         return False
-    others = (fit.alpha * fit.mu).sum(axis=0) - fit.alpha[found.effect - 1] * fit.mu[found.effect - 1]
-    explained = math.sqrt(locus.n - 1) * float(locus.R[lead].astype(np.float64) @ others)
+    p = len(locus.z)
+    b = (fit.alpha * fit.mu)[:, :p]
+    others = b.sum(axis=0) - b[found.effect - 1]
+    explained = math.sqrt(locus.n - 1) * float(_row(locus.R, lead) @ others)
     return own >= settings.min_own_share * abs(float(locus.z[lead]) - explained)
+
+
+def _row(R: Correlations, variant: int) -> Floats:
+    return R.between(np.array([variant]), slice(None))[0].astype(np.float64)
 
 
 def _attempt(locus: _Locus, settings: FinemapSettings, error: PanelError | None) -> tuple[SusieFit | None, str]:
@@ -264,6 +369,10 @@ def _fit(locus: _Locus, settings: FinemapSettings, error: PanelError | None) -> 
         estimate_residual_variance=settings.estimate_residual_variance and error is None,
         inflation=error,
         zero_excludes=True,
+        refine=settings.refine,
+        z_method=settings.z_method,
+        null_weight=settings.null_weight,
+        L_greedy=settings.L_greedy or None,
         **_of_several_effects(settings),
     )
 
@@ -299,7 +408,7 @@ def _without(locus: _Locus, left_out: Indices) -> _Locus:
         return locus
     kept = np.delete(np.arange(len(locus.z)), left_out)
     weights = None if locus.prior_weights is None else locus.prior_weights[kept]
-    return replace(locus, z=locus.z[kept], R=locus.R[np.ix_(kept, kept)], prior_weights=weights)
+    return replace(locus, z=locus.z[kept], R=KeptCorrelations(locus.R, kept), prior_weights=weights)
 
 
 def _whole(fit: SusieFit, whole: _Locus, left_out: Indices) -> SusieFit:
@@ -310,11 +419,19 @@ def _whole(fit: SusieFit, whole: _Locus, left_out: Indices) -> SusieFit:
     kept = np.delete(np.arange(p), left_out)
 
     def spread(values: Floats) -> Floats:
-        filled = np.zeros((*values.shape[:-1], p))
-        filled[..., kept] = values
+        """With the null column, where there is one, at the end."""
+        null = values.shape[-1] - len(kept)
+        filled = np.zeros((*values.shape[:-1], p + null))
+        filled[..., kept] = values[..., : len(kept)]
+        filled[..., p:] = values[..., len(kept) :]
         return filled
 
-    sets = tuple(replace(found, variables=kept[found.variables]) for found in fit.sets.sets)
+    def placed(sets: CredibleSets) -> CredibleSets:
+        return replace(sets, sets=tuple(replace(found, variables=kept[found.variables]) for found in sets.sets))
+
+    found = fit.search
+    if found is not None:
+        found = replace(found, pip=spread(found.pip), sets=placed(found.sets), further=placed(found.further))
     return replace(
         fit,
         alpha=spread(fit.alpha),
@@ -322,77 +439,9 @@ def _whole(fit: SusieFit, whole: _Locus, left_out: Indices) -> SusieFit:
         mu2=spread(fit.mu2),
         lbf_variable=spread(fit.lbf_variable),
         pi=spread(fit.pi),
+        null_index=None if fit.null_index is None else p,
         pip=spread(fit.pip),
-        sets=replace(fit.sets, sets=sets),
+        sets=placed(fit.sets),
         z=whole.z,
-    )
-
-
-def single_signal(
-    z: npt.ArrayLike,
-    n: float | None,
-    *,
-    prior_weights: npt.ArrayLike | None = None,
-    R: npt.ArrayLike | None = None,
-    coverage: float = 0.95,
-    min_abs_corr: float = 0.5,
-    scaled_prior_variance: float = 0.2,
-    estimate_prior_variance: bool = True,
-) -> SusieFit:
-    """The most likely single causal variant of a locus.
-
-    Parameters
-    ----------
-    z : array, shape (p,)
-    n : float
-        Sample size.
-    prior_weights : array, shape (p,), optional
-    R : array, shape (p, p), optional
-        Used for the purity of the set alone; without it purity is NaN and no set is dropped for it.
-    coverage, min_abs_corr, scaled_prior_variance, estimate_prior_variance
-        As in `susie_rss`.
-
-    Returns
-    -------
-    SusieFit
-        One effect; converged after one iteration.
-
-    Raises
-    ------
-    InputError
-        Bad input, named.
-    ArithmeticError
-        A value overflows.
-    """
-    scores = check_z(z)
-    if n is None:
-        raise InputError("n: missing, the sample size is needed")
-    check_n(n)
-    weights = check_prior_weights(prior_weights, len(scores))
-    pi = weights / weights.sum()
-    correlation = None if R is None else Correlation.from_matrix(R, len(scores))
-    with np.errstate(over="raise", invalid="raise", divide="raise"):
-        score = math.sqrt(n - 1) * scores * np.sqrt((n - 1) / (scores * scores + n - 2))
-        method = "optim" if estimate_prior_variance else "none"
-        found = single_effect(score, float(n - 1), pi, scaled_prior_variance, method=method)
-        log_likelihood = -n / 2 * math.log(2 * math.pi) - (n - 1) / 2
-    alpha, V, lbf = found.alpha[None], np.array([found.V]), np.array([found.lbf])
-    sets = credible_sets(alpha, V, lbf, correlation, coverage=coverage, min_abs_corr=min_abs_corr)
-    return SusieFit(
-        alpha=alpha,
-        mu=found.mu[None],
-        mu2=found.mu2[None],
-        lbf=lbf,
-        lbf_variable=found.lbf_variable[None],
-        V=V,
-        KL=np.array([found.KL]),
-        elbo=np.array([log_likelihood + found.lbf]),
-        sigma2=1.0,
-        pi=pi,
-        niter=1,
-        converged=True,
-        null_index=None,
-        pip=found.alpha if found.V > 0 else np.zeros(len(scores)),
-        sets=sets,
-        z=scores,
+        search=found,
     )

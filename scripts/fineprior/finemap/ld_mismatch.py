@@ -1,20 +1,23 @@
 """Do z and R belong together? Diagnostics before a locus is fitted.
 
 Diagnostics are the consistency parameter s and kriging residuals: Zou et al. 2022 (doi:10.1371/journal.pgen.1010299),
-"Refinement and diagnostics". A locus is looked at in blocks of neighbouring variants, because both cost the third power
-of their number; up to BLOCK variants the answers are those of susieR's estimate_s_rss and kriging_rss.
+"Refinement and diagnostics". Both need the eigenvectors of R. Those of a panel's genotypes are found for the whole
+locus, from the products between its n samples. A matrix R is looked at in blocks of neighbouring variants, because it
+costs the third power of their number; up to BLOCK variants the answers are those of susieR's estimate_s_rss and
+kriging_rss.
+
+Nothing here depends on a prior or on how a locus is fitted, so that one diagnosis serves all fits of a locus.
 """
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from fineprior.files.arrays import Flags, Floats, ReadOnly
+from fineprior.files.arrays import Flags, Floats, Indices, ReadOnly
+from fineprior.finemap.correlation import Correlation, Correlations, Matrix, PanelCorrelation
 from fineprior.finemap.single_effect import minimise
 
-Matrix = npt.NDArray[np.floating]
 BLOCK = 1000
 # Brent's tolerance of R's `optim`.
 S_TOLERANCE = math.sqrt(float(np.finfo(np.float64).eps))
@@ -25,7 +28,10 @@ SMALLEST_VARIANCE = 1e-100
 # Grid of the standard deviations of standardised kriging residuals, as susieR's: from 0.8, in steps of 5%.
 SMALLEST_SD = 0.8
 SD_STEP = 1.05
+# The mixture is fitted to a histogram with bins of this width in asinh of the residual, until weights stand still.
+BIN_WIDTH = 0.01
 MIXTURE_SWEEPS = 1000
+MIXTURE_TOLERANCE = 1e-7
 # susieR's rule for an allele switch.
 SWITCH_LOG_LR = 2.0
 SWITCH_Z = 2.0
@@ -64,6 +70,8 @@ class LdDiagnostics(ReadOnly):
         Maximum likelihood of z ~ N(0, (1 - s) R + s I): 0 where z and R are consistent, more with strong signals.
     s_scaled : float
         The same for z ~ N(0, v ((1 - s) R + s I)) with v free, which strong signals leave near 0.
+    s_kept : float
+        s_scaled of the variants that are not switched.
     conditional_mean, conditional_sd : ndarray, shape (p,)
         Of the z of each variant, given those of its block.
     switch_log_lr : ndarray, shape (p,)
@@ -83,6 +91,7 @@ class LdDiagnostics(ReadOnly):
 
     s: float
     s_scaled: float
+    s_kept: float
     conditional_mean: Floats
     conditional_sd: Floats
     switch_log_lr: Floats
@@ -101,7 +110,10 @@ class LdDiagnostics(ReadOnly):
 
 @dataclass(frozen=True)
 class _Block:
-    """Variants `start` to `stop` with the eigenvectors of their R, eigenvalues (0 where negligible) and z."""
+    """Variants `start` to `stop` with eigenvectors and eigenvalues of their R (0 where negligible), and z.
+
+    Of genotypes of fewer samples than variants there are only the eigenvectors of eigenvalues above 0.
+    """
 
     start: int
     stop: int
@@ -110,19 +122,42 @@ class _Block:
     smallest: float
     z: Floats
 
-    def precision(self, s: float) -> Floats:
-        """Eigenvalues of Omega, the inverse of (1 - s) R + s I."""
+    @property
+    def absent(self) -> int:
+        """Eigenvalues of 0 whose eigenvectors are not there."""
+        return len(self.z) - len(self.values)
+
+    def precision(self, s: float) -> "_Precision":
+        """Omega, the inverse of (1 - s) R + s I, where 1 / 0 is taken as 0."""
         values = (1 - s) * self.values + s
-        return np.divide(1.0, values, out=np.zeros_like(values), where=values > 0)
+        rest = 1 / s if self.absent and s > 0 else 0.0
+        return _Precision(self.vectors, np.divide(1.0, values, out=np.zeros_like(values), where=values > 0), rest)
 
 
-def diagnose_ld(z: Floats, R: Matrix, n: float, panel_size: float = math.inf) -> LdDiagnostics:
+@dataclass(frozen=True)
+class _Precision:
+    """Omega of a block: eigenvectors (k, m), eigenvalues (m,), and the eigenvalue of all other directions."""
+
+    vectors: Floats
+    values: Floats
+    rest: float
+
+    def diagonal(self) -> Floats:
+        """Diagonal of Omega, shape (k,)."""
+        return self.rest + self.vectors**2 @ (self.values - self.rest)
+
+    def times(self, z: Floats) -> Floats:
+        """Omega z, shape (k,)."""
+        return self.rest * z + self.vectors @ ((self.values - self.rest) * (z @ self.vectors))
+
+
+def diagnose_ld(z: Floats, R: Matrix | Correlations, n: float, panel_size: float = math.inf) -> LdDiagnostics:
     """Diagnostics of one locus.
 
     Parameters
     ----------
     z : ndarray, shape (p,)
-    R : ndarray, shape (p, p)
+    R : ndarray, shape (p, p), or Correlations
         Signed correlations.
     n : float
         Sample size of the GWAS.
@@ -130,14 +165,16 @@ def diagnose_ld(z: Floats, R: Matrix, n: float, panel_size: float = math.inf) ->
         Samples in the panel; infinite for the LD of the GWAS itself.
     """
     adjusted = z * np.sqrt((n - 1) / (z * z + n - 2))
-    blocks = [_block(R, adjusted, start, min(start + BLOCK, len(z))) for start in range(0, len(z), BLOCK)]
+    correlations = _in_form(R)
+    blocks = _blocks(correlations, adjusted)
     s = _consistency(blocks)
     mean, sd, log_lr, switched = _switches(blocks, min(s, LARGEST_S), adjusted)
-    discordant, pairs, duplicates, positive = _pairs(adjusted, R, panel_size)
+    discordant, pairs, duplicates, positive = _pairs(adjusted, correlations, panel_size)
     s_scaled = _consistency(blocks, scaled=True)
     return LdDiagnostics(
         s=s,
         s_scaled=s_scaled,
+        s_kept=_consistency(blocks, np.flatnonzero(switched), scaled=True) if switched.any() else s_scaled,
         conditional_mean=mean,
         conditional_sd=sd,
         switch_log_lr=log_lr,
@@ -150,32 +187,80 @@ def diagnose_ld(z: Floats, R: Matrix, n: float, panel_size: float = math.inf) ->
     )
 
 
-def estimate_s(z: Floats, R: Matrix, n: float, *, scaled: bool = False) -> float:
+def estimate_s(z: Floats, R: Matrix | Correlations, n: float, *, scaled: bool = False) -> float:
     """Consistency parameter s of z and R, by maximum likelihood under no effects (susieR's "null-mle"); or s_scaled."""
     adjusted = z * np.sqrt((n - 1) / (z * z + n - 2))
-    blocks = [_block(R, adjusted, i, min(i + BLOCK, len(z))) for i in range(0, len(z), BLOCK)]
-    return _consistency(blocks, scaled=scaled)
+    return _consistency(_blocks(_in_form(R), adjusted), scaled=scaled)
 
 
-def _block(R: Matrix, z: Floats, start: int, stop: int) -> _Block:
-    values, vectors = np.linalg.eigh(R[start:stop, start:stop].astype(np.float64))
+def _in_form(R: Matrix | Correlations) -> Correlations:
+    """R as it multiplies, with no check: a matrix that is none of correlations is what the diagnosis is to find."""
+    return R if isinstance(R, Correlations) else Correlation(R)
+
+
+def _blocks(R: Correlations, z: Floats) -> list[_Block]:
+    if isinstance(R, PanelCorrelation) and R.informative is None and R.standardised.shape[1] <= min(BLOCK, len(z)):
+        return [_block_of_genotypes(R.standardised, z)]
+    return [_block(R, z, start, min(start + BLOCK, len(z))) for start in range(0, len(z), BLOCK)]
+
+
+def _block(R: Correlations, z: Floats, start: int, stop: int) -> _Block:
+    inside = slice(start, stop)
+    values, vectors = np.linalg.eigh(R.between(inside, inside).astype(np.float64))
     smallest = float(values[0])
-    return _Block(start, stop, vectors, np.where(values < SMALL_EIGENVALUE, 0.0, values), smallest, z[start:stop])
+    return _Block(start, stop, vectors, np.where(values < SMALL_EIGENVALUE, 0.0, values), smallest, z[inside])
 
 
-def _consistency(blocks: list[_Block], *, scaled: bool = False) -> float:
+def _block_of_genotypes(X: Floats, z: Floats) -> _Block:
+    """The whole locus from standardised genotypes X (p, n): X'X has the eigenvalues of R = X X' that are not 0."""
+    values, vectors = np.linalg.eigh(X.T @ X)
+    positive = values > SMALL_EIGENVALUE
+    values = values[positive]
+    smallest = 0.0 if len(values) < len(z) else float(values[0])
+    return _Block(0, len(z), X @ (vectors[:, positive] / np.sqrt(values)), values, smallest, z)
+
+
+def _consistency(blocks: list[_Block], without: Indices | None = None, *, scaled: bool = False) -> float:
+    """The parameter s of all variants, or of those that are left without some."""
+    projections = [block.z @ block.vectors for block in blocks]
     values = np.concatenate([block.values for block in blocks])
-    projected2 = np.concatenate([(block.z @ block.vectors) ** 2 for block in blocks])
+    projected2 = np.concatenate(projections) ** 2
+    absent = sum(block.absent for block in blocks)
+    beyond = sum(float(block.z @ block.z - one @ one) for block, one in zip(blocks, projections, strict=True))
+    count = sum(len(block.z) for block in blocks) - (0 if without is None else len(without))
 
     def deviance(s: float) -> float:
         variance = np.maximum((1 - s) * values + s, SMALLEST_VARIANCE)
-        chi2 = float((projected2 / variance).sum())
+        chi2, log_det = float((projected2 / variance).sum()), float(np.log(variance).sum())
+        if absent:
+            rest = max(s, SMALLEST_VARIANCE)
+            chi2, log_det = chi2 + max(beyond, 0.0) / rest, log_det + absent * math.log(rest)
+        if without is not None:
+            for block in blocks:
+                rows = without[(without >= block.start) & (without < block.stop)] - block.start
+                if len(rows):
+                    less = _of_others(block, rows, s)
+                    chi2, log_det = chi2 - less[0], log_det + less[1]
         if scaled:
-            chi2 = len(values) * math.log(max(chi2, SMALLEST_VARIANCE))
-        return float(np.log(variance).sum()) + chi2
+            chi2 = count * math.log(max(chi2, SMALLEST_VARIANCE))
+        return log_det + chi2
 
     best = minimise(deviance, 0.0, 1.0, S_TOLERANCE)
     return best if deviance(0.0) - deviance(best) > (S_GAIN if scaled else 0.0) else 0.0
+
+
+def _of_others(block: _Block, rows: Indices, s: float) -> tuple[float, float]:
+    """What the variants that are left lack in chi2, and have more in log determinant, by the inverse of a part.
+
+    With Omega the inverse of all, that of the variants that are left is Omega_kk - Omega_ke Omega_ee^-1 Omega_ek.
+    """
+    variance = np.maximum((1 - s) * block.values + s, SMALLEST_VARIANCE)
+    rest = 1 / max(s, SMALLEST_VARIANCE) if block.absent else 0.0
+    precision = _Precision(block.vectors, 1 / variance, rest)
+    part = block.vectors[rows]
+    inner = (part * (precision.values - rest)) @ part.T + rest * np.eye(len(rows))
+    outer = precision.times(block.z)[rows]
+    return float(outer @ np.linalg.solve(inner, outer)), float(np.linalg.slogdet(inner)[1])
 
 
 def _switches(blocks: list[_Block], s: float, z: Floats) -> tuple[Floats, Floats, Floats, Flags]:
@@ -185,7 +270,7 @@ def _switches(blocks: list[_Block], s: float, z: Floats) -> tuple[Floats, Floats
     judged again.
     """
     precision = [block.precision(s) for block in blocks]
-    diagonal = _diagonal(blocks, precision)
+    diagonal = np.concatenate([part.diagonal() for part in precision])
     sd = np.sqrt(1 / diagonal)
     sign, log_lr = np.ones(len(z)), np.zeros(len(z))
     mean = log_lr
@@ -215,12 +300,21 @@ def _switch_log_lr(z: Floats, mean: Floats, sd: Floats) -> Floats:
 
 
 def _mixture_weights(residual: Floats, scales: Floats) -> Floats:
-    """Maximum likelihood weights of a mixture of N(0, scale²), by expectation maximisation."""
-    log_density = _log_densities(residual, scales)
+    """Maximum likelihood weights of a mixture of N(0, scale²), by expectation maximisation on a histogram.
+
+    A density depends on the square of the residual alone, so that each bin is at the root of its mean square.
+    """
+    bins = (np.arcsinh(np.abs(residual)) / BIN_WIDTH).astype(np.int64)
+    _, bins, counts = np.unique(bins, return_inverse=True, return_counts=True)
+    typical = np.sqrt(np.bincount(bins, residual**2) / counts)
+    log_density = _log_densities(typical, scales)
     density = np.exp(log_density - log_density.max(axis=1, keepdims=True))
     weights = np.full(len(scales), 1 / len(scales))
     for _ in range(MIXTURE_SWEEPS):
-        weights = weights * (density.T @ (1 / (density @ weights))) / len(residual)
+        before = weights
+        weights = weights * (density.T @ (counts / (density @ weights))) / len(residual)
+        if np.abs(weights - before).max() < MIXTURE_TOLERANCE:
+            break
     return weights
 
 
@@ -236,27 +330,32 @@ def _log_densities(x: Floats, scales: Floats) -> Floats:
     return log_density
 
 
-def _pairs(z: Floats, R: Matrix, panel_size: float) -> tuple[Flags, int, int, bool]:
+def _pairs(z: Floats, R: Correlations, panel_size: float) -> tuple[Flags, int, int, bool]:
     """Variants in discordant pairs, their number, duplicates, and whether R has small values and none is negative."""
     discordant = np.zeros(len(z), bool)
-    pairs, duplicates, small, lowest = 0, 0, 0, math.inf
+    pairs, duplicates, small, lowest = 0, 0, 0.0, math.inf
     floor = max(MIN_PAIR_VARIANCE, 4 / panel_size)
+    genotypes = R.standardised.astype(np.float32) if isinstance(R, PanelCorrelation) else None
     for start in range(0, len(z), ROWS):
-        block = R[start : start + ROWS]
+        rows = slice(start, start + ROWS)
+        # Each pair is in one strip; but those within a square, which are twice.
+        block = R.between(rows, slice(start, None)) if genotypes is None else genotypes[rows] @ genotypes[start:].T
         lowest = min(lowest, float(block.min()))
         if lowest > -SMALL_R[0]:
-            small += int(((block > SMALL_R[0]) & (block < SMALL_R[1])).sum())
+            few = (block > SMALL_R[0]) & (block < SMALL_R[1])
+            small += few.sum() - few[:, :ROWS].sum() / 2
         row, column = np.nonzero(np.abs(block) > CLOSE_R)
-        later = column > row + start
+        later = column > row
         row, column = row[later], column[later]
         r = block[row, column].astype(np.float64)
+        row, column = row + start, column + start
         duplicates += len(np.unique(column[np.abs(r) >= DUPLICATE_R]))
         variance = np.maximum(1 - r * r, floor)
         variance += (variance * z[column]) ** 2 / panel_size  # of the panel's r
-        apart = np.abs(z[row + start] - r * z[column]) > DISCORDANT_SD * np.sqrt(variance)
+        apart = np.abs(z[row] - r * z[column]) > DISCORDANT_SD * np.sqrt(variance)
         pairs += int(apart.sum())
-        discordant[row[apart] + start] = discordant[column[apart]] = True
-    return discordant, pairs, duplicates, lowest > -SMALL_R[0] and small >= 2 * SMALL_PAIRS
+        discordant[row[apart]] = discordant[column[apart]] = True
+    return discordant, pairs, duplicates, lowest > -SMALL_R[0] and small >= SMALL_PAIRS
 
 
 def _misfits(blocks: list[_Block], z: Floats) -> bool:
@@ -266,23 +365,16 @@ def _misfits(blocks: list[_Block], z: Floats) -> bool:
     is judged, which a few strong signals do not change.
     """
     precision = [block.precision(SQUARED_NUGGET) for block in blocks]
-    residual = _times(blocks, precision, z) / np.sqrt(_diagonal(blocks, precision))
+    diagonal = np.concatenate([part.diagonal() for part in precision])
+    residual = _times(blocks, precision, z) / np.sqrt(diagonal)
     spread = float(np.median(np.abs(residual))) / NORMAL_MEDIAN
     slack = SQUARED_SLACK / math.sqrt(len(z))
     lower, upper = math.exp(SQUARED_SPREAD[0] - slack), math.exp(SQUARED_SPREAD[1] + slack)
     return 0 < spread < lower or spread > upper
 
 
-def _diagonal(blocks: list[_Block], precision: list[Floats]) -> Floats:
-    """Diagonal of Omega, whose eigenvalues are given by block."""
-    return np.concatenate([block.vectors**2 @ part for block, part in zip(blocks, precision, strict=True)])
-
-
-def _times(blocks: list[_Block], precision: list[Floats], z: Floats) -> Floats:
+def _times(blocks: list[_Block], precision: list[_Precision], z: Floats) -> Floats:
     """Omega z."""
     return np.concatenate(
-        [
-            block.vectors @ (part * (z[block.start : block.stop] @ block.vectors))
-            for block, part in zip(blocks, precision, strict=True)
-        ]
+        [part.times(z[block.start : block.stop]) for block, part in zip(blocks, precision, strict=True)]
     )

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from fineprior.files.arrays import Flags, Floats, Indices, ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.finemap.configurations import NEVER, Model, Sum, Visited, summed
-from fineprior.finemap.correlation import Correlation
+from fineprior.finemap.correlation import Correlations, correlations
 from fineprior.finemap.sufficient import check_prior_weights, check_z
 from fineprior.finemap.susie import SusieFit
 
@@ -87,7 +87,8 @@ class Posterior(ReadOnly):
         p = len(self.kept)
         total = found.weight.sum()
         pip = found.pip(found.weight, p)
-        heaviest = np.argsort(-found.largest, kind="stable")[:400]
+        grows = np.flatnonzero((found.parts < p).sum(1) < len(self.numbers) - 1)
+        heaviest = grows[np.argsort(-found.largest[grows], kind="stable")[:400]]
         slice_weight = np.exp(found.added[heaviest] + (found.base[heaviest] - found.top)[:, None])
         slice_total = np.maximum(slice_weight.sum(1) + np.exp(found.base[heaviest] - found.top), 1e-300)
         linked = np.abs(self._R) >= min_abs_corr
@@ -140,9 +141,15 @@ def effect_variance(fit: SusieFit, n: float) -> float:
     return float(squares.mean()) if len(squares) else USUAL
 
 
+def check_seed(seed: int) -> None:
+    """Raise InputError unless the seed is a whole number of 0 or more."""
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise InputError(f"seed: {seed!r}, a whole number of 0 or more is needed")
+
+
 def search(
     z: npt.ArrayLike,
-    R: npt.ArrayLike,
+    R: npt.ArrayLike | Correlations,
     variance: float,
     *,
     prior_weights: npt.ArrayLike | None = None,
@@ -177,13 +184,17 @@ def search(
         z, R or the prior weights are not what `susie_rss` takes; `variance`, `causal` or `most` is not above 0; or the
         seed is no whole number.
     """
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        raise InputError(f"seed: {seed!r}, a whole number of 0 or more is needed")
-    whole = _model(z, R, variance, prior_weights, causal, most)
+    return searched(model_of(z, R, variance, prior_weights, causal, most), seed)
+
+
+def searched(whole: Model, seed: int) -> Posterior:
+    """The search for a model of checked input; errors as `search`."""
+    check_seed(seed)
+    most = whole.most
     rng = np.random.default_rng(seed)
     keys = rng.integers(1, 2**62, len(whole.z))
     path, kept = _forward(whole)
-    visited = Visited(whole.of(kept), np.append(keys[kept], 0), most)
+    visited = Visited(whole.of(kept), np.append(keys[kept], 0))
     members = _starts(path, kept, most)
     for steps, temperature in HOT:
         _walk(visited, members, steps, temperature, rng)
@@ -204,28 +215,29 @@ def search(
     return Posterior(pip, evidence, numbers, gap, found.met, gap < AGREED, kept, found, visited.model.R)
 
 
-def _model(
-    z: npt.ArrayLike, R: npt.ArrayLike, variance: float, prior_weights: npt.ArrayLike | None, causal: float, most: int
+def model_of(
+    z: npt.ArrayLike,
+    R: npt.ArrayLike | Correlations,
+    variance: float,
+    prior_weights: npt.ArrayLike | None,
+    causal: float,
+    most: int,
 ) -> Model:
     """The model of checked input."""
     for name, value in (("variance", variance), ("causal", causal), ("most", most)):
         if not 0 < value < math.inf:
             raise InputError(f"{name}: {value:g}, a number above 0 is needed")
     scores = check_z(z)
-    correlation = Correlation.from_matrix(R, len(scores))
+    correlation = correlations(R, len(scores))
     weights = check_prior_weights(prior_weights, len(scores)).copy()
-    matrix = correlation.matrix
-    if correlation.scale is not None:
-        matrix = matrix * correlation.scale[:, None] * correlation.scale
     if correlation.informative is not None:
         weights[~correlation.informative] = 0
     if not weights.any():
         raise InputError("prior_weights: all variants with a weight above 0 have no variance")
     with np.errstate(divide="ignore"):
         log_prior = np.log(weights / weights.sum())
-    # Chains pass through configurations of one variant more than `most`, lest they are caught at that number.
     number = np.append(np.arange(most + 2) * math.log(causal), NEVER)
-    return Model(scores, matrix, float(variance), log_prior, number)
+    return Model(scores, correlation.dense(), float(variance), log_prior, number)
 
 
 def _starts(path: list[int], kept: Indices, most: int) -> Indices:
@@ -297,8 +309,9 @@ def _of_all(model: Model, kept: Indices, found: Sum, pip: Floats) -> Floats:
             some = np.sort(names[members])[None]
             _, added = model.slices(some, np.append(some < p, [[True]], 1))
             # Of each slice the share of each variant; a configuration's shares come to one addition and its swaps.
-            slices = np.exp(added.astype(float))
-            lost += found.weight[row] * (slices / (slices.sum(1) + 1)[:, None]).sum(0)
+            top = np.maximum(added.max(1), 0).astype(float)[:, None]
+            slices = np.exp(added - top)
+            lost += found.weight[row] * (slices / (slices.sum(1)[:, None] + np.exp(-top))).sum(0)
             total += found.weight[row]
         of_all = lost / total
     of_all[kept] = pip

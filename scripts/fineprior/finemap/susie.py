@@ -7,7 +7,7 @@ variants of one credible set are forbidden.
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -15,9 +15,10 @@ import numpy.typing as npt
 
 from fineprior.files.arrays import Floats, ReadOnly
 from fineprior.files.errors import InputError
-from fineprior.finemap.correlation import Correlation, Correlations, PanelCorrelation
+from fineprior.finemap.correlation import Correlations, correlations
 from fineprior.finemap.credible_sets import CredibleSets, credible_sets
 from fineprior.finemap.ibss import Effects, IbssOptions, Inflation, drop_null_effects, fit_effects
+from fineprior.finemap.searched import Searched
 from fineprior.finemap.sufficient import (
     SufficientStatistics,
     check_n,
@@ -58,6 +59,8 @@ class SusieFit(ReadOnly):
     sets : CredibleSets
     z : ndarray, shape (p,)
         As given.
+    search : Searched or None
+        The posterior by search, where there was one. `pip` and `sets` stay SuSiE's.
     """
 
     alpha: Floats
@@ -76,6 +79,17 @@ class SusieFit(ReadOnly):
     pip: Floats
     sets: CredibleSets
     z: Floats
+    search: Searched | None = field(default=None, kw_only=True)
+
+    @property
+    def final_pip(self) -> Floats:
+        """PIPs of the search where there is one, otherwise SuSiE's, shape (p,)."""
+        return self.pip if self.search is None else self.search.pip
+
+    @property
+    def final_sets(self) -> CredibleSets:
+        """Credible sets of the search where there is one, otherwise SuSiE's."""
+        return self.sets if self.search is None else self.search.sets
 
 
 def susie_rss(
@@ -190,7 +204,7 @@ def susie_rss(
             "(zero_excludes=True keeps them 0)",
             int((weights == 0).sum()),
         )
-    correlation = _correlations(R, len(scores))
+    correlation = correlations(R, len(scores))
     data = sufficient_statistics(
         scores,
         correlation,
@@ -231,14 +245,6 @@ def _z_scores(z: npt.ArrayLike | None, bhat: npt.ArrayLike | None, shat: npt.Arr
     if z is None and bhat is not None and shat is not None:
         return z_from_effects(bhat, shat)
     raise InputError("either z, or bhat and shat, are needed")
-
-
-def _correlations(R: npt.ArrayLike | Correlations, p: int) -> Correlations:
-    if isinstance(R, Correlation | PanelCorrelation):
-        if len(R) != p:
-            raise InputError(f"R: {len(R)} variants do not fit the {p} z-scores")
-        return R
-    return Correlation.from_matrix(np.asarray(R), p)
 
 
 def fit_model(

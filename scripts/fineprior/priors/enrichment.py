@@ -87,7 +87,7 @@ def log_bayes_factors(z: Floats, se: Floats | None = None, effect_variance: floa
 
 def fit_enrichment(
     blocks: Sequence[Block],
-    ridge: float,
+    ridge: float | Floats,
     *,
     start: Floats | None = None,
     nonnegative: Flags | None = None,
@@ -105,7 +105,7 @@ def fit_enrichment(
     blocks
         Loci; X is standardised, and a row of zeros is a variant without known values.
     ridge
-        Penalty, 0 or more: the inverse variance of a normal prior on each coefficient.
+        Penalty, 0 or more: the inverse variance of a normal prior on each coefficient; one for all, or (d,).
     start
         (d,) first coefficients; b = 0 by default.
     nonnegative
@@ -117,7 +117,7 @@ def fit_enrichment(
     tolerance
         The fit ends when no coefficient changes by more; the error is then far smaller (Newton).
     """
-    if ridge < 0:
+    if np.min(ridge, initial=0.0) < 0:
         raise InputError(f"priors.ridge must be 0 or more, not {ridge}")
     d = blocks[0].features.shape[1] if blocks else 1 if start is None else len(start)
     lowest = np.where(np.zeros(d, dtype=bool) if nonnegative is None else nonnegative, 0.0, -np.inf)
@@ -152,15 +152,15 @@ def fit_enrichment(
 
 
 def derivatives(
-    blocks: Sequence[Block], b: Floats, ridge: float, locus_weights: Sequence[Floats] | None = None
+    blocks: Sequence[Block], b: Floats, ridge: float | Floats, locus_weights: Sequence[Floats] | None = None
 ) -> tuple[float, Floats, Floats, Floats]:
     """Penalised log likelihood at b, its gradient (d,), observed information and that of EM's M step (d, d).
 
     The gradient is the sum over signals of E_posterior[x] - E_prior[x]; the information that of Cov_prior[x] -
     Cov_posterior[x], the last one without the second term; all with the penalty.
     """
-    penalty = ridge * np.eye(len(b))
-    value, slope = -0.5 * ridge * float(b @ b), -ridge * b
+    penalty = np.diag(np.broadcast_to(ridge, len(b)).astype(float))
+    value, slope = -0.5 * float(b @ penalty @ b), -ridge * b
     posterior, prior = np.zeros_like(penalty), np.zeros_like(penalty)
     for number, block in enumerate(blocks):
         found = _block_derivatives(block, b, None if locus_weights is None else locus_weights[number])
