@@ -369,7 +369,7 @@ def _fit(locus: _Locus, settings: FinemapSettings, error: PanelError | None) -> 
         estimate_residual_variance=settings.estimate_residual_variance and error is None,
         inflation=error,
         zero_excludes=True,
-        refine=settings.refine,
+        refine=settings.refine and error is None,
         z_method=settings.z_method,
         null_weight=settings.null_weight,
         L_greedy=settings.L_greedy or None,
