@@ -38,6 +38,7 @@ import numpy as np  # noqa: E402
 import numpy.typing as npt  # noqa: E402
 import pandas as pd  # noqa: E402
 from ld_simulation import read_founders  # noqa: E402
+from scipy.special import logsumexp  # noqa: E402
 
 from fineprior.files.arrays import Floats  # noqa: E402
 from fineprior.finemap.susie import susie_rss  # noqa: E402
@@ -214,12 +215,12 @@ def susie_signals(study: Study, windows: list[Window]) -> tuple[Floats, list[npt
 def log_pips(prior: Floats, log_bf: Floats, causal: list[npt.NDArray[np.int64]]) -> Floats:
     """Log10 PIP, within its signal, of the causal variant of each signal that has one; prior (loci, p)."""
     found = []
-    for own, here, variants in zip(prior, log_bf, causal, strict=True):
-        for signal, variant in enumerate(variants):
-            if variant >= 0:
-                joint = np.log(own) + here[:, signal]
-                found.append((joint[variant] - np.logaddexp.reduce(joint)) / np.log(10))
-    return np.array(found)
+    for signal in range(log_bf.shape[2]):
+        rows = [k for k, variants in enumerate(causal) if len(variants) > signal and variants[signal] >= 0]
+        joint = np.log(prior[rows]) + log_bf[rows, :, signal]
+        own = joint[np.arange(len(rows)), [causal[k][signal] for k in rows]]
+        found.append((own - logsumexp(joint, axis=1)) / np.log(10))
+    return np.concatenate(found)
 
 
 def prior_without(study: Study, every: Floats, signals: npt.NDArray[np.int64], chromosomes: int,
@@ -227,17 +228,14 @@ def prior_without(study: Study, every: Floats, signals: npt.NDArray[np.int64], c
     """Prior (loci, p) of each locus, made without its chromosome."""
     loci = len(study.x)
     groups = groups_left_out([str(k * chromosomes // loci) for k in range(loci)], signals)
-    found = np.empty_like(study.x)
-    for name, posterior in left_out_posteriors(every, groups, belief).items():
-        rows = np.flatnonzero(groups == name)
-        starts = np.arange(len(rows)) * VARIANTS
-        found[rows] = mixed_prior(study.x[rows].ravel(), starts, posterior).reshape(len(rows), -1)
-    return found
+    posteriors = left_out_posteriors(every, groups, belief)
+    weights = np.stack([posteriors[name].weights for name in groups])
+    return mixed_prior(study.x.ravel(), np.arange(loci) * VARIANTS, weights).reshape(loci, -1)
 
 
-def exact_or_susie(windows: list[Window], part: str, studies: int, seed: int) -> Iterator[dict[str, Any]]:
+def exact_or_susie(windows: list[Window], part: str, studies: int, most: int, seed: int) -> Iterator[dict[str, Any]]:
     """Rows of cover and of use for each shape, odds and number of loci."""
-    sizes = SIZES if part == "exact" else USED_SIZES
+    sizes = [size for size in SIZES if size <= most]
     for shape, make in SHAPES.items():
         for odds in ODDS:
             truth, rng = np.log(odds), np.random.default_rng([seed, *map(ord, part + shape), int(odds)])
@@ -289,8 +287,8 @@ def exact_or_susie(windows: list[Window], part: str, studies: int, seed: int) ->
 
 def interval_row(found: list[Statement], truth: float) -> dict[str, Any]:
     """Cover and its like over studies; a study in which nothing was tested covers (it claims nothing)."""
-    lower = np.nan_to_num([one.lower for one in found], nan=-np.inf)
-    upper = np.nan_to_num([one.upper for one in found], nan=np.inf)
+    lower = np.array([-np.inf if np.isnan(one.lower) else one.lower for one in found])
+    upper = np.array([np.inf if np.isnan(one.upper) else one.upper for one in found])
     estimate = np.array([one.estimate for one in found])
     width = upper - lower
     closed = np.isfinite(width)
@@ -391,6 +389,7 @@ def main() -> None:
         "--parts", nargs="+", default=["exact", "susie", "detect"], choices=["exact", "susie", "detect"]
     )
     parser.add_argument("--studies", type=int, default=200, help="a cell")
+    parser.add_argument("--most", type=int, default=SIZES[-1], help="loci of the largest studies")
     parser.add_argument("--seed", type=int, default=101)
     parser.add_argument("--output", type=Path, help="table to write")
     parser.add_argument("--table", type=Path, nargs="+", help="tables of earlier runs, in place of a run")
@@ -401,8 +400,10 @@ def main() -> None:
     elif given.panel:
         windows, rows, began = windows_of(given.panel, np.random.default_rng(0)), [], time.process_time()
         for part in given.parts:
-            made = detect(windows, given.studies, given.seed) if part == "detect" else exact_or_susie(
-                windows, part, given.studies, given.seed)  # fmt: skip
+            if part == "detect":
+                made = detect(windows, given.studies, given.seed)
+            else:
+                made = exact_or_susie(windows, part, given.studies, given.most, given.seed)
             for row in made:
                 rows.append(row)
                 print({k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}, flush=True)
