@@ -113,20 +113,49 @@ def straight(u: Floats) -> Floats:
     return 0.5 * (u - 0.5) * np.sqrt(12)
 
 
-CASES: dict[str, tuple[Score, dict[str, tuple[Design, bool]], tuple[int, ...]]] = {}
-for _name, _odds in (("one score of 60", 0.8 * np.eye(60)[3]), ("one group of four", np.r_[np.full(15, 0.08), np.zeros(45)]),
-                     ("none of 60", np.zeros(60))):  # fmt: skip
-    CASES[_name] = (in_groups(_odds), {"one scale": (linear, False), "a scale a group": (four_groups, False),
-                                       "a scale a group, sign known": (four_groups, True)}, (100,))  # fmt: skip
-for _name, _shape in (("both tails", both_tails), ("top step", top_step), ("linear", straight),
-                      ("none", lambda u: 0 * u)):  # fmt: skip
-    CASES[_name] = (
-        ranked(_shape),
-        {"linear": (linear, False), "linear and steps": (with_steps, False)},
-        (40, 100, 300),
-    )
-CASES["missing"] = (partly_missing, {"at the mean": (linear, False), "at the mean, and a term": (with_missing, False)},
-                    (40, 100, 300))  # fmt: skip
+ONE, GROUP, NONE = 0.8 * np.eye(60)[3], np.r_[np.full(15, 0.08), np.zeros(45)], np.zeros(60)
+WAYS = {
+    "one scale": (linear, False),
+    "a scale a group": (four_groups, False),
+    "a scale a group, sign known": (four_groups, True),
+}
+SHAPED = {"linear": (linear, False), "linear and steps": (with_steps, False)}
+TERMS = {"at the mean": (linear, False), "at the mean, and a term": (with_missing, False)}
+CASES: dict[str, tuple[Score, dict[str, tuple[Design, bool]], tuple[int, ...]]] = {
+    "one score of 60": (in_groups(ONE), WAYS, (100,)),
+    "one group of four": (in_groups(GROUP), WAYS, (100,)),
+    "none of 60": (in_groups(NONE), WAYS, (100,)),
+    "both tails": (ranked(both_tails), SHAPED, (40, 100, 300)),
+    "top step": (ranked(top_step), SHAPED, (40, 100, 300)),
+    "linear": (ranked(straight), SHAPED, (40, 100, 300)),
+    "none": (ranked(np.zeros_like), SHAPED, (40, 100, 300)),
+    "missing": (partly_missing, TERMS, (40, 100, 300)),
+}
+
+
+class Recorded:
+    """A shape for `study_of` whose score of a variant is its row in `scores`: a study keeps one number a variant."""
+
+    def __init__(self, score: Score) -> None:
+        self._score = score
+        self._drawn: list[Floats] = []
+
+    def __call__(self, _: Window, m: int, rng: Generator) -> tuple[Floats, Floats]:
+        """Rows of the scores (m, p), and log odds (m, p)."""
+        x, odds = self._score(m, rng)
+        first = sum(one.shape[0] * VARIANTS for one in self._drawn)
+        self._drawn.append(x)
+        return first + np.arange(m * VARIANTS, dtype=float).reshape(m, -1), odds
+
+    def scores(self, rows: Floats) -> Floats:
+        """Scores (n, d) of rows (n,)."""
+        return np.concatenate([one.reshape(-1, one.shape[2]) for one in self._drawn])[rows.astype(int)]
+
+
+def judge(log_odds: Floats, causal: npt.NDArray[np.int64]) -> float:
+    """Mean log10 prior over uniform of the causal variants of the fresh loci."""
+    own = log_softmax(log_odds, np.arange(FRESH) * VARIANTS)[causal]
+    return float((own.mean() + np.log(VARIANTS)) / np.log(10))
 
 
 def rows_of(windows: list[Window], studies: int, seed: int) -> Iterator[dict[str, Any]]:
@@ -136,32 +165,17 @@ def rows_of(windows: list[Window], studies: int, seed: int) -> Iterator[dict[str
             rng = np.random.default_rng([seed, *map(ord, case), size])
             gains: dict[str, list[float]] = {}
             for _ in range(studies):
-                scores: list[Floats] = []
-
-                def shape(_: Window, m: int, rng: Generator) -> tuple[Floats, Floats]:
-                    x, odds = score(m, rng)
-                    scores.append(x)  # noqa: B023
-                    # The study keeps one number a variant: where its scores are.
-                    place = (len(scores) - 1) * m * VARIANTS + np.arange(m * VARIANTS)  # noqa: B023
-                    return place.reshape(m, -1).astype(float), odds
-
+                shape = Recorded(score)
                 study = study_of(windows, size + FRESH, shape, rng)
-                x = np.concatenate([one.reshape(-1, one.shape[2]) for one in scores])[study.x.ravel().astype(int)]
+                x = shape.scores(study.x.ravel())
                 log_bf, starts = exact_signals(study)[0], np.arange(size) * VARIANTS
                 causal = np.array([one[0] for one in study.causal[size:]]) + np.arange(FRESH) * VARIANTS
-                fresh = np.arange(FRESH) * VARIANTS
-
-                def judge(log_odds: Floats) -> float:
-                    own = log_softmax(log_odds, fresh)[causal]  # noqa: B023
-                    return float((own.mean() + np.log(VARIANTS)) / np.log(10))
-
-                gains.setdefault("oracle", []).append(judge(seen_odds(case, x[size * VARIANTS :])))
+                gains.setdefault("oracle", []).append(judge(seen_odds(case, x[size * VARIANTS :]), causal))
                 for way, (design, known) in designs.items():
                     X, group = design(x)
                     block = Block.of(X[: size * VARIANTS], log_bf[:size].reshape(-1, 1), starts)
-                    sign = np.full(X.shape[1], known)
-                    fit = fit_groups([block], group, nonnegative=sign)
-                    gains.setdefault(way, []).append(judge(X[size * VARIANTS :] @ fit.coefficients))
+                    fit = fit_groups([block], group, nonnegative=np.full(X.shape[1], known))
+                    gains.setdefault(way, []).append(judge(X[size * VARIANTS :] @ fit.coefficients, causal))
             best = np.array(gains["oracle"])
             for way, each in gains.items():
                 own = np.array(each)
@@ -180,8 +194,7 @@ def seen_odds(case: str, x: Floats) -> Floats:
         among = 0.1 * 2 / 1.1  # how many of the missing are of the tenth
         return np.where(np.isnan(x[:, 0]), np.log(1 + 11 * among), np.log(12.0) * np.nan_to_num(x[:, 0]))
     if x.shape[1] == 60:
-        weights = {"one score of 60": 0.8 * np.eye(60)[3], "one group of four": np.r_[np.full(15, 0.08), np.zeros(45)]}
-        return x @ weights.get(case, np.zeros(60))
+        return x @ {"one score of 60": ONE, "one group of four": GROUP}.get(case, NONE)
     shapes = {"both tails": both_tails, "top step": top_step, "linear": straight}
     return shapes[case](x[:, 0]) if case in shapes else np.zeros(len(x))
 

@@ -17,6 +17,8 @@ exact     One causal variant a locus, exact Bayes factors. Cover of the 95% inte
           gain in PIP (log10 of the causal variant's PIP over that under the uniform prior; the oracle knows the odds),
           with 1, 2, 4 and 22 chromosomes, each left out in turn.
 susie     One to three causal variants, the signals being SuSiE's. The PIP is that of a signal's nearest causal variant.
+kept      Whether intervals are too short because loci are selected by z. The probability that a locus is kept is
+          simulated for each of its candidates (DRAWS z a candidate), and put into the denominator or not.
 detect    Effects per standardised genotype and per allele, scores that follow MAF and LD: how often they are called,
           with and without the probability of detection in the denominator; K and its exponent are estimated.
 """
@@ -51,6 +53,7 @@ from fineprior.priors.coefficient_posterior import (  # noqa: E402
 )
 from fineprior.priors.detection import (  # noqa: E402
     detected_curves,
+    given_detection,
     log_bayes_factor,
 )
 from fineprior.priors.enrichment import log_bayes_factors  # noqa: E402
@@ -61,7 +64,8 @@ WINDOWS, VARIANTS, K, THRESHOLD = 40, 200, 40.0, 5.45
 SIZES, USED_SIZES, CHROMOSOMES = (20, 40, 100, 300, 1000), (20, 40, 100), (1, 2, 4, 22)
 ODDS = (1.0, 3.0, 10.0)
 CAUSAL_COUNTS = (0.6, 0.3, 0.1)
-SAMPLES = 50_000
+SAMPLES, DRAWS = 50_000, 800
+PARTS = ["exact", "susie", "kept", "detect"]
 TWO_SIGNS, ONE_SIGN = CoefficientPrior(), CoefficientPrior(nonnegative=True)
 MARKS = ("<!-- benchmarks/enrichment_truth.py -->", "<!-- end of benchmarks/enrichment_truth.py -->")
 Generator = np.random.Generator
@@ -337,6 +341,32 @@ def detect(windows: list[Window], studies: int, seed: int) -> Iterator[dict[str,
                        } | interval_row(one, truth)  # fmt: skip
 
 
+def kept(windows: list[Window], studies: int, seed: int) -> Iterator[dict[str, Any]]:
+    """Rows of cover with and without the simulated probability that a locus is kept."""
+    rng = np.random.default_rng([seed, *map(ord, "kept")])
+    shares = np.empty((len(windows), VARIANTS))
+    for number, window in enumerate(windows):
+        for causal in range(VARIANTS):
+            effect = np.sqrt(K) * rng.standard_normal((DRAWS, 1))
+            z = effect * window.R[causal] + rng.standard_normal((DRAWS, VARIANTS)) @ window.root.T
+            shares[number, causal] = np.mean(np.abs(z).max(axis=1) > THRESHOLD)
+    error = np.sqrt(shares.mean() * (1 - shares.mean()) / DRAWS)
+    print(
+        f"kept: {shares.mean():.3f}; spread within windows {shares.std(axis=1).mean():.4f}, of which chance {error:.4f}"
+    )
+    for odds, size in ((3.0, 300), (10.0, 1000)):
+        found: dict[str, list[Statement]] = {"all as likely to be kept": [], "simulated probability": []}
+        for _ in range(studies):
+            study = study_of(windows, size, binary(odds), rng)
+            block = block_of(exact_signals(study)[0])
+            ways = (block, given_detection(block, np.log(shares[study.window]).ravel()))
+            for one, way in zip(found.values(), ways, strict=True):
+                one.append(statement(curves(way, study.x.ravel()), size, TWO_SIGNS))
+        for what, one in found.items():
+            yield {"part": "kept", "shape": "binary", "odds": odds, "loci": size, "what": what} | interval_row(
+                one, np.log(odds))  # fmt: skip
+
+
 def lines_of(table: pd.DataFrame) -> list[str]:
     """The tables of the page."""
     table = table.reindex(columns=[*table.columns, *{"chromosomes", "share", "share_error"} - set(table.columns)])
@@ -361,10 +391,17 @@ def lines_of(table: pd.DataFrame) -> list[str]:
     used = table[table["what"].isin(["two signs", "sign known"])]
     keys = ["part", "shape", "loci", "chromosomes", "what"]
     for (part, shape, loci, number, what), rows in used.groupby(keys, sort=False):
-        own = rows.set_index("odds")
+        own = rows.set_index("odds").reindex(ODDS)
         shares = [f"{own.loc[odds, 'share']:.0%} ± {own.loc[odds, 'share_error']:.0%}" for odds in ODDS[1:]]
+        cells = [*shares, f"{own.loc[1.0, 'gain']:+.4f}"]
         name = f"{part} | {shape}, sign known" if what == "sign known" else f"{part} | {shape}"
-        found.append(f"| {name} | {loci} | {number:.0f} | {' | '.join(shares)} | {own.loc[1.0, 'gain']:+.4f} |")
+        shown = " | ".join("" if "nan" in cell else cell for cell in cells)
+        found.append(f"| {name} | {loci} | {number:.0f} | {shown} |")
+    for row in table[table["part"] == "kept"].itertuples():
+        found += [
+            "",
+            f"Odds {row.odds:g}, {row.loci} loci, {row.what}: cover {row.cover:.3f} of {row.studies} studies.",
+        ]
     detected = table[table["part"] == "detect"]
     found += [
         "",
@@ -385,9 +422,7 @@ def main() -> None:
     """Run parts, or write the tables of a run into a page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--panel", help="prefix of PLINK files without missing genotypes")
-    parser.add_argument(
-        "--parts", nargs="+", default=["exact", "susie", "detect"], choices=["exact", "susie", "detect"]
-    )
+    parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS)
     parser.add_argument("--studies", type=int, default=200, help="a cell")
     parser.add_argument("--most", type=int, default=SIZES[-1], help="loci of the largest studies")
     parser.add_argument("--seed", type=int, default=101)
@@ -400,8 +435,8 @@ def main() -> None:
     elif given.panel:
         windows, rows, began = windows_of(given.panel, np.random.default_rng(0)), [], time.process_time()
         for part in given.parts:
-            if part == "detect":
-                made = detect(windows, given.studies, given.seed)
+            if part in ("detect", "kept"):
+                made = (detect if part == "detect" else kept)(windows, given.studies, given.seed)
             else:
                 made = exact_or_susie(windows, part, given.studies, given.most, given.seed)
             for row in made:
