@@ -5,7 +5,7 @@
 .fineprior_text <- c(
   "locus", "variant_id", "chrom", "ref", "alt", "rsid", "lead_variant", "credible_set", "variant_ids", "shared_with",
   "partners", "ld_flag", "status", "reason", "remarks", "lost", "lost_lead", "source", "note", "top_variant",
-  "top_variant_uniform", "sentence"
+  "top_variant_uniform", "sentence", "posterior"
 )
 
 # Read one table of fineprior (.tsv or .tsv.gz). As read.delim, but columns of text stay text: read.delim alone makes
@@ -45,13 +45,15 @@ read_fineprior <- function(folder, study, prior = "functional") {
 
 # One row for each variant of each credible set of the main coverage, in decreasing PIP within a set.
 #   result  of read_fineprior
-# `posterior` is the probability that the variant is the causal one of this set's effect; `pip` counts all effects.
+# `posterior` is the probability that the variant is the causal one of this set's effect; `pip` counts all effects. Of a
+# posterior by search (LD of the GWAS itself) there is only one probability: `posterior` is `pip`.
 credible_set_table <- function(result) {
   sets <- result$credible_sets[result$credible_sets$main, ]
   one_set <- function(i) {
     ids <- strsplit(sets$variant_ids[i], ",", fixed = TRUE)[[1]]
+    fit <- result$fits[[sets$locus[i]]]
     effect <- as.integer(sub("^L", "", sets$credible_set[i]))
-    alpha <- result$fits[[sets$locus[i]]]$alpha[effect, ids]
+    alpha <- if (is.null(fit$search)) fit$alpha[effect, ids] else fit$search$pip[ids]
     own <- result$variants[result$variants$locus == sets$locus[i], ]
     rows <- own[match(ids, own$variant_id), c("locus", "variant_id", "chrom", "pos", "ref", "alt", "z", "prior", "pip")]
     cbind(credible_set = sets$credible_set[i], rows, posterior = unname(alpha))
@@ -95,7 +97,8 @@ plot_locus <- function(result, locus = result$credible_sets$locus[1]) {
 #   locus   name of the locus
 # Variants are named chrom:pos:ref:alt without "chr", so that studies on FASTAs of either kind have names in common.
 # Bayes factors do not hold the prior, so that colocalisation does not use it twice; coloc.bf_bf() and coloc.abf() take
-# it as prior_weights1 = fit$pi. NULL, with a message, where the locus has no credible set: there is nothing to compare.
+# it as prior_weights1 = fit$pi. Sets and effects are those of SuSiE, also where PIPs are those of a search.
+# NULL, with a message, where the locus has no credible set: there is nothing to compare.
 to_coloc <- function(result, locus) {
   .variants_of(result, locus)
   fit <- result$fits[[locus]]

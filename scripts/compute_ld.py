@@ -10,6 +10,7 @@ with log_to(snakemake.log[0], f"compute_ld {snakemake.wildcards.study} batch {sn
         panel=snakemake.params.panel,
         samples=snakemake.input.samples or None,
         ld=snakemake.params.ld,
+        fst=snakemake.input.fst or None,
         output=snakemake.output.ld,
         settings=LdSettings(**snakemake.params.settings),
     )

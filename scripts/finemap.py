@@ -24,4 +24,5 @@ with log_to(
         fits=snakemake.output.fits,
         workers=snakemake.threads,
         settings=FinemapSettings(**snakemake.params.settings),
+        seed=snakemake.params.seed,
     )

@@ -15,6 +15,7 @@ with log_to(snakemake.log[0], f"methods {snakemake.wildcards.study}"):
         uniform_sets=snakemake.input.uniform_sets,
         verdict=snakemake.input.verdict,
         head_metrics=snakemake.input.head_metrics,
+        fst=snakemake.input.fst or None,
         output=snakemake.output.page,
         settings=from_dict(Settings, snakemake.params.settings),
         versions=snakemake.params.versions,

@@ -20,7 +20,7 @@ with log_to(snakemake.log[0], f"report {snakemake.wildcards.study}"):
         head_metrics=snakemake.input.head_metrics,
         baselines=snakemake.input.baselines,
         history=snakemake.input.history,
-        **{name: snakemake.input[name] for name in ("curve", "folds", "scatter", "shift")},
+        **{name: snakemake.input[name] or None for name in ("curve", "folds", "scatter", "shift", "fst")},
         windows=snakemake.input.get("windows"),
         truth_comparison=snakemake.input.get("truth_comparison"),
         calibration=snakemake.input.get("calibration"),

@@ -16,7 +16,7 @@ CAUSAL = {"1_1001_50000": {8: 9.0, 30: -8.0}, "X_1001_50000": {}}
 """Locus -> variant -> z: the second locus has no signal."""
 
 
-def write_results(folder, study, seed=1, causal=None):
+def write_results(folder, study, seed=1, causal=None, posterior="search"):
     """Write results/{study} of two loci, of which variants 8 and 30 of the first are causal."""
     results = folder / "results" / study
     rng = np.random.default_rng(seed)
@@ -32,7 +32,7 @@ def write_results(folder, study, seed=1, causal=None):
     write_ld(results / "ld/0.npz", [LocusLd(locus, r, frame["variant_id"].to_numpy(np.str_))
                                     for locus, (frame, r) in drawn.items()])  # fmt: skip
     for prior in PRIORS:
-        _finemap(results, prior, variants)
+        _finemap(results, prior, variants, posterior)
     by_prior = {name: {p: str(results / p / name) for p in PRIORS} for name in ("variants.tsv.gz", "credible_sets.tsv")}
     compare_priors(variants=by_prior["variants.tsv.gz"], credible_sets=by_prior["credible_sets.tsv"],
                    output=str(results / "comparison.tsv"))  # fmt: skip
@@ -57,7 +57,7 @@ def _locus(locus, rng, causal):
     return frame.assign(**values, panel_af=0.3, panel_index=np.arange(P)), r.astype(np.float32)
 
 
-def _finemap(results, prior, variants):
+def _finemap(results, prior, variants, posterior):
     weights = np.ones(P)
     weights[8] = 5.0 if prior == "functional" else 1.0
     table = variants[["locus", "variant_id"]].assign(score=np.nan, log_odds=0.0, softmax=1 / P, weight=0.0)
@@ -67,7 +67,7 @@ def _finemap(results, prior, variants):
              (("output", "variants.tsv.gz"), ("credible_sets", "credible_sets.tsv"), ("status", "status.tsv"),
               ("fits", "fits.npz"))}  # fmt: skip
     finemap(variants=results / "loci/0.tsv.gz", ld=results / "ld/0.npz", prior=results / f"prior/{prior}/0.tsv.gz",
-            settings=FinemapSettings(ld="in_sample"), **batch)  # fmt: skip
+            settings=FinemapSettings(ld="in_sample", posterior=posterior), **batch)  # fmt: skip
     gather(
         loci=results / "loci.tsv", variants=[batch["output"]], credible_sets=[batch["credible_sets"]],
         status=[batch["status"]], fits=[batch["fits"]], output_variants=results / prior / "variants.tsv.gz",

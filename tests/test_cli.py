@@ -9,12 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import configurations_by_hand
 from fineprior import cli
 from fineprior.files.tables import CREDIBLE_SETS, FINEMAP_VARIANTS, LOCI_STATUS, main_sets
 from fineprior.finemap.fits import load_fits
 from fineprior.finemap.susie import susie_rss
+from fineprior.project.project import settings_alone
 from fineprior.project.schemas import rule_of
 from fineprior.project.settings import CalibrateSettings, FinemapSettings
+from fineprior.steps.finemap_files import finemap_files
 from workflow_runs import ROOT
 
 P, N = 30, 20_000
@@ -62,7 +65,7 @@ def test_in_sample_is_susie_rss(files, locus, capsys):
     assert run(files, "--ld-of", "in_sample", "--L", "5", "--locus", "mine") == 0
     variants, sets, status = read(files)
     fit = susie_rss(*locus, N, L=5)
-    np.testing.assert_allclose(variants["pip"], fit.pip, atol=1e-6)
+    np.testing.assert_allclose(variants["pip_susie"], fit.pip, atol=1e-6)
     assert variants["pos"].tolist() == list(range(100, 3100, 100))
     assert len(main_sets(sets)) == len(fit.sets) == 2
     assert (status["locus"].item(), status["status"].item(), status["left_out"].item()) == ("mine", "ok", 0)
@@ -71,12 +74,53 @@ def test_in_sample_is_susie_rss(files, locus, capsys):
     assert capsys.readouterr().out.startswith("mine: ok; 2 credible sets\n")
 
 
+HARD = configurations_by_hand.locus(1165, p=40, causal=4, chi2=100.0, correlation=0.95)
+"""A locus on which each of SuSiE's options changes its PIPs."""
+OF_THE_POSTERIOR = {
+    "refine": (True, ["--refine"], "pip_susie"), "z_method": ("score", ["--z-method", "score"], "pip_susie"),
+    "null_weight": (0.3, ["--null-weight", "0.3"], "pip_susie"), "L_greedy": (1, ["--L-greedy", "1"], "pip_susie"),
+    "posterior": ("susie", ["--posterior", "susie"], "pip"), "mean_causal": (3.0, ["--mean-causal", "3"], "pip"),
+    "seed": (2, ["--seed", "2"], "pip"),
+}  # fmt: skip
+"""Setting -> its value, as options of the command, and the column of variants that shows it."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OF_THE_POSTERIOR)
+def test_options_of_the_posterior_count_and_agree_with_the_config(tmp_path, name):
+    value, options, column = OF_THE_POSTERIOR[name]
+    ids = [f"1:{100 * (j + 1)}:A:C" for j in range(len(HARD[0]))]
+    pd.DataFrame({"variant_id": ids, "z": HARD[0]}).to_csv(tmp_path / "z.tsv", sep="\t", index=False)
+    np.save(tmp_path / "ld.npy", HARD[1])
+    found = {}
+    for way, given in (("off", []), ("on", options)):
+        assert run(tmp_path, "--ld-of", "in_sample", *given, n="500") == 0
+        found[way] = (
+            {path.name: path.read_bytes() for path in (tmp_path / "out").glob("x.*")},
+            read(tmp_path)[0][column],
+        )
+    assert (found["on"][1] - found["off"][1]).abs().max() > (0 if name == "seed" else 0.05)
+    config = {"seed": value} if name == "seed" else {"finemap": {name: value}}
+    settings = settings_alone(config | {"finemap": {"ld": "in_sample", **config.get("finemap", {})}})
+    finemap_files(z=tmp_path / "z.tsv", ld=tmp_path / "ld.npy", out=str(tmp_path / "config/x"), n=500,
+                  settings=settings.finemap, seed=settings.seed)  # fmt: skip
+    assert {path.name: path.read_bytes() for path in (tmp_path / "config").glob("x.*")} == found["on"][0]
+
+
+@pytest.mark.parametrize("seed", ["one", "1.5", "-1", ""])
+def test_a_seed_that_is_no_number_is_refused(files, capsys, seed):
+    with pytest.raises(SystemExit) as stopped:
+        run(files, "--seed", seed)
+    assert stopped.value.code == 2
+    assert f"argument --seed: '{seed}' must be a whole number (at least 0)" in capsys.readouterr().err
+
+
 def test_help_says_what_in_sample_does_besides_susie_rss(capsys):
     with pytest.raises(SystemExit):
         cli.main(["finemap", "--help"])
     shown = capsys.readouterr().out
     assert "still excluded (unless --allele-switches keep)" in shown
-    assert "does not converge, the fit\ncontinues" in shown
+    assert "does not converge, the fit continues" in " ".join(shown.split())
 
 
 def test_by_default_ld_is_a_panels(files):

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from fineprior.files import tables
+from fineprior.finemap.fits import FitFiles
 from small_study import CAUSAL, P, write_results
 from workflow_runs import ROOT
 
@@ -75,12 +76,20 @@ def test_functions_give_what_the_tables_hold(folder):
     sets = tables.main_sets(tables.CREDIBLE_SETS.read(folder / "results/embedded/functional/credible_sets.tsv"))
     assert set(sets["locus"]) == {LOCUS}
     assert len(sets) == 2
+    variants = tables.FINEMAP_VARIANTS.read(folder / "results/embedded/functional/variants.tsv.gz")
     printed = in_r(folder, "rows <- credible_set_table(result); cat(nrow(rows), anyNA(rows), sprintf('%.4f', "
                    "tapply(rows$posterior, rows$credible_set, sum)), names(result$fits),"
                    "nrow(result$variants))")  # fmt: skip
     assert printed[:2] == [str(sets["variants"].sum()), "FALSE"]
-    expected = sets.set_index("credible_set")["coverage"].sort_index()
+    expected = variants[variants["credible_set"].notna()].groupby("credible_set")["pip"].sum()
     assert [float(word) for word in printed[2:4]] == pytest.approx(expected.to_list(), abs=1e-4)
+    without = "for (i in seq_along(result$fits)) result$fits[[i]]$search <- NULL; rows <- credible_set_table(result);"
+    printed_without = in_r(folder, f"{without} cat(sprintf('%.4f', tapply(rows$posterior, rows$credible_set, sum)))")
+    fit, ids = FitFiles([folder / "results/embedded/finemap/functional/0.fits.npz"])[LOCUS]
+    sums = [fit.alpha[int(name[1:]) - 1, [ids.index(one) for one in members.split(",")]].sum()
+            for name, members in sets.sort_values("credible_set")[["credible_set", "variant_ids"]]
+            .to_numpy()]  # fmt: skip
+    assert [float(word) for word in printed_without] == pytest.approx(sums, abs=1e-4)
     assert printed[4:] == [LOCUS, EMPTY, str(2 * P)]
     uniform = pd.read_csv(folder / "results/embedded/uniform/variants.tsv.gz", sep="\t")
     printed = in_r(folder, "cat(sum(read_fineprior('results', 'embedded', 'uniform')$variants$pip))")

@@ -111,6 +111,11 @@ WITHOUT_NEWER_FILES = ("--rerun-triggers", "params", "input", "code")
     [
         pytest.param({"finemap": {"coverage": 0.9}}, after_finemap(), id="1 coverage"),
         pytest.param({"finemap": {"min_purity": 0.95}}, after_finemap(), id="1 purity"),
+        pytest.param(
+            {"finemap": {"max_fst": 0.02}}, batches("embedded", "find_signals") | after_finemap() | after_priors(),
+            id="largest F_ST",
+        ),
+        pytest.param({"finemap": {"posterior": "susie", "refine": True}}, after_finemap(), id="1 posterior"),
         pytest.param({"priors": {"uniform_weight": 0.1}}, after_priors(), id="2 prior"),
         pytest.param({"head": {"l2": 0.001}}, HEAD | after_scores(), id="3 training"),
         pytest.param(
@@ -121,8 +126,8 @@ WITHOUT_NEWER_FILES = ("--rerun-triggers", "params", "input", "code")
         pytest.param({"evaluation": {"min_r": 0.2}}, after_scores(), id="smallest r"),
         pytest.param({"scores": {"magnitude": "sad"}}, after_scores(), id="scores"),
         pytest.param(
-            {"finemap": {"coverage": 0.95, "max_effects": 10}, "seed": 1, "harmonise": {"min_maf": 0.01}}, set(),
-            id="4 defaults written out",
+            {"finemap": {"coverage": 0.95, "max_effects": 10, "posterior": "search"}, "seed": 1,
+             "harmonise": {"min_maf": 0.01}}, set(), id="4 defaults written out",
         ),
         pytest.param(
             {"windows": {"shift": 3}}, batches("embedded", "extract_sequences", "embed_variants") | after_scores(),
@@ -183,6 +188,11 @@ STATISTICS = batches("embedded", "find_signals") | after_finemap() | after_prior
     ("module", "expected"),
     [
         pytest.param("finemap/susie.py", STATISTICS, id="5 susie"),
+        pytest.param(
+            "steps/compare_panel.py",
+            of("embedded", "compare_panel") | batches("embedded", "compute_ld") | STATISTICS,
+            id="5 panel",
+        ),
         pytest.param("finemap/rds.py", gathered("embedded", PRIORS) | summary("embedded"), id="5 rds"),
         pytest.param("priors/enrichment.py", after_priors() | of("embedded", "assess_shift"), id="5 enrichment"),
         pytest.param("genome/excluded_regions.py", of("embedded", "define_loci") | after_loci("embedded"), id="5 loci"),
@@ -196,6 +206,39 @@ def test_editing_the_library_reruns_what_imports_it(finished, module, expected):
         path = finished / name
         path.write_text(path.read_text().replace('"""', '"""A word more. ', 1))
         assert set(planned_jobs(finished)) == expected
+
+
+SIMULATED = {"calibrate": {"scenarios": ["noise"], "replicates": 1, "ld": ["in_sample", "panel", "undrifted_panel"]}}
+
+
+def simulated(*questions):
+    """Jobs of the simulated studies of these questions, and of their summary."""
+    jobs = {("calibrate", f"study=embedded, ld={one}, scenario=noise, replicate=0") for one in questions}
+    return jobs | of("embedded", "summarise_calibration")
+
+
+@pytest.mark.parametrize(
+    ("change", "questions"),
+    [
+        pytest.param({}, (), id="nothing"),
+        pytest.param({"calibrate": {"fst": 0.01}}, ("panel",), id="drift"),
+        pytest.param({"calibrate": {"max_causal": 1}}, ("in_sample", "panel", "undrifted_panel"), id="causal variants"),
+    ],
+)
+def test_each_question_of_the_calibration_reruns_for_what_it_depends_on(finished, change, questions):
+    target = "results/embedded/calibrate/summary.tsv"
+    with edited(finished, CONFIG):
+        edit_config(finished, SIMULATED)
+        made = simulated("in_sample", "panel", "undrifted_panel")
+        if not (finished / target).exists():
+            assert set(planned_jobs(finished, target)) == made
+            done = snakemake(finished, "--cores", "2", target)
+            assert done.returncode == 0, done.stdout
+            rows = tables.CALIBRATE_SUMMARY.read(finished / target)
+            assert list(dict.fromkeys(rows["ld"])) == SIMULATED["calibrate"]["ld"]
+            assert rows["causal"].nunique() == 1
+        edit_config(finished, change)
+        assert set(planned_jobs(finished, target)) == (simulated(*questions) if questions else set())
 
 
 def test_6_other_weights_of_the_backbone(finished):
@@ -326,14 +369,14 @@ def test_9_a_study_more_reruns_nothing_of_another(finished):
     with edited(finished, STUDIES):
         add_study(finished, **BED_STUDY | {"sumstats": "resources/embedded/gwas.tsv.gz", "loci": ""})
         planned = set(planned_jobs(finished))
-    assert planned == of("placed", "harmonise_sumstats", "define_loci") | after_loci("placed")
+    assert planned == of("placed", "harmonise_sumstats", "compare_panel", "define_loci") | after_loci("placed")
 
 
 def test_7_new_summary_statistics_rerun_their_study(two_studies):
     with edited(two_studies, "inputs/gwas.tsv.gz"):
         (two_studies / "inputs/gwas.tsv.gz").write_bytes(b"others")
         planned = set(planned_jobs(two_studies))
-    first = of("placed", "harmonise_sumstats", "list_loci") | batches("placed", "collect_variants")
+    first = of("placed", "harmonise_sumstats", "compare_panel", "list_loci") | batches("placed", "collect_variants")
     assert planned == first | after_loci("placed")
 
 
@@ -376,7 +419,7 @@ def explained(folder, *arguments):
 def test_explain_says_that_there_is_nothing_to_do(finished):
     code, lines, _ = explained(finished)
     assert code == 0
-    assert lines == ["Nothing would run: the results of all 41 jobs are there and up to date."]
+    assert lines == ["Nothing would run: the results of all 42 jobs are there and up to date."]
 
 
 def test_explain_names_settings_code_and_files(finished):
@@ -404,14 +447,14 @@ def test_explain_names_settings_code_and_files(finished):
         "harmonise_sumstats (1), define_loci (1)",
     ):
         assert part in text, f"{part}\n{text}"
-    assert lines[0].endswith(" of 41 jobs would run.")
+    assert lines[0].endswith(" of 42 jobs would run.")
 
 
 def test_explain_of_a_target_and_of_a_mistake(finished):
     with edited(finished, CONFIG):
         edit_config(finished, {"finemap": {"coverage": 0.9}})
         code, lines, _ = explained(finished, "results/embedded/uniform/loci_status.tsv", "-s", "Snakefile")
-        assert (code, lines[0]) == (0, "3 of 11 jobs would run.")
+        assert (code, lines[0]) == (0, "3 of 12 jobs would run.")
         assert "  finemap, 2 of 2 jobs: finemap.coverage: 0.95 -> 0.9" in lines
         edit_config(finished, {"finemap": {"covrage": 0.9}})
         code, lines, error = explained(finished)

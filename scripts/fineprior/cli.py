@@ -30,6 +30,7 @@ Input
              z                  or beta and se (for a disease: log odds ratio)
              n                  sample size (or --n); for cases and controls 4 / (1/cases + 1/controls)
              chrom pos ref alt  copied to the output where they are there
+             eaf panel_af       frequencies of one allele in GWAS and panel, for F_ST (or --fst)
   --ld     correlations r (signed, not r2) between the same variants, for the same alleles as z:
            a .npy matrix, an .npz with R (and variant_id), or numbers as text (plink --r square)
   --prior  tab-separated table with variant_id and prior; priors are 0 or more and need not sum to 1
@@ -43,9 +44,10 @@ Output, for --out PREFIX
 
 The LD of a reference panel is not that of your sample. By default the fit allows for the difference, excludes variants
 whose alleles look switched, and falls back to one effect where LD and z contradict one another. loci_status says so.
-With LD of the GWAS sample itself, use --ld-of in_sample: the fit is then that of susieR's susie_rss. Variants whose
-alleles look switched are still excluded (unless --allele-switches keep). Where susie_rss does not converge, the fit
-continues with an estimate of how far LD and z are apart (drift)."""
+With LD of the GWAS sample itself, use --ld-of in_sample: the fit is then that of susieR's susie_rss. A search follows
+it that weighs all modes of the posterior: pip and credible sets are the search's, pip_susie is SuSiE's (--posterior
+susie does without). Variants whose alleles look switched are still excluded (unless --allele-switches keep). Where
+susie_rss does not converge, the fit continues with an estimate of how far LD and z are apart (drift), and no search."""
 
 EXAMPLE = """example:
   fineprior finemap --z locus.tsv --ld locus.npy --n 140306 --panel-size 503 --out results/locus"""
@@ -95,8 +97,13 @@ def parser() -> argparse.ArgumentParser:
     files.add_argument("--n", type=_number(float, Rule("", above=1)), metavar="N",
                        help="Sample size. It is needed where the table has no column n.")  # fmt: skip
     files.add_argument("--prior", metavar="FILE", help="Table of prior probabilities. Default: all the same.")
+    files.add_argument("--fst", type=_number(float, Rule("", at_least=0, at_most=1)), metavar="F",
+                       help="F_ST between the panel of --ld and the GWAS. Default: that of the LD file, or by the "
+                       "columns eaf and panel_af of --z.")  # fmt: skip
     files.add_argument("--out", required=True, metavar="PREFIX", help="Prefix of the names of the output files.")
     files.add_argument("--locus", default="locus", help="Name of the locus in the tables. Default: %(default)s.")
+    files.add_argument("--seed", type=_number(int, Rule("", at_least=0)), default=1, metavar="N",
+                       help="Seed of the search (--posterior search). Default: %(default)s.")  # fmt: skip
     settings = finemap.add_argument_group("settings (defaults are susieR's where it has them)")
     for each in dataclasses.fields(FinemapSettings):
         _add_setting(settings, FinemapSettings, each.name, FLAGS.get(each.name, [_flag(each.name)]))
@@ -129,7 +136,7 @@ def _add_setting(group: Any, cls: type, name: str, flags: list[str], of_config: 
     if isinstance(default, bool):
         kind = {"action": argparse.BooleanOptionalAction}
     elif isinstance(default, list):
-        kind = {"nargs": "+", "metavar": "NAME"}
+        kind = {"nargs": "+", "metavar": "NAME"} | ({"choices": tuple(rule.choices)} if rule.choices else {})
     elif rule.choices:
         kind = {"choices": tuple(rule.choices)}
     elif isinstance(default, int | float):
@@ -205,8 +212,10 @@ def _finemap(arguments: argparse.Namespace) -> tuple[list[str], int]:
         ld_variants=arguments.ld_variants,
         prior=arguments.prior,
         locus=arguments.locus,
+        fst=arguments.fst,
+        seed=arguments.seed,
     )
-    sets = len(fit.fit.sets) if fit.fit is not None else 0
+    sets = len(fit.fit.final_sets) if fit.fit is not None else 0
     because = f" ({fit.reason})" if fit.reason else ""
     lines = [f"{arguments.locus}: {fit.status}{because}; {sets} credible set{'' if sets == 1 else 's'}"]
     lines += [f"  {remark}" for remark in fit.remarks]

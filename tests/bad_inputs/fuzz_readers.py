@@ -24,7 +24,10 @@ from fineprior.engine.loading import load_enformer
 from fineprior.finemap.fits import load_fits, save_fits
 from fineprior.finemap.locus_input import read_correlations, read_prior, read_z
 from fineprior.finemap.susie import susie_rss
+from fineprior.genome.consequences import consequences
 from fineprior.genome.fasta import Genome
+from fineprior.genome.gene_reader import read_gene_file
+from fineprior.genome.genes import placed
 from fineprior.genome.intervals import Intervals, read_intervals
 from fineprior.genome.liftover import Liftover
 from fineprior.genotypes.ld_files import LdSource, read_variants
@@ -42,6 +45,7 @@ from fineprior.sequence.motifs import read_motifs
 from fineprior.sequence.tracks import read_regions, read_targets
 from fineprior.steps.calibrate_study import read_project
 from fineprior.sumstats.reader import open_sumstats
+from gene_models import Model, bed12, gff3, gtf
 
 PLAIN = "plain text"
 READERS = {}
@@ -413,6 +417,34 @@ reader("GTF", ["x.gtf"], writes("x.gtf", GTF), PLAIN)(lambda folder: distance_to
 reader("GTF: gzip", ["x.gtf.gz"], writes("x.gtf.gz", in_gzip(GTF)))(
     lambda folder: distance_to_tss(variants(), folder / "x.gtf.gz")
 )
+
+GENES = [
+    Model(f"t{i}", "12"[i % 2], "+-"[i % 3 % 2], ((i * 30, i * 30 + 9), (i * 30 + 12, i * 30 + 22)),
+          (i * 30 + 3, i * 30 + 18), f"g{i // 2}")
+    for i in range(30)
+]  # fmt: skip
+
+
+@reader("genes: GTF", ["x.gtf"], lambda folder: (fasta(folder), writes("x.gtf", gtf(GENES))(folder)), PLAIN)
+def _(folder):
+    return genes_of(folder, "x.gtf")
+
+
+@reader("genes: GFF3, gzip", ["x.gff"], lambda folder: (fasta(folder), writes("x.gff", in_gzip(gff3(GENES)))(folder)))
+def _(folder):
+    return genes_of(folder, "x.gff")
+
+
+@reader("genes: BED12", ["x.bed"], lambda folder: (fasta(folder), writes("x.bed", bed12(GENES))(folder)), PLAIN)
+def _(folder):
+    return genes_of(folder, "x.bed")
+
+
+def genes_of(folder, name):
+    """Genes beside the genome, and what they make of variants; whether they are of its build is not asked."""
+    with Genome(folder / "g.fa") as genome:
+        genes = placed(read_gene_file(folder / name), genome)
+        return genes, consequences(variants(), genes, genome)
 
 
 # Tracks.

@@ -3,9 +3,12 @@ import dataclasses
 import numpy as np
 import pytest
 
+import configurations_by_hand
 from fineprior.files.errors import InputError
 from fineprior.finemap.fits import FitFiles, load_fits, save_fits
+from fineprior.finemap.locus import fit_locus
 from fineprior.finemap.susie import susie_rss
+from fineprior.project.settings import FinemapSettings
 
 Z = np.array([9.0, 1.0, -7.0])
 
@@ -36,6 +39,30 @@ def test_what_is_saved_is_loaded(tmp_path):
             for left, right in zip(stored.sets, ours.sets, strict=True):
                 assert left.variables.tolist() == right.variables.tolist()
                 assert dataclasses.replace(left, variables=right.variables) == right
+
+
+def test_a_search_is_saved_with_its_sets(tmp_path):
+    z, R = configurations_by_hand.locus(3)
+    before = {seed: fit_locus(range(50), z, R, 2_000, None, FinemapSettings(ld="in_sample"), seed=seed).fit
+              for seed in (1, 2)}  # fmt: skip
+    before["none"] = susie_rss(z, R, 2_000)
+    save_fits(tmp_path / "batch.npz", {str(name): fit for name, fit in before.items()})
+    after = load_fits(tmp_path / "batch.npz")
+    assert after["none"].search is None
+    for name in (1, 2):
+        ours, stored = before[name].search, after[str(name)].search
+        for field in ("pip", "numbers"):
+            np.testing.assert_array_equal(getattr(stored, field), getattr(ours, field))
+        for field in ("gap", "agreed", "log_evidence"):
+            assert getattr(stored, field) == getattr(ours, field)
+            assert type(getattr(stored, field)) is type(getattr(ours, field))
+        for field in ("sets", "further"):
+            mine, theirs = getattr(ours, field), getattr(stored, field)
+            assert (theirs.requested_coverage, theirs.min_abs_corr) == (mine.requested_coverage, mine.min_abs_corr)
+            assert len(mine)
+            for one, other in zip(mine.sets, theirs.sets, strict=True):
+                assert other.variables.tolist() == one.variables.tolist()
+                assert dataclasses.replace(other, variables=one.variables) == one
 
 
 def test_same_fits_same_bytes(tmp_path):

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from configurations_by_hand import locus
 from fineprior.files.tables import CREDIBLE_SETS, FINEMAP_VARIANTS, LOCI_STATUS, main_sets
 from fineprior.finemap.contents import contents_of, switched
 from fineprior.finemap.locus import fit_locus
@@ -80,7 +81,7 @@ def test_sets_that_share_variants_name_one_another():
 
 
 def test_pip_over_credible_effects_only():
-    fit, _ = made(FinemapSettings(estimate_prior_variance=False, ld="in_sample"))
+    fit, _ = made(FinemapSettings(estimate_prior_variance=False, ld="in_sample", posterior="susie"))
     rows = FINEMAP_VARIANTS.checked(variant_rows(TABLE, fit, R[0]), "test")
     assert rows["pip"].sum() > 4  # ten effects, each with a prior variance of its own
     assert rows["pip_credible"].sum() <= 2
@@ -102,3 +103,53 @@ def test_a_locus_that_failed_has_its_row():
     assert set_rows(TABLE, fit, R, FinemapSettings()).empty
     assert LOCI_STATUS.checked(status_row(TABLE, fit, held(fit)), "test")["status"].item() == "failed"
     assert variant_rows(TABLE, fit, R[0])["pip_credible"].isna().all()
+
+
+TWO_MODES = locus(1165, p=40, causal=4, chi2=100.0, correlation=0.95)
+MANY = pd.DataFrame(
+    {"locus": "a", "variant_id": [f"1:{p}:A:C" for p in range(10, 410, 10)], "chrom": "1", "pos": range(10, 410, 10),
+     "ref": "A", "alt": "C", "z": TWO_MODES[0], "neg_log10_p": 1.0, "prior": 1 / 40}
+)  # fmt: skip
+
+
+def test_rows_of_a_search():
+    z, R = TWO_MODES
+    settings = FinemapSettings(ld="in_sample")
+    fit = fit_locus(MANY["variant_id"], z, R, 500, None, settings)
+    found = fit.fit.search
+    rows = FINEMAP_VARIANTS.checked(variant_rows(MANY, fit, R[0]), "test")
+    assert rows["pip"].tolist() == found.pip.tolist()
+    assert rows["pip_susie"].tolist() == fit.fit.pip.tolist()
+    assert (rows["pip"] - rows["pip_susie"]).abs().max() > 0.2
+    for one in found.sets.sets:
+        assert (rows["credible_set"].iloc[one.variables] == one.name).all()
+    assert rows["credible_set"].notna().sum() == sum(len(one.variables) for one in found.sets.sets)
+    sets = CREDIBLE_SETS.checked(set_rows(MANY, fit, R, settings), "test")
+    assert sets["main"].tolist() == [True] * len(found.sets) + [False] * len(found.further)
+    assert sets["lead_pip"].tolist() == [found.pip[one.variables[0]] for one in (*found.sets.sets, *found.further.sets)]
+    status = LOCI_STATUS.checked(
+        status_row(MANY, fit, contents_of("a", MANY, switched(fit), fitted=True)), "test").iloc[0]  # fmt: skip
+    assert (status["posterior"], status["search_gap"], status["credible_sets"]) == (
+        "search",
+        found.gap,
+        len(found.sets),
+    )
+    assert status["max_pip"] == found.pip.max()
+    assert status["expected_causal"] == pytest.approx(sum(k * share for k, share in enumerate(found.numbers)))
+    top = int(np.abs(found.pip - fit.fit.pip).argmax())
+    assert (
+        f"most that of {MANY['variant_id'][top]}: {found.pip[top]:.2f}, SuSiE {fit.fit.pip[top]:.2f}"
+        in (status["remarks"])
+    )
+
+
+def test_without_a_search_pips_are_susies():
+    z, R = TWO_MODES
+    for settings in (FinemapSettings(ld="in_sample", posterior="susie"), FinemapSettings(ld="none")):
+        fit = fit_locus(MANY["variant_id"], z, R, 500, None, settings)
+        rows = variant_rows(MANY, fit, R[0])
+        assert rows["pip"].tolist() == rows["pip_susie"].tolist() == fit.fit.pip.tolist()
+        status = status_row(MANY, fit, contents_of("a", MANY, switched(fit), fitted=True)).iloc[0]
+        assert status["posterior"] == "susie"
+        assert np.isnan(status["expected_causal"])
+        assert np.isnan(status["search_gap"])

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from fineprior.files.errors import InputError
-from fineprior.finemap.ladder import single_signal
+from fineprior.finemap.locus import fit_locus
 from fineprior.finemap.rds import susie_object, write_rds
 from fineprior.finemap.regression import susie
+from fineprior.finemap.single_signal import single_signal
 from fineprior.finemap.susie import susie_rss
+from fineprior.project.settings import FinemapSettings
 
 IDS = ["1:10:A:C", "1:20:G:T", "1:30:C:T", "rs\u00b5"]
 Z = np.array([9.0, 8.5, -7.0, 0.3])
@@ -22,6 +24,10 @@ FITS = {
     "chr2_1_100": (susie_rss(Z, R, 5000, L=2, null_weight=0.1), IDS),
     "chr3_1_100": (single_signal(np.array([9.0, 9.0, -7.0, 0.3]), 5000), IDS),
 }
+
+
+SEARCHED = fit_locus(IDS, Z, R, 5000, None, FinemapSettings(ld="in_sample"))
+FITS["chr4_1_100"] = (SEARCHED.fit, IDS)
 
 
 @pytest.fixture
@@ -77,6 +83,14 @@ def test_a_reader_in_python_finds_every_value(path):
         assert list(stored["sets"]["cs"] or []) == [found.name for found in fit.sets.sets]
         for found in fit.sets.sets:
             assert stored["sets"]["cs"][found.name].tolist() == sorted(found.variables + 1)
+        assert ("search" in stored) == (fit.search is not None)
+    search, ours = read["chr4_1_100"]["search"], SEARCHED.fit.search
+    np.testing.assert_array_equal(search["pip"], ours.pip)
+    np.testing.assert_array_equal(search["numbers"], ours.numbers)
+    assert (search["gap"][0], search["log_evidence"][0]) == (ours.gap, ours.log_evidence)
+    for name, sets in (("sets", ours.sets), ("further_sets", ours.further)):
+        assert {one.name: sorted(one.variables + 1) for one in sets.sets} == {
+            key: rows.tolist() for key, rows in search[name]["cs"].items()}  # fmt: skip
 
 
 @pytest.mark.slow
@@ -94,6 +108,20 @@ def test_base_r_reads_names_classes_and_types(path):
 
 
 @pytest.mark.slow
+def test_base_r_reads_the_search(path):
+    printed = in_r(
+        path,
+        "fit <- fits[['chr4_1_100']]; found <- fit$search;"
+        "cat(is.null(fits[[1]]$search), class(fit), names(found), names(found$pip)[3], names(found$numbers)[2],"
+        "found$agreed, length(found$sets$cs), found$sets$requested_coverage, found$further_sets$requested_coverage,"
+        "isTRUE(all.equal(sum(found$numbers), 1)), sprintf('%.12g', found$pip[1]))",
+    )
+    assert printed == ["TRUE", "susie", "pip", "sets", "further_sets", "numbers", "gap", "agreed", "log_evidence",
+                       IDS[2], "1", "TRUE", str(len(SEARCHED.fit.search.sets)), "0.95", "0.99", "TRUE",
+                       f"{SEARCHED.fit.search.pip[0]:.12g}"]  # fmt: skip
+
+
+@pytest.mark.slow
 def test_susier_takes_them_for_its_own(path, tmp_path):
     matrix = tmp_path / "R.tsv"
     np.savetxt(matrix, R)
@@ -101,7 +129,7 @@ def test_susier_takes_them_for_its_own(path, tmp_path):
     printed = in_r(
         path,
         f"suppressMessages(library(susieR)); R <- unname(as.matrix(read.table('{matrix}')));"
-        "for (fit in fits[1:3]) {"
+        "for (fit in fits[c(1:3, 5)]) {"
         "  sets <- susie_get_cs(fit, Xcorr = R);"
         "  stopifnot(all.equal(unname(susie_get_pip(fit)), unname(fit$pip)), setequal(sets$cs, fit$sets$cs),"
         "            all.equal(sets$purity, fit$sets$purity), identical(sets$cs_index, fit$sets$cs_index));"

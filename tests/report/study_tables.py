@@ -54,7 +54,7 @@ def without_optional(tables: StudyTables) -> StudyTables:
         baselines=t.HEAD_BASELINES.empty(), history=t.HEAD_HISTORY.empty(), curve=t.LEARNING_CURVE.empty(),
         folds=t.HEAD_FOLDS.empty(), scatter=t.HEAD_SCATTER.empty(), shift=t.SHIFT.empty(),
         windows=t.WINDOW_COMPARISON.empty(), truth_comparison=t.TRUTH_COMPARISON.empty(),
-        calibration=t.CALIBRATION.empty(),
+        calibration=t.CALIBRATION.empty(), fst=t.PANEL_FST.empty(),
     )  # fmt: skip
 
 
@@ -92,7 +92,8 @@ def _locus(rng, name, span, count, kind):
         credible[members] = "L1"
         pip = alpha if kind != "failed" else np.full(count, np.nan)
         frames[prior] = base.assign(prior=weights, pip=pip, posterior_mean=pip * 0.1, posterior_sd=0.01,
-                                    credible_set=credible, pip_credible=pip, z_expected=z, ld_flag=None)  # fmt: skip
+                                    credible_set=credible, pip_susie=pip, pip_credible=pip, z_expected=z,
+                                    ld_flag=None)  # fmt: skip
         sets[prior] = [] if not len(members) else [{
             "locus": name, "credible_set": "L1", "variants": size, "coverage": alpha[members].sum(),
             "min_abs_r": 0.8, "mean_abs_r": 0.9, "median_abs_r": 0.9, "log10_bf": 15.2,
@@ -105,9 +106,11 @@ def _locus(rng, name, span, count, kind):
         status[prior] = {
             "locus": name, "status": kind, "reason": reason, "variants": count, "credible_sets": len(sets[prior]),
             "remarks": None, "left_out": 0, "lost_sets": 0, "panel_size": np.nan, "s": 0.01, "s_scaled": 0.0,
+            "fst": np.nan, "fst_error": np.nan,
             "drift": np.nan, "discordant_pairs": 0, "duplicates": 0,
             "iterations": 12, "elbo": -np.inf if kind == "failed" else -812.3,
             "lead_variant": base["variant_id"][lead], "lead_z": z[lead], "max_pip": pip.max(),
+            "posterior": None if kind == "failed" else "susie", "expected_causal": np.nan, "search_gap": np.nan,
             "gwas_rows": count + 3, "fitted": count, "fitted_share": count / (count + 3), "lost_rows": 3,
             "lost": "low_maf:2;missing_value:1", "lost_lead": f"{chrom}:{start + 5}:A:G", "lost_neg_log10_p": 2.5,
             "variants_per_kb": count / 100, "empty_start": 120.0, "empty_end": 80.0, "largest_gap": 5000.0,
@@ -202,6 +205,8 @@ def _study_wide(loci):
         "history": _table(t.HEAD_HISTORY, history), "curve": _table(t.LEARNING_CURVE, curve),
         "folds": _table(t.HEAD_FOLDS, folds), "scatter": _table(t.HEAD_SCATTER, scatter),
         "shift": _table(t.SHIFT, shift),
+        "fst": _table(t.PANEL_FST, pd.DataFrame([("known", 0.004, 0.0005, 9_000, 0, 40, 503, "F_ST in <words>.")],
+                                                columns=t.PANEL_FST.names)),
         "truth_comparison": _table(t.TRUTH_COMPARISON, truth),
         "calibration": _table(t.CALIBRATION, pd.DataFrame(bins, columns=t.CALIBRATION.names)),
     }  # fmt: skip

@@ -24,7 +24,7 @@ def variants(*rows):
     frame["variant_id"] = [f"1:{pos}:A:C" for pos in frame["pos"]]
     frame = frame.assign(chrom="1", ref="A", alt="C", credible_set=None, z=1.0, neg_log10_p=1.0, r_lead=0.5,
                          posterior_mean=0.0, posterior_sd=0.1,
-                         pip_credible=np.nan, z_expected=np.nan, ld_flag=None)  # fmt: skip
+                         pip_susie=np.nan, pip_credible=np.nan, z_expected=np.nan, ld_flag=None)  # fmt: skip
     return FINEMAP_VARIANTS.checked(frame, "test")
 
 

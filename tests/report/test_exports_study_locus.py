@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -10,10 +12,18 @@ from small_study import CAUSAL, write_results
 LOCUS = next(iter(CAUSAL))
 
 
+@pytest.fixture(scope="module", params=["susie", "search"])
+def either(tmp_path_factory, request):
+    return written(tmp_path_factory.mktemp(f"study_locus_{request.param}"), request.param)
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("study_locus")
-    results = write_results(folder, "mine")
+    return written(tmp_path_factory.mktemp("study_locus"), "susie")
+
+
+def written(folder, posterior):
+    results = write_results(folder, "mine", posterior=posterior)
     variants = tables.FINEMAP_VARIANTS.read(results / "functional/variants.tsv.gz")
     sets = tables.main_sets(tables.CREDIBLE_SETS.read(results / "functional/credible_sets.tsv"))
     fits = FitFiles([results / "finemap/functional/0.fits.npz"])
@@ -25,8 +35,8 @@ def made(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_a_row_for_each_set_in_gentropys_schema(made):
-    table, _, sets, _ = made
+def test_a_row_for_each_set_in_gentropys_schema(either):
+    table, _, sets, _ = either
     assert table.schema.equals(SCHEMA)
     rows = table.to_pylist()
     assert [row["credibleSetIndex"] for row in rows] == [int(name[1:]) for name in sets["credible_set"]]
@@ -55,6 +65,38 @@ def test_variants_of_a_set_are_those_of_its_effect(made):
         position = list(ids).index(locus[0]["variantId"].replace("_", ":"))
         assert locus[0]["logBF"] == fit.lbf_variable[effect, position]
         assert locus[0]["posteriorProbability"] == fit.alpha[effect, position]
+
+
+def test_variants_of_a_searched_set_are_those_of_both_coverages(tmp_path):
+    table, variants, sets, fits = written(tmp_path, "search")
+    fit, ids = fits[LOCUS]
+    pips = variants.set_index("variant_id")["pip"]
+    further = {one.name: {ids[j] for j in one.variables} for one in fit.search.further.sets}
+    assert len(sets) == 2
+    for row, (_, found) in zip(table.to_pylist(), sets.iterrows(), strict=True):
+        main = set(found["variant_ids"].split(","))
+        listed = {one["variantId"].replace("_", ":"): one for one in row["locus"]}
+        assert set(listed) == main | further[found["credible_set"]]
+        assert {name for name, one in listed.items() if one["is95CredibleSet"]} == main
+        for name, one in listed.items():
+            assert one["posteriorProbability"] == pytest.approx(pips[name], rel=1e-6)
+            assert one["logBF"] == fit.lbf_variable[row["credibleSetIndex"] - 1, list(ids).index(name)]
+
+
+def test_a_searched_set_without_an_effect_has_no_bayes_factors(tmp_path):
+    _, variants, sets, fits = written(tmp_path, "search")
+    fit, ids = fits[LOCUS]
+    moved = dataclasses.replace(fit.search.sets.sets[0], effect=99)
+    search = dataclasses.replace(fit.search, sets=dataclasses.replace(fit.search.sets, sets=(moved,)))
+    write_study_locus(tmp_path / "x.parquet", study="mine", model="susie", variants=variants,
+                      credible_sets=sets.iloc[:1].assign(credible_set="L99", log10_bf=np.nan),
+                      loci=tables.LOCI.read(tmp_path / "results/mine/loci.tsv"),
+                      sumstats=tmp_path / "results/mine/sumstats.parquet",
+                      fits={LOCUS: (dataclasses.replace(fit, search=search), ids)})  # fmt: skip
+    row = pq.read_table(tmp_path / "x.parquet").to_pylist()[0]
+    assert row["credibleSetlog10BF"] is None
+    assert {one["logBF"] for one in row["locus"]} == {None}
+    assert [one["variantId"].replace("_", ":") for one in row["locus"]] == sets["variant_ids"].iloc[0].split(",")
 
 
 def test_study_locus_id_is_gentropys():

@@ -12,6 +12,7 @@ from fineprior.report.locus_sections import (
     in_genome_order,
     joined_variants,
     packed_variants,
+    posterior_sentence,
     set_table,
     shown_sets,
     status_table,
@@ -70,6 +71,20 @@ def test_candidates_are_probable_under_either_prior(variants, monkeypatch):
     monkeypatch.setattr(locus_sections, "MOST_CANDIDATES", 2)
     table, more = candidate_table(variants)
     assert (len(table.rows), more) == (2, len(high) - 2)
+
+
+def test_the_page_says_where_pips_come_from(tables):
+    status = tables.status["functional"]
+    assert posterior_sentence(status) == "PIPs and credible sets are those of SuSiE."
+    assert posterior_sentence(status.assign(posterior=None)) == ""
+    searched = status.assign(posterior=["search", "search", "susie", None], expected_causal=[1.25, 2.5, np.nan, np.nan],
+                             search_gap=[0.001, 0.002, np.nan, np.nan])  # fmt: skip
+    text = posterior_sentence(searched)
+    assert "in 2 of 3 loci" in text
+    assert "expects 3.75 causal variants" in text
+    assert "halves" not in text
+    searched["search_gap"] = [0.001, 0.03, np.nan, np.nan]
+    assert "In 1 of these a PIP is off by 0.01 or more" in posterior_sentence(searched)
 
 
 def test_sets_of_all_loci_are_in_order_of_the_genome(tables):

@@ -18,6 +18,7 @@ def facts(study_tables):
         versions={"fineprior": "0.1.0", "snakemake": "9.27.1"}, qc=study.qc, loci=study.loci,
         status=study.status["functional"].assign(panel_size=503.0), credible_sets=study.credible_sets["functional"],
         uniform_sets=study.credible_sets["uniform"], verdict=study.verdict, head_metrics=study.head_metrics,
+        fst=study.fst,
     )  # fmt: skip
 
 
@@ -30,7 +31,9 @@ def test_it_says_what_was_run(facts):
     kept, dropped = 11_800 + 9_120, 310 + 2_041
     for text in (
         "Summary statistics (regenie)", f"Of {kept + dropped:,} rows, {kept:,} were kept", "4 loci with 240 variants",
-        "a reference panel of 503 samples", "enformer-official-rough, revision abc", "window of 196,608 bp",
+        "a reference panel of 503 samples",
+        "By the allele frequencies of 9,000 variants it differed from the GWAS by an F_ST (Hudson's [1]) of 0.4% (95% "
+        "interval 0.3 to 0.5).", "enformer-official-rough, revision abc", "window of 196,608 bp",
         "weight of the functional part 0.95", "at most 10 effects", "95% credible sets",
         "purity (smallest |r|) of at least 0.5",
         "1 failed, 1 no_signal, 2 ok", "There were 2 credible sets", "fineprior 0.1.0 and Snakemake 9.27.1",
@@ -80,6 +83,15 @@ def test_other_studies_read_otherwise(facts, change, there, not_there):
 )
 def test_settings_of_the_fit(facts, settings, there):
     assert there in methods_page(changed(facts, finemap=FinemapSettings(**settings)))
+
+
+def test_a_search_is_named_where_there_was_one(facts):
+    assert "by a search" not in methods_page(facts)
+    status = facts.status.assign(posterior=["search", *["susie"] * (len(facts.status) - 1)])
+    rules = FinemapSettings(ld="in_sample", mean_causal=2.5, max_effects=7)
+    page = methods_page(changed(dataclasses.replace(facts, status=status), finemap=rules))
+    assert "credible sets of 1 locus were then obtained by a search" in page
+    assert "(mean 2.5, at most 7)" in page
 
 
 def test_the_shipped_backbone_is_not_enformer(facts):

@@ -24,7 +24,7 @@ def files(tmp_path):
         frame = pd.DataFrame({"pos": [5, 9], "variant_id": ["chr1:5:A:C", "chr1:9:A:C"], "pip": pips})
         frame = frame.assign(locus="a", chrom="chr1", ref="A", alt="C", z=6.0, neg_log10_p=9.0, r_lead=1.0, prior=0.5,
                              posterior_mean=0.1, posterior_sd=0.1, credible_set="L1",
-                             pip_credible=pips, z_expected=0.0, ld_flag=None)  # fmt: skip
+                             pip_susie=pips, pip_credible=pips, z_expected=0.0, ld_flag=None)  # fmt: skip
         variants[prior] = str(tmp_path / f"{prior}.variants.tsv.gz")
         FINEMAP_VARIANTS.write(frame, variants[prior])
         sets[prior] = str(tmp_path / f"{prior}.sets.tsv")

@@ -38,7 +38,8 @@ def test_a_locus_is_fine_mapped_from_its_files(locus):
     assert fit.status == "ok"
     assert sorted(path.name.partition(".")[2] for path in locus.glob("uniform.*")) == WRITTEN
     variants = tables.FINEMAP_VARIANTS.read(locus / "uniform.variants.tsv.gz")
-    assert variants["pip"].to_numpy() == pytest.approx(fit.fit.pip, rel=1e-6)
+    assert variants["pip"].to_numpy() == pytest.approx(fit.fit.final_pip, rel=1e-6)
+    assert variants["pip_susie"].to_numpy() == pytest.approx(fit.fit.pip, rel=1e-6)
     assert variants["prior"].tolist() == pytest.approx([1 / 6] * 6)
     sets = tables.main_sets(tables.CREDIBLE_SETS.read(locus / "uniform.credible_sets.tsv"))
     assert IDS[2] in sets["variant_ids"].iloc[0].split(",")

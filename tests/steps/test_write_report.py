@@ -14,7 +14,7 @@ SINGLE = {
     "comparison": t.COMPARISON, "head_metrics": t.HEAD_METRICS, "baselines": t.HEAD_BASELINES,
     "history": t.HEAD_HISTORY, "curve": t.LEARNING_CURVE, "folds": t.HEAD_FOLDS, "scatter": t.HEAD_SCATTER,
     "shift": t.SHIFT, "windows": t.WINDOW_COMPARISON, "truth_comparison": t.TRUTH_COMPARISON,
-    "calibration": t.CALIBRATION,
+    "calibration": t.CALIBRATION, "fst": t.PANEL_FST,
 }  # fmt: skip
 BY_PRIOR = {"variants": t.FINEMAP_VARIANTS, "credible_sets": t.CREDIBLE_SETS, "status": t.LOCI_STATUS}
 
@@ -42,6 +42,7 @@ def test_report_from_files(paths, tmp_path):
     page = output.read_text(encoding="utf-8")
     assert page.startswith("<!DOCTYPE html>")
     assert "Priors compared with the truth" in page
+    assert "<p>F_ST in &lt;words&gt;.</p>" in page
     assert [path.name for path in output.parent.glob("[!.]*")] == ["report.html"]
 
 
@@ -61,10 +62,11 @@ def test_sets_of_the_further_coverage_are_not_shown(paths, tmp_path):
 @pytest.mark.slow
 def test_optional_tables_may_be_absent(paths, tmp_path):
     optional = ("baselines", "head_metrics", "history", "curve", "folds", "scatter", "shift", "windows",
-                "truth_comparison", "calibration")  # fmt: skip
+                "truth_comparison", "calibration", "fst")  # fmt: skip
     absent = dict.fromkeys(optional)
     output = tmp_path / "report.html"
     report(study="demo", **(paths | absent), output=str(output), settings=ReportSettings(max_locus_plots=0), min_r=0.3)
+    assert "F_ST" not in output.read_text(encoding="utf-8")
     assert "Shared windows" not in output.read_text(encoding="utf-8")
     assert "Priors compared with the truth" not in output.read_text(encoding="utf-8")
 

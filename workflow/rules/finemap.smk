@@ -1,4 +1,4 @@
-# SuSiE under each prior, batch by batch, then one set of tables for each study and prior.
+# SuSiE and the search under each prior, batch by batch, then one set of tables for each study and prior.
 rule finemap:
     input:
         variants="<results>/{study}/loci/{batch}.tsv.gz",
@@ -22,6 +22,7 @@ rule finemap:
         runtime=growing(120),
     params:
         settings=params_of.finemap,
+        seed=params_of.seed_of_search,
         code=code_digest("finemap"),
     script:
         "../../scripts/finemap.py"

@@ -16,6 +16,7 @@ rule report:
         verdict="<results>/{study}/prior/verdict.tsv",
         comparison="<results>/{study}/comparison.tsv",
         shift="<results>/{study}/shift.tsv",
+        fst=inputs.fst_of_panel_ld,
     output:
         page=item(
             "<results>/{study}/report.html",
@@ -49,6 +50,7 @@ rule methods:
         uniform_sets="<results>/{study}/uniform/credible_sets.tsv",
         verdict="<results>/{study}/prior/verdict.tsv",
         head_metrics=inputs.head_metrics,
+        fst=inputs.fst_of_panel_ld,
     output:
         page=item(
             "<results>/{study}/methods.md", "methods", "Report", "methods paragraph"

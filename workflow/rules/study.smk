@@ -77,6 +77,29 @@ rule harmonise_sumstats:
         "../../scripts/harmonise_sumstats.py"
 
 
+# It depends on no locus, so one more locus reruns neither it nor what follows from it.
+rule compare_panel:
+    input:
+        sumstats="<results>/{study}/sumstats.parquet",
+        panel=inputs.panel,
+        samples=inputs.ld_samples,
+    output:
+        fst="<results>/{study}/panel_fst.tsv",
+    log:
+        "<logs>/compare_panel/{study}.log",
+    conda:
+        "../../envs/study.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(30),
+    params:
+        contents=contents(inputs.panel, inputs.ld_samples),
+        panel=params_of.panel,
+        code=code_digest("compare_panel"),
+    script:
+        "../../scripts/compare_panel.py"
+
+
 rule define_loci:
     input:
         sumstats="<results>/{study}/sumstats.parquet",
@@ -160,6 +183,7 @@ rule compute_ld:
         variants="<results>/{study}/loci/{batch}.tsv.gz",
         panel=inputs.panel,
         samples=inputs.ld_samples,
+        fst=inputs.panel_fst,
     output:
         ld="<results>/{study}/ld/{batch}.npz",
     log:

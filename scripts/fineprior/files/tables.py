@@ -93,6 +93,21 @@ LIFTOVER = define(
     target | text | chrom:pos in the new build (of several the one of the best chain), NA when there is none""",
 )
 
+PANEL_FST = define(
+    "panel_fst",
+    "How far the population of the panel is from that of the GWAS, by the allele frequencies of both. One row.",
+    """
+    state | text | known, or why it is not: copied (the GWAS has the frequencies of the panel), no_frequencies (GWAS \
+or panel), few_variants
+    fst | number | Hudson's F_ST; below 0 by chance; NA when not known
+    fst_error | number | its standard error (jackknife over blocks of the genome); NA when not known
+    variants | integer | variants that it is of
+    exchanged | integer | variants left out: their frequency in the GWAS is that of the other allele
+    blocks | integer | blocks of the jackknife
+    panel_size | number | samples in the panel; NA for precomputed LD
+    sentence | text | it in words""",
+)
+
 LOCI = define(
     "loci",
     "The loci of a study.",
@@ -465,8 +480,10 @@ FINEMAP_VARIANTS = define(
     neg_log10_p | number | -log10 of the p-value
     r_lead | number | correlation with the variant of the largest |z| in the locus
     prior | number | prior causal probability
-    pip | number | posterior inclusion probability; NA when the variant was excluded or the locus failed
-    pip_credible | number | the same over the effects that have a credible set only
+    pip | number | posterior inclusion probability (LD of the GWAS itself: by search; else pip_susie); NA when the \
+variant was excluded or the locus failed
+    pip_susie | number | the same of SuSiE, which reports one mode of the posterior
+    pip_credible | number | the same of SuSiE, over the effects that have a credible set of SuSiE only
     posterior_mean | number | posterior mean effect of the standardised genotype
     posterior_sd | number | its standard deviation
     credible_set | text | credible set that holds the variant (L1, ...), NA when none
@@ -479,15 +496,16 @@ CREDIBLE_SETS = define(
     "The credible sets, of the main coverage and (`main` is FALSE) of a further one.",
     """
     locus | text | name of the locus
-    credible_set | text | number of the effect (L1, ...), as susieR names it
+    credible_set | text | number of SuSiE's effect (L1, ...), as susieR names it; above those of all effects where a \
+set of the search has none
     requested_coverage | number | coverage that was asked for
     main | flag | whether that is `finemap.coverage`: what all counts of sets are about
     variants | integer | variants in the set
-    coverage | number | posterior probability that the set holds its effect's causal variant
+    coverage | number | posterior probability that the set holds a causal variant (SuSiE: that of its effect)
     min_abs_r | number | smallest |r| between two variants of the set (purity); above 2,000 variants, of 2,000 of them
     mean_abs_r | number | mean |r| between the same variants (above 2,000, of 2,000 evenly spaced ones)
     median_abs_r | number | median |r| between the same variants
-    log10_bf | number | log10 Bayes factor of the effect, under the prior of the fit
+    log10_bf | number | log10 Bayes factor of SuSiE's effect, under the prior of the fit; NA when there is none
     lead_variant | text | variant with the largest posterior probability
     lead_pip | number | its PIP
     chrom | text | chromosome
@@ -518,6 +536,8 @@ missing decides the result), no_signal (no set), failed
     credible_sets | integer | number of credible sets
     lost_sets | integer | credible sets of SuSiE without corrections that share no variant with one of these
     panel_size | number | samples in the panel that LD is of; NA for LD of the GWAS itself, none, or a size not known
+    fst | number | F_ST between panel and GWAS, as in panel_fst; NA when it is not known or LD is not of a panel
+    fst_error | number | its standard error
     s | number | inconsistency of z and LD: 0 to 1 (null-mle of Zou et al. 2022); NA when LD was not used
     s_scaled | number | the same with the variance of z free, which strong signals leave near 0
     drift | number | estimated drift (lambda) between the populations of panel and GWAS; NA when not estimated
@@ -528,6 +548,9 @@ missing decides the result), no_signal (no set), failed
     lead_variant | text | variant with the largest |z|
     lead_z | number | its z
     max_pip | number | largest PIP
+    posterior | text | where PIPs and sets come from: search or susie; NA when failed
+    expected_causal | number | posterior mean of the number of causal variants, by the search; NA without it
+    search_gap | number | largest difference of a PIP between the halves of the search's chains; NA without a search
     gwas_rows | integer | rows of the GWAS in the window (a variant's once), with those that harmonising excluded \
 where they are known
     fitted | integer | of these, variants that were fitted
@@ -650,6 +673,7 @@ MODULE_CODE = define(
 # The command calibrate: counts of each simulated study, and their summary.
 
 _SCENARIO = """
+ld | text | LD of the fits: in_sample (that which z were drawn with), panel, undrifted_panel (of a panel drawn anew)
 scenario | text | enrichment_<times> (of the top tenth of scores), inverted (the lowest tenth), noise (as scores)"""
 
 _STUDY = (
@@ -682,7 +706,9 @@ CALIBRATE_COUNTS = define(
     covered | integer | of these, with a causal variant
     found | integer | causal variants in a credible set
     size | integer | variants in all sets together
-    weight | number | mean share of the functional part in the prior""",
+    weight | number | mean share of the functional part in the prior
+    panel_size | number | samples in the panel drawn; NA with in_sample
+    fst | number | F_ST that it was drawn with; NA with in_sample""",
 )
 
 CALIBRATE_BINS = define(
@@ -710,6 +736,8 @@ CALIBRATE_SUMMARY = define(
     causal | integer | causal variants
     failed | integer | loci that could not be fine-mapped
     weight | number | mean share of the functional part in the prior
+    panel_size | number | samples in the panel drawn; NA with in_sample
+    fst | number | F_ST that it was drawn with; NA with in_sample
     sets | integer | credible sets
     coverage | number | share of sets that hold a causal variant
     coverage_lower | number | lower end of its 95% (Wilson) interval
@@ -719,6 +747,11 @@ CALIBRATE_SUMMARY = define(
     """
     + _THRESHOLDS
     + """
+    compared_ld | text | LD of the fits that the next columns compare with, of the same z; NA where there are none
+    fdr_added_90 | number | fdr_90 less that of compared_ld
+    fdr_added_lower_90 | number | lower end of its 95% interval (bootstrap over studies; NA with one)
+    fdr_added_upper_90 | number | upper end
+    cause | text | what the false discoveries beyond the claim are due to, in words
     found_ratio | number | causal variants with PIP > 0.95, over those under the uniform prior
     found_ratio_lower | number | lower end of its 95% interval (bootstrap over studies; NA with one)
     found_ratio_upper | number | upper end

@@ -9,7 +9,7 @@ Of use without the workflow, from Python (of the rest of fineprior it needs `fil
 - `infinitesimal.susie_inf`(z, R, n): SuSiE-inf, sparse effects on an infinitesimal background;
 - `search.search`(z, R, variance): PIPs that weigh all modes of the posterior, by a search of configurations (LD of the
   GWAS; not part of the pipeline yet);
-- `ladder.single_signal`(z, n): one causal variant, without LD;
+- `single_signal.single_signal`(z, n): one causal variant, without LD;
 - `ladder.fit_with_fallback`(...): SuSiE, corrected for the LD of a panel where needed, or one causal variant;
 - `locus.fit_locus`(...): the same with a status and remarks in place of errors; `workers.fit_loci` for many loci;
 - `correlation.panel_correlations`(X): the LD of genotypes, in the form in which a fit is fastest;

@@ -127,7 +127,7 @@ def credible_sets(
         if null_index is not None and null_index in variables:
             continue
         lead = float(R.absolute(variables[:1], variables).min()) if R is not None and len(variables) > 1 else 1.0
-        purity = _purity(variables, R) if lead >= min_abs_corr else None
+        purity = purity_of(variables, R) if lead >= min_abs_corr else None
         smallest = lead if purity is None else purity.min_abs_corr
         if purity is None or smallest < min_abs_corr:
             best_rejected = max(best_rejected, smallest)
@@ -148,7 +148,8 @@ def _smallest_set(alpha: Floats, coverage: float) -> npt.NDArray[np.intp]:
     return order[: max(1, min(size, np.count_nonzero(alpha)))]
 
 
-def _purity(variables: npt.NDArray[np.intp], R: Correlations | None) -> Purity:
+def purity_of(variables: npt.NDArray[np.intp], R: Correlations | None) -> Purity:
+    """Purity of some variants; NaN where R is None and there are several."""
     if len(variables) == 1:
         return Purity(1.0, 1.0, 1.0)
     if R is None:

@@ -13,6 +13,7 @@ from fineprior.files.errors import InputError
 from fineprior.files.integrity import checked
 from fineprior.files.whole import atomic_path
 from fineprior.finemap.credible_sets import CredibleSet, CredibleSets, Purity
+from fineprior.finemap.searched import Searched
 from fineprior.finemap.susie import SusieFit
 
 ARRAYS = ("alpha", "mu", "mu2", "lbf", "lbf_variable", "V", "KL", "elbo", "pi", "pip", "z")
@@ -31,7 +32,8 @@ def save_fits(
         Fit of each locus, by its name. `null_index` is stored as -1 where there is none; the credible sets as
         `set_effect`, `set_size`, `set_variables` (of all sets, one after the other), `set_coverage`,
         `set_purity` (min, mean, median), `set_log10_bayes_factor`, `set_requested` (coverage, min_abs_corr) and
-        `set_reason`.
+        `set_reason`. A posterior by search is stored as `search_pip`, `search_numbers`, `search_gap`, `search_agreed`
+        and `search_log_evidence`, with its sets as `search_set_...` and `search_further_set_...`.
     variant_ids : mapping, optional
         Names of the variants of each locus, kept as `<locus>/variant_id`.
     """
@@ -103,38 +105,44 @@ def _readable(path: str | Path) -> Iterator[Archive]:
 
 def _fit_arrays(fit: SusieFit) -> Arrays:
     arrays: Arrays = {name: getattr(fit, name) for name in ARRAYS}
-    sets = fit.sets.sets
-    purity = [(s.purity.min_abs_corr, s.purity.mean_abs_corr, s.purity.median_abs_corr) for s in sets]
     return arrays | {
         "sigma2": np.array(fit.sigma2),
         "niter": np.array(fit.niter),
         "converged": np.array(fit.converged),
         "null_index": np.array(-1 if fit.null_index is None else fit.null_index),
-        "set_effect": np.array([s.effect for s in sets], np.int64),
-        "set_size": np.array([len(s.variables) for s in sets], np.int64),
-        "set_variables": np.array([v for s in sets for v in s.variables], np.int64),
-        "set_coverage": np.array([s.coverage for s in sets], np.float64),
-        "set_purity": np.array(purity, np.float64).reshape(-1, 3),
-        "set_log10_bayes_factor": np.array([s.log10_bayes_factor for s in sets], np.float64),
-        "set_requested": np.array([fit.sets.requested_coverage, fit.sets.min_abs_corr]),
-        "set_reason": np.array(fit.sets.reason),
+        **_set_arrays(fit.sets, ""),
+        **({} if fit.search is None else _search_arrays(fit.search)),
+    }
+
+
+def _search_arrays(found: Searched) -> Arrays:
+    return {
+        "search_pip": found.pip,
+        "search_numbers": found.numbers,
+        "search_gap": np.array(found.gap),
+        "search_agreed": np.array(found.agreed),
+        "search_log_evidence": np.array(found.log_evidence),
+        **_set_arrays(found.sets, "search_"),
+        **_set_arrays(found.further, "search_further_"),
+    }
+
+
+def _set_arrays(found: CredibleSets, prefix: str) -> Arrays:
+    sets = found.sets
+    purity = [(s.purity.min_abs_corr, s.purity.mean_abs_corr, s.purity.median_abs_corr) for s in sets]
+    return {
+        f"{prefix}set_effect": np.array([s.effect for s in sets], np.int64),
+        f"{prefix}set_size": np.array([len(s.variables) for s in sets], np.int64),
+        f"{prefix}set_variables": np.array([v for s in sets for v in s.variables], np.int64),
+        f"{prefix}set_coverage": np.array([s.coverage for s in sets], np.float64),
+        f"{prefix}set_purity": np.array(purity, np.float64).reshape(-1, 3),
+        f"{prefix}set_log10_bayes_factor": np.array([s.log10_bayes_factor for s in sets], np.float64),
+        f"{prefix}set_requested": np.array([found.requested_coverage, found.min_abs_corr]),
+        f"{prefix}set_reason": np.array(found.reason),
     }
 
 
 def _fit_of(arrays: Arrays) -> SusieFit:
-    variables = np.split(arrays["set_variables"], np.cumsum(arrays["set_size"])[:-1])
-    sets = tuple(
-        CredibleSet(int(effect), members, float(coverage), Purity(*map(float, purity)), float(bayes_factor))
-        for effect, members, coverage, purity, bayes_factor in zip(
-            arrays["set_effect"],
-            variables,
-            arrays["set_coverage"],
-            arrays["set_purity"],
-            arrays["set_log10_bayes_factor"],
-            strict=False,
-        )
-    )
-    coverage, min_abs_corr = map(float, arrays["set_requested"])
     null_index = int(arrays["null_index"])
     return SusieFit(
         **{name: arrays[name] for name in ARRAYS},
@@ -142,5 +150,38 @@ def _fit_of(arrays: Arrays) -> SusieFit:
         niter=int(arrays["niter"]),
         converged=bool(arrays["converged"]),
         null_index=None if null_index < 0 else null_index,
-        sets=CredibleSets(sets, coverage, min_abs_corr, str(arrays["set_reason"])),
+        sets=_sets_of(arrays, ""),
+        search=_search_of(arrays) if "search_pip" in arrays else None,
     )
+
+
+def _search_of(arrays: Arrays) -> Searched:
+    return Searched(
+        pip=arrays["search_pip"],
+        sets=_sets_of(arrays, "search_"),
+        further=_sets_of(arrays, "search_further_"),
+        numbers=arrays["search_numbers"],
+        gap=float(arrays["search_gap"]),
+        agreed=bool(arrays["search_agreed"]),
+        log_evidence=float(arrays["search_log_evidence"]),
+    )
+
+
+def _sets_of(arrays: Arrays, prefix: str) -> CredibleSets:
+    def own(name: str) -> npt.NDArray[Any]:
+        return arrays[f"{prefix}set_{name}"]
+
+    variables = np.split(own("variables"), np.cumsum(own("size"))[:-1])
+    sets = tuple(
+        CredibleSet(int(effect), members, float(coverage), Purity(*map(float, purity)), float(bayes_factor))
+        for effect, members, coverage, purity, bayes_factor in zip(
+            own("effect"),
+            variables,
+            own("coverage"),
+            own("purity"),
+            own("log10_bayes_factor"),
+            strict=False,
+        )
+    )
+    coverage, min_abs_corr = map(float, own("requested"))
+    return CredibleSets(sets, coverage, min_abs_corr, str(own("reason")))

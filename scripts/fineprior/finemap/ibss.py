@@ -136,7 +136,8 @@ class Effects:
         """What `Inflation.after_sweep` takes: z-scores that are left, z-scores explained, and b'X'X b."""
         root = math.sqrt(data.n - 1)
         quadratic = float(self.b.sum(axis=0) @ self.fitted)
-        return (data.Xty - self.fitted) / root, self.fitted / root, quadratic
+        variants = slice(data.null_index)  # without the null column, which is no residual
+        return (data.Xty - self.fitted)[variants] / root, self.fitted[variants] / root, quadratic
 
     def pip(self, prior_tol: float, alpha: Floats | None = None) -> Floats:
         """Posterior inclusion probabilities over the effects with V above `prior_tol`, shape (p,)."""

@@ -1,14 +1,16 @@
 """How a locus is fitted when its LD may be wrong: the highest rung of a ladder of models that holds.
 
 1. `susie`: SuSiE with the LD as given; the fit for LD of the GWAS itself, and what the next rung is compared with.
-2. `corrected`: SuSiE with the error of a reference panel, without variants whose alleles look switched, and without
-   credible sets that owe most of their evidence to the subtraction of others.
+2. `corrected`: SuSiE with the error of a reference panel, without variants whose alleles look switched, and, where F_ST
+   between GWAS and panel is not known, without credible sets that owe most of their evidence to the subtraction of
+   others.
 3. `single_effect`: one causal variant, which makes the correlations cancel, so that z-scores are enough (Maller et al.
    2012, doi:10.1038/ng.2435; Wakefield 2009, doi:10.1002/gepi.20359). It is SuSiE with L = 1.
 
 The lowest rung is fitted first, for its checks: what is wrong with z, n or the prior is an error there, whatever R is.
 """
 
+import logging
 import math
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,15 +21,17 @@ import numpy.typing as npt
 from fineprior.files.arrays import Floats, Indices, ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.finemap.correlation import Correlation, Correlations, KeptCorrelations, correlations
-from fineprior.finemap.credible_sets import CredibleSet, credible_sets
+from fineprior.finemap.credible_sets import CredibleSet, CredibleSets
 from fineprior.finemap.infinitesimal import susie_inf
 from fineprior.finemap.ld_mismatch import LdDiagnostics, diagnose_ld
 from fineprior.finemap.panel_error import PanelError
-from fineprior.finemap.single_effect import single_effect
-from fineprior.finemap.sufficient import check_n, check_prior_weights, check_z
+from fineprior.finemap.search import check_seed, effect_variance, search
+from fineprior.finemap.searched import Searched, searched_of
+from fineprior.finemap.single_signal import single_signal
 from fineprior.finemap.susie import SusieFit, susie_rss
 from fineprior.project.settings import FinemapSettings
 
+log = logging.getLogger(__name__)
 # A diagonal this near to 1 is that of a correlation matrix: no copy is made.
 ROUNDING = 1e-4
 # What a fit on a rung may end in that is not its caller's mistake.
@@ -58,10 +62,12 @@ class LadderFit(ReadOnly):
     panel_size : float
         Samples in the panel, as the fit took it; infinite when it took none.
     drift : float
-        Lambda of the panel's population; NaN when it was not estimated.
+        Lambda of the panel's population: F_ST where it is known, and what z adds; NaN when neither was asked for.
     left_out : ndarray of int
         Variants that were not fitted.
     lost : tuple of LostSet
+    search_trouble : str
+        Why there is no posterior by search where there should be one (`fit.search`); empty where there is.
     """
 
     rung: str
@@ -72,6 +78,7 @@ class LadderFit(ReadOnly):
     drift: float = math.nan
     left_out: Indices = field(default_factory=lambda: np.empty(0, np.intp))
     lost: tuple[LostSet, ...] = ()
+    search_trouble: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,7 @@ class _Locus:
     prior_weights: Floats | None
     panel_size: float
     drift: float | None = None
+    seed: int = 1
 
 
 class _NextRungError(Exception):
@@ -100,6 +108,7 @@ def fit_with_fallback(
     drift: float | None = None,
     *,
     diagnostics: LdDiagnostics | None = None,
+    seed: int = 1,
 ) -> LadderFit:
     """Fit a locus on the highest rung that holds.
 
@@ -119,29 +128,38 @@ def fit_with_fallback(
         not known, or R is of the GWAS itself. Above `settings.max_fst` R is not used.
     diagnostics : LdDiagnostics, optional
         Of these z, R, n and panel size, where they are made already: they depend on neither prior nor settings.
+    seed : int
+        Of the search, which follows SuSiE on LD of the GWAS itself (`posterior: search`).
 
     Raises
     ------
     InputError
-        z, n, prior weights, panel size or drift are bad, settings exclude one another, or a rung does not hold and
-        `settings.fallback` is off.
+        z, n, prior weights, panel size, drift or seed are bad, settings exclude one another, or a rung does not
+        hold and `settings.fallback` is off.
     ArithmeticError
         A value overflows on the lowest rung too.
     """
     if not panel_size > 1:
         raise InputError(f"panel_size: {panel_size:g}, above 1 is needed")
+    _check(settings)
+    check_seed(seed)
     if drift is not None and not 0 <= drift <= 1:
         raise InputError(f"drift: {drift:g}, an F_ST from 0 to 1 is needed")
     # The lowest rung comes first: what it cannot read has nothing to do with LD.
-    single = single_signal(z, n, prior_weights=prior_weights, **_shared(settings))
+    single = single_signal(
+        z,
+        n,
+        prior_weights=prior_weights,
+        z_method=settings.z_method,
+        null_weight=settings.null_weight,
+        **_shared(settings),
+    )
     if settings.ld == "none":
         return LadderFit("single_effect", ("no LD, as asked for (ld: none)",), single)
-    if settings.model == "susie_inf" and settings.estimate_residual_variance:
-        raise InputError("estimate_residual_variance: not with model susie_inf, which always estimates its variances")
     try:
         if R is None:
             raise _NextRungError("no LD")
-        locus = _Locus(z, _readable(R, len(z)), n, prior_weights, panel_size, drift)
+        locus = _Locus(z, _readable(R, len(z)), n, prior_weights, panel_size, drift, seed)
         if diagnostics is None:
             diagnostics = _diagnosed(locus)
         return _with_ld(locus, diagnostics, settings)
@@ -149,6 +167,26 @@ def fit_with_fallback(
         if not settings.fallback:
             raise InputError(str(why)) from None
         return LadderFit("single_effect", (str(why),), single, diagnostics)
+
+
+def _check(settings: FinemapSettings) -> None:
+    """Refuse settings that a fit with this LD and model cannot take."""
+    if settings.ld == "none":
+        return
+    if settings.model == "susie_inf":
+        if settings.estimate_residual_variance:
+            raise InputError(
+                "estimate_residual_variance: not with model susie_inf, which always estimates its variances"
+            )
+        for name in ("refine", "null_weight", "L_greedy"):
+            if getattr(settings, name):
+                raise InputError(f"{name}: {getattr(settings, name)}, not with model susie_inf")
+        if settings.z_method != "wald":
+            raise InputError(f"z_method: {settings.z_method}, not with model susie_inf, which takes wald")
+    if settings.refine and settings.ld == "panel":
+        raise InputError(
+            "refine: not with LD of a panel, whose fits have no ELBO to compare; it is for LD of the GWAS sample itself"
+        )
 
 
 def unit_correlations(R: npt.ArrayLike | Correlations, p: int) -> Correlations:
@@ -201,11 +239,13 @@ def _with_ld(whole: _Locus, diagnostics: LdDiagnostics, settings: FinemapSetting
     plain, trouble = _attempt(locus, settings, None)
     if settings.ld == "in_sample" and plain is not None:
         rung = "corrected" if reasons else "susie"
-        return LadderFit(rung, tuple(reasons), _whole(plain, whole, left_out), diagnostics, left_out=left_out)
+        plain, trouble = _with_search(plain, locus, settings)
+        plain = _whole(plain, whole, left_out)
+        return LadderFit(rung, tuple(reasons), plain, diagnostics, left_out=left_out, search_trouble=trouble)
     if trouble:
         reasons.append(f"SuSiE without corrections: {trouble}")
     drifts = settings.model == "susie" and (settings.estimate_drift or settings.ld == "in_sample")
-    error = PanelError(locus.panel_size, estimate_drift=drifts)
+    error = PanelError(locus.panel_size, known_drift=locus.drift or 0.0, estimate_drift=drifts)
     fit = _trusted(locus, settings, error)
     lost = _lost(plain, fit, locus.z)
     kept = np.delete(np.arange(len(whole.z)), left_out)
@@ -215,9 +255,52 @@ def _with_ld(whole: _Locus, diagnostics: LdDiagnostics, settings: FinemapSetting
         _whole(fit, whole, left_out),
         diagnostics,
         math.inf if settings.model == "susie_inf" else locus.panel_size,
-        error.drift if drifts else math.nan,
+        error.drift if drifts or (locus.drift is not None and settings.model == "susie") else math.nan,
         left_out,
         tuple(LostSet(int(kept[one.lead]), one.z) for one in lost),
+    )
+
+
+def _with_search(fit: SusieFit, locus: _Locus, settings: FinemapSettings) -> tuple[SusieFit, str]:
+    """The fit with the posterior by search, or as it is and why there is none."""
+    if settings.posterior != "search" or settings.model != "susie":
+        return fit, ""
+    try:
+        return replace(fit, search=_searched(fit, locus, settings)), ""
+    except (InputError, *NUMERICAL_TROUBLE) as trouble:
+        return fit, str(trouble)
+    except Exception as trouble:
+        # SuSiE's fit is there, and is better than none; the trace is for whoever looks for the cause.
+        log.exception("the search of a locus of %d variants failed", len(locus.z))
+        return fit, f"{type(trouble).__name__}: {trouble}"
+
+
+def _searched(fit: SusieFit, locus: _Locus, settings: FinemapSettings) -> Searched:
+    """The search sees the likelihood that SuSiE sees: its z, its residual variance and the variance of its effects."""
+    z, n = locus.z, locus.n
+    if settings.z_method == "wald":
+        z = z * np.sqrt((n - 1) / (z * z + n - 2))
+    fixed = settings.scaled_prior_variance * (n - 1)
+    variance = effect_variance(fit, n) if settings.estimate_prior_variance else fixed
+    found = search(
+        z / math.sqrt(fit.sigma2),
+        locus.R,
+        variance / fit.sigma2,
+        prior_weights=locus.prior_weights,
+        causal=settings.mean_causal,
+        most=settings.max_effects,
+        seed=locus.seed,
+    )
+    p = len(z)
+    return searched_of(
+        found,
+        fit.alpha[:, :p],
+        fit.V,
+        fit.lbf,
+        locus.R,
+        coverage=settings.coverage,
+        further_coverage=settings.further_coverage if settings.further_coverage != settings.coverage else 0.0,
+        min_abs_corr=settings.min_purity,
     )
 
 
@@ -229,7 +312,7 @@ def _trusted(locus: _Locus, settings: FinemapSettings, error: PanelError) -> Sus
     """
     L = settings.max_effects
     while True:
-        error.drift = 0.0
+        error.restart()
         fit, trouble = _attempt(locus, replace(settings, max_effects=L), error)
         if fit is None:
             raise _NextRungError(f"SuSiE with the error of the panel: {trouble}")
@@ -248,7 +331,11 @@ def _shows(found: CredibleSet, fit: SusieFit, locus: _Locus, settings: FinemapSe
     own = abs(float(locus.z[lead]))
     if own < settings.min_set_z:
         return False
-    others = (fit.alpha * fit.mu).sum(axis=0) - fit.alpha[found.effect - 1] * fit.mu[found.effect - 1]
+    if locus.drift is not None and settings.model == "susie":  # its error is known: no rule of thumb is needed
+        return True
+    p = len(locus.z)
+    b = (fit.alpha * fit.mu)[:, :p]
+    others = b.sum(axis=0) - b[found.effect - 1]
     explained = math.sqrt(locus.n - 1) * float(_row(locus.R, lead) @ others)
     return own >= settings.min_own_share * abs(float(locus.z[lead]) - explained)
 
@@ -285,6 +372,10 @@ def _fit(locus: _Locus, settings: FinemapSettings, error: PanelError | None) -> 
         estimate_residual_variance=settings.estimate_residual_variance and error is None,
         inflation=error,
         zero_excludes=True,
+        refine=settings.refine and error is None,
+        z_method=settings.z_method,
+        null_weight=settings.null_weight,
+        L_greedy=settings.L_greedy or None,
         **_of_several_effects(settings),
     )
 
@@ -331,11 +422,19 @@ def _whole(fit: SusieFit, whole: _Locus, left_out: Indices) -> SusieFit:
     kept = np.delete(np.arange(p), left_out)
 
     def spread(values: Floats) -> Floats:
-        filled = np.zeros((*values.shape[:-1], p))
-        filled[..., kept] = values
+        """With the null column, where there is one, at the end."""
+        null = values.shape[-1] - len(kept)
+        filled = np.zeros((*values.shape[:-1], p + null))
+        filled[..., kept] = values[..., : len(kept)]
+        filled[..., p:] = values[..., len(kept) :]
         return filled
 
-    sets = tuple(replace(found, variables=kept[found.variables]) for found in fit.sets.sets)
+    def placed(sets: CredibleSets) -> CredibleSets:
+        return replace(sets, sets=tuple(replace(found, variables=kept[found.variables]) for found in sets.sets))
+
+    found = fit.search
+    if found is not None:
+        found = replace(found, pip=spread(found.pip), sets=placed(found.sets), further=placed(found.further))
     return replace(
         fit,
         alpha=spread(fit.alpha),
@@ -343,77 +442,9 @@ def _whole(fit: SusieFit, whole: _Locus, left_out: Indices) -> SusieFit:
         mu2=spread(fit.mu2),
         lbf_variable=spread(fit.lbf_variable),
         pi=spread(fit.pi),
+        null_index=None if fit.null_index is None else p,
         pip=spread(fit.pip),
-        sets=replace(fit.sets, sets=sets),
+        sets=placed(fit.sets),
         z=whole.z,
-    )
-
-
-def single_signal(
-    z: npt.ArrayLike,
-    n: float | None,
-    *,
-    prior_weights: npt.ArrayLike | None = None,
-    R: npt.ArrayLike | None = None,
-    coverage: float = 0.95,
-    min_abs_corr: float = 0.5,
-    scaled_prior_variance: float = 0.2,
-    estimate_prior_variance: bool = True,
-) -> SusieFit:
-    """The most likely single causal variant of a locus.
-
-    Parameters
-    ----------
-    z : array, shape (p,)
-    n : float
-        Sample size.
-    prior_weights : array, shape (p,), optional
-    R : array, shape (p, p), optional
-        Used for the purity of the set alone; without it purity is NaN and no set is dropped for it.
-    coverage, min_abs_corr, scaled_prior_variance, estimate_prior_variance
-        As in `susie_rss`.
-
-    Returns
-    -------
-    SusieFit
-        One effect; converged after one iteration.
-
-    Raises
-    ------
-    InputError
-        Bad input, named.
-    ArithmeticError
-        A value overflows.
-    """
-    scores = check_z(z)
-    if n is None:
-        raise InputError("n: missing, the sample size is needed")
-    check_n(n)
-    weights = check_prior_weights(prior_weights, len(scores))
-    pi = weights / weights.sum()
-    correlation = None if R is None else Correlation.from_matrix(R, len(scores))
-    with np.errstate(over="raise", invalid="raise", divide="raise"):
-        score = math.sqrt(n - 1) * scores * np.sqrt((n - 1) / (scores * scores + n - 2))
-        method = "optim" if estimate_prior_variance else "none"
-        found = single_effect(score, float(n - 1), pi, scaled_prior_variance, method=method)
-        log_likelihood = -n / 2 * math.log(2 * math.pi) - (n - 1) / 2
-    alpha, V, lbf = found.alpha[None], np.array([found.V]), np.array([found.lbf])
-    sets = credible_sets(alpha, V, lbf, correlation, coverage=coverage, min_abs_corr=min_abs_corr)
-    return SusieFit(
-        alpha=alpha,
-        mu=found.mu[None],
-        mu2=found.mu2[None],
-        lbf=lbf,
-        lbf_variable=found.lbf_variable[None],
-        V=V,
-        KL=np.array([found.KL]),
-        elbo=np.array([log_likelihood + found.lbf]),
-        sigma2=1.0,
-        pi=pi,
-        niter=1,
-        converged=True,
-        null_index=None,
-        pip=found.alpha if found.V > 0 else np.zeros(len(scores)),
-        sets=sets,
-        z=scores,
+        search=found,
     )

@@ -17,15 +17,18 @@ from fineprior.finemap.ld_mismatch import LdDiagnostics
 from fineprior.finemap.sufficient import check_z, numbers
 from fineprior.finemap.susie import SusieFit
 from fineprior.project.settings import FinemapSettings
+from fineprior.sumstats.panel_fst import FAR_FST
 
 log = logging.getLogger(__name__)
 # Shares and correlations above and below which a locus is remarked upon.
 MIN_N_SHARE = 0.8
 MAX_SET_CORRELATION = 0.5
 MIN_LEAD_Z = 2.0
+PIP_APART = 0.2
+"""Difference of a PIP by search and SuSiE's above which a locus is remarked upon."""
+AT_THE_LIMIT = 0.05
+"""Probability of the largest number of causal variants above which it may be too small."""
 NAMED = 3
-FAR_FST = 0.01
-"""F_ST between panel and GWAS above which a reader is warned."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class LocusFit:
     variant_ids : tuple of str
         In the order of the arrays of `fit`.
     status : {"ok", "corrected", "single_effect", "incomplete", "no_signal", "failed"}
-        Credible sets that SuSiE finds with the LD as given; credible sets after something was done about the LD; the
+        Credible sets with the LD as given; credible sets after something was done about the LD; the
         set of one effect, without LD; any of these, decided by what the locus does not hold
         (`contents.with_contents`); no credible set; no fit.
     reason : str
@@ -69,6 +72,7 @@ def fit_locus(
     panel_size: float | None = None,
     drift: float | None = None,
     diagnostics: LdDiagnostics | None = None,
+    seed: int = 1,
 ) -> LocusFit:
     """Fine-map a locus; bad input and numerical trouble end in a status, never in an error, which would end the batch.
 
@@ -90,6 +94,8 @@ def fit_locus(
         F_ST between the populations of panel and GWAS, 0 or more; None when it is not known.
     diagnostics : LdDiagnostics, optional
         Of the same z, R, n and panel size, where they are known already.
+    seed : int
+        Of the search (`posterior: search`). The result of a locus depends on no other locus.
 
     Returns
     -------
@@ -97,7 +103,7 @@ def fit_locus(
     """
     ids = tuple(variant_ids)
     try:
-        return _fit(ids, z, R, n, prior_weights, settings, panel_size, drift, diagnostics)
+        return _fit(ids, z, R, n, prior_weights, settings, panel_size, drift, diagnostics, seed)
     except (InputError, ArithmeticError) as error:
         reason = str(error)
     except Exception as error:
@@ -117,6 +123,7 @@ def _fit(
     panel_size: float | None,
     drift: float | None,
     diagnostics: LdDiagnostics | None,
+    seed: int,
 ) -> LocusFit:
     sizes, scores = _sample_sizes(n), check_z(z)
     if len(ids) != len(scores):
@@ -126,11 +133,13 @@ def _fit(
     weights = None if prior_weights is None else numbers("prior_weights", prior_weights)
     in_panel, size = _panel_size(panel_size, settings), float(np.median(sizes))
     drift = drift if settings.ld == "panel" else None
-    fit = partial(fit_with_fallback, scores, R, size, panel_size=in_panel, drift=drift, diagnostics=diagnostics)
+    fit = partial(
+        fit_with_fallback, scores, R, size, panel_size=in_panel, drift=drift, diagnostics=diagnostics, seed=seed
+    )
     ladder = fit(prior_weights=weights, settings=settings)
     status, reason = _status(ids, ladder)
     remarks = (*_far(drift), *_remarks(ids, ladder, sizes, R))
-    excluded = np.setdiff1d(np.flatnonzero(ladder.fit.pi == 0), ladder.left_out)
+    excluded = np.setdiff1d(np.flatnonzero(ladder.fit.pi[: len(ids)] == 0), ladder.left_out)
     if weights is not None and len(excluded):
         # A fit again, for this alone: zeros are rare, and nothing else tells what they took away.
         fit = partial(fit, diagnostics=ladder.diagnostics)
@@ -164,8 +173,8 @@ def _status(ids: tuple[str, ...], ladder: LadderFit) -> tuple[str, str]:
     reasons = list(ladder.reasons)
     if ladder.lost:
         reasons.append(_lost(ids, ladder))
-    if not ladder.fit.sets:
-        return "no_signal", "; ".join([ladder.fit.sets.reason, *reasons])
+    if not ladder.fit.final_sets:
+        return "no_signal", "; ".join([ladder.fit.final_sets.reason, *reasons])
     if ladder.rung == "single_effect":
         return "single_effect", "; ".join(reasons)
     return ("corrected" if reasons else "ok"), "; ".join(reasons)
@@ -192,8 +201,8 @@ def _far(drift: float | None) -> tuple[str, ...]:
 def _remarks(
     ids: tuple[str, ...], ladder: LadderFit, n: Floats, R: npt.ArrayLike | Correlations | None
 ) -> tuple[str, ...]:
-    """What the diagnostics say that a reader of the table should know."""
-    remarks = []
+    """What the search and the diagnostics say that a reader of the table should know."""
+    remarks = _of_search(ids, ladder)
     found = ladder.diagnostics
     if found is not None:
         if not found.positive_semidefinite:
@@ -203,7 +212,7 @@ def _remarks(
             remarks.append(f"{pairs} of |r| > 0.95 with z that do not fit to one another")
     if n.min() < MIN_N_SHARE * n.max():
         remarks.append(f"n differs between variants: from {n.min():g} to {n.max():g}")
-    leads = [int(one.variables[0]) for one in ladder.fit.sets.sets]
+    leads = [int(one.variables[0]) for one in ladder.fit.final_sets.sets]
     weak = [ids[lead] for lead in leads if abs(ladder.fit.z[lead]) < MIN_LEAD_Z]
     if weak:
         remarks.append(f"credible sets led by a variant of |z| < {MIN_LEAD_Z:g}: {', '.join(weak)}")
@@ -215,12 +224,41 @@ def _remarks(
     return tuple(remarks)
 
 
+def _of_search(ids: tuple[str, ...], ladder: LadderFit) -> list[str]:
+    """Where the search failed, has not converged, is at its limit, or says something else than SuSiE."""
+    if ladder.search_trouble:
+        return [f"the search failed, PIPs and sets are SuSiE's: {ladder.search_trouble}"]
+    fit, found = ladder.fit, ladder.fit.search
+    if found is None:
+        return []
+    remarks = []
+    if not found.agreed:
+        remarks.append(
+            f"the chains of the search have not agreed: a PIP differs by {found.gap:.2g} between their halves"
+        )
+    most = len(found.numbers) - 1
+    if 1 < most < len(ids) and found.numbers[-1] > AT_THE_LIMIT:
+        remarks.append(
+            f"a probability of {found.numbers[-1]:.2g} is on {most} causal variant{'' if most == 1 else 's'}, the "
+            "largest number allowed (max_effects)"
+        )
+    apart = np.abs(found.pip - fit.pip)
+    most_apart = int(apart.argmax())
+    if apart[most_apart] > PIP_APART:
+        count = int((apart > PIP_APART).sum())
+        remarks.append(
+            f"{count} PIP{' differs' if count == 1 else 's differ'} from SuSiE's by more than {PIP_APART:g}, most that "
+            f"of {ids[most_apart]}: {found.pip[most_apart]:.2f}, SuSiE {fit.pip[most_apart]:.2f}"
+        )
+    return remarks
+
+
 def _excluded(ids: tuple[str, ...], excluded: npt.NDArray[np.intp], z: Floats, uniform: SusieFit) -> str:
     """What a prior of 0 took away: the strongest variant, and those in a credible set under a uniform prior."""
     several = len(excluded) > 1
     text = f"{len(excluded)} variant{'s have' if several else ' has'} a prior of 0 and therefore a PIP of 0"
     lead = int(np.abs(z).argmax())
-    in_sets = {int(variable) for found in uniform.sets.sets for variable in found.variables}
+    in_sets = {int(variable) for found in uniform.final_sets.sets for variable in found.variables}
     missed = [row for row in excluded.tolist() if row in in_sets and row != lead]
     told = [f"the strongest variant, {ids[lead]} (z = {z[lead]:.2f})"] if lead in excluded else []
     if missed:

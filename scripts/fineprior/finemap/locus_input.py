@@ -5,6 +5,7 @@
 
 import csv
 import logging
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,11 +24,12 @@ from fineprior.files.reading import reading, text_of
 from fineprior.finemap.correlation import Correlations
 from fineprior.finemap.ld_mismatch import LdDiagnostics
 from fineprior.genotypes.ld_matrix import check_kind
-from fineprior.genotypes.ld_store import read_ld, read_panel_size
+from fineprior.genotypes.ld_store import read_fst, read_ld, read_panel_size
+from fineprior.sumstats.panel_fst import panel_fst
 
 log = logging.getLogger(__name__)
 
-_USED = {"variant_id", "z", "beta", "se", "n", "prior", "chrom", "pos", "ref", "alt"}
+_USED = {"variant_id", "z", "beta", "se", "n", "prior", "chrom", "pos", "ref", "alt", "eaf", "panel_af"}
 _APART, _APART_SHARE = 0.2, 0.1
 """By how much z and beta / se may differ, beside a share of z."""
 
@@ -49,6 +51,8 @@ class LocusInput(ReadOnly):
         The prior up to a factor; None is uniform.
     panel_size : float or None
         Samples in the panel that R is of, where that is known.
+    fst : tuple of two floats, or None
+        F_ST between that panel and the GWAS, and its standard error; None when it is not known.
     without_ld : dict
         Variants of the table that are not in R, each with the reason.
     ld_note : str
@@ -64,6 +68,7 @@ class LocusInput(ReadOnly):
     R: Matrix | Correlations | None
     prior_weights: npt.NDArray[np.float64] | None = None
     panel_size: float | None = None
+    fst: tuple[float, float] | None = None
     without_ld: Mapping[str, str] = field(default_factory=dict)
     ld_note: str = ""
     lost: pd.DataFrame | None = None
@@ -94,7 +99,7 @@ class BatchInput:
     def __init__(self, variants: str | Path, ld: str | Path, prior: str | Path, lost: str | Path | None = None) -> None:
         self._variants = dict(iter(tables.LOCUS_VARIANTS.read(variants).groupby("locus", sort=False)))
         self._priors = dict(iter(tables.PRIOR.read(prior).groupby("locus", sort=False)))
-        self._panel_size = read_panel_size(ld)
+        self._panel_size, self._fst = read_panel_size(ld), read_fst(ld)
         self._ld, self._prior = ld, prior
         self._lost: dict[str, pd.DataFrame] = {}
         if lost is not None or tables.lost_beside(variants).is_file():
@@ -127,6 +132,7 @@ class BatchInput:
             R,
             prior_weights=table["prior"].to_numpy(),
             panel_size=self._panel_size,
+            fst=self._fst,
             without_ld=without_ld,
             ld_note=ld.note,
             lost=self._lost.get(name),
@@ -150,8 +156,13 @@ def read_locus(
     ld_variants: str | Path | None = None,
     prior: str | Path | None = None,
     locus: str = "locus",
+    panel_size: float | None = None,
+    fst: float | None = None,
 ) -> LocusInput:
     """One locus from files of the user's own; parameters as of `steps.finemap_files.finemap_files`.
+
+    F_ST between panel and GWAS is `fst`, else that of the LD file, else by the frequencies of `z` where it has both;
+    `panel_size` takes the place of the one of the LD file.
 
     Raises
     ------
@@ -159,17 +170,33 @@ def read_locus(
         A file cannot be read, or files do not belong together.
     """
     table = read_z(z, n).assign(locus=locus)
-    R, panel_size = (None, None) if ld is None else read_correlations(ld, table["variant_id"], ld_variants, locus)
+    R, in_file, known = None, None, None
+    if ld is not None:
+        R, in_file = read_correlations(ld, table["variant_id"], ld_variants, locus)
+        known = read_fst(ld) if is_archive(ld) else None
+    fst_of_panel = (fst, math.nan) if fst is not None else known or _fst_of_frequencies(table, panel_size or in_file, z)
     weights = None if prior is None else read_prior(prior, table["variant_id"])
     table["prior"] = 1 / len(table) if weights is None else weights
     table["prior"] /= table["prior"].sum()
-    return LocusInput(locus, table, R, weights, panel_size)
+    return LocusInput(locus, table, R, weights, in_file, fst_of_panel)
+
+
+def _fst_of_frequencies(table: pd.DataFrame, panel_size: float | None, path: str | Path) -> tuple[float, float] | None:
+    """F_ST and its standard error by the columns eaf and panel_af; None without them, or when it is not known."""
+    if "panel_af" not in table or panel_size is None:
+        return None
+    found = panel_fst(table, panel_size)
+    if found.state != "known":
+        log.warning("%s: %s", path, found.sentence)
+        return None
+    return found.value, found.error
 
 
 def read_z(path: str | Path, n: float | None) -> pd.DataFrame:
     """A table of z-scores with the columns variant_id, z, n, neg_log10_p, chrom, pos, ref and alt.
 
-    Where neither columns nor names tell position and alleles, they are NA and pos is 0.
+    With the columns eaf and panel_af, where the file has both; NaN where a frequency is no number. Where neither
+    columns nor names tell position and alleles, they are NA and pos is 0.
     """
     table = _read_table(path, ["variant_id"])
     if "z" in table:
@@ -199,7 +226,7 @@ def read_z(path: str | Path, n: float | None) -> pd.DataFrame:
         )  # fmt: skip
     made = pd.DataFrame({"variant_id": table["variant_id"], "z": z, "n": size})
     made["neg_log10_p"] = -(np.log(2) + log_ndtr(-np.abs(z))) / np.log(10)
-    return made.assign(**_places(table, path))
+    return made.assign(**_places(table, path), **_frequencies(table, path))
 
 
 def _check_codes(table: pd.DataFrame, z: npt.NDArray[np.float64], path: str | Path) -> None:
@@ -225,6 +252,20 @@ def _check_effects(table: pd.DataFrame, z: npt.NDArray[np.float64], path: str | 
         top = differ[apart[differ].argmax()]
         log.warning("%s: z is not beta / se in %d of %d rows, first in line %d, most in line %d (%.4g and %.4g); "
                     "z counts", path, len(differ), len(z), differ[0] + 2, top + 2, z[top], own[top])  # fmt: skip
+
+
+def _frequencies(table: pd.DataFrame, path: str | Path) -> dict[str, npt.NDArray[np.float64]]:
+    """Frequencies of one allele in GWAS and panel, where the table has both."""
+    names = ("eaf", "panel_af")
+    if not set(names) <= set(table):
+        return {}
+    found = {name: pd.to_numeric(table[name], errors="coerce").to_numpy(np.float64) for name in names}
+    for name, values in found.items():
+        bad = np.flatnonzero((values < 0) | (values > 1))
+        if len(bad):
+            where = f"{path}, line {bad[0] + 2}: {name} of {table['variant_id'].iloc[bad[0]]}"
+            raise InputError(f"{where} is '{table[name].iloc[bad[0]]}', a frequency from 0 to 1 is needed")
+    return found
 
 
 def _places(table: pd.DataFrame, path: str | Path) -> dict[str, Any]:

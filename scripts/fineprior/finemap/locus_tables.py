@@ -32,7 +32,7 @@ class FineMapped:
     status: pd.DataFrame
 
 
-def fine_map(locus: LocusInput, settings: FinemapSettings) -> FineMapped:
+def fine_map(locus: LocusInput, settings: FinemapSettings, seed: int = 1) -> FineMapped:
     """Fine-map a locus; whatever goes wrong is a status, and no error.
 
     Parameters
@@ -41,6 +41,8 @@ def fine_map(locus: LocusInput, settings: FinemapSettings) -> FineMapped:
         Its variants, LD and prior.
     settings
         Settings of the fit, of credible sets, and of what makes a locus incomplete.
+    seed
+        Of the search.
     """
     whole, fitted = locus.variants, locus.fitted
     table, R = whole[fitted], _checked(locus.R)
@@ -52,19 +54,22 @@ def fine_map(locus: LocusInput, settings: FinemapSettings) -> FineMapped:
         None if locus.prior_weights is None else locus.prior_weights[fitted.to_numpy()],
         settings,
         panel_size=locus.panel_size,
+        drift=None if locus.fst is None else max(locus.fst[0], 0.0),
         diagnostics=locus.diagnostics,
+        seed=seed,
     )
     contents = contents_of(
         locus.name, whole, {**locus.without_ld, **switched(fit)}, locus.lost, fitted=fit.fit is not None
     )
     fit = with_contents(fit, contents, settings)
+    fst = locus.fst if settings.ld == "panel" else None
     R = R if isinstance(R, Correlations) else None
     r_lead = np.nan if R is None else _rows(R, np.array([table["z"].abs().to_numpy().argmax()]))[0]
     return FineMapped(
         fit,
         _with_ld_flags(variant_rows(table, fit, r_lead), locus),
         set_rows(table, fit, R, settings),
-        _with_ld_note(status_row(whole, fit, contents), locus),
+        _with_ld_note(status_row(whole, fit, contents, fst), locus),
     )
 
 
@@ -94,19 +99,19 @@ def variant_rows(table: pd.DataFrame, fit: LocusFit, r_lead: Matrix | float) -> 
         Correlation of each variant with that of the largest |z|.
     """
     members = np.full(len(table), None, dtype=object)
-    pip, credible, mean, sd = (np.full(len(table), np.nan) for _ in range(4))
+    pip, susie, credible, mean, sd = (np.full(len(table), np.nan) for _ in range(5))
     if fit.fit is not None:
         alpha, mu, mu2 = (array[:, : len(table)] for array in (fit.fit.alpha, fit.fit.mu, fit.fit.mu2))
-        pip, mean = fit.fit.pip.copy(), (alpha * mu).sum(0)
+        pip, susie, mean = fit.fit.final_pip.copy(), fit.fit.pip.copy(), (alpha * mu).sum(0)
         sd = np.sqrt(np.maximum((alpha * mu2 - (alpha * mu) ** 2).sum(0), 0))
         effects = [found.effect - 1 for found in fit.fit.sets.sets]
         credible = 1 - np.prod(1 - alpha[effects], axis=0)
         # A variant in several sets is listed with the purest one; credible_sets has them all.
-        for credible_set in reversed(fit.fit.sets.sets):
+        for credible_set in reversed(fit.fit.final_sets.sets):
             members[credible_set.variables] = credible_set.name
     expected, flags = np.full(len(table), np.nan), np.full(len(table), None, dtype=object)
     if fit.ladder is not None:
-        for values in (pip, credible, mean, sd):
+        for values in (pip, susie, credible, mean, sd):
             values[fit.ladder.left_out] = np.nan
         if fit.ladder.diagnostics is not None:
             expected = fit.ladder.diagnostics.conditional_mean
@@ -116,6 +121,7 @@ def variant_rows(table: pd.DataFrame, fit: LocusFit, r_lead: Matrix | float) -> 
     return columns.assign(
         r_lead=r_lead,
         pip=pip,
+        pip_susie=susie,
         pip_credible=credible,
         posterior_mean=mean,
         posterior_sd=sd,
@@ -142,8 +148,10 @@ def set_rows(
     if fit.fit is None or fit.ladder is None:
         return pd.DataFrame()
     R = None if R is None or fit.ladder.rung == "single_effect" else correlations(R, len(table))
-    found = [fit.fit.sets]
-    if len(fit.fit.sets) and settings.further_coverage not in (0, settings.coverage):
+    found = [fit.fit.final_sets]
+    if fit.fit.search is not None:
+        found.append(fit.fit.search.further)
+    elif len(fit.fit.sets) and settings.further_coverage not in (0, settings.coverage):
         found.append(further_sets(fit.fit, R, settings.further_coverage))
     rows = []
     for main, sets in zip((True, False), found, strict=False):
@@ -203,7 +211,7 @@ def _set_row(table: pd.DataFrame, fit: SusieFit, one: CredibleSet) -> dict[str, 
         "median_abs_r": one.purity.median_abs_corr,
         "log10_bf": one.log10_bayes_factor,
         "lead_variant": members["variant_id"].iloc[0],
-        "lead_pip": float(fit.pip[one.variables[0]]),
+        "lead_pip": float(fit.final_pip[one.variables[0]]),
         "chrom": members["chrom"].iloc[0],
         "start": max(int(members["pos"].min()) - 1, 0),
         "end": max(int((members["pos"] - 1 + members["ref"].str.len().fillna(0)).max()), 0),
@@ -211,10 +219,13 @@ def _set_row(table: pd.DataFrame, fit: SusieFit, one: CredibleSet) -> dict[str, 
     }
 
 
-def status_row(table: pd.DataFrame, fit: LocusFit, contents: Contents) -> pd.DataFrame:
-    """The row of LOCI_STATUS; parameters as for `variant_rows`, and what the locus holds."""
+def status_row(
+    table: pd.DataFrame, fit: LocusFit, contents: Contents, fst: tuple[float, float] | None = None
+) -> pd.DataFrame:
+    """The row of LOCI_STATUS; parameters as for `variant_rows`, what the locus holds, and F_ST with its error."""
     lead = int(table["z"].abs().to_numpy().argmax())
     done, ladder = fit.fit, fit.ladder
+    search = done.search if done else None
     found = ladder.diagnostics if ladder else None
     return pd.DataFrame(
         [
@@ -225,9 +236,11 @@ def status_row(table: pd.DataFrame, fit: LocusFit, contents: Contents) -> pd.Dat
                 "remarks": "; ".join(fit.remarks) or None,
                 "variants": len(table),
                 "left_out": len(ladder.left_out) if ladder else 0,
-                "credible_sets": len(done.sets) if done else 0,
+                "credible_sets": len(done.final_sets) if done else 0,
                 "lost_sets": len(ladder.lost) if ladder else 0,
                 "panel_size": ladder.panel_size if ladder and np.isfinite(ladder.panel_size) else np.nan,
+                "fst": fst[0] if fst else np.nan,
+                "fst_error": fst[1] if fst else np.nan,
                 "s": found.s if found else np.nan,
                 "s_scaled": found.s_scaled if found else np.nan,
                 "drift": ladder.drift if ladder else np.nan,
@@ -237,7 +250,10 @@ def status_row(table: pd.DataFrame, fit: LocusFit, contents: Contents) -> pd.Dat
                 "elbo": float(done.elbo[-1]) if done else np.nan,
                 "lead_variant": table["variant_id"].iloc[lead],
                 "lead_z": table["z"].iloc[lead],
-                "max_pip": float(done.pip.max()) if done else np.nan,
+                "max_pip": float(done.final_pip.max()) if done else np.nan,
+                "posterior": None if done is None else "susie" if search is None else "search",
+                "expected_causal": search.expected_causal if search else np.nan,
+                "search_gap": search.gap if search else np.nan,
                 **contents.columns(),
             }
         ]

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from fineprior.files.errors import InputError
 from fineprior.files.whole import atomic_path
 from fineprior.finemap.credible_sets import CredibleSets
+from fineprior.finemap.searched import Searched
 from fineprior.finemap.susie import SusieFit
 
 # Type codes and bits of R's serialization.
@@ -80,7 +81,8 @@ def susie_object(fit: SusieFit, variant_ids: Sequence[str]) -> RObject:
     """One fit with the fields, names and 1-based indices of susieR's class "susie".
 
     Coefficients from z-scores are those of standardised genotypes: `X_column_scale_factors` are 1 and there is no
-    intercept. A `RegressionFit` has both, which R's coef() and predict() use.
+    intercept. A `RegressionFit` has both, which R's coef() and predict() use. A posterior by search is one more field,
+    `search`, which susieR does not look at.
     """
     ids = list(variant_ids)
     if len(ids) != len(fit.pip):
@@ -112,9 +114,23 @@ def susie_object(fit: SusieFit, variant_ids: Sequence[str]) -> RObject:
             "pip": RObject(fit.pip, {"names": ids}),
             "sets": _sets(fit.sets),
             "z": fit.z,
+            **({} if fit.search is None else {"search": _search(fit.search, ids)}),
         },
         {"class": "susie"},
     )
+
+
+def _search(found: Searched, ids: list[str]) -> dict[str, Any]:
+    most = range(len(found.numbers))
+    return {
+        "pip": RObject(found.pip, {"names": ids}),
+        "sets": _sets(found.sets),
+        "further_sets": _sets(found.further),
+        "numbers": RObject(found.numbers, {"names": [str(number) for number in most]}),
+        "gap": found.gap,
+        "agreed": found.agreed,
+        "log_evidence": found.log_evidence,
+    }
 
 
 def _sets(sets: CredibleSets) -> dict[str, Any]:

@@ -133,6 +133,12 @@ def effect_variance(fit: SusieFit, n: float) -> float:
     return float(squares.mean()) if len(squares) else USUAL
 
 
+def check_seed(seed: int) -> None:
+    """Raise InputError unless the seed is a whole number of 0 or more."""
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise InputError(f"seed: {seed!r}, a whole number of 0 or more is needed")
+
+
 def search(
     z: npt.ArrayLike,
     R: npt.ArrayLike | Correlations,
@@ -175,8 +181,7 @@ def search(
 
 def searched(whole: Model, seed: int) -> Posterior:
     """The search for a model of checked input; errors as `search`."""
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        raise InputError(f"seed: {seed!r}, a whole number of 0 or more is needed")
+    check_seed(seed)
     most = whole.most
     rng = np.random.default_rng(seed)
     keys = rng.integers(1, 2**62, len(whole.z))

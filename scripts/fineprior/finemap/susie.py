@@ -7,7 +7,7 @@ variants of one credible set are forbidden.
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -18,6 +18,7 @@ from fineprior.files.errors import InputError
 from fineprior.finemap.correlation import Correlations, correlations
 from fineprior.finemap.credible_sets import CredibleSets, credible_sets
 from fineprior.finemap.ibss import Effects, IbssOptions, Inflation, drop_null_effects, fit_effects
+from fineprior.finemap.searched import Searched
 from fineprior.finemap.sufficient import (
     SufficientStatistics,
     check_n,
@@ -58,6 +59,8 @@ class SusieFit(ReadOnly):
     sets : CredibleSets
     z : ndarray, shape (p,)
         As given.
+    search : Searched or None
+        The posterior by search, where there was one. `pip` and `sets` stay SuSiE's.
     """
 
     alpha: Floats
@@ -76,6 +79,17 @@ class SusieFit(ReadOnly):
     pip: Floats
     sets: CredibleSets
     z: Floats
+    search: Searched | None = field(default=None, kw_only=True)
+
+    @property
+    def final_pip(self) -> Floats:
+        """PIPs of the search where there is one, otherwise SuSiE's, shape (p,)."""
+        return self.pip if self.search is None else self.search.pip
+
+    @property
+    def final_sets(self) -> CredibleSets:
+        """Credible sets of the search where there is one, otherwise SuSiE's."""
+        return self.sets if self.search is None else self.search.sets
 
 
 def susie_rss(

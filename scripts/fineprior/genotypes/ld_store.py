@@ -1,4 +1,4 @@
-"""The file of LD: for each locus R, its variants, and those that R lacks; and the number of samples."""
+"""The file of LD: for each locus R, its variants, and those that R lacks; the number of samples; and F_ST."""
 
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -43,7 +43,9 @@ class LocusLd(ReadOnly):
     note: str = ""
 
 
-def write_ld(path: str | Path, loci: Iterable[LocusLd], panel_size: float | None = None) -> None:
+def write_ld(
+    path: str | Path, loci: Iterable[LocusLd], panel_size: float | None = None, fst: tuple[float, float] | None = None
+) -> None:
     """Write LD locus by locus, with one locus in memory at a time, as an .npz that `numpy.load` reads.
 
     Parameters
@@ -55,6 +57,9 @@ def write_ld(path: str | Path, loci: Iterable[LocusLd], panel_size: float | None
         LD of each locus.
     panel_size
         Samples that R is of, stored as `panel_size`; not stored when it is None.
+    fst
+        F_ST between these samples and the GWAS, and its standard error, stored as `fst` and `fst_error`; not stored
+        when it is None.
     """
     with (
         atomic_path(path) as temporary,
@@ -62,6 +67,9 @@ def write_ld(path: str | Path, loci: Iterable[LocusLd], panel_size: float | None
     ):
         if panel_size is not None:
             _write_array(archive, "panel_size", np.array(panel_size))
+        if fst is not None:
+            _write_array(archive, "fst", np.array(fst[0]))
+            _write_array(archive, "fst_error", np.array(fst[1]))
         for one in loci:
             _write_array(archive, f"{one.locus}/R", np.ascontiguousarray(one.r, np.float32))
             _write_array(archive, f"{one.locus}/variant_id", np.asarray(one.variant_ids, dtype=np.str_))
@@ -104,6 +112,12 @@ def read_panel_size(path: str | Path) -> float | None:
     """Samples that the LD of a file is of; None when the file does not say."""
     with _readable(path) as stored:
         return float(stored["panel_size"]) if "panel_size" in stored else None
+
+
+def read_fst(path: str | Path) -> tuple[float, float] | None:
+    """F_ST between the samples of the LD and the GWAS, and its standard error; None when it is not known."""
+    with _readable(path) as stored:
+        return (float(stored["fst"]), float(stored["fst_error"])) if "fst" in stored else None
 
 
 @contextmanager

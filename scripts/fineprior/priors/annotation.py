@@ -12,9 +12,9 @@ import pandas as pd
 
 from fineprior.files.arrays import Floats
 from fineprior.files.errors import InputError
-from fineprior.files.reading import text_lines
-from fineprior.genome.bed import LARGEST_POSITION, BedLine, bed_lines, whole_number
+from fineprior.genome.bed import BedLine, bed_lines
 from fineprior.genome.contigs import Contigs
+from fineprior.genome.gene_lines import gff_lines
 from fineprior.priors.given import read_values
 from fineprior.sequence.bigwig import BigWig
 
@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 Integers = npt.NDArray[np.int64]
 _STRANDS = {"+", "-", ".", "?", ""}
 _GTF = (".gtf", ".gff", ".gff3")
-_GTF_COLUMNS = 8
 
 
 def annotations_of(
@@ -191,28 +190,11 @@ def _stranded(line: BedLine) -> tuple[str, int, int, str]:
 
 def _transcripts(path: str | Path) -> Iterator[tuple[str, int, int, str]]:
     """Chromosome, start (0-based), end and strand of the transcripts of a GTF or GFF file."""
-    others: dict[str, None] = {}
+    others: dict[str, int] = {}
     found = False
-    for number, line in text_lines(path, "a GTF file"):
-        if line.startswith("##FASTA"):
-            break
-        if not line.strip() or line.startswith("#"):
-            continue
-        fields = [field.strip(" ") for field in line.split("\t")]
-        where = f"{path}, line {number}"
-        if len(fields) < _GTF_COLUMNS or not fields[0]:
-            raise InputError(f"{where}: not a line of GTF (nine columns, separated by tabs)")
-        start, end = whole_number(fields[3]), whole_number(fields[4])
-        if start is None or end is None or not 1 <= start <= end <= LARGEST_POSITION:
-            raise InputError(f"{where}: {fields[3]}-{fields[4]} must be whole numbers, 1 <= start <= end (GTF counts "
-                             "from 1, with the end)")  # fmt: skip
-        if fields[2] != "transcript":
-            others[fields[2]] = None
-            continue
-        if fields[6] not in _STRANDS:
-            raise InputError(f"{where}: strand '{fields[6]}' (column 7) must be +, - or .")
+    for line in gff_lines(path, lambda kind: kind == "transcript", others):
         found = True
-        yield fields[0], start - 1, end, fields[6]
+        yield line.chrom, line.start, line.end, line.strand
     if not found:
         there = ", ".join(list(others)[:8]) or "nothing"
         raise InputError(f"{path}: no line of the type transcript in this GTF file (column 3); there are {there}")

@@ -5,6 +5,7 @@ under an estimated prior.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from fineprior.finemap.fits import FitFiles
 from fineprior.finemap.locus import LocusFit, fit_locus
 from fineprior.finemap.susie import SusieFit
 from fineprior.finemap.workers import fit_loci
-from fineprior.genotypes.ld_store import read_locus_ld, read_panel_size
+from fineprior.genotypes.ld_store import read_fst, read_locus_ld, read_panel_size
 from fineprior.project.settings import FinemapSettings
 
 Signals = Mapping[str, npt.NDArray[np.float32]]
@@ -34,18 +35,20 @@ def fit_signals(path: str, locus: str, rows: pd.DataFrame, prior: Floats | None,
     prior
         (p,) prior causal probabilities; uniform by default.
     settings
-        Of SuSiE.
+        Of SuSiE; signals are its effects, so no search follows.
     """
     R, known = read_locus_ld(path, locus, rows["variant_id"].tolist())
     table = rows[known] if known.any() else rows
+    fst = read_fst(path)
     return fit_locus(
         table["variant_id"].tolist(),
         table["z"].to_numpy(),
         R if known.any() else None,
         table["n"].to_numpy(),
         None if prior is None else prior[known] if known.any() else prior,
-        settings,
+        replace(settings, posterior="susie"),
         panel_size=read_panel_size(path),
+        drift=None if fst is None else max(fst[0], 0.0),
     )
 
 

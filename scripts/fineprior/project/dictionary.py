@@ -18,6 +18,7 @@ FILES = {
     "sumstats_qc": "results/{study}/sumstats_qc.tsv",
     "dropped": "results/{study}/dropped.tsv.gz",
     "liftover": "results/{study}/liftover.tsv.gz",
+    "panel_fst": "results/{study}/panel_fst.tsv",
     "loci": "results/{study}/loci.tsv",
     "excluded_regions": "results/{study}/excluded_regions.tsv",
     "lost": "results/{study}/loci/{batch}.lost.tsv.gz",
@@ -53,8 +54,8 @@ FILES = {
     "software": "results/provenance/software.tsv",
     "rule_code": "results/provenance/code.tsv",
     "module_code": "results/provenance/modules.tsv",
-    "calibrate_counts": "results/{study}/calibrate/{scenario}.{replicate}.counts.tsv",
-    "calibrate_bins": "results/{study}/calibrate/{scenario}.{replicate}.bins.tsv",
+    "calibrate_counts": "results/{study}/calibrate/{ld}.{scenario}.{replicate}.counts.tsv",
+    "calibrate_bins": "results/{study}/calibrate/{ld}.{scenario}.{replicate}.bins.tsv",
     "calibrate_summary": "results/{study}/calibrate/summary.tsv",
     "calibrate_pip": "results/{study}/calibrate/pip.tsv",
 }

@@ -11,6 +11,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
+from fineprior.project.data_settings import GenomeSettings, HarmoniseSettings, LdSettings, LociSettings
 from fineprior.project.model_settings import (
     FEWEST_FOLDS,
     TUNING_MODES,
@@ -49,97 +50,6 @@ __all__ = [
     "as_params",
     "from_dict",
 ]
-
-
-@dataclass(frozen=True)
-class GenomeSettings:
-    """Reference genome of all studies."""
-
-    fasta: str = setting("", "FASTA file. An index (.fai) is made beside it where there is none.", required=True)
-    build: str = setting("GRCh38", "Name of the build. A meta file that names another assembly stops the run.")
-
-
-@dataclass(frozen=True)
-class HarmoniseSettings:
-    """How summary statistics are brought to the alleles of the FASTA and the panel."""
-
-    palindromic: str = setting(
-        "frequency",
-        "Treatment of A/T and C/G variants.",
-        choices={
-            "frequency": "their strand is inferred from the allele frequencies in the GWAS and the panel",
-            "drop": "they are excluded",
-            "trust": "their alleles are taken to be on the strand of the FASTA",
-            "keep": "an earlier name of trust",
-        },
-    )
-    palindromic_max_maf: float = setting(
-        0.42, "Largest minor allele frequency at which `frequency` infers the strand.", above=0, at_most=0.5
-    )
-    min_maf: float = setting(
-        0.01,
-        "Smallest minor allele frequency in the panel. It is that in the GWAS where LD files have no frequencies.",
-        at_least=0,
-        at_most=0.5,
-    )
-    min_info: float = setting(
-        0.6, "Smallest imputation quality, where the source has a column `info`.", at_least=0, at_most=1
-    )
-
-
-@dataclass(frozen=True)
-class LociSettings:
-    """How loci are found and grouped."""
-
-    p_threshold: float = setting(5e-8, "Largest p-value of a lead variant.", above=0, at_most=1)
-    flank: int = setting(
-        250_000, "Distance to each side of a lead variant. Overlapping windows are merged.", unit="bp", at_least=1
-    )
-    max_width: int = setting(
-        2_000_000,
-        "Largest width of a locus. A wider one is trimmed around its strongest variant.",
-        unit="bp",
-        at_least=1000,
-    )
-    exclude: str = setting(
-        "mhc",
-        "Regions of resources/long_range_ld.tsv in which no locus is found. They are known for GRCh37 and GRCh38.",
-        choices={
-            "mhc": "the major histocompatibility complex",
-            "long_range": "the same and 24 further regions of long-range LD",
-            "none": "no region",
-        },
-    )
-    exclude_bed: str = setting("", "BED file of further regions in which no locus is found.")
-    x: str = setting(
-        "keep",
-        "Treatment of the X chromosome.",
-        choices={
-            "keep": "loci are found on it, and men count as 0 or 2 copies, as PLINK files hold them",
-            "drop": "it is excluded",
-        },
-    )
-    blocks: str = setting(
-        "",
-        "BED file of LD blocks that do not overlap. Each block with a variant below p_threshold is a locus, in place "
-        "of windows.",
-    )
-    batches: int = setting(
-        2, "Number of batches. A locus stays in its batch, whatever other loci there are.", at_least=1, at_most=10_000
-    )
-
-
-@dataclass(frozen=True)
-class LdSettings:
-    """How much memory LD may take."""
-
-    max_memory_mb: int = setting(
-        4000,
-        "Largest memory for LD and fit of one locus. Where a locus is estimated to need more, the variants farthest "
-        "from its lead are excluded.",
-        unit="MB",
-        at_least=300,
-    )
 
 
 @dataclass(frozen=True)
@@ -252,7 +162,7 @@ class PriorSettings:
 
 @dataclass(frozen=True)
 class FinemapSettings:
-    """SuSiE-RSS, with susieR's defaults."""
+    """SuSiE-RSS, with susieR's defaults, and the search that follows it on LD of the GWAS itself."""
 
     max_effects: int = setting(10, "Largest number of causal variants in a locus (L).", at_least=1)
     coverage: float = setting(0.95, "Coverage of a credible set.", above=0, below=1)
@@ -270,6 +180,19 @@ class FinemapSettings:
         below=1,
     )
     min_purity: float = setting(0.5, "Smallest |r| between two variants of a credible set.", at_least=0, at_most=1)
+    posterior: str = setting(
+        "search",
+        "Where PIPs and credible sets come from.",
+        choices={
+            "search": "a search that weighs all modes, on LD of the GWAS sample itself; SuSiE on other LD",
+            "susie": "SuSiE, which reports one mode",
+        },
+    )
+    mean_causal: float = setting(
+        1.0,
+        "Mean of the Poisson prior of the number of causal variants in a locus (posterior: search).",
+        above=0,
+    )
     scaled_prior_variance: float = setting(
         0.2,
         "Prior variance of an effect, divided by the variance of the trait. Where it is estimated, this is the start.",
@@ -285,6 +208,23 @@ class FinemapSettings:
     max_iterations: int = setting(100, "Largest number of iterations.", at_least=1)
     tolerance: float = setting(
         1e-4, "Increase of the evidence lower bound (ELBO) below which the fit has converged.", above=0
+    )
+    L_greedy: int = setting(
+        0,
+        "Number of effects that SuSiE starts with. As many more are added, up to max_effects, while every effect makes "
+        "a credible set. 0 starts with max_effects.",
+        at_least=0,
+    )
+    refine: bool = setting(
+        False,
+        "Refine the fit of SuSiE from where each credible set is forbidden. Use it only with LD of the GWAS sample "
+        "itself.",
+    )
+    null_weight: float = setting(0.0, "Prior weight of no variant in each effect of SuSiE.", at_least=0, below=1)
+    z_method: str = setting(
+        "wald",
+        "Test that z is of.",
+        choices={"wald": "beta / se", "score": "a score statistic"},
     )
     model: str = setting(
         "susie",
@@ -395,14 +335,28 @@ class CalibrateSettings:
     max_causal: int = setting(
         3, "Largest number of causal variants in a locus. Each number from 1 on is equally likely.", at_least=1
     )
-    ld: str = setting(
-        "in_sample",
-        "LD that simulated studies are fine-mapped with.",
+    ld: list[str] = setting(
+        ["in_sample", "panel"],
+        "LD that simulated studies are fine-mapped with, each a question of its own. A study whose LD is not that of a "
+        "panel is asked in_sample only.",
         choices={
-            "in_sample": "the LD that they are simulated on",
-            "panel": "that of a new draw of as many samples as the study's panel has",
+            "in_sample": "the LD that they are simulated on, as with the LD of the GWAS itself",
+            "panel": "that of a panel drawn anew, of the size of the study's panel and with its F_ST from the GWAS",
+            "undrifted_panel": "the same without F_ST, which tells the error of the panel's size from that of drift",
         },
+        unique=True,
     )
+    fst: float = setting(
+        0.0,
+        "F_ST (Hudson) between GWAS and panel in the question panel. 0 takes the study's own, and none where that is "
+        "not known.",
+        at_least=0,
+        below=0.2,
+    )
+
+    def questions(self, ld: str) -> list[str]:
+        """Those of `ld` that make sense for a study that is fine-mapped with this `finemap.ld`."""
+        return [one for one in self.ld if one == "in_sample" or ld == "panel"]
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ import yaml
 from fineprior.files.errors import InputError
 from fineprior.files.integrity import checked
 from fineprior.files.table import opened
+from fineprior.finemap.credible_sets import CredibleSets
 from fineprior.finemap.susie import SusieFit
 from fineprior.genome.contigs import plain_name
 from fineprior.report.compare import members
@@ -254,7 +255,8 @@ def write_study_locus(
         FINEMAP_VARIANTS, CREDIBLE_SETS (of the main coverage), LOCI, and the file of SUMSTATS.
     fits
         Fit of each locus and the names of its variants. Posterior probabilities are those of the set's effect; a set
-        lists its variants up to 99% of it.
+        lists its variants up to 99% of it. With a posterior by search they are PIPs, and a set lists the variants of
+        its two coverages.
     """
     in_sets = variants["locus"].isin(credible_sets["locus"])
     ids = variants.loc[in_sets, "variant_id"].unique().tolist()
@@ -302,30 +304,43 @@ def _row(
         "locusStart": int(span["start"]) + 1,
         "locusEnd": int(span["end"]),
         "sampleSize": round(max(sizes)),
-        "locus": _variants_of(int(found["credible_set"].removeprefix("L")) - 1, fitted, known),
+        "locus": _variants_of(int(found["credible_set"].removeprefix("L")), fitted, known),
     }
 
 
 def _variants_of(effect: int, fitted: tuple[SusieFit, Sequence[str]], known: Known) -> list[dict[str, Any]]:
-    """Variants of an effect, most probable first, up to 99% of its posterior probability."""
+    """Variants of a set, most probable first: those of 99% of SuSiE's effect, or of the sets of a search.
+
+    A set of a search has PIPs for posterior probabilities, and no Bayes factors where SuSiE has no such effect.
+    """
     fit, ids = fitted
-    alpha, log_bf = fit.alpha[effect, : len(ids)], fit.lbf_variable[effect, : len(ids)]
-    order = np.argsort(-alpha, kind="stable")
-    before = np.concatenate([[0.0], np.cumsum(alpha[order])[:-1]])
+    log_bf = fit.lbf_variable[effect - 1] if effect <= len(fit.lbf_variable) else np.full(len(ids), np.nan)
+    if fit.search is None:
+        posterior = fit.alpha[effect - 1, : len(ids)]
+        order = np.argsort(-posterior, kind="stable")
+        before = np.concatenate([[0.0], np.cumsum(posterior[order])[:-1]])
+        listed, main = order[before < _LARGEST_SHARE].tolist(), set(order[before < 0.95].tolist())
+    else:
+        posterior, main = fit.search.pip, _members(fit.search.sets, effect)
+        listed = sorted(main | _members(fit.search.further, effect), key=lambda row: (-posterior[row], row))
     return [
         {
-            "is95CredibleSet": bool(sum_before < 0.95),
+            "is95CredibleSet": row in main,
             "is99CredibleSet": True,
-            "logBF": float(log_bf[row]),
-            "posteriorProbability": float(alpha[row]),
+            "logBF": _number(log_bf[row]),
+            "posteriorProbability": float(posterior[row]),
             "variantId": _identifier(ids[row]),
             "beta": _number(known[ids[row]]["beta"]),
             "standardError": _number(known[ids[row]]["se"]),
             **_p_of(known[ids[row]]),
         }
-        for row, sum_before in zip(order, before, strict=True)
-        if sum_before < _LARGEST_SHARE
+        for row in listed
     ]
+
+
+def _members(sets: CredibleSets, effect: int) -> set[int]:
+    """Variants of the set of an effect; none where there is no such set."""
+    return {int(row) for one in sets.sets if one.effect == effect for row in one.variables}
 
 
 def _identifier(variant: str) -> str:

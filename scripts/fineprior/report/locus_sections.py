@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fineprior.files.tables import CREDIBLE_SETS, FINEMAP_VARIANTS, LOCI, LOCI_STATUS
+from fineprior.finemap.search import AGREED
 from fineprior.report.page_table import PageTable, number, page_table
 from fineprior.report.plots import data_uri, locus_figure, shortened
 
@@ -37,8 +38,10 @@ def joined_variants(variants: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     key = ["locus", "variant_id", "pos", "z", "neg_log10_p", "r_lead"]
     both = pd.concat([variants[prior][key] for prior in SHOWN_PRIORS]).drop_duplicates(["locus", "variant_id"])
     for prior in SHOWN_PRIORS:
-        own = variants[prior][["locus", "variant_id", "prior", "pip", "credible_set"]]
-        own = own.rename(columns={name: f"{name}_{prior}" for name in ("prior", "pip", "credible_set")})
+        names = ("prior", "pip", "pip_susie", "credible_set")
+        own = variants[prior][["locus", "variant_id", *names]].rename(
+            columns={name: f"{name}_{prior}" for name in names}
+        )
         both = both.merge(own, on=["locus", "variant_id"], how="left")
     for prior in SHOWN_PRIORS:
         both[f"in_set_{prior}"] = both[f"credible_set_{prior}"].notna()
@@ -162,12 +165,32 @@ def candidate_table(variants: pd.DataFrame) -> tuple[PageTable, int]:
     labels = {
         "locus": "locus", "variant_id": "variant", "neg_log10_p": "\N{MINUS SIGN}log10 p", "z": "z",
         "r_lead": "r with lead", "prior_ratio": "prior / uniform", "pip_uniform": "PIP, uniform",
-        "pip_functional": "PIP, functional", "credible_set_uniform": "set, uniform",
+        "pip_functional": "PIP, functional", "pip_susie_functional": "PIP, functional, SuSiE",
+        "credible_set_uniform": "set, uniform",
         "credible_set_functional": "set, functional",
     }  # fmt: skip
     shown = high.head(MOST_CANDIDATES)
     caption = f"Variants with a PIP of at least {CANDIDATE_PIP:g} under either prior, most probable first"
     return page_table(shown, "candidates", caption, labels, FINEMAP_VARIANTS), len(high) - len(shown)
+
+
+def posterior_sentence(status: pd.DataFrame) -> str:
+    """Where PIPs and credible sets come from, of LOCI_STATUS under the functional prior; empty without a fit."""
+    fitted = status[status["posterior"].notna()]
+    searched = fitted[fitted["posterior"] == "search"]
+    if fitted.empty:
+        return ""
+    if searched.empty:
+        return "PIPs and credible sets are those of SuSiE."
+    text = (
+        f"PIPs and credible sets are those of a search that weighs all modes of the posterior, in {len(searched):,} of "
+        f"{len(fitted):,} loci (those with LD of the GWAS itself); under the functional prior it expects "
+        f"{searched['expected_causal'].sum():.3g} causal variants in them."
+    )
+    apart = int((searched["search_gap"] >= AGREED).sum())
+    if apart:
+        text += f" In {apart:,} of these a PIP is off by {AGREED:g} or more between the halves of the search's chains."
+    return text
 
 
 def status_table(status: Mapping[str, pd.DataFrame]) -> PageTable:

@@ -23,6 +23,8 @@ CITATIONS = {
     "trait heritability. Nature Genetics 52:1355-1363. doi:10.1038/s41588-020-00735-5",
     "abf": "Wakefield J (2009) Bayes factors for genome-wide association studies: comparison with P-values. Genetic "
     "Epidemiology 33:79-86. doi:10.1002/gepi.20359",
+    "fst": "Bhatia G et al. (2013) Estimating and interpreting FST: the impact of rare variants. Genome Research "
+    "23:1514-1521. doi:10.1101/gr.154831.113",
     "snakemake": "Mölder F et al. (2021) Sustainable data analysis with Snakemake. F1000Research 10:33. "
     "doi:10.12688/f1000research.29032.2",
     "ssf": "Hayhurst J et al. (2022) A community driven GWAS summary statistics standard. bioRxiv. "
@@ -40,8 +42,8 @@ class StudyFacts:
     """Settings, tables and versions from which the methods of a study are written.
 
     sumstats_format: as `open_sumstats` names it, empty for own genotypes; source: the filled columns of the study's
-    row; tables: qc (SUMSTATS_QC), loci, status, credible_sets (both of the functional prior), uniform_sets, verdict and
-    head_metrics; versions: of `software_versions`.
+    row; tables: qc (SUMSTATS_QC), loci, status, credible_sets (both of the functional prior), uniform_sets, verdict,
+    head_metrics and fst (PANEL_FST, empty without a panel); versions: of `software_versions`.
     """
 
     study: str
@@ -56,6 +58,7 @@ class StudyFacts:
     uniform_sets: pd.DataFrame
     verdict: pd.DataFrame
     head_metrics: pd.DataFrame
+    fst: pd.DataFrame
 
 
 class _Cited:
@@ -73,7 +76,7 @@ def methods_page(facts: StudyFacts) -> str:
     """Write the methods as Markdown; the same facts give the same text."""
     cite = _Cited()
     version, snakemake = facts.versions["fineprior"], facts.versions.get("snakemake", "")
-    parts = [_data(facts, cite), _loci(facts), _sequence(facts, cite), _prior(facts, cite), _finemapping(facts, cite)]
+    parts = [section(facts, cite) for section in (_data, _loci, _sequence, _prior, _finemapping)]
     parts.append(
         f"Analyses were run with fineprior {version} and Snakemake {snakemake} {cite('snakemake')}; the random seed "
         f"was {facts.settings.seed}."
@@ -111,7 +114,7 @@ def _data(facts: StudyFacts, cite: _Cited) -> str:
     )
 
 
-def _loci(facts: StudyFacts) -> str:
+def _loci(facts: StudyFacts, cite: _Cited) -> str:
     rules, loci = facts.settings.loci, facts.loci
     sources = set(loci["source"])
     how = {
@@ -132,7 +135,20 @@ def _loci(facts: StudyFacts) -> str:
     of = f" of {int(panel_sizes.iloc[0]):,} samples" if len(panel_sizes) else ""
     if source.get("ld"):
         return f"{text} LD was taken from precomputed matrices{of}."
-    return f"{text} LD was computed from a reference panel{of}."
+    return f"{text} LD was computed from a reference panel{of}.{_fst(facts.fst, cite)}"
+
+
+def _fst(table: pd.DataFrame, cite: _Cited) -> str:
+    """The sentence on the population of the panel, where it is known."""
+    known = table[table["state"] == "known"]
+    if known.empty:
+        return ""
+    one = known.iloc[0]
+    low, high = (100 * max(one["fst"] + side * 1.96 * one["fst_error"], 0) for side in (-1, 1))
+    return (
+        f" By the allele frequencies of {one['variants']:,} variants it differed from the GWAS by an F_ST (Hudson's "
+        f"{cite('fst')}) of {100 * max(one['fst'], 0):.2g}% (95% interval {low:.2g} to {high:.2g})."
+    )
 
 
 def _sequence(facts: StudyFacts, cite: _Cited) -> str:
@@ -187,12 +203,24 @@ def _finemapping(facts: StudyFacts, cite: _Cited) -> str:
     text = (
         f"Each locus was fine-mapped with {model} from z-scores, with at most {rules.max_effects} effects, the prior "
         f"variance of effects {variance}, {rules.coverage:.0%} credible sets and a purity (smallest |r|) of at least "
-        f"{rules.min_purity:g}. {_of_ld(rules)} "
+        f"{rules.min_purity:g}. {_of_ld(rules)} {_of_posterior(rules, facts.status)}"
         f"Outcome of the loci: {counted}. There were {_count(len(sets), 'credible set', 'credible sets')}"
     )
     if len(sets):
         text += f" with a median of {sets['variants'].median():g} variants"
     return f"{text}; with a uniform prior there were {len(uniform)}."
+
+
+def _of_posterior(rules: FinemapSettings, status: pd.DataFrame) -> str:
+    searched = int((status["posterior"] == "search").sum())
+    if not searched:
+        return ""
+    return (
+        f"Posterior inclusion probabilities and credible sets of {_count(searched, 'locus', 'loci')} were then "
+        "obtained by a search that sums the posterior over configurations of causal variants, with a Poisson prior on "
+        f"their number (mean {rules.mean_causal:g}, at most {rules.max_effects}) and effects of the variance that "
+        "SuSiE found. "
+    )
 
 
 def _of_ld(rules: FinemapSettings) -> str:

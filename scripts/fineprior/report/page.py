@@ -30,6 +30,7 @@ from fineprior.report.locus_sections import (
     joined_variants,
     locus_index,
     locus_sections,
+    posterior_sentence,
     set_table,
     shown_sets,
     status_table,
@@ -102,6 +103,7 @@ class StudyTables:
     windows: pd.DataFrame
     truth_comparison: pd.DataFrame
     calibration: pd.DataFrame
+    fst: pd.DataFrame
     min_r: float = -1.0
 
 
@@ -147,6 +149,7 @@ def _input(tables: StudyTables) -> dict[str, Any]:
         "dropped": dropped,
         "loci": len(tables.loci),
         "variants": int(tables.loci["variants"].sum()),
+        "fst": "" if tables.fst.empty else tables.fst["sentence"].iloc[0],
         "chromosomes": tables.loci["chrom"].nunique(),
         "qc": page_table(tables.qc, "sumstats_qc", "Rows of the summary statistics, by outcome", labels, SUMSTATS_QC),
         "status": status_table(tables.status),
@@ -342,6 +345,7 @@ def _loci(tables: StudyTables, settings: ReportSettings) -> dict[str, Any]:
         "open_loci": len(loci) <= OPEN_UP_TO,
         "locus_ids": {locus["locus"]: locus["id"] for locus in loci},
         "index": locus_index(loci) if loci else None,
+        "posterior": posterior_sentence(tables.status["functional"]),
         "candidates": candidates,
         "more_candidates": more,
         "sets": set_table(sets),

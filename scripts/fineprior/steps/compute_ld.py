@@ -1,7 +1,7 @@
 """Rule compute_ld: LD of each locus of a batch, from a panel or from LD that is computed already."""
 
 from fineprior.files.errors import InputError
-from fineprior.files.tables import LOCUS_VARIANTS
+from fineprior.files.tables import LOCUS_VARIANTS, PANEL_FST
 from fineprior.genotypes.ld import check_machine, locus_ld
 from fineprior.genotypes.ld_files import LdSource
 from fineprior.genotypes.ld_store import write_ld
@@ -18,6 +18,7 @@ def compute_ld(
     panel: str = "",
     samples: str | None = None,
     ld: str = "",
+    fst: str | None = None,
     settings: LdSettings,
 ) -> None:
     """Correlations of alternative-allele dosages for each locus of a batch.
@@ -32,6 +33,8 @@ def compute_ld(
         Panel that LD is computed from, and a file of the samples to keep.
     ld
         LD that is computed already, in place of a panel.
+    fst
+        Table PANEL_FST of the study, which goes into the LD file; None where there is none.
     settings
         `max_memory_mb`: of a locus that needs more, the variants farthest from its lead are excluded.
 
@@ -54,4 +57,13 @@ def compute_ld(
     if genotypes.samples < _FEWEST_SAMPLES:
         raise InputError(f"{panel}: {genotypes.samples} samples; LD needs {_FEWEST_SAMPLES} or more")
     check_machine(largest, genotypes.samples, limit)
-    write_ld(output, (locus_ld(locus, rows, genotypes, limit) for locus, rows in by_locus), genotypes.samples)
+    loci = (locus_ld(locus, rows, genotypes, limit) for locus, rows in by_locus)
+    write_ld(output, loci, genotypes.samples, _known_fst(fst))
+
+
+def _known_fst(path: str | None) -> tuple[float, float] | None:
+    """F_ST and its standard error; None when it is not known."""
+    if path is None:
+        return None
+    row = PANEL_FST.read(path).iloc[0]
+    return (float(row["fst"]), float(row["fst_error"])) if row["state"] == "known" else None

@@ -1,4 +1,4 @@
-"""Rules finemap and gather: SuSiE on a batch of loci under one prior, and the tables of all batches as one."""
+"""Rules finemap and gather: a batch of loci under one prior, and the tables of all batches as one."""
 
 import logging
 from collections import Counter
@@ -33,6 +33,7 @@ def finemap(
     settings: FinemapSettings,
     workers: int = 1,
     lost: str | Path | None = None,
+    seed: int = 1,
 ) -> None:
     """Fine-map each locus of a batch; one that fails is a row of the status table.
 
@@ -44,11 +45,13 @@ def finemap(
     output, credible_sets, status, fits
         FINEMAP_VARIANTS, CREDIBLE_SETS, LOCI_STATUS and the fits (npz) to write.
     settings
-        Settings of SuSiE.
+        Settings of SuSiE and of the search.
     workers
         Processes; each reads the LD of its own loci. The result does not depend on it.
     lost
         LOST of the batch; by default the table beside `variants`, where there is one (`lost_beside`).
+    seed
+        Of the search, the same for each locus: its result does not depend on the others.
 
     Raises
     ------
@@ -56,7 +59,7 @@ def finemap(
         A variant has no LD or no prior.
     """
     batch = BatchInput(variants, ld, prior, lost)
-    found = list(fit_loci(lambda name: fine_map(batch.locus(name), settings), batch.loci, workers))
+    found = list(fit_loci(lambda name: fine_map(batch.locus(name), settings, seed), batch.loci, workers))
     counts = Counter(one.fit.status for one in found).most_common()
     log.info("%d loci: %s", len(found), ", ".join(f"{count} {name}" for name, count in counts) or "none")
     for table, rows, path in (

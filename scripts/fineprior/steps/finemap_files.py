@@ -22,6 +22,8 @@ def finemap_files(
     ld_variants: str | Path | None = None,
     prior: str | Path | None = None,
     locus: str = "locus",
+    fst: float | None = None,
+    seed: int = 1,
 ) -> LocusFit:
     """Fine-map a locus and write its tables and its fit.
 
@@ -45,13 +47,21 @@ def finemap_files(
         Table with variant_id and prior, of every variant of `z`.
     locus
         Name of the locus in the tables, and in an .npz of several loci.
+    fst
+        F_ST between the panel of `ld` and the GWAS. By default it is taken from `ld` (`fst` in an .npz), or from the
+        columns eaf and panel_af of `z`.
+    seed
+        Of the search.
 
     Raises
     ------
     InputError
         A file cannot be read, or files do not belong together.
     """
-    done = fine_map(read_locus(z, ld, n, ld_variants=ld_variants, prior=prior, locus=locus), settings)
+    given = read_locus(
+        z, ld, n, ld_variants=ld_variants, prior=prior, locus=locus, panel_size=settings.panel_size or None, fst=fst
+    )
+    done = fine_map(given, settings, seed)
     FINEMAP_VARIANTS.write(done.variants, f"{out}.variants.tsv.gz")
     CREDIBLE_SETS.write(stacked(CREDIBLE_SETS, [done.credible_sets]), f"{out}.credible_sets.tsv")
     LOCI_STATUS.write(done.status, f"{out}.loci_status.tsv")

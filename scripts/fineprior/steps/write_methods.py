@@ -25,6 +25,7 @@ def methods(
     settings: Settings,
     versions: Mapping[str, str],
     source: Mapping[str, str] = MappingProxyType({}),
+    fst: str | None = None,
     sumstats: str | None = None,
     layout: str | Mapping[str, str] | None = None,
     sizes: Mapping[str, float] = MappingProxyType({}),
@@ -46,6 +47,8 @@ def methods(
         Versions of fineprior and snakemake.
     source
         The filled columns of the study's row: panel, ld, genotypes, covariates, build, chain.
+    fst
+        PANEL_FST; None where LD is not of a panel.
     sumstats, layout, sizes
         Summary statistics as for `open_sumstats`, to name their format; None for a study of genotypes.
     """
@@ -63,6 +66,7 @@ def methods(
         uniform_sets=tables.CREDIBLE_SETS.read(uniform_sets),
         verdict=tables.VERDICT.read(verdict),
         head_metrics=tables.HEAD_METRICS.read(head_metrics),
+        fst=tables.PANEL_FST.read(fst) if fst else tables.PANEL_FST.empty(),
     )
     with atomic_path(output) as temporary:
         temporary.write_text(methods_page(facts), encoding="utf-8")

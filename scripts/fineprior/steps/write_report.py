@@ -36,6 +36,7 @@ def report(
     windows: str | None,
     truth_comparison: str | None,
     calibration: str | None,
+    fst: str | None = None,
     output: str,
     settings: ReportSettings,
     min_r: float,
@@ -47,10 +48,10 @@ def report(
     study
         Name of the study.
     verdict, enrichment, steps, loci, qc, comparison, head_metrics, baselines, history, curve, folds, scatter, shift, \
-windows, truth_comparison, calibration
+windows, truth_comparison, calibration, fst
         Paths of the tables VERDICT, ENRICHMENT, PRIOR_STEPS, LOCI, SUMSTATS_QC, COMPARISON, HEAD_METRICS,
         HEAD_BASELINES, HEAD_HISTORY, LEARNING_CURVE, HEAD_FOLDS, HEAD_SCATTER, SHIFT, WINDOW_COMPARISON,
-        TRUTH_COMPARISON and CALIBRATION; None where a study has no such table.
+        TRUTH_COMPARISON, CALIBRATION and PANEL_FST; None where a study has no such table.
     variants, credible_sets, status
         For each prior the path of FINEMAP_VARIANTS, CREDIBLE_SETS and LOCI_STATUS; uniform and functional are shown
         locus by locus (the shuffled prior is in `comparison`).
@@ -86,6 +87,7 @@ windows, truth_comparison, calibration
         windows=_read(tables.WINDOW_COMPARISON, windows),
         truth_comparison=_read(tables.TRUTH_COMPARISON, truth_comparison),
         calibration=_read(tables.CALIBRATION, calibration),
+        fst=_read(tables.PANEL_FST, fst),
     )
     with atomic_path(output) as temporary:
         Path(temporary).write_text(render_page(study_tables, settings), encoding="utf-8")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fineprior.files.errors import InputError
-from fineprior.finemap.ladder import single_signal
+from fineprior.finemap.single_signal import single_signal
 from fineprior.finemap.susie import susie_rss
 
 Z = np.array([7.0, 6.8, -7.1, 0.3, 1.0])
