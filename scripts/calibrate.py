@@ -12,19 +12,19 @@ from fineprior.steps.calibrate import calibrate
 given, params = snakemake.input, snakemake.params
 with log_to(snakemake.log[0], "calibrate " + " ".join(snakemake.wildcards)):
     calibrate(
+        question=snakemake.wildcards.ld,
         scenario=snakemake.wildcards.scenario,
         replicate=int(snakemake.wildcards.replicate),
         variants=given.variants,
         ld=given.ld,
-        scores=given.get("scores"),
-        annotations=given.get("annotations"),
+        **{name: given.get(name) or None for name in ("scores", "annotations", "samples")},
         kinds=params.kinds,
-        counts=snakemake.output.counts,
-        bins=snakemake.output.bins,
+        **{name: snakemake.output[name] for name in ("counts", "bins")},
         settings=CalibrateSettings(**params.settings),
         priors=PriorSettings(**params.priors),
         finemap=FinemapSettings(**params.finemap),
         signals=FinemapSettings(**params.signals),
+        panel=params.panel,
         seed=params.seed,
         workers=snakemake.threads,
     )

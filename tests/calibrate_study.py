@@ -5,6 +5,7 @@ import pandas as pd
 
 from fineprior.files.tables import ANNOTATIONS, LOCUS_VARIANTS, SCORES
 from fineprior.genotypes.ld_store import LocusLd, write_ld
+from fineprior.simulate.population import write_panel
 from fineprior.simulate.scenarios import StudyFiles
 
 SIZE = 25
@@ -30,7 +31,7 @@ def study_files(folder, loci=6, batches=2, lead=7.0):
                 "eaf": 0.3,
                 "n": 10_000,
                 "panel_af": 0.3,
-                "panel_index": pos,
+                "panel_index": number * SIZE + np.arange(SIZE),
                 "status": "scored",
             }
             frames.append(
@@ -44,3 +45,20 @@ def study_files(folder, loci=6, batches=2, lead=7.0):
         ANNOTATIONS.write(whole[["locus", "variant_id", "given"]], files["annotations"][batch])
         write_ld(files["ld"][batch], matrices, 400)
     return StudyFiles(**files)
+
+
+def study_panel(files, prefix, people=400):
+    """Write a panel of the study's variants with about the LD of its files: latent normal variates, cut in three."""
+    rng = np.random.default_rng(6)
+    whole = pd.concat([LOCUS_VARIANTS.read(path) for path in files.variants]).sort_values("panel_index")
+    chunks = []
+    for _ in whole.groupby("locus"):
+        latent = np.empty((2, people, SIZE))
+        latent[:, :, 0] = rng.standard_normal((2, people))
+        for place in range(1, SIZE):
+            latent[:, :, place] = 0.9 * latent[:, :, place - 1] + np.sqrt(0.19) * rng.standard_normal((2, people))
+        chunks.append((latent > 0.52).sum(0).astype(np.int8))
+    prefix.parent.mkdir(parents=True, exist_ok=True)
+    write_panel(prefix, pd.DataFrame({"chrom": whole["chrom"], "pos": whole["pos"], "snp_id": whole["variant_id"],
+                                      "a1": whole["alt"], "a2": whole["ref"]}), chunks)  # fmt: skip
+    return str(prefix)

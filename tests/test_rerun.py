@@ -207,6 +207,39 @@ def test_editing_the_library_reruns_what_imports_it(finished, module, expected):
         assert set(planned_jobs(finished)) == expected
 
 
+SIMULATED = {"calibrate": {"scenarios": ["noise"], "replicates": 1, "ld": ["in_sample", "panel", "undrifted_panel"]}}
+
+
+def simulated(*questions):
+    """Jobs of the simulated studies of these questions, and of their summary."""
+    jobs = {("calibrate", f"study=embedded, ld={one}, scenario=noise, replicate=0") for one in questions}
+    return jobs | of("embedded", "summarise_calibration")
+
+
+@pytest.mark.parametrize(
+    ("change", "questions"),
+    [
+        pytest.param({}, (), id="nothing"),
+        pytest.param({"calibrate": {"fst": 0.01}}, ("panel",), id="drift"),
+        pytest.param({"calibrate": {"max_causal": 1}}, ("in_sample", "panel", "undrifted_panel"), id="causal variants"),
+    ],
+)
+def test_each_question_of_the_calibration_reruns_for_what_it_depends_on(finished, change, questions):
+    target = "results/embedded/calibrate/summary.tsv"
+    with edited(finished, CONFIG):
+        edit_config(finished, SIMULATED)
+        made = simulated("in_sample", "panel", "undrifted_panel")
+        if not (finished / target).exists():
+            assert set(planned_jobs(finished, target)) == made
+            done = snakemake(finished, "--cores", "2", target)
+            assert done.returncode == 0, done.stdout
+            rows = tables.CALIBRATE_SUMMARY.read(finished / target)
+            assert list(dict.fromkeys(rows["ld"])) == SIMULATED["calibrate"]["ld"]
+            assert rows["causal"].nunique() == 1
+        edit_config(finished, change)
+        assert set(planned_jobs(finished, target)) == (simulated(*questions) if questions else set())
+
+
 def test_6_other_weights_of_the_backbone(finished):
     name = "resources/backbone/model.safetensors"
     with edited(finished, name):

@@ -136,7 +136,7 @@ def _add_setting(group: Any, cls: type, name: str, flags: list[str], of_config: 
     if isinstance(default, bool):
         kind = {"action": argparse.BooleanOptionalAction}
     elif isinstance(default, list):
-        kind = {"nargs": "+", "metavar": "NAME"}
+        kind = {"nargs": "+", "metavar": "NAME"} | ({"choices": tuple(rule.choices)} if rule.choices else {})
     elif rule.choices:
         kind = {"choices": tuple(rule.choices)}
     elif isinstance(default, int | float):

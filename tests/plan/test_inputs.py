@@ -53,9 +53,39 @@ def test_wildcards_take_the_names_that_there_are_and_no_others():
     assert found.priors == ["uniform", "functional", "shuffled", "tss"]
 
 
-def test_simulated_studies_are_named_by_scenario_and_number():
-    found = inputs(calibrate={"scenarios": ["noise", "inverted"], "replicates": 2})
-    assert found.simulated == ["noise.0", "noise.1", "inverted.0", "inverted.1"]
+SIMULATED = {"scenarios": ["noise", "inverted"], "replicates": 2, "ld": ["panel", "in_sample"]}
+
+
+def simulated(row, **settings):
+    return [path.split("/")[-1] for path in inputs(row, **settings).simulated_counts(A)]
+
+
+def test_simulated_studies_are_named_by_question_scenario_and_number():
+    found = simulated(STUDY, calibrate=SIMULATED)
+    assert found[:4] == [f"panel.{one}.counts.tsv" for one in ("noise.0", "noise.1", "inverted.0", "inverted.1")]
+    assert [path.split(".")[0] for path in found] == ["panel"] * 4 + ["in_sample"] * 4
+
+
+@pytest.mark.parametrize(
+    ("row", "finemap"),
+    [(replace(STUDY, in_sample=True), {}), (STUDY, {"ld": "in_sample"}), (STUDY, {"ld": "none"})],
+)
+def test_a_study_without_a_panel_is_not_asked_about_panels(row, finemap):
+    found = simulated(row, calibrate=SIMULATED, finemap=finemap)
+    assert {path.split(".")[0] for path in found} == {"in_sample"}
+
+
+def test_a_panel_is_read_where_another_is_drawn_from_it():
+    files = panel("panel")
+    touch("ukb/chr1_1_2.npz", "ukb/chr1_1_2.gz")
+    kept = inputs(replace(STUDY, samples="keep.txt"))
+    for question in ("panel", "undrifted_panel"):
+        job = SimpleNamespace(study="a", ld=question)
+        assert kept.panel_to_draw(job) == files
+        assert kept.samples_to_draw(job) == "keep.txt"
+        assert inputs(replace(STUDY, panel="", ld="ukb")).panel_to_draw(job) == [], "its LD has no people"
+    job = SimpleNamespace(study="a", ld="in_sample")
+    assert (kept.panel_to_draw(job), kept.samples_to_draw(job)) == ([], [])
 
 
 def test_tracks_are_simulated_where_the_sheet_names_the_embedded_ones():

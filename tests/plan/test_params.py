@@ -18,7 +18,8 @@ from fineprior.project.sheets import Study
 
 STUDY = Study("a", "h", sumstats="gwas.tsv", panel="panel", n=1000.0)
 OWN = Study("a", "h", genotypes="own", phenotype="trait.txt")
-A = SimpleNamespace(study="a", head="h", batch="0", prior="functional")
+A = SimpleNamespace(study="a", head="h", batch="0", prior="functional", ld="panel")
+IN_SAMPLE, PANEL, UNDRIFTED = (SimpleNamespace(study="a", ld=ld) for ld in ("in_sample", "panel", "undrifted_panel"))
 
 
 @pytest.fixture(autouse=True)
@@ -212,9 +213,17 @@ def test_the_verdict_says_where_no_bins_made_heritabilities_robust(row, settings
 
 
 def test_a_simulated_study_depends_on_no_other_one():
-    first = params(calibrate={"scenarios": ["noise"], "replicates": 1}).simulation
-    assert first == params().simulation == {"heritability": 0.0, "max_causal": 3, "ld": "in_sample"}
-    assert params(calibrate={"max_causal": 1}).simulation["max_causal"] == 1
+    first = params(calibrate={"scenarios": ["noise"], "replicates": 1, "ld": ["in_sample"]}).simulation(IN_SAMPLE)
+    assert first == params().simulation(IN_SAMPLE) == {"heritability": 0.0, "max_causal": 3}
+    assert params(calibrate={"max_causal": 1}).simulation(IN_SAMPLE)["max_causal"] == 1
+
+
+def test_only_the_question_of_panels_depends_on_the_panel_and_its_drift():
+    other = params(replace(STUDY, panel="other"), calibrate={"fst": 0.01})
+    for question in (IN_SAMPLE, UNDRIFTED):
+        assert other.simulation(question) == params().simulation(question)
+    assert other.simulation(PANEL) == params().simulation(PANEL) | {"fst": 0.01}
+    assert [other.panel_to_draw(one) for one in (IN_SAMPLE, UNDRIFTED, PANEL)] == ["", "other", "other"]
 
 
 def test_provenance_holds_the_sheets_the_code_and_the_software():
@@ -233,8 +242,9 @@ def test_values_are_plain_so_that_snakemake_can_compare_them():
     """Of anything else Snakemake takes no notice, or another text each time."""
     found = params(tracks=[Track("h", "x", "x.bw")], annotations=[Annotation("peaks", "bed", "p.bed")])
     methods = ("panel", "sizes", "layout", "source", "harmonise", "finemap", "signals", "methods", "tracks", "targets",
-               "prior", "kinds_of_prior", "heritability_annotations", "remark", "model")  # fmt: skip
-    names = ("evaluation", "source_of_prior", "annotations", "kinds", "simulation", "sheets", "code_of_rules",
+               "prior", "kinds_of_prior", "heritability_annotations", "remark", "model", "simulation",
+               "panel_to_draw")  # fmt: skip
+    names = ("evaluation", "source_of_prior", "annotations", "kinds", "sheets", "code_of_rules",
              "software", "versions", "tunes_backbone")  # fmt: skip
     for value in (*(getattr(found, name)(A) for name in methods), *(getattr(found, name) for name in names)):
         assert ast.literal_eval(repr(value)) == value

@@ -56,12 +56,47 @@ def test_the_summary_adds_up_studies():
 @pytest.mark.slow
 def test_sentences_say_what_is_found_and_whether_the_claims_hold():
     (line,) = sentences(summary_of(*counted(HITS, FALSE)))
-    assert line.startswith("enrichment_10: the functional prior finds 100 of 40 causal variants")
+    assert line.startswith("LD of the GWAS itself, enrichment_10: the functional prior finds 100 of 40 causal variants")
     assert "(+25.0% against uniform)" in line
     assert "15.7% of its variants with PIP > 0.9 are false, above the 3.0%" in line
-    assert line.endswith("with shuffled scores -5.0%, with the true prior +75.0%)")
+    assert "with shuffled scores -5.0%, with the true prior +75.0%)" in line
+    assert line.endswith("LD is right: what remains is due to the model and the search for its configurations")
     (honest,) = sentences(summary_of(*counted(HITS, FALSE | {"functional": 1})))
     assert "are false, not above the 3.0%" in honest
+    assert honest.endswith("LD is right, and nothing beyond chance remains")
+
+
+def together(*lds):
+    """A summary of several questions: of a panel 10 of 60 are false in place of the number given."""
+    made = [counted(HITS, FALSE | {"functional": false}, ld=ld) for ld, false in lds]
+    return summary_of(*(pd.concat(tables, ignore_index=True) for tables in zip(*made, strict=True)))
+
+
+def by_ld(summary):
+    return summary[(summary["measure"] == "pip") & (summary["prior"] == "functional")].set_index("ld")
+
+
+def test_questions_are_counted_apart_and_compared_in_the_same_studies():
+    summary = together(("in_sample", 1), ("panel", 10), ("undrifted_panel", 4))
+    CALIBRATE_SUMMARY.checked(summary, "x")
+    rows = by_ld(summary)
+    assert rows["false_90"].to_dict() == {"in_sample": 4, "panel": 22, "undrifted_panel": 10}
+    assert rows["panel_size"].isna().tolist() == [True, False, False]
+    assert rows["compared_ld"].fillna("").to_list() == ["", "undrifted_panel", "in_sample"]
+    assert np.isnan(rows.loc["in_sample", "fdr_added_90"])
+    assert rows.loc["undrifted_panel", "fdr_added_90"] == pytest.approx((10 - 4) / 140)
+    # both studies are alike, so the interval has no width
+    for end in ("", "_lower", "_upper"):
+        assert rows.loc["panel", f"fdr_added{end}_90"] == pytest.approx((22 - 10) / 140)
+    assert rows.loc["panel", "cause"] == (
+        "drift adds +8.6 points (95% interval +8.6 to +8.6) to the share that is false with panel LD without drift"
+    )
+    assert rows.loc["undrifted_panel", "cause"].startswith("a panel of 503 samples adds +4.3 points")
+    first, *_ = by_ld(together(("panel", 10), ("in_sample", 1)))["cause"]
+    assert first.startswith("a panel of 503 samples at F_ST 0.40% from the GWAS adds +12.9 points")
+    assert first.endswith("to the share that is false with LD of the GWAS itself")
+    (alone,) = by_ld(together(("panel", 10)))["cause"]
+    assert alone.endswith("F_ST 0.40% from the GWAS; without in_sample its part cannot be told")
 
 
 def test_without_hits_there_are_no_shares():
@@ -72,6 +107,10 @@ def test_without_hits_there_are_no_shares():
     assert summary[["fdr_90", "claimed_fdr_95", "found_ratio", "found_ratio_lower"]].isna().all(axis=None)
     (line,) = sentences(summary)
     assert "no hits" in line
+    panel = [frame.assign(ld="panel", panel_size=503.0, fst=0.0) for frame in (counts, bins.assign(panel_size=0))]
+    panel[1] = panel[1][bins.columns]
+    both = summary_of(*(pd.concat(pair, ignore_index=True) for pair in zip((counts, bins), panel, strict=True)))
+    assert by_ld(both).loc["panel", "cause"].endswith("there are no variants with PIP > 0.9 to compare")
 
 
 def test_pips_are_of_all_studies_together():

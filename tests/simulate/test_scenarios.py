@@ -10,7 +10,7 @@ from fineprior.simulate.scenarios import (
     draw_causal,
     draw_effects,
     noise_scores,
-    panel_correlation,
+    root_of,
     scenario_of,
     simulate_z,
 )
@@ -67,28 +67,21 @@ def test_effects_explain_what_they_should():
 
 
 def test_z_have_mean_and_covariance_of_the_model():
-    rng = np.random.default_rng(2)
-    z = np.array([simulate_z(R, np.array([1, 4]), np.array([0.05, -0.02]), 10_000, rng) for _ in range(6000)])
+    rng, root = np.random.default_rng(2), root_of(R)
+    z = np.array([simulate_z(R, root, np.array([1, 4]), np.array([0.05, -0.02]), 10_000, rng) for _ in range(6000)])
     assert z.mean(0) == pytest.approx(100 * (R[1] * 0.05 - R[4] * 0.02), abs=0.06)
     assert np.cov(z.T) == pytest.approx(R, abs=0.06)
 
 
 def test_z_of_variants_in_perfect_ld_agree():
     twins = np.ones((2, 2), dtype=np.float32)
-    z = simulate_z(twins, np.array([0]), np.array([0.1]), 1000, np.random.default_rng(0))
+    z = simulate_z(twins, root_of(twins), np.array([0]), np.array([0.1]), 1000, np.random.default_rng(0))
     assert z[0] == pytest.approx(z[1], abs=0.02)
 
 
 def test_ld_that_is_none_is_named():
     with pytest.raises(InputError, match="not positive semidefinite"):
-        simulate_z(np.array([[1, 3.0], [3, 1]]), np.array([0]), np.array([0.1]), 1000, np.random.default_rng(0))
-
-
-def test_a_panel_drawn_anew_has_the_error_of_its_size():
-    rng = np.random.default_rng(3)
-    apart = np.array([panel_correlation(R, 200, rng)[0, 5] - R[0, 5] for _ in range(800)])
-    assert apart.mean() == pytest.approx(0, abs=0.01)
-    assert apart.std() == pytest.approx((1 - R[0, 5] ** 2) / np.sqrt(200), rel=0.1)
+        root_of(np.array([[1, 3.0], [3, 1]]))
 
 
 def test_noise_has_a_heavy_tail():

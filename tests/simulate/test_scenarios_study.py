@@ -9,8 +9,9 @@ import pytest
 from calibrate_study import SIZE, study_files
 from fineprior.files.errors import InputError
 from fineprior.files.tables import LOCUS_VARIANTS, SCORES
-from fineprior.genotypes.ld_store import LocusLd, read_ld, write_ld
+from fineprior.genotypes.ld_store import LocusLd, read_ld, read_panel_size, write_ld
 from fineprior.project.settings import CalibrateSettings, PriorSettings
+from fineprior.simulate.drawn_panel import PanelDraw
 from fineprior.simulate.scenarios import StudyFiles, simulate_associations
 
 SETTINGS = CalibrateSettings()
@@ -21,8 +22,9 @@ def files(tmp_path_factory):
     return study_files(tmp_path_factory.mktemp("study"), loci=16)
 
 
-def simulated(files, folder, name="enrichment_10", settings=SETTINGS, priors=None, seed=1):
-    return simulate_associations(files, folder, name, settings, priors or PriorSettings(), np.random.default_rng(seed))
+def simulated(files, folder, name="enrichment_10", settings=SETTINGS, priors=None, seed=1, draw=None):
+    rng = np.random.default_rng(seed)
+    return simulate_associations(files, folder, name, settings, priors or PriorSettings(), rng, draw)
 
 
 def read(study):
@@ -69,7 +71,9 @@ def test_effects_are_as_strong_as_asked_for(tmp_path):
 
 @pytest.mark.slow
 def test_a_panel_drawn_anew_changes_the_ld_only(files, tmp_path):
-    study = simulated(files, tmp_path, settings=CalibrateSettings(ld="panel"))
+    study = simulated(files, tmp_path, draw=PanelDraw(400))
+    pd.testing.assert_frame_equal(read(study), read(simulated(files, tmp_path)))
+    assert {read_panel_size(path) for path in study.files.ld} == {400}
     for before, after in zip(files.ld, study.files.ld, strict=True):
         locus = LOCUS_VARIANTS.read(study.files.variants[files.ld.index(before)])["locus"].iloc[0]
         apart = np.abs(read_ld(after, locus).r - read_ld(before, locus).r)
@@ -108,8 +112,3 @@ def test_what_is_not_there_is_named(files, tmp_path):
         StudyFiles(files.variants, files.ld[:1])
     with pytest.raises(InputError, match="the scores that the source given reads"):
         simulated(replace(files, annotations=None), tmp_path, priors=PriorSettings(source="given"))
-    unknown = str(tmp_path / "unknown.npz")
-    names = LOCUS_VARIANTS.read(files.variants[0])["locus"].unique()
-    write_ld(unknown, [read_ld(files.ld[0], str(name)) for name in names])
-    with pytest.raises(InputError, match=r"calibrate.ld: .*unknown.npz does not say how many samples"):
-        simulated(replace(files, ld=[unknown, files.ld[1]]), tmp_path, settings=CalibrateSettings(ld="panel"))

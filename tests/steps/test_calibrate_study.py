@@ -2,7 +2,7 @@
 
 import pytest
 
-from calibrate_study import study_files
+from calibrate_study import study_files, study_panel
 from fineprior import cli
 from fineprior.files.tables import CALIBRATE_SUMMARY
 
@@ -36,14 +36,18 @@ def run(*arguments, study="disease"):
 
 @pytest.mark.slow
 def test_scenarios_are_run_and_said(project, capsys):
-    study_files(project / "results/disease")
+    study_panel(study_files(project / "results/disease"), project / "resources/embedded/panel")
     assert run("--replicates", "1", "--jobs", "2", "--max-causal", "1") == 0
     summary = CALIBRATE_SUMMARY.read(project / "results/disease/calibrate/summary.tsv")
     assert list(dict.fromkeys(summary["scenario"])) == ["enrichment_10", "noise"]
+    assert list(dict.fromkeys(summary["ld"])) == ["in_sample", "panel"]
     assert set(summary["studies"]) == {1}
     assert set(summary["causal"]) == {6}
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in lines] == ["enrichment_10", "noise", "written"]
+    assert [line.split(":")[0] for line in lines] == [
+        "LD of the GWAS itself, enrichment_10", "LD of the GWAS itself, noise", "panel LD, enrichment_10",
+        "panel LD, noise", "written",
+    ]  # fmt: skip
     assert lines[-1] == "written: results/disease/calibrate/summary.tsv and beside it"
 
 

@@ -29,5 +29,5 @@ def test_studies_are_put_together(tmp_path):
 
 
 def test_nothing_to_put_together():
-    with pytest.raises(InputError, match=r"calibrate\.scenarios: none"):
+    with pytest.raises(InputError, match="calibrate: no scenarios, or no question of `ld`"):
         summarise_calibration(counts=[], bins=[], summary="s", pip="p", plot="x")

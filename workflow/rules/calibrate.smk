@@ -5,26 +5,31 @@ rule calibrate:
         **inputs.values_of_all_variants,
         variants=expand("<results>/{{study}}/loci/{batch}.tsv.gz", batch=BATCHES),
         ld=expand("<results>/{{study}}/ld/{batch}.npz", batch=BATCHES),
+        panel=inputs.panel_to_draw,
+        samples=inputs.samples_to_draw,
     output:
-        counts="<results>/{study}/calibrate/{scenario}.{replicate}.counts.tsv",
-        bins="<results>/{study}/calibrate/{scenario}.{replicate}.bins.tsv",
+        counts="<results>/{study}/calibrate/{ld}.{scenario}.{replicate}.counts.tsv",
+        bins="<results>/{study}/calibrate/{ld}.{scenario}.{replicate}.bins.tsv",
     log:
-        "<logs>/calibrate/{study}.{scenario}.{replicate}.log",
+        "<logs>/calibrate/{study}.{ld}.{scenario}.{replicate}.log",
     wildcard_constraints:
+        ld="in_sample|panel|undrifted_panel",
         scenario=r"enrichment_[0-9.]+|inverted|noise",
         replicate=r"\d+",
     conda:
-        "../../envs/finemap.yaml"
+        "../../envs/study.yaml"
     threads: 1
     resources:
         mem_mb=memory_of_ld(settings.ld.max_memory_mb),
         runtime=growing(240),
     params:
+        contents=contents(inputs.panel_to_draw, inputs.samples_to_draw),
         settings=params_of.simulation,
         priors=as_params(settings.priors),
         finemap=params_of.finemap,
         signals=params_of.signals,
         kinds=params_of.kinds,
+        panel=params_of.panel_to_draw,
         seed=settings.seed,
         code=code_digest("calibrate"),
     script:
@@ -33,14 +38,8 @@ rule calibrate:
 
 rule summarise_calibration:
     input:
-        counts=expand(
-            "<results>/{{study}}/calibrate/{simulated}.counts.tsv",
-            simulated=inputs.simulated,
-        ),
-        bins=expand(
-            "<results>/{{study}}/calibrate/{simulated}.bins.tsv",
-            simulated=inputs.simulated,
-        ),
+        counts=inputs.simulated_counts,
+        bins=inputs.simulated_bins,
     output:
         summary=item(
             "<results>/{study}/calibrate/summary.tsv",

@@ -713,6 +713,7 @@ MODULE_CODE = define(
 # The command calibrate: counts of each simulated study, and their summary.
 
 _SCENARIO = """
+ld | text | LD of the fits: in_sample (that which z were drawn with), panel, undrifted_panel (of a panel drawn anew)
 scenario | text | enrichment_<times> (of the top tenth of scores), inverted (the lowest tenth), noise (as scores)"""
 
 _STUDY = (
@@ -745,7 +746,9 @@ CALIBRATE_COUNTS = define(
     covered | integer | of these, with a causal variant
     found | integer | causal variants in a credible set
     size | integer | variants in all sets together
-    weight | number | mean share of the functional part in the prior""",
+    weight | number | mean share of the functional part in the prior
+    panel_size | number | samples in the panel drawn; NA with in_sample
+    fst | number | F_ST that it was drawn with; NA with in_sample""",
 )
 
 CALIBRATE_BINS = define(
@@ -773,6 +776,8 @@ CALIBRATE_SUMMARY = define(
     causal | integer | causal variants
     failed | integer | loci that could not be fine-mapped
     weight | number | mean share of the functional part in the prior
+    panel_size | number | samples in the panel drawn; NA with in_sample
+    fst | number | F_ST that it was drawn with; NA with in_sample
     sets | integer | credible sets
     coverage | number | share of sets that hold a causal variant
     coverage_lower | number | lower end of its 95% (Wilson) interval
@@ -782,6 +787,11 @@ CALIBRATE_SUMMARY = define(
     """
     + _THRESHOLDS
     + """
+    compared_ld | text | LD of the fits that the next columns compare with, of the same z; NA where there are none
+    fdr_added_90 | number | fdr_90 less that of compared_ld
+    fdr_added_lower_90 | number | lower end of its 95% interval (bootstrap over studies; NA with one)
+    fdr_added_upper_90 | number | upper end
+    cause | text | what the false discoveries beyond the claim are due to, in words
     found_ratio | number | causal variants with PIP > 0.95, over those under the uniform prior
     found_ratio_lower | number | lower end of its 95% interval (bootstrap over studies; NA with one)
     found_ratio_upper | number | upper end

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fineprior.files.arrays import machine_memory_mb
 from fineprior.files.errors import InputError
 from fineprior.genotypes.ld_store import NO_LD, TRIMMED, LocusLd
-from fineprior.genotypes.panels import Panel
+from fineprior.genotypes.panels import Genotypes, Panel
 
 _STRIP, _TILE, _WIDE_TILE = 512, 256, 1024
 _VALUES_AT_ONCE = 1 << 20
@@ -27,7 +27,7 @@ _SCORE_BLOCK = 256
 logger = logging.getLogger(__name__)
 
 
-def panel_ld(variants: pd.DataFrame, panel: Panel) -> NDArray[np.float32]:
+def panel_ld(variants: pd.DataFrame, panel: Genotypes) -> NDArray[np.float32]:
     """Correlations of the alternative-allele dosages of a panel, as `correlation` gives them.
 
     At most `GENOTYPE_BYTES` of genotypes are in memory, or those of two samples: where there are more, the samples
@@ -250,7 +250,7 @@ def check_machine(variants: int, samples: int, max_memory_mb: float) -> None:
         )
 
 
-def _turned(variants: pd.DataFrame, panel: Panel) -> NDArray[np.bool_]:
+def _turned(variants: pd.DataFrame, panel: Genotypes) -> NDArray[np.bool_]:
     """Whether A1 of the panel is the reference allele, for each variant."""
     known = panel.find(variants)
     ref, alt = variants["ref"].to_numpy(), variants["alt"].to_numpy()

@@ -22,24 +22,41 @@ from fineprior.genotypes.dosages import checked_index
 from fineprior.project.panel_files import CHROM, chromosomes_of, panel_files
 
 
-class Panel(Protocol):
-    """Genotypes of n samples; A1 is the allele whose copies are counted.
+class Genotypes(Protocol):
+    """Genotypes of n samples, as LD needs them; A1 is the allele whose copies are counted.
 
     Attributes
     ----------
     name : str
         Path as the user gave it.
-    sample_ids : list of str
-        Names of the samples.
     """
 
     name: str
-    sample_ids: list[str]
 
     @property
     def samples(self) -> int:
         """Number of samples, n."""
         ...
+
+    def find(self, wanted: pd.DataFrame) -> pd.DataFrame:
+        """Rows of `variants` for a table with panel_index, chrom, pos, ref, alt; the rest is not read where it pays."""
+        ...
+
+    def dosages(self, index: NDArray[np.integer], samples: slice = ...) -> NDArray[np.float32]:
+        """Copies (n, p) of A1 at rows of `variants`, in column order, NaN where missing; of a part of the samples."""
+        ...
+
+
+class Panel(Genotypes, Protocol):
+    """A panel of any format.
+
+    Attributes
+    ----------
+    sample_ids : list of str
+        Names of the samples.
+    """
+
+    sample_ids: list[str]
 
     @property
     def variants(self) -> pd.DataFrame:
@@ -49,14 +66,6 @@ class Panel(Protocol):
     @property
     def count(self) -> int:
         """Number of rows of `variants`."""
-        ...
-
-    def find(self, wanted: pd.DataFrame) -> pd.DataFrame:
-        """Rows of `variants` for a table with panel_index, chrom, pos, ref, alt; the rest is not read where it pays."""
-        ...
-
-    def dosages(self, index: NDArray[np.integer], samples: slice = ...) -> NDArray[np.float32]:
-        """Copies (n, p) of A1 at rows of `variants`, in column order, NaN where missing; of a part of the samples."""
         ...
 
     def genotype_counts(self, index: NDArray[np.integer] | None = None) -> NDArray[np.int64]:

@@ -32,6 +32,7 @@ class Wildcards(Protocol):
     chrom: str
     prior: str
     form: str
+    ld: str
 
 
 def any_of(names: Iterable[str]) -> str:
@@ -75,12 +76,6 @@ class Inputs:
     def priors(self) -> list[str]:
         """Values of the wildcard `prior`."""
         return all_priors(self.settings.priors.controls)
-
-    @property
-    def simulated(self) -> list[str]:
-        """`<scenario>.<replicate>` of each study that the calibration simulates."""
-        calibrate = self.settings.calibrate
-        return [f"{scenario}.{number}" for scenario in calibrate.scenarios for number in range(calibrate.replicates)]
 
     @property
     def embedded_tracks(self) -> list[str]:
@@ -190,6 +185,33 @@ class Inputs:
         """The files that LD is computed from, or those that hold it."""
         row = self._row(wildcards)
         return ld_files(row.ld) if row.ld else files_of_panel(row.ld_panel)
+
+    def panel_to_draw(self, wildcards: Wildcards) -> Files:
+        """The files of the panel whose people a simulated study's panel is drawn from."""
+        drawn = wildcards.ld != "in_sample" and self._row(wildcards).ld_panel
+        return self.panel(wildcards) if drawn else []
+
+    def samples_to_draw(self, wildcards: Wildcards) -> Files:
+        """The samples that are kept of it."""
+        return self.ld_samples(wildcards) if self.panel_to_draw(wildcards) else []
+
+    def simulated_counts(self, wildcards: Wildcards) -> list[str]:
+        """Counts of all simulated studies of a study."""
+        return self._simulated(wildcards, "counts")
+
+    def simulated_bins(self, wildcards: Wildcards) -> list[str]:
+        """Bins of the same."""
+        return self._simulated(wildcards, "bins")
+
+    def _simulated(self, wildcards: Wildcards, kind: str) -> list[str]:
+        calibrate = self.settings.calibrate
+        ld = self._row(wildcards).finemap_settings({"ld": self.settings.finemap.ld})["ld"]
+        return [
+            f"<results>/{{study}}/calibrate/{question}.{scenario}.{number}.{kind}.tsv"
+            for question in calibrate.questions(ld)
+            for scenario in calibrate.scenarios
+            for number in range(calibrate.replicates)
+        ]
 
     def panel_fst(self, wildcards: Wildcards) -> Files:
         """How far the panel is from the GWAS; nothing for LD of the study's own samples."""

@@ -25,7 +25,7 @@ _MADE = ("<results>/", GENERATED, f"{HUB_BACKBONES}/")
 """How the paths of files begin that the workflow makes."""
 _NOT_IN_METHODS = ("studies", "tracks", "columns", "exports", "report", "store", "embedded")
 _OF_SOURCE = ("source", "given", "given_column", "given_as", "supervised", "training_rate")
-_OF_SIMULATION = ("heritability", "max_causal", "ld")
+_OF_SIMULATION = ("heritability", "max_causal")
 _AS_THEY_ARE = "Penalised per-SNP heritabilities are used as they are"
 
 
@@ -246,10 +246,14 @@ class Params:
 
     # Calibration and provenance
 
-    @property
-    def simulation(self) -> dict[str, Any]:
-        """Settings that a simulated study depends on: not the list of scenarios, nor the number of replicates."""
-        return {name: getattr(self.settings.calibrate, name) for name in _OF_SIMULATION}
+    def simulation(self, wildcards: Wildcards) -> dict[str, Any]:
+        """Settings that a simulated study depends on: not the lists of questions and scenarios, nor replicates."""
+        names = (*_OF_SIMULATION, "fst") if wildcards.ld == "panel" else _OF_SIMULATION
+        return {name: getattr(self.settings.calibrate, name) for name in names}
+
+    def panel_to_draw(self, wildcards: Wildcards) -> str:
+        """The panel whose people a panel is drawn from; empty where none is drawn, or LD is of LD files."""
+        return "" if wildcards.ld == "in_sample" else self._row(wildcards).ld_panel
 
     @property
     def sheets(self) -> dict[str, list[dict[str, Any]]]:

@@ -56,8 +56,8 @@ FILES = {
     "software": "results/provenance/software.tsv",
     "rule_code": "results/provenance/code.tsv",
     "module_code": "results/provenance/modules.tsv",
-    "calibrate_counts": "results/{study}/calibrate/{scenario}.{replicate}.counts.tsv",
-    "calibrate_bins": "results/{study}/calibrate/{scenario}.{replicate}.bins.tsv",
+    "calibrate_counts": "results/{study}/calibrate/{ld}.{scenario}.{replicate}.counts.tsv",
+    "calibrate_bins": "results/{study}/calibrate/{ld}.{scenario}.{replicate}.bins.tsv",
     "calibrate_summary": "results/{study}/calibrate/summary.tsv",
     "calibrate_pip": "results/{study}/calibrate/pip.tsv",
 }

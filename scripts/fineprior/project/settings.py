@@ -335,14 +335,28 @@ class CalibrateSettings:
     max_causal: int = setting(
         3, "Largest number of causal variants in a locus. Each number from 1 on is equally likely.", at_least=1
     )
-    ld: str = setting(
-        "in_sample",
-        "LD that simulated studies are fine-mapped with.",
+    ld: list[str] = setting(
+        ["in_sample", "panel"],
+        "LD that simulated studies are fine-mapped with, each a question of its own. A study whose LD is not that of a "
+        "panel is asked in_sample only.",
         choices={
-            "in_sample": "the LD that they are simulated on",
-            "panel": "that of a new draw of as many samples as the study's panel has",
+            "in_sample": "the LD that they are simulated on, as with the LD of the GWAS itself",
+            "panel": "that of a panel drawn anew, of the size of the study's panel and with its F_ST from the GWAS",
+            "undrifted_panel": "the same without F_ST, which tells the error of the panel's size from that of drift",
         },
+        unique=True,
     )
+    fst: float = setting(
+        0.0,
+        "F_ST (Hudson) between GWAS and panel in the question panel. 0 takes the study's own, and none where that is "
+        "not known.",
+        at_least=0,
+        below=0.2,
+    )
+
+    def questions(self, ld: str) -> list[str]:
+        """Those of `ld` that make sense for a study that is fine-mapped with this `finemap.ld`."""
+        return [one for one in self.ld if one == "in_sample" or ld == "panel"]
 
 
 @dataclass(frozen=True)

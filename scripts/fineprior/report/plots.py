@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from fineprior.report.calibration import MEASURES
+from fineprior.report.calibration import MEASURES, QUESTIONS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -450,37 +450,42 @@ def scatter_figure(scatter: pd.DataFrame) -> "Figure":
 
 
 def calibrate_figure(summary: pd.DataFrame, pips: pd.DataFrame) -> "Figure":
-    """Claimed against observed `pip` and `pip_credible`, and hits at PIP > 0.95, a column for each scenario.
+    """Claimed against observed `pip` and `pip_credible`, and hits at PIP > 0.95: three rows for each LD of the fits.
 
     Parameters
     ----------
     summary, pips
         Tables CALIBRATE_SUMMARY and CALIBRATE_PIP.
     """
-    scenarios = list(dict.fromkeys(summary["scenario"]))
-    width = 1.0 + 2.3 * len(scenarios)
-    figure = new_figure(width, 7.6)
-    panels = figure.subplots(
-        3, len(scenarios), squeeze=False, sharey="row",
-        gridspec_kw={"left": 0.7 / width, "right": 0.99, "bottom": 0.08, "top": 0.96, "hspace": 0.35},
-    )  # fmt: skip
-    for column, scenario in zip(panels.T, scenarios, strict=True):
-        here = summary[(summary["scenario"] == scenario) & (summary["measure"] == "pip")]
-        of_scenario = pips[(pips["scenario"] == scenario) & (pips["variants"] > 0)]
-        for axes, measure in zip(column, MEASURES, strict=False):
-            _claims(axes, of_scenario[of_scenario["measure"] == measure], list(here["prior"]), measure)
-        for place, (_, row) in enumerate(here.iterrows()):
-            colour = PRIOR_STYLES.get(row["prior"], (GREY, "o"))[0]
-            column[2].bar(place, row["hits_95"] - row["false_95"], color=colour, width=0.7)
-            column[2].bar(place, -row["false_95"], color=colour, width=0.7, alpha=0.5)
-        column[0].set_title(scenario.replace("_", " "))
-        column[2].axhline(0, color="#888888", linewidth=0.8)
-        column[2].set_xticks(range(len(here)), list(here["prior"]), rotation=25)
-    for axes in panels[:2, 0]:
-        axes.set_ylabel("observed: share causal")
+    scenarios, questions = (list(dict.fromkeys(summary[name])) for name in ("scenario", "ld"))
+    width, height = 1.0 + 2.3 * len(scenarios), 7.6 * len(questions)
+    figure = new_figure(width, height)
+    panels = figure.subplots(3 * len(questions), len(scenarios), squeeze=False, sharey="row")
+    figure.subplots_adjust(left=0.7 / width, right=0.99, bottom=0.6 / height, top=1 - 0.4 / height, hspace=0.4)
+    for number, question in enumerate(questions):
+        block = panels[3 * number : 3 * number + 3]
+        of_question = summary[(summary["ld"] == question) & (summary["measure"] == "pip")]
+        for column, scenario in zip(block.T, scenarios, strict=True):
+            here = of_question[of_question["scenario"] == scenario]
+            drawn = pips[(pips["ld"] == question) & (pips["scenario"] == scenario) & (pips["variants"] > 0)]
+            for axes, measure in zip(column, MEASURES, strict=False):
+                _claims(axes, drawn[drawn["measure"] == measure], list(here["prior"]), measure)
+            _hits_and_false(column[2], here)
+            column[0].set_title(f"{QUESTIONS[question]}\n{scenario.replace('_', ' ')}")
+        for axes in block[:2, 0]:
+            axes.set_ylabel("observed: share causal")
+        block[2, 0].set_ylabel("PIP > 0.95: causal; false below 0")
     panels[0, 0].legend(loc="upper left")
-    panels[2, 0].set_ylabel("PIP > 0.95: causal; false below 0")
     return figure
+
+
+def _hits_and_false(axes: "Axes", rows: pd.DataFrame) -> None:
+    for place, (_, row) in enumerate(rows.iterrows()):
+        colour = PRIOR_STYLES.get(row["prior"], (GREY, "o"))[0]
+        axes.bar(place, row["hits_95"] - row["false_95"], color=colour, width=0.7)
+        axes.bar(place, -row["false_95"], color=colour, width=0.7, alpha=0.5)
+    axes.axhline(0, color="#888888", linewidth=0.8)
+    axes.set_xticks(range(len(rows)), list(rows["prior"]), rotation=25)
 
 
 def _claims(axes: "Axes", bins: pd.DataFrame, priors: list[str], measure: str) -> None:

@@ -7,6 +7,8 @@ b_j^2 = h (1/2 + E) of the trait's variance, h being the mean and E exponential 
     z ~ N(sqrt(n) R b, R),
 
 the distribution of the z-scores of a GWAS of n samples with LD R (Zou et al. 2022, doi:10.1371/journal.pgen.1010299).
+Fits get R, as with the LD of the GWAS itself, or the LD of a panel drawn from the population whose LD is R
+(`drawn_panel`).
 """
 
 import dataclasses
@@ -25,8 +27,9 @@ from scipy.special import log_ndtr
 from fineprior.files import tables
 from fineprior.files.arrays import Floats, Integers
 from fineprior.files.errors import InputError
-from fineprior.genotypes.ld_store import LocusLd, read_ld, read_panel_size, write_ld
+from fineprior.genotypes.ld_store import LocusLd, read_ld, write_ld
 from fineprior.project.settings import CalibrateSettings, FinemapSettings, PriorSettings
+from fineprior.simulate.drawn_panel import PanelDraw, drawn_ld
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +73,8 @@ class StudyFiles:
 class CalibratedStudy:
     """The real study of simulated ones: its files, kinds of annotations by name, settings and seed.
 
-    `finemap` and `signals` are the settings of the rules finemap and find_signals.
+    `finemap` and `signals` are the settings of the rules finemap and find_signals; `panel` and `samples` the panel that
+    its LD is computed from and the samples kept of it (empty for LD files).
     """
 
     files: StudyFiles
@@ -79,6 +83,8 @@ class CalibratedStudy:
     finemap: FinemapSettings
     signals: FinemapSettings
     seed: int
+    panel: str = ""
+    samples: str = ""
 
 
 @dataclass(frozen=True)
@@ -155,18 +161,36 @@ def draw_effects(count: int, mean_explained: float, rng: np.random.Generator) ->
     return np.asarray(np.sqrt(explained) * rng.choice([-1.0, 1.0], count), dtype=float)
 
 
+def root_of(R: npt.NDArray[np.floating]) -> Floats:
+    """Lower triangular L with L L' = R, or R with the least share of the identity that makes it positive definite.
+
+    R of a panel is singular where it has fewer samples than the locus has variants.
+
+    Raises
+    ------
+    InputError
+        R is far from positive semidefinite.
+    """
+    jitter = 1e-6
+    while jitter <= _LARGEST_JITTER:
+        try:
+            return np.asarray(np.linalg.cholesky((R.astype(float) + jitter * np.eye(len(R))) / (1 + jitter)))
+        except np.linalg.LinAlgError:
+            jitter *= 10
+    raise InputError(
+        "LD is not positive semidefinite, as correlations of one set of samples are: cannot simulate on it"
+    )
+
+
 def simulate_z(
-    R: npt.NDArray[np.floating], causal: Integers, effects: Floats, n: float, rng: np.random.Generator
+    R: npt.NDArray[np.floating], root: Floats, causal: Integers, effects: Floats, n: float, rng: np.random.Generator
 ) -> Floats:
-    """z-scores (p,) ~ N(sqrt(n) R b, R) of a GWAS of n samples with LD R (p, p) and effects (k,) at `causal`."""
+    """z-scores (p,) ~ N(sqrt(n) R b, R) of a GWAS of n samples with LD R (p, p) and effects (k,) at `causal`.
+
+    `root` (p, p) is that of R, as `root_of` gives it.
+    """
     mean = np.sqrt(n) * (R[:, causal].astype(float) @ effects)
-    return np.asarray(mean + _root(R) @ rng.standard_normal(len(R)), dtype=float)
-
-
-def panel_correlation(R: npt.NDArray[np.floating], samples: int, rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Correlations (p, p) in a panel of so many samples, drawn from a normal distribution with correlation R (p, p)."""
-    drawn = rng.standard_normal((samples, len(R))) @ _root(R).T
-    return np.corrcoef(drawn, rowvar=False).reshape(len(R), len(R)).astype(np.float32)
+    return np.asarray(mean + root @ rng.standard_normal(len(R)), dtype=float)
 
 
 def simulate_associations(
@@ -176,8 +200,11 @@ def simulate_associations(
     settings: CalibrateSettings,
     priors: PriorSettings,
     rng: np.random.Generator,
+    draw: PanelDraw | None = None,
 ) -> SimulatedStudy:
-    """Write a study's variants with simulated z into a folder; LD and scores stay, unless the scenario changes them.
+    """Write a study's variants with simulated z into a folder; scores stay, unless the scenario changes them.
+
+    Causal variants and z do not depend on `draw`.
 
     Parameters
     ----------
@@ -186,11 +213,14 @@ def simulate_associations(
     name
         Of the scenario.
     settings
-        `heritability` (0: what the study's leads explain), `max_causal`, `ld` (panel: LD of samples drawn anew).
+        `heritability` (0: what the study's leads explain), `max_causal`.
     priors
         `source` says which column is the score.
+    draw
+        Panel whose LD takes the place of the LD that z are drawn with; None leaves it.
     """
     scenario = scenario_of(name)
+    of_panel = rng.spawn(1)[0]
     if scenario.noise:
         files = _with_noise(files, folder, priors.source, rng)
     frames = [_with_ld(tables.LOCUS_VARIANTS.read(path), ld) for path, ld in zip(files.variants, files.ld, strict=True)]
@@ -202,14 +232,14 @@ def simulate_associations(
     batch_of = np.repeat(np.arange(len(frames)), [len(frame) for frame in frames])
     variants, ld, truth = [], [], []
     for number, path in enumerate(files.ld):
-        frame, drawn = _simulated(whole[batch_of == number], path, explained, settings, rng)
+        frame, drawn = _simulated(whole[batch_of == number], path, explained, settings.max_causal, rng, draw, of_panel)
         variants.append(str(folder / f"{number}.variants.tsv.gz"))
         tables.LOCUS_VARIANTS.write(frame[tables.LOCUS_VARIANTS.names], variants[-1])
         truth.append(frame[["locus", "variant_id", "odds", "causal"]])
         ld.append(path)
-        if settings.ld == "panel":
+        if draw is not None:
             ld[-1] = str(folder / f"{number}.ld.npz")
-            write_ld(ld[-1], drawn, read_panel_size(path))
+            write_ld(ld[-1], drawn, draw.size, draw.told)
     return SimulatedStudy(dataclasses.replace(files, variants=variants, ld=ld), pd.concat(truth, ignore_index=True))
 
 
@@ -224,39 +254,21 @@ def true_prior(truth: pd.DataFrame, loci: Sequence[str]) -> pd.DataFrame:
     return table[table["locus"].isin(loci)]
 
 
-def _root(R: npt.NDArray[np.floating]) -> Floats:
-    """Lower triangular L with L L' = R, or R with the least share of the identity that makes it positive definite.
-
-    R of a panel is singular where it has fewer samples than the locus has variants.
-    """
-    jitter = 1e-6
-    while jitter <= _LARGEST_JITTER:
-        try:
-            return np.asarray(np.linalg.cholesky((R.astype(float) + jitter * np.eye(len(R))) / (1 + jitter)))
-        except np.linalg.LinAlgError:
-            jitter *= 10
-    raise InputError(
-        "LD is not positive semidefinite, as correlations of one set of samples are: cannot simulate on it"
-    )
-
-
 def _simulated(
-    frame: pd.DataFrame, path: str, explained: float, settings: CalibrateSettings, rng: np.random.Generator
-) -> tuple[pd.DataFrame, list[LocusLd]]:
-    """The variants of a batch with simulated z and a flag `causal`, and LD of a panel drawn anew where it is wanted."""
-    samples = read_panel_size(path) if settings.ld == "panel" else None
-    if settings.ld == "panel" and samples is None:
-        raise InputError(f"calibrate.ld: {path} does not say how many samples LD is of; with panel it must")
+    frame: pd.DataFrame, path: str, explained: float, max_causal: int, rng: np.random.Generator,
+    draw: PanelDraw | None, of_panel: np.random.Generator,
+) -> tuple[pd.DataFrame, list[LocusLd]]:  # fmt: skip
+    """The variants of a batch with simulated z and a flag `causal`, and the LD of the panel that is drawn."""
     made, drawn = [frame.assign(causal=False).iloc[:0]], []
     for locus, rows in frame.groupby("locus", sort=False):
         R, n = _matrix(path, str(locus), rows), float(rows["n"].median())
-        causal = draw_causal(rows["odds"].to_numpy(), settings.max_causal, rng)
-        z = simulate_z(R, causal, draw_effects(len(causal), explained, rng), n, rng)
+        root = root_of(R)
+        causal = draw_causal(rows["odds"].to_numpy(), max_causal, rng)
+        z = simulate_z(R, root, causal, draw_effects(len(causal), explained, rng), n, rng)
+        if draw is not None:
+            drawn.append(drawn_ld(str(locus), rows, root, draw, of_panel))
         tail = -(np.log(2) + log_ndtr(-np.abs(z))) / np.log(10)
         made.append(rows.assign(z=z, beta=z * rows["se"], neg_log10_p=tail, causal=np.isin(np.arange(len(z)), causal)))
-        if samples is not None:
-            names = rows["variant_id"].to_numpy(np.str_)
-            drawn.append(LocusLd(str(locus), panel_correlation(R, round(samples), rng), names))
     return pd.concat(made, ignore_index=True), drawn
 
 

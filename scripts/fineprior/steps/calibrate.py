@@ -11,6 +11,7 @@ from fineprior.files import tables
 from fineprior.plan.results import PRIORS
 from fineprior.project.settings import CalibrateSettings, FinemapSettings, PriorSettings
 from fineprior.report.calibration import tallied
+from fineprior.simulate.drawn_panel import panel_to_draw, settings_of_fits
 from fineprior.simulate.scenarios import StudyFiles, generator_of, prior_seed, simulate_associations, true_prior
 from fineprior.steps.finemap_batch import finemap as finemap_batch
 from fineprior.steps.fit_prior import assign_prior, find_signals, fit_prior
@@ -21,6 +22,7 @@ TRUE = "true"
 
 def calibrate(
     *,
+    question: str,
     scenario: str,
     replicate: int,
     variants: Sequence[str],
@@ -34,6 +36,8 @@ def calibrate(
     priors: PriorSettings,
     finemap: FinemapSettings,
     signals: FinemapSettings,
+    panel: str = "",
+    samples: str | None = None,
     seed: int = 0,
     workers: int = 1,
 ) -> None:
@@ -44,6 +48,8 @@ def calibrate(
 
     Parameters
     ----------
+    question
+        LD of the fits: in_sample, panel or undrifted_panel (`calibrate.ld`). Causal variants and z do not depend on it.
     scenario, replicate
         Scenario and number of the simulated study; with the seed they determine it.
     variants, ld, scores, annotations
@@ -56,20 +62,21 @@ def calibrate(
     settings, priors
         Of the simulation; of the prior (without its controls).
     finemap, signals
-        Settings of the rules finemap and find_signals. Where LD is that of the GWAS (`ld` of the settings is
-        in_sample), so are they.
+        Settings of the rules finemap and find_signals. With the question in_sample `ld` is so here, too.
+    panel, samples
+        Panel that LD is computed from, and a file of the samples to keep; without one, people of a panel are drawn from
+        a normal distribution.
     workers
         Processes; the result does not depend on their number.
     """
-    if settings.ld == "in_sample":
-        finemap = dataclasses.replace(finemap, ld="in_sample")
-        signals = dataclasses.replace(signals, ld="in_sample")
+    files = StudyFiles(variants, ld, scores, annotations)
+    finemap, signals = (settings_of_fits(question, one) for one in (finemap, signals))
+    draw = panel_to_draw(question, ld[0], panel, samples, settings.fst, finemap.panel_size)
     kinds = {name: kind for name, kind in kinds.items() if name not in priors.controls}
     priors = dataclasses.replace(priors, controls=[])
-    files = StudyFiles(variants, ld, scores, annotations)
     rng = generator_of(seed, replicate, scenario)
     with tempfile.TemporaryDirectory(prefix="fineprior_calibrate_") as folder:
-        study = simulate_associations(files, Path(folder), scenario, settings, priors, rng)
+        study = simulate_associations(files, Path(folder), scenario, settings, priors, rng, draw)
         made = _fitted_prior(study.files, folder, kinds, priors, signals, prior_seed(seed, replicate), workers)
         causal = study.truth[study.truth["causal"]]
         fine_mapped: dict[bytes, tuple[pd.DataFrame, pd.DataFrame]] = {}
@@ -88,9 +95,10 @@ def calibrate(
                 fine_mapped[key] = _fine_mapped(study.files, paths, finemap, seed, workers)
             found.append(tallied(prior, *fine_mapped[key], causal))
         weight = float(tables.VERDICT.read(made["verdict"])["weight"].iloc[0])
-    head = {"scenario": scenario, "replicate": replicate}
+    head = {"ld": question, "scenario": scenario, "replicate": replicate}
+    drawn = {"panel_size": draw.size, "fst": draw.fst} if draw else {"panel_size": None, "fst": None}
     shares = {"uniform": 0.0, TRUE: 1.0}
-    rows = pd.DataFrame([head | {"weight": shares.get(one.prior, weight)} | one.counts for one in found])
+    rows = pd.DataFrame([head | drawn | {"weight": shares.get(one.prior, weight)} | one.counts for one in found])
     tables.CALIBRATE_COUNTS.write(rows, counts)
     tables.CALIBRATE_BINS.write(pd.concat([one.bins for one in found], ignore_index=True).assign(**head), bins)
 
@@ -116,19 +124,12 @@ def _assign(
     priors: PriorSettings, seed: int,
 ) -> None:  # fmt: skip
     """Write a prior of a batch."""
+    scores, annotations = (paths[batch] if paths else None for paths in (files.scores, files.annotations))
     assign_prior(
-        prior=prior,
-        variants=files.variants[batch],
-        scores=files.scores[batch] if files.scores else None,
-        annotations=files.annotations[batch] if files.annotations else None,
-        kinds=kinds,
-        enrichment=made["enrichment"],
-        coefficients=made["coefficients"],
-        ld=files.ld[batch],
-        output=output,
-        settings=priors,
-        seed=seed,
-    )
+        prior=prior, variants=files.variants[batch], scores=scores, annotations=annotations, kinds=kinds,
+        enrichment=made["enrichment"], coefficients=made["coefficients"], ld=files.ld[batch], output=output,
+        settings=priors, seed=seed,
+    )  # fmt: skip
 
 
 def _fine_mapped(

@@ -59,6 +59,8 @@ def study_of(project: Project, name: str, results: str | Path = "results") -> Ca
         finemap=FinemapSettings(**row.finemap_settings(as_params(settings.finemap))),
         signals=FinemapSettings(**row.finemap_settings(as_params(known))),
         seed=settings.seed,
+        panel=row.ld_panel,
+        samples=row.samples,
     )
 
 
@@ -94,17 +96,18 @@ def calibrate_study(
     folder.mkdir(parents=True, exist_ok=True)
     for scenario in settings.scenarios:
         scenario_of(scenario)
-    numbers = range(settings.replicates)
-    # Scenario by scenario within a replicate, so that a run that was stopped has something of each.
-    tasks = [(scenario, number) for number in numbers for scenario in settings.scenarios]
+    questions, numbers = settings.questions(study.finemap.ld), range(settings.replicates)
+    # Question by question and scenario by scenario within a replicate: a run that was stopped has something of each.
+    tasks = [(question, name, one) for one in numbers for name in settings.scenarios for question in questions]
 
-    def path(task: tuple[str, int], kind: str) -> str:
-        return str(folder / f"{task[0]}.{task[1]}.{kind}.tsv")
+    def path(task: tuple[str, str, int], kind: str) -> str:
+        return str(folder / f"{task[0]}.{task[1]}.{task[2]}.{kind}.tsv")
 
-    def run(task: tuple[str, int]) -> None:
+    def run(task: tuple[str, str, int]) -> None:
         calibrate(
-            scenario=task[0],
-            replicate=task[1],
+            question=task[0],
+            scenario=task[1],
+            replicate=task[2],
             variants=study.files.variants,
             ld=study.files.ld,
             scores=study.files.scores,
@@ -116,12 +119,14 @@ def calibrate_study(
             priors=study.priors,
             finemap=study.finemap,
             signals=study.signals,
+            panel=study.panel,
+            samples=study.samples or None,
             seed=study.seed,
         )
 
     waiting = [task for task in tasks if not (keep and Path(path(task, "bins")).is_file())]
     list(fit_loci(run, waiting, jobs))
-    ordered = [(scenario, number) for scenario in settings.scenarios for number in numbers]
+    ordered = [(question, name, one) for question in questions for name in settings.scenarios for one in numbers]
     return summarise_calibration(
         counts=[path(task, "counts") for task in ordered],
         bins=[path(task, "bins") for task in ordered],

@@ -22,7 +22,9 @@ def summarise_calibration(
         CALIBRATE_SUMMARY.
     """
     if not counts:
-        raise InputError("calibrate.scenarios: none, or calibrate.replicates is 0: there is nothing to summarise")
+        raise InputError(
+            "calibrate: no scenarios, or no question of `ld` is one for this study's LD: there is nothing to summarise"
+        )
     every = pd.concat([CALIBRATE_BINS.read(path) for path in bins], ignore_index=True)
     found = summary_of(pd.concat([CALIBRATE_COUNTS.read(path) for path in counts], ignore_index=True), every, seed)
     pips = observed_pips(every)

@@ -1,0 +1,187 @@
+"""Panels drawn anew from a population: what LD a study would have had from another panel of the same size.
+
+The population is that of a panel's own people, whose LD is R. A panel without drift is a draw of people from it, with
+replacement. A panel of a drifted population is a draw from the descendants of P founders, who are people of the
+population; their shares among the descendants are uniform on the simplex, as those of the lineages of a coalescent
+are (Kingman 1982, doi:10.1016/0304-4149(82)90011-4). A frequency p becomes p + e with var(e) = p (1 - p) / (P + 1), so
+that Hudson's F_ST between the two populations, E[e^2] / (2 p (1 - p)), is 1 / (2 (P + 1)).
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from fineprior.files.arrays import Floats, Integers
+from fineprior.files.errors import InputError
+from fineprior.genotypes.ld import GENOTYPE_BYTES, note_of, panel_ld
+from fineprior.genotypes.ld_store import NO_LD, LocusLd, read_fst, read_panel_size
+from fineprior.genotypes.panels import Genotypes, open_panel
+from fineprior.project.settings import FinemapSettings
+
+_LEAST_FST = 1e-4
+"""Below this nothing drifts: it is less than the sampling of a panel of 5,000 people does."""
+
+
+@dataclass(frozen=True)
+class PanelDraw:
+    """A panel to draw: its samples, its F_ST from the population, and whom they are drawn from.
+
+    `told` is what fits are told of F_ST (and its standard error): nothing where the study's own are not, either.
+    `source` is the panel whose LD is that of the population. Without one (LD was computed elsewhere) people are rows
+    of normal variates with correlation R. Of such a panel the error of a correlation r has variance (1 - r^2)^2 / n,
+    where genotypes have about (1 - r^2) / n: less near r = 1.
+    """
+
+    size: int
+    fst: float = 0.0
+    source: Genotypes | None = None
+    told: tuple[float, float] | None = None
+
+
+def settings_of_fits(question: str, settings: FinemapSettings) -> FinemapSettings:
+    """A study's settings of fits as a question of `calibrate.ld` has them: with in_sample, `ld` is so."""
+    return replace(settings, ld="in_sample") if question == "in_sample" else settings
+
+
+def panel_to_draw(
+    question: str, ld: str, panel: str, samples: str | None, fst: float, panel_size: float
+) -> PanelDraw | None:
+    """The panel that a question of `calibrate.ld` draws; None with in_sample.
+
+    Parameters
+    ----------
+    ld
+        An LD file of the study.
+    panel, samples
+        The study's panel and the samples kept of it; empty where LD is of LD files.
+    fst
+        F_ST of the question panel; 0 takes the one that the LD file says, and none where it does not know it.
+    panel_size
+        Samples in the study's panel; 0 takes what the LD file says.
+
+    Raises
+    ------
+    InputError
+        Nothing says how large the study's panel is, or the panel cannot be read.
+    """
+    if question == "in_sample":
+        return None
+    size = panel_size or read_panel_size(ld)
+    if size is None:
+        raise InputError(
+            f"calibrate.ld: {question} needs the size of the panel, which {ld} does not say; set finemap.panel_size"
+        )
+    known = read_fst(ld)
+    drift = (fst or max(known[0] if known else 0.0, 0.0)) if question == "panel" else 0.0
+    told = (drift, known[1]) if known else None
+    return PanelDraw(round(size), drift, open_panel(panel, samples) if panel else None, told)
+
+
+def drawn_ld(locus: str, variants: pd.DataFrame, root: Floats, draw: PanelDraw, rng: np.random.Generator) -> LocusLd:
+    """LD of a locus in a panel drawn anew; a variant that does not vary among the people drawn has none.
+
+    Parameters
+    ----------
+    locus
+        Its name.
+    variants
+        LOCUS_VARIANTS of the locus, p rows, all with LD.
+    root
+        (p, p), a root L of the population's R = L L'.
+    draw
+        The panel to draw.
+    """
+    names = variants["variant_id"].to_numpy(np.str_)
+    if draw.source is None:
+        people = rng.standard_normal((draw.size if _stays(draw.fst) else founders_of(draw.fst), len(names))) @ root.T
+        if not _stays(draw.fst):
+            people = people[_descendants(len(people), draw.size, rng)]
+        drawn = np.corrcoef(people, rowvar=False).reshape(len(names), len(names))
+        return LocusLd(locus, drawn.astype(np.float32), names)
+    panel = RedrawnPanel(draw.source, draw_people(draw.source.samples, draw.size, draw.fst, rng))
+    frequency = first_allele_frequencies(variants, panel)
+    varies = (frequency > 0) & (frequency < 1)
+    left_out = dict.fromkeys(names[~varies].tolist(), NO_LD)
+    note = note_of(left_out, variants, "a panel drawn anew")
+    return LocusLd(locus, panel_ld(variants[varies], panel), names[varies], left_out, note)
+
+
+def draw_people(population: int, size: int, fst: float, rng: np.random.Generator) -> Integers:
+    """Numbers (size,), rising, of the people of a panel drawn from so many people.
+
+    Parameters
+    ----------
+    population
+        People that are drawn from.
+    size
+        People in the panel.
+    fst
+        Hudson's F_ST between the population and that of the panel; 0 is no drift.
+    """
+    if _stays(fst):
+        return np.sort(rng.integers(population, size=size))
+    founders = rng.integers(population, size=founders_of(fst))
+    return np.sort(founders[_descendants(len(founders), size, rng)])
+
+
+def founders_of(fst: float) -> int:
+    """Founders of a population that has drifted by F_ST, at least 2."""
+    return max(round(1 / (2 * fst)) - 1, 2)
+
+
+def _stays(fst: float) -> bool:
+    return fst < _LEAST_FST
+
+
+def _descendants(founders: int, size: int, rng: np.random.Generator) -> Integers:
+    """Founder (size,) of each of so many people."""
+    return rng.choice(founders, size, p=rng.dirichlet(np.ones(founders)))
+
+
+class RedrawnPanel:
+    """People of a panel, some of them more than once and others not at all; as `Genotypes`.
+
+    Parameters
+    ----------
+    panel
+        The panel.
+    people : (n,) of int, rising
+        Numbers of its samples.
+    """
+
+    def __init__(self, panel: Genotypes, people: Integers) -> None:
+        self._panel, self._people = panel, people
+        self.name = panel.name
+
+    @property
+    def samples(self) -> int:
+        """Number of people, each as often as drawn."""
+        return len(self._people)
+
+    def find(self, wanted: pd.DataFrame) -> pd.DataFrame:
+        """Rows of the variants, as of `Genotypes`."""
+        return self._panel.find(wanted)
+
+    def dosages(self, index: npt.NDArray[np.integer], samples: slice = slice(None)) -> npt.NDArray[np.float32]:
+        """Copies of A1, as of `Genotypes`; the panel's samples are read from the first to the last that are wanted."""
+        people = self._people[samples]
+        if not len(people):
+            return np.empty((0, len(index)), np.float32)
+        first, last = int(people[0]), int(people[-1])
+        read = self._panel.dosages(index, slice(first, last + 1))
+        return np.asfortranarray(read[people - first])
+
+
+def first_allele_frequencies(variants: pd.DataFrame, panel: Genotypes) -> Floats:
+    """Frequency (p,) of A1, NaN where nobody has a genotype; of `variants` the column panel_index is used."""
+    index = variants["panel_index"].to_numpy(np.int64)
+    copies, called = np.zeros((2, len(index)))
+    step = max(GENOTYPE_BYTES // (4 * max(len(index), 1)), 1)
+    for first in range(0, panel.samples, step):
+        part = panel.dosages(index, slice(first, first + step))
+        copies += np.nansum(part, axis=0, dtype=np.float64)
+        called += np.isfinite(part).sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(copies / (2 * called), float)
