@@ -1,4 +1,4 @@
-"""Genes of variants, loci and credible sets, as tables."""
+"""Genes of variants and loci, as tables."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,7 @@ import pytest
 
 from fineprior.files import tables
 from fineprior.genome.fasta import Genome
-from fineprior.genome.gene_tables import locus_genes, sets_with_genes, variant_genes, with_genes
+from fineprior.genome.gene_tables import locus_genes, variant_genes
 from fineprior.genome.genes import read_genes
 from gene_models import Model, gtf
 
@@ -58,19 +58,3 @@ def test_genes_of_a_locus_with_the_exons_to_draw(world):
     assert table["gene"].tolist() == ["A", "B", "C"]
     assert table["kind"].tolist()[1] == "miRNA"
     assert table["transcript"].isna().tolist() == [False, True, False]
-
-
-def test_variants_and_sets_get_their_genes(world):
-    genome, genes = world
-    of_variants = variant_genes(variants(1950, 9000, 19_999), genes, genome)
-    of_loci = locus_genes(pd.DataFrame({"locus": ["l"], "chrom": ["chr1"], "start": [0], "end": [30_000]}), genes)
-    rows = pd.DataFrame({"variant_id": ["chr1:19999:A:C", "chr1:7:A:C", "chr1:1950:A:C"]})
-    found = with_genes(rows, of_variants)
-    assert found["gene"].fillna("-").tolist() == ["C", "-", "A"]
-    assert found["consequence"].fillna("-").tolist()[:2] == ["upstream_gene_variant", "-"]
-    sets = pd.DataFrame({"locus": ["l", "l", "l", "m"], "lead_variant": [*rows["variant_id"], "chr1:9000:A:C"],
-                         "start": [1400, 1399, 20_100, 0], "end": [20_001, 1400, 20_200, 30_000]})  # fmt: skip
-    found = sets_with_genes(sets, of_variants, of_loci)
-    assert found["gene"].fillna("-").tolist() == ["C", "-", "A", "A"]
-    assert found["genes"].fillna("-").tolist() == ["A,C", "A,B", "-", "-"]
-    assert sets_with_genes(sets[:0], of_variants, of_loci).empty

@@ -12,11 +12,11 @@ from fineprior.files.errors import InputError
 from fineprior.files.table import Table
 from fineprior.files.table_parts import stacked
 from fineprior.finemap.fits import FitFiles, save_fits
+from fineprior.finemap.gene_columns import sets_with_genes, with_genes
 from fineprior.finemap.locus_input import BatchInput
 from fineprior.finemap.locus_tables import fine_map, status_without_variants
 from fineprior.finemap.rds import write_rds
 from fineprior.finemap.workers import fit_loci
-from fineprior.genome.gene_tables import sets_with_genes, with_genes
 from fineprior.project.settings import FinemapSettings
 
 log = logging.getLogger(__name__)
