@@ -317,7 +317,7 @@ def test_another_source_of_the_prior_is_planned_by_chromosome(finished):
         path.write_text(before)
 
 
-def test_genes_are_planned_without_a_fit(finished):
+def test_14_genes_are_planned_without_a_fit(finished):
     path = finished / "resources/genes.bed"
     path.write_text("chr1\t1000\t2000\ta\t0\t+\t1000\t1000\t0\t1\t1000,\t0,\n")
     with edited(finished, CONFIG):
