@@ -219,8 +219,8 @@ def _genes(facts: StudyFacts, cite: _Cited) -> str:
     if not path:
         return ""
     return (
-        f" Genes and transcripts were those of {Path(path).name}; the consequence of a variant is the most severe one in "
-        f"any transcript, in Ensembl's order {cite('vep')}."
+        f" Genes and transcripts were those of {Path(path).name}; the consequence of a variant is the most severe "
+        f"one in any transcript, in Ensembl's order {cite('vep')}."
     )
 
 
