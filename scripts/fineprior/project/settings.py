@@ -323,7 +323,9 @@ class CalibrateSettings:
         pattern="^(enrichment_[0-9]+([.][0-9]+)?|inverted|noise)$",
     )
     replicates: int = setting(
-        20, "Number of studies simulated for each scenario. Each has all loci of the study.", at_least=1
+        10,
+        "Number of studies simulated for each scenario and question. Each has all loci of the study.",
+        at_least=1,
     )
     heritability: float = setting(
         0.0,
