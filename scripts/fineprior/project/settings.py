@@ -321,6 +321,7 @@ class CalibrateSettings:
         "that many times likelier causal; inverted: one in the lowest tenth is ten times likelier; noise: the prior "
         "gets meaningless scores.",
         pattern="^(enrichment_[0-9]+([.][0-9]+)?|inverted|noise)$",
+        unique=True,
     )
     replicates: int = setting(
         10,
@@ -358,7 +359,7 @@ class CalibrateSettings:
 
     def questions(self, ld: str) -> list[str]:
         """Those of `ld` that make sense for a study that is fine-mapped with this `finemap.ld`."""
-        return [one for one in self.ld if one == "in_sample" or ld == "panel"]
+        return [one for one in dict.fromkeys(self.ld) if one == "in_sample" or ld == "panel"]
 
 
 @dataclass(frozen=True)
