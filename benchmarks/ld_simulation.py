@@ -10,8 +10,14 @@ The trait follows Zou et al. 2022 (doi:10.1371/journal.pgen.1010299): one to thr
 normal effects, 50,000 people; the variance that a locus explains is log-uniform in EXPLAINED, theirs is 0.5%. The
 z-scores are those of regressions on the people themselves. "drifted" is the coalescent with a panel from a population
 that split off SPLIT generations ago (F_ST about 0.6%, as between regions of Europe).
+
+`gwas_and_panels` and `drawn_locus` are the cheaper way to many loci: one GWAS population and panels of PANELS in one
+simulated window of WINDOW, and z drawn from the LD of the GWAS. "split" populations drift apart for some generations at
+the size SPLIT_SIZE; a "founders" panel has been as small as FOUNDERS since. F_ST is about generations / (2 size), half
+of it where only the panel drifts.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +32,21 @@ EXPLAINED = (0.001, 0.03)
 SWITCHES = 0.45e-6
 SPLIT, SPLIT_SIZE = 250, 20_000
 BLOCK = 5_000
+WINDOW = 100_000
+GWAS_LD_PEOPLE = 4_000
+FOUNDERS = 2_500
+PANELS: Mapping[str, tuple[int, int]] = {
+    "matched": (0, 0),
+    "split 0.2%": (105, SPLIT_SIZE),
+    "split 0.5%": (265, SPLIT_SIZE),
+    "split 1%": (480, SPLIT_SIZE),
+    "founders 0.2%": (16, FOUNDERS),
+    "founders 0.5%": (50, FOUNDERS),
+    "founders 1%": (85, FOUNDERS),
+}
+"""Panel: generations since it split off the GWAS's population, and its size since; (0, 0) for the same population."""
+CAUSAL_CHI2 = 40.0
+HIDING = (0.3, 0.9)
 _HISTORY = ((0, 100_000), (500, 12_000), (2_000, 3_000), (3_000, 12_000))
 """(generations ago, size)."""
 
@@ -37,8 +58,8 @@ class SimulatedLocus:
     """A locus: z (p,) of the GWAS, correlations (p, p) in panel and GWAS, causal variants, variance explained."""
 
     z: npt.NDArray[np.float64]
-    R_panel: npt.NDArray[np.float32]
-    R_gwas: npt.NDArray[np.float32] | None
+    R_panel: npt.NDArray[np.floating]
+    R_gwas: npt.NDArray[np.floating] | None
     causal: npt.NDArray[np.intp]
     explained: float
     n: int = GWAS_PEOPLE
@@ -89,16 +110,21 @@ def mosaic_people(
     return mosaics
 
 
-def read_founders(prefix: str | Path) -> tuple[Genotypes, npt.NDArray[np.int64]]:
-    """Dosages (m, q) and positions (q,) of the common variants of a PLINK panel without missing genotypes."""
+def read_plink(prefix: str | Path) -> tuple[Genotypes, list[list[str]]]:
+    """Dosages (m, q) of the first allele, and the rows of the .bim file, of a PLINK panel without missing genotypes."""
     bim = [line.split() for line in Path(f"{prefix}.bim").read_text().splitlines()]
     samples = len(Path(f"{prefix}.fam").read_text().splitlines())
     packed = np.fromfile(f"{prefix}.bed", np.uint8)[3:].reshape(len(bim), -1)
     codes = ((packed[:, :, None] >> np.array([0, 2, 4, 6])) & 3).reshape(len(bim), -1)[:, :samples]
-    dosages = np.array([2, 0, 1, 0], np.int8)[codes].T
+    return np.array([2, 0, 1, 0], np.int8)[codes].T, bim
+
+
+def read_founders(prefix: str | Path, min_maf: float = MIN_MAF) -> tuple[Genotypes, npt.NDArray[np.int64]]:
+    """Dosages (m, q) and positions (q,) of the common variants of a PLINK panel without missing genotypes."""
+    dosages, bim = read_plink(prefix)
     positions = np.array([int(row[3]) for row in bim])
     frequency = dosages.mean(0) / 2
-    common = np.flatnonzero((frequency > MIN_MAF) & (frequency < 1 - MIN_MAF) & (np.diff(positions, prepend=-1) > 0))
+    common = np.flatnonzero((frequency > min_maf) & (frequency < 1 - min_maf) & (np.diff(positions, prepend=-1) > 0))
     return dosages[:, common], positions[common]
 
 
@@ -137,3 +163,72 @@ def simulate_locus(people: Genotypes, rng: np.random.Generator, *, in_sample: bo
     z = r * np.sqrt((split - 2) / (1 - r * r))
     R_panel = np.corrcoef(people[split:].T.astype(np.float64)).astype(np.float32)
     return SimulatedLocus(z, R_panel, XtX / split if in_sample else None, causal, explained, split)
+
+
+def gwas_and_panels(rng: np.random.Generator) -> dict[str, Genotypes]:
+    """Genotypes (people, p) of GWAS_LD_PEOPLE of a GWAS, as "gwas", and of PANEL_PEOPLE of each of PANELS."""
+    import msprime
+
+    history = msprime.Demography()
+    history.add_population(name="gwas", initial_size=SPLIT_SIZE)
+    apart = {name: split for name, split in PANELS.items() if split[0]}
+    for place, (_, size) in enumerate(apart.values()):
+        history.add_population(name=f"panel_{place}", initial_size=size)
+    for place, (generations, _) in enumerate(apart.values()):
+        history.add_population_split(time=generations, derived=[f"panel_{place}"], ancestral="gwas")
+    for generation, size in _HISTORY[1:]:
+        history.add_population_parameters_change(time=generation, initial_size=size, population="gwas")
+    history.sort_events()
+    samples = {"gwas": GWAS_LD_PEOPLE + PANEL_PEOPLE} | {f"panel_{i}": PANEL_PEOPLE for i in range(len(apart))}
+    seeds = rng.integers(1, 2**31, size=2)
+    trees = msprime.sim_ancestry(samples, demography=history, sequence_length=WINDOW, recombination_rate=1e-8,
+                                 random_seed=int(seeds[0]), record_provenance=False)  # fmt: skip
+    trees = msprime.sim_mutations(trees, rate=1.25e-8, model=msprime.BinaryMutationModel(), random_seed=int(seeds[1]))
+    copies = trees.genotype_matrix()
+    copies = copies[np.array([len(site.mutations) == 1 for site in trees.sites()])]
+    genotypes = np.ascontiguousarray((copies[:, ::2] + copies[:, 1::2]).astype(np.int8).T)
+    groups = np.split(genotypes, np.cumsum([GWAS_LD_PEOPLE] + [PANEL_PEOPLE] * len(apart)))
+    return dict(zip(["gwas", "matched", *apart], groups, strict=True))
+
+
+def common_in_both(gwas: Genotypes, panel: Genotypes) -> npt.NDArray[np.bool_]:
+    """Variants of MAF above MIN_MAF in both."""
+    shares = np.stack([gwas.mean(0), panel.mean(0)]) / 2
+    return np.asarray((np.minimum(shares, 1 - shares) > MIN_MAF).all(0))
+
+
+def hudson_parts(gwas: Genotypes, panel: Genotypes) -> tuple[float, float]:
+    """Sums over variants whose ratio is Hudson's F_ST (Bhatia et al. 2013, doi:10.1101/gr.154831.113)."""
+    one, two = gwas.mean(0) / 2, panel.mean(0) / 2
+    within = one * (1 - one) / (2 * len(gwas) - 1) + two * (1 - two) / (2 * len(panel) - 1)
+    return float(((one - two) ** 2 - within).sum()), float((one * (1 - two) + two * (1 - one)).sum())
+
+
+def correlations(genotypes: Genotypes) -> npt.NDArray[np.float64]:
+    """R (p, p) of genotypes (people, p)."""
+    R = np.corrcoef(genotypes.T.astype(np.float64))
+    np.fill_diagonal(R, 1.0)
+    return np.asarray(np.clip((R + R.T) / 2, -1, 1))
+
+
+def drawn_locus(
+    R_gwas: npt.NDArray[np.float64], R_panel: npt.NDArray[np.float64], rng: np.random.Generator, *, hidden: bool = False
+) -> SimulatedLocus:
+    """Z drawn as N(R b, R) with R of the GWAS, and one to three causal variants of n b² = CAUSAL_CHI2 on average.
+
+    `hidden`: two or three, all with |r| in HIDING to the first.
+    """
+    p = len(R_gwas)
+    count = int(rng.integers(1, 4))
+    causal = rng.permutation(p)[:count]
+    for first in rng.permutation(p).tolist() if hidden else ():
+        near = np.flatnonzero((np.abs(R_gwas[first]) > HIDING[0]) & (np.abs(R_gwas[first]) < HIDING[1]))
+        if len(near) >= 2:
+            causal = np.append(rng.permutation(near)[: max(count, 2) - 1], first)
+            break
+    b = np.zeros(p)
+    b[causal] = np.sqrt(CAUSAL_CHI2) * rng.standard_normal(len(causal))
+    values, vectors = np.linalg.eigh(R_gwas)
+    z = R_gwas @ b + vectors @ (np.sqrt(np.maximum(values, 0)) * rng.standard_normal(p))
+    explained = float(b @ R_gwas @ b) / GWAS_PEOPLE
+    return SimulatedLocus(z, R_panel, R_gwas, np.sort(causal), explained)

@@ -52,7 +52,7 @@ def test_susier_and_the_command_beside_it_give_the_same_pips(locus):
         pytest.skip("no susieR")
     assert done.returncode == 0, done.stderr
     pips = [float(word) for word in done.stdout.partition("pip ")[2].split()]
-    np.testing.assert_allclose(ours["pip"], pips, atol=1e-5)
+    np.testing.assert_allclose(ours["pip_susie"], pips, atol=1e-5)
 
 
 @pytest.mark.workflow

@@ -115,6 +115,7 @@ WITHOUT_NEWER_FILES = ("--rerun-triggers", "params", "input", "code")
             {"finemap": {"max_fst": 0.02}}, batches("embedded", "find_signals") | after_finemap() | after_priors(),
             id="largest F_ST",
         ),
+        pytest.param({"finemap": {"posterior": "susie", "refine": True}}, after_finemap(), id="1 posterior"),
         pytest.param({"priors": {"uniform_weight": 0.1}}, after_priors(), id="2 prior"),
         pytest.param({"head": {"l2": 0.001}}, HEAD | after_scores(), id="3 training"),
         pytest.param(
@@ -125,8 +126,8 @@ WITHOUT_NEWER_FILES = ("--rerun-triggers", "params", "input", "code")
         pytest.param({"evaluation": {"min_r": 0.2}}, after_scores(), id="smallest r"),
         pytest.param({"scores": {"magnitude": "sad"}}, after_scores(), id="scores"),
         pytest.param(
-            {"finemap": {"coverage": 0.95, "max_effects": 10}, "seed": 1, "harmonise": {"min_maf": 0.01}}, set(),
-            id="4 defaults written out",
+            {"finemap": {"coverage": 0.95, "max_effects": 10, "posterior": "search"}, "seed": 1,
+             "harmonise": {"min_maf": 0.01}}, set(), id="4 defaults written out",
         ),
         pytest.param(
             {"windows": {"shift": 3}}, batches("embedded", "extract_sequences", "embed_variants") | after_scores(),

@@ -84,6 +84,22 @@ def test_a_set_without_a_z_of_its_own_is_not_kept():
     assert leads(fit_with_fallback(z, R, N, None, np.inf, replace(AS_GIVEN, min_set_z=2.0)).fit) == [0]
 
 
+def test_the_rule_of_own_z_is_for_panels_whose_distance_is_not_known():
+    R = np.array([[1, 0.8, 0], [0.8, 1, 0], [0, 0, 1.0]])
+    z, settings = R @ [15.0, -13.0, 0], replace(AS_GIVEN, min_own_share=0.5)
+    assert leads(fit_with_fallback(z, R, N, None, 20_000, settings).fit) == [0]
+    assert leads(fit_with_fallback(z, R, N, None, 20_000, settings, drift=0.0).fit) == [0, 1]
+
+
+@pytest.mark.slow
+def test_a_known_drift_costs_sets_that_a_panel_of_the_population_would_not(locus):
+    z, _, panel = locus
+    found = [fit_with_fallback(z, panel, N, None, PANEL, PANEL_LD, drift=drift) for drift in (0.0, 0.03)]
+    assert leads(found[0].fit) == [20, 60]
+    assert found[1].drift >= 0.03
+    assert found[1].fit.pip[60] < found[0].fit.pip[60]
+
+
 def test_a_locus_may_end_without_a_set():
     found = fit_with_fallback(np.array([6.0, 0.1]), np.eye(2), N, None, 500, replace(PANEL_LD, min_set_z=7.0))
     assert not found.fit.sets

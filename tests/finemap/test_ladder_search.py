@@ -214,3 +214,10 @@ def test_settings_that_exclude_one_another(settings, message):
     z, R = locus(3)
     with pytest.raises(InputError, match=message):
         fit_with_fallback(z, R, N, None, np.inf, replace(SETTINGS, **settings))
+
+
+def test_refinement_stays_out_of_the_fit_with_drift():
+    z, R = locus(3)
+    reason = fitted(z, R, settings=replace(SETTINGS, refine=True, max_iterations=1)).reason
+    assert "no convergence in 1 iterations" in reason
+    assert "refine" not in reason

@@ -30,6 +30,18 @@ def test_signals_are_fitted_on_the_ld_that_there_is(tmp_path):
     assert without.status == "single_effect"
 
 
+def test_signals_are_susies_whatever_pips_are(tmp_path, monkeypatch):
+    def fails(*_, **__):
+        raise AssertionError("a search for signals")
+
+    monkeypatch.setattr("fineprior.finemap.ladder.search", fails)
+    R = np.eye(12, dtype=np.float32)
+    write_ld(tmp_path / "ld.npz", [LocusLd("a", R, np.array([f"1:{p}:A:C" for p in range(12)]))])
+    rows = pd.DataFrame({"variant_id": [f"1:{p}:A:C" for p in range(12)], "z": [9.0] + [0.5] * 11, "n": 5000.0})
+    found = fit_signals(str(tmp_path / "ld.npz"), "a", rows, None, FinemapSettings(ld="in_sample", posterior="search"))
+    assert (found.status, found.remarks, found.fit.search) == ("ok", (), None)
+
+
 def test_ld_is_in_the_order_of_the_variants_that_have_it(tmp_path):
     R = np.array([[1, 0.5, 0.1], [0.5, 1, 0.2], [0.1, 0.2, 1]], np.float32)
     path = str(tmp_path / "ld.npz")

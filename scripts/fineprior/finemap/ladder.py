@@ -1,8 +1,9 @@
 """How a locus is fitted when its LD may be wrong: the highest rung of a ladder of models that holds.
 
 1. `susie`: SuSiE with the LD as given; the fit for LD of the GWAS itself, and what the next rung is compared with.
-2. `corrected`: SuSiE with the error of a reference panel, without variants whose alleles look switched, and without
-   credible sets that owe most of their evidence to the subtraction of others.
+2. `corrected`: SuSiE with the error of a reference panel, without variants whose alleles look switched, and, where F_ST
+   between GWAS and panel is not known, without credible sets that owe most of their evidence to the subtraction of
+   others.
 3. `single_effect`: one causal variant, which makes the correlations cancel, so that z-scores are enough (Maller et al.
    2012, doi:10.1038/ng.2435; Wakefield 2009, doi:10.1002/gepi.20359). It is SuSiE with L = 1.
 
@@ -61,7 +62,7 @@ class LadderFit(ReadOnly):
     panel_size : float
         Samples in the panel, as the fit took it; infinite when it took none.
     drift : float
-        Lambda of the panel's population; NaN when it was not estimated.
+        Lambda of the panel's population: F_ST where it is known, and what z adds; NaN when neither was asked for.
     left_out : ndarray of int
         Variants that were not fitted.
     lost : tuple of LostSet
@@ -244,7 +245,7 @@ def _with_ld(whole: _Locus, diagnostics: LdDiagnostics, settings: FinemapSetting
     if trouble:
         reasons.append(f"SuSiE without corrections: {trouble}")
     drifts = settings.model == "susie" and (settings.estimate_drift or settings.ld == "in_sample")
-    error = PanelError(locus.panel_size, estimate_drift=drifts)
+    error = PanelError(locus.panel_size, known_drift=locus.drift or 0.0, estimate_drift=drifts)
     fit = _trusted(locus, settings, error)
     lost = _lost(plain, fit, locus.z)
     kept = np.delete(np.arange(len(whole.z)), left_out)
@@ -254,7 +255,7 @@ def _with_ld(whole: _Locus, diagnostics: LdDiagnostics, settings: FinemapSetting
         _whole(fit, whole, left_out),
         diagnostics,
         math.inf if settings.model == "susie_inf" else locus.panel_size,
-        error.drift if drifts else math.nan,
+        error.drift if drifts or (locus.drift is not None and settings.model == "susie") else math.nan,
         left_out,
         tuple(LostSet(int(kept[one.lead]), one.z) for one in lost),
     )
@@ -311,7 +312,7 @@ def _trusted(locus: _Locus, settings: FinemapSettings, error: PanelError) -> Sus
     """
     L = settings.max_effects
     while True:
-        error.drift = 0.0
+        error.restart()
         fit, trouble = _attempt(locus, replace(settings, max_effects=L), error)
         if fit is None:
             raise _NextRungError(f"SuSiE with the error of the panel: {trouble}")
@@ -330,6 +331,8 @@ def _shows(found: CredibleSet, fit: SusieFit, locus: _Locus, settings: FinemapSe
     own = abs(float(locus.z[lead]))
     if own < settings.min_set_z:
         return False
+    if locus.drift is not None and settings.model == "susie":  # its error is known: no rule of thumb is needed
+        return True
     p = len(locus.z)
     b = (fit.alpha * fit.mu)[:, :p]
     others = b.sum(axis=0) - b[found.effect - 1]
@@ -369,7 +372,7 @@ def _fit(locus: _Locus, settings: FinemapSettings, error: PanelError | None) -> 
         estimate_residual_variance=settings.estimate_residual_variance and error is None,
         inflation=error,
         zero_excludes=True,
-        refine=settings.refine,
+        refine=settings.refine and error is None,
         z_method=settings.z_method,
         null_weight=settings.null_weight,
         L_greedy=settings.L_greedy or None,

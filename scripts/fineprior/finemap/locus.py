@@ -40,7 +40,7 @@ class LocusFit:
     variant_ids : tuple of str
         In the order of the arrays of `fit`.
     status : {"ok", "corrected", "single_effect", "incomplete", "no_signal", "failed"}
-        Credible sets that SuSiE finds with the LD as given; credible sets after something was done about the LD; the
+        Credible sets with the LD as given; credible sets after something was done about the LD; the
         set of one effect, without LD; any of these, decided by what the locus does not hold
         (`contents.with_contents`); no credible set; no fit.
     reason : str

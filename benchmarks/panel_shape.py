@@ -1,0 +1,129 @@
+r"""How far is a panel's correlation from that of the GWAS? Measured on simulated and real pairs of populations.
+
+    python benchmarks/panel_shape.py --windows 24 --founders ../shared/data/panel_chr20/panel \
+        --populations ../shared/data/ancestries/plink/EUR ../shared/data/ancestries/plink/EAS
+
+Prints, for each pair of groups of people, the mean of (r_panel - r)² x 1000 in bins of |r_panel|, with what
+`fineprior.finemap.panel_error.Shape` expects behind it, and F_ST; then the coefficients of that function by least
+squares over the simulated pairs. Groups: "matched" (one simulated population), "split F" and "founders F" (panels of
+populations that have drifted by F_ST, see ld_simulation.py), "halves" (people of --founders against the others), and
+each two of --populations, both ways (real ones). Both groups have a finite size: the variance of sampling is that of
+1 / B of the panel and 1 / B of the other group together.
+"""
+
+import argparse
+import os
+import sys
+from itertools import pairwise, permutations
+from pathlib import Path
+
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+
+import numpy as np  # noqa: E402
+from ld_simulation import (  # noqa: E402
+    PANELS,
+    WINDOW,
+    common_in_both,
+    correlations,
+    gwas_and_panels,
+    hudson_parts,
+    read_founders,
+    read_plink,
+)
+
+from fineprior.finemap.panel_error import Shape  # noqa: E402
+
+BINS = (0, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97, 0.995, 1.0)
+SEED = 11
+
+
+def main() -> None:
+    """Measure, print, fit."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--windows", type=int, default=24, help="simulated windows")
+    parser.add_argument("--founders", help="prefix of a PLINK panel, to be halved")
+    parser.add_argument("--populations", nargs="*", default=[], help="prefixes of PLINK panels with variants in common")
+    given = parser.parse_args()
+    rng = np.random.default_rng(SEED)
+    windows = [gwas_and_panels(rng) for _ in range(given.windows)]
+    print(f"| panel | F_ST | {' | '.join(f'{low:g}-{high:g}' for low, high in pairwise(BINS))} |")
+    print("|---" * (len(BINS) + 1) + "|")
+    parts = []
+    for name in PANELS:
+        parts.append(_Measured(name, [(window["gwas"], window[name]) for window in windows]))
+        print(parts[-1].row())
+    if given.founders:
+        people, positions = read_founders(given.founders)
+        starts = np.arange(positions[0], positions[-1] - WINDOW, WINDOW)
+        inside = [(positions >= start) & (positions < start + WINDOW) for start in starts]
+        order = rng.permutation(len(people))
+        half = len(people) // 2
+        print(
+            _Measured("halves", [(people[order[:half]][:, one], people[order[half:]][:, one]) for one in inside]).row()
+        )
+    real = {Path(prefix).name: read_plink(prefix) for prefix in given.populations}
+    for one, two in permutations(real, 2):
+        print(_Measured(f"{two} for {one}", [_in_common(real[one], real[two])]).row())
+    sampling, drift = _fit(parts)
+    print(f"sampling: {sampling[0]:.3f} + {sampling[1]:.3f} (1 - r²), over B")
+    print(f"drift: {drift[0]:.3f} + {drift[1]:.3f} (1 - r²) + {drift[2]:.3f} (1 - r²) r², times F_ST")
+
+
+class _Measured:
+    """Squared errors of the correlations of two groups of people, GWAS and panel, over some windows."""
+
+    def __init__(self, name: str, windows: list[tuple[np.ndarray, np.ndarray]]) -> None:
+        self.name = name
+        self.size = 1 / (1 / len(windows[0][0]) + 1 / len(windows[0][1]))
+        above, below = zip(*(hudson_parts(gwas, panel) for gwas, panel in windows), strict=True)
+        self.drift = max(sum(above) / sum(below), 0.0)
+        r, square = [], []
+        for gwas, panel in windows:
+            both = common_in_both(gwas, panel)
+            upper = np.triu_indices(int(both.sum()), 1)
+            in_gwas, in_panel = (correlations(group[:, both])[upper] for group in (gwas, panel))
+            r.append(in_panel)
+            square.append((in_panel - in_gwas) ** 2)
+        self.r2, self.square = np.concatenate(r) ** 2, np.concatenate(square)
+        self.bin = np.digitize(np.sqrt(self.r2), BINS[1:-1])
+
+    def means(self, values: np.ndarray) -> np.ndarray:
+        """Mean of values in each bin."""
+        count = np.bincount(self.bin, minlength=len(BINS) - 1)
+        return np.bincount(self.bin, values, len(BINS) - 1) / np.maximum(count, 1)
+
+    def row(self) -> str:
+        """Measured and expected variance x 1000 in each bin."""
+        pairs = zip(self.means(self.square), self.means(Shape(self.size, self.drift).of(self.r2)), strict=True)
+        return f"| {self.name} | {self.drift:.2%} | {' | '.join(f'{1e3 * a:.2f} ({1e3 * b:.2f})' for a, b in pairs)} |"
+
+
+def _in_common(
+    one: tuple[np.ndarray, list[list[str]]], two: tuple[np.ndarray, list[list[str]]]
+) -> tuple[np.ndarray, ...]:
+    """Dosages of the variants that two panels have both, of the same allele."""
+    place = {row[1]: at for at, row in enumerate(two[1])}
+    first = [at for at, row in enumerate(one[1]) if row[1] in place]
+    second = [place[one[1][at][1]] for at in first]
+    same = np.array([one[1][a][4] == two[1][b][4] for a, b in zip(first, second, strict=True)])
+    return one[0][:, first], np.where(same, two[0][:, second], 2 - two[0][:, second])
+
+
+def _fit(parts: list[_Measured]) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients of both parts of the error, by least squares of the bins' means, relative to each mean."""
+    design, target = [], []
+    for part in parts:
+        ones, far = part.means(np.ones_like(part.r2)), part.means(1 - part.r2)
+        both = part.means((1 - part.r2) * part.r2)
+        mean = part.means(part.square)
+        rows = np.stack([ones / part.size, far / part.size, part.drift * ones, part.drift * far, part.drift * both], 1)
+        design.append(rows / mean[:, None])
+        target.append(np.ones(len(mean)))
+    found = np.linalg.lstsq(np.concatenate(design), np.concatenate(target), rcond=None)[0]
+    return found[:2], found[2:]
+
+
+if __name__ == "__main__":
+    main()
