@@ -107,6 +107,44 @@ def test_options_of_the_posterior_count_and_agree_with_the_config(tmp_path, name
     assert {path.name: path.read_bytes() for path in (tmp_path / "config").glob("x.*")} == found["on"][0]
 
 
+SIGNS = np.array([1.0, -1.0, 1.0, -1.0, 1.0])
+ODD = {
+    "one variant": ([6.0], [[1.0]], None, "ok", [1.0]),
+    "two variants": ([6.0, 1.0], np.eye(2), None, "ok", [1.0, None]),
+    "two identical": ([6.0, 6.0, 0.0], [[1, 1, 0], [1, 1, 0], [0, 0, 1]], None, "ok", ["twin", "twin", None]),
+    "all ones": ([6.0] * 5, np.ones((5, 5)), None, "ok", ["twin"] * 5),
+    "rank 1": (6 * SIGNS, np.outer(SIGNS, SIGNS), None, "ok", ["twin"] * 5),
+    "z of 0": ([0.0] * 5, np.eye(5), None, "no_signal", ["twin"] * 5),
+    "a set excluded": ([9.0, 9.0, 0.5], [[1, 1, 0], [1, 1, 0], [0, 0, 1]], [0, 0, 1], "no_signal", [0.0, 0.0, None]),
+}
+"""z, R, prior; status and PIPs (None: any; "twin": the same)."""
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_loci_have_their_tables(tmp_path, capsys, name):
+    z, R, prior, status, expected = ODD[name]
+    ids = [f"1:{100 * (j + 1)}:A:C" for j in range(len(z))]
+    pd.DataFrame({"variant_id": ids, "z": z}).to_csv(tmp_path / "z.tsv", sep="\t", index=False)
+    np.save(tmp_path / "ld.npy", np.array(R, float))
+    given = ["--ld-of", "in_sample"]
+    if prior is not None:
+        pd.DataFrame({"variant_id": ids, "prior": prior}).to_csv(tmp_path / "prior.tsv", sep="\t", index=False)
+        given += ["--prior", tmp_path / "prior.tsv"]
+    assert run(tmp_path, *given) == 0
+    assert capsys.readouterr().err == ""
+    variants, _, row = read(tmp_path)
+    pips = variants["pip"].tolist()
+    assert np.isfinite(pips).all()
+    twins = [pip for pip, what in zip(pips, expected, strict=True) if what == "twin"]
+    assert max(twins, default=0) - min(twins, default=0) < 1e-3
+    known = [(pip, what) for pip, what in zip(pips, expected, strict=True) if isinstance(what, float)]
+    assert [pip for pip, _ in known] == pytest.approx([what for _, what in known], abs=1e-3)
+    assert row["posterior"].item() == "search"
+    assert row["status"].item() in {status, "incomplete"}
+    if name == "a set excluded":
+        assert "2 variants have a prior of 0" in row["remarks"].item()
+
+
 @pytest.mark.parametrize("seed", ["one", "1.5", "-1", ""])
 def test_a_seed_that_is_no_number_is_refused(files, capsys, seed):
     with pytest.raises(SystemExit) as stopped:

@@ -220,8 +220,9 @@ def test_the_questions_of_the_calibration_are_those_of_the_table():
 
 def test_the_page_has_the_marks_between_which_a_benchmark_writes():
     text = (DOCS / "method/prior.md").read_text()
-    for mark in re.findall(r'"(<!-- [^"]+ -->)"', (ROOT / "benchmarks/score_shape.py").read_text()):
-        assert text.count(mark) == 1
+    for script in ("score_shape", "enrichment_truth"):
+        for mark in re.findall(r'"(<!-- [^"]+ -->)"', (ROOT / f"benchmarks/{script}.py").read_text()):
+            assert text.count(mark) == 1
 
 
 def test_a_resource_of_another_host_is_refused():
