@@ -240,6 +240,16 @@ def test_z_in_another_order_than_ld_is_a_status(files, capsys):
     assert "z and R do not belong together" in status["reason"]
 
 
+def test_a_panel_of_another_population_is_refused_unless_asked_for(files, capsys):
+    assert run(files, "--panel-size", "500", "--fst", "0.06") == 0
+    assert "single_effect (the panel differs from the GWAS by F_ST 6.0%, above" in capsys.readouterr().out
+    assert read(files)[2]["fst"].item() == 0.06
+    assert run(files, "--panel-size", "500", "--fst", "0.06", "--max-fst", "0.1") == 0
+    out = capsys.readouterr().out
+    assert "single_effect" not in out
+    assert "  the panel differs from the GWAS by F_ST 6.0%: its LD may be wrong\n" in out
+
+
 def test_a_huge_z_does_not_underflow(files, locus):
     edit(files / "z.tsv", z=locus[0] * 7)
     assert run(files, "--ld-of", "in_sample", n="1000000") == 0
@@ -368,6 +378,7 @@ def test_wrong_names_of_ld(files, capsys, names):
     [(["--coverage", "1"], "'1' must be a number (above 0 and below 1)"),
      (["--L", "0"], "'0' must be a whole number (at least 1)"), (["--L", "1.5"], "'1.5' must be a whole number"),
      (["--n", "x"], "'x' must be a number (above 1)"), (["--tol", "nan"], "'nan' must be a number"),
+     (["--fst", "-0.1"], "must be a number (at least 0 and at most 1)"), (["--fst", "x"], "'x' must be a number"),
      (["--model", "finemap"], "invalid choice")],
 )  # fmt: skip
 def test_options_out_of_range_are_refused(files, capsys, arguments, message):
