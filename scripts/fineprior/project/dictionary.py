@@ -23,6 +23,8 @@ FILES = {
     "excluded_regions": "results/{study}/excluded_regions.tsv",
     "lost": "results/{study}/loci/{batch}.lost.tsv.gz",
     "locus_variants": "results/{study}/loci/{batch}.tsv.gz",
+    "variant_genes": "results/{study}/variant_genes.tsv.gz",
+    "locus_genes": "results/{study}/locus_genes.tsv",
     "head_metrics": "results/heads/{head}/metrics.tsv",
     "variant_head_metrics": "results/labels/metrics.tsv",
     "causal_probabilities": "results/{study}/causal_probabilities.tsv.gz",
