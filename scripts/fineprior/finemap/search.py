@@ -23,8 +23,8 @@ from fineprior.finemap.sufficient import check_prior_weights, check_z
 from fineprior.finemap.susie import SusieFit
 
 CHAINS = 64
-HOT = ((2, 3.0), (2, 2.0))
-"""Steps of all chains, and their temperature, before those that count."""
+HOT = ((2, 20.0), (3, 4.0), (3, 2.0))
+"""Steps of all chains, and their temperature, before those that count: from anywhere, to where they are."""
 PLAIN = (3, 8, 20)
 """Steps at temperature 1; after each round it is seen whether the two halves of the chains agree."""
 AGREED = 0.01
@@ -34,6 +34,9 @@ WHOLE_UP_TO = 500
 USUAL = 30.0
 """Prior variance of an effect on the scale of z where SuSiE finds none: that of a genome-wide hit."""
 CLOSED, CLOSE = (0.9, 0.99), 256
+"""Where the halves have met together a share of the mass in this range, so many of the heaviest configurations are
+followed that no chain has stood at: additions without evidence, each little, are together what is left. With less met
+they are no help."""
 LEAST_LEAD = 0.01
 """PIP of the variant that a credible set grows from, at least."""
 
