@@ -24,6 +24,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from fineprior.sumstats.panel_fst import differ_between, sampling_variance
+
 GWAS_PEOPLE = 50_000
 PANEL_PEOPLE = 500
 WIDTH = 300_000
@@ -198,10 +200,10 @@ def common_in_both(gwas: Genotypes, panel: Genotypes) -> npt.NDArray[np.bool_]:
 
 
 def hudson_parts(gwas: Genotypes, panel: Genotypes) -> tuple[float, float]:
-    """Sums over variants whose ratio is Hudson's F_ST (Bhatia et al. 2013, doi:10.1101/gr.154831.113)."""
+    """Sums over variants whose ratio is Hudson's F_ST; see `sumstats.panel_fst`."""
     one, two = gwas.mean(0) / 2, panel.mean(0) / 2
-    within = one * (1 - one) / (2 * len(gwas) - 1) + two * (1 - two) / (2 * len(panel) - 1)
-    return float(((one - two) ** 2 - within).sum()), float((one * (1 - two) + two * (1 - one)).sum())
+    within = sampling_variance(one, len(gwas)) + sampling_variance(two, len(panel))
+    return float(((one - two) ** 2 - within).sum()), float(differ_between(one, two).sum())
 
 
 def correlations(genotypes: Genotypes) -> npt.NDArray[np.float64]:

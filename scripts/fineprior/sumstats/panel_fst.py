@@ -29,8 +29,8 @@ _COPIED = 0.25
 _GENOME_WIDE = -math.log10(5e-8)
 _AWAY, _OUTLIER = 0.08, 4.0
 """A frequency is that of the other allele where the two are on opposite sides of 0.5 and differ by more than so many
-standard deviations of sampling and drift. Those that
-are this far from 0.5 have no part in that drift."""
+standard deviations of sampling and drift. Variants whose frequencies are on opposite sides, and both at least this far
+from 0.5, have no part in the estimate of that drift."""
 _MOST_DECIMALS = 4
 _UNEVEN = ("X", "Y", "MT")
 
@@ -114,13 +114,13 @@ def panel_fst(table: pd.DataFrame, panel_size: float | None) -> PanelFst:
     known &= (n > 1) & ~(table["neg_log10_p"].to_numpy() > _GENOME_WIDE) & ~table["chrom"].isin(uneven).to_numpy()
     chrom, pos = table["chrom"][known].to_numpy(), table["pos"][known].to_numpy(np.int64)
     eaf, panel_af, n = eaf[known], panel_af[known], n[known]
-    sampling = eaf * (1 - eaf) / (2 * n - 1) + panel_af * (1 - panel_af) / (2 * panel_size - 1)
+    sampling = sampling_variance(eaf, n) + sampling_variance(panel_af, panel_size)
     rounding = _rounding_variance(eaf)
-    between = eaf * (1 - panel_af) + panel_af * (1 - eaf)
+    between = differ_between(eaf, panel_af)
     excess = (eaf - panel_af) ** 2 - sampling - rounding
     exchanged = _of_other_allele(eaf, panel_af, excess, sampling + rounding, between)
-    chrom, pos, excess, between = (values[~exchanged] for values in (chrom, pos, excess, between))
-    blocks = _blocks(chrom, pos)
+    excess, between = excess[~exchanged], between[~exchanged]
+    blocks = _blocks(chrom[~exchanged], pos[~exchanged])
     counts = {"variants": len(excess), "exchanged": int(exchanged.sum()), "blocks": int(blocks.max(initial=-1)) + 1}
     if counts["variants"] < FEWEST_VARIANTS or counts["blocks"] < FEWEST_BLOCKS:
         return PanelFst(math.nan, math.nan, "few_variants", panel_size, **counts)
@@ -128,6 +128,16 @@ def panel_fst(table: pd.DataFrame, panel_size: float | None) -> PanelFst:
         return PanelFst(math.nan, math.nan, "copied", panel_size, **counts)
     value, error = ratio_of_sums(excess, between, blocks)
     return PanelFst(value, error, "known", panel_size, **counts)
+
+
+def sampling_variance(frequency: Floats, people: Floats | float) -> Floats:
+    """Unbiased estimate of the variance of a frequency (n,) in so many people."""
+    return frequency * (1 - frequency) / (2 * people - 1)
+
+
+def differ_between(one: Floats, other: Floats) -> Floats:
+    """Probability (n,) that an allele of one population and one of the other differ: D."""
+    return one * (1 - other) + other * (1 - one)
 
 
 def _rounding_variance(frequencies: Floats) -> float:
