@@ -78,11 +78,28 @@ def test_other_studies_read_otherwise(facts, change, there, not_there):
         ({"ld": "in_sample"}, "LD was that of the GWAS itself"),
         ({"model": "susie_inf"}, "fine-mapped with SuSiE-inf"),
         ({"estimate_prior_variance": False}, "fixed at 0.2"),
-        ({"estimate_drift": False, "allele_switches": "keep", "fallback": False}, "error of the panel. Outcome"),
+        (
+            {"estimate_drift": False, "allele_switches": "keep", "fallback": False},
+            "the panel and for drift between the populations, by F_ST. Outcome",
+        ),
+        (
+            {"allele_switches": "keep", "fallback": False},
+            "drift between the populations, by F_ST and z-scores. Outcome",
+        ),
+        ({"max_fst": 0.003}, "As the F_ST was above 0.003, LD of the panel was not used, and a single effect"),
     ],
 )
 def test_settings_of_the_fit(facts, settings, there):
     assert there in methods_page(changed(facts, finemap=FinemapSettings(**settings)))
+
+
+def test_drift_is_by_what_is_known(facts):
+    facts = dataclasses.replace(facts, fst=facts.fst.assign(state="copied", fst=float("nan")))
+    plain = {"allele_switches": "keep", "fallback": False}
+    page = methods_page(changed(facts, finemap=FinemapSettings(**plain)))
+    assert "drift between the populations, by z-scores. Outcome" in page
+    page = methods_page(changed(facts, finemap=FinemapSettings(**plain, estimate_drift=False)))
+    assert "sampling error of the panel. Outcome" in page
 
 
 def test_the_file_of_genes_is_named_where_there_is_one(facts):

@@ -206,7 +206,7 @@ def _finemapping(facts: StudyFacts, cite: _Cited) -> str:
     text = (
         f"Each locus was fine-mapped with {model} from z-scores, with at most {rules.max_effects} effects, the prior "
         f"variance of effects {variance}, {rules.coverage:.0%} credible sets and a purity (smallest |r|) of at least "
-        f"{rules.min_purity:g}. {_of_ld(rules)} {_of_posterior(rules, facts.status)}"
+        f"{rules.min_purity:g}. {_of_ld(rules, facts.fst)} {_of_posterior(rules, facts.status)}"
         f"Outcome of the loci: {counted}. There were {_count(len(sets), 'credible set', 'credible sets')}"
     )
     if len(sets):
@@ -236,7 +236,13 @@ def _of_posterior(rules: FinemapSettings, status: pd.DataFrame) -> str:
     )
 
 
-def _of_ld(rules: FinemapSettings) -> str:
+def _of_ld(rules: FinemapSettings, fst: pd.DataFrame) -> str:
+    known = rules.ld == "panel" and bool((fst["state"] == "known").any())
+    if known and fst["fst"].iloc[0] > rules.max_fst:
+        return (
+            f"As the F_ST was above {rules.max_fst:.2g}, LD of the panel was not used, and a single effect was fitted "
+            "for each locus."
+        )
     if rules.ld == "none":
         return "LD was not used: a single effect was fitted for each locus."
     if rules.ld == "in_sample":
@@ -245,7 +251,8 @@ def _of_ld(rules: FinemapSettings) -> str:
         text = "LD was that of a reference panel."
     else:
         text = "LD was that of a reference panel, and the fit allowed for the sampling error of the panel"
-        text += " and for drift between the populations." if rules.estimate_drift else "."
+        drift = [name for name, there in (("F_ST", known), ("z-scores", rules.estimate_drift)) if there]
+        text += f" and for drift between the populations, by {' and '.join(drift)}." if drift else "."
     if rules.allele_switches == "exclude":
         text += " Variants whose z-scores had the wrong sign for their LD were excluded."
     if rules.fallback:
