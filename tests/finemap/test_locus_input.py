@@ -340,6 +340,17 @@ def test_frequencies_that_say_nothing_are_said(tmp_path, caplog):
     assert "z.tsv: How far the panel is from the GWAS (F_ST) is not known: the allele frequencies of the" in caplog.text
 
 
+def test_frequencies_beside_a_panel_of_unknown_size_are_said_not_to_be_used(tmp_path, caplog):
+    z, ld = many(tmp_path)
+    np.savez(ld, R=np.eye(400))
+    assert read_locus(z, ld, None).fst is None
+    assert "z.tsv: F_ST by eaf and panel_af needs the number of samples in the panel (--panel-size)" in caplog.text
+    caplog.clear()
+    assert read_locus(z, None, None).fst is None
+    assert read_locus(z, ld, None, fst=0.002).fst[0] == 0.002
+    assert not caplog.text
+
+
 def test_without_positions_there_are_no_blocks_for_an_error(tmp_path, caplog):
     files = many(tmp_path, variant_id=[f"rs{i}" for i in range(400)])
     assert read_locus(*files, None).fst is None

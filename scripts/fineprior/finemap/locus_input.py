@@ -191,7 +191,9 @@ def read_locus(
     if ld is not None:
         R, in_file = read_correlations(ld, table["variant_id"], ld_variants, locus)
         known = read_fst(ld) if is_archive(ld) else None
-    fst_of_panel = (fst, math.nan) if fst is not None else known or _fst_of_frequencies(table, panel_size or in_file, z)
+        if fst is None and known is None:
+            known = _fst_of_frequencies(table, panel_size or in_file, z)
+    fst_of_panel = (fst, math.nan) if fst is not None else known
     weights = None if prior is None else read_prior(prior, table["variant_id"])
     table["prior"] = 1 / len(table) if weights is None else weights
     table["prior"] /= table["prior"].sum()
@@ -200,7 +202,10 @@ def read_locus(
 
 def _fst_of_frequencies(table: pd.DataFrame, panel_size: float | None, path: str | Path) -> tuple[float, float] | None:
     """F_ST and its standard error by the columns eaf and panel_af; None without them, or when it is not known."""
-    if "panel_af" not in table or panel_size is None:
+    if "panel_af" not in table:
+        return None
+    if panel_size is None:
+        log.warning("%s: F_ST by eaf and panel_af needs the number of samples in the panel (--panel-size)", path)
         return None
     found = panel_fst(table, panel_size)
     if found.state != "known":
