@@ -107,6 +107,7 @@ def test_without_hits_there_are_no_shares():
     assert summary[["fdr_90", "claimed_fdr_95", "found_ratio", "found_ratio_lower"]].isna().all(axis=None)
     (line,) = sentences(summary)
     assert "no hits" in line
+    assert line.endswith("LD is right; there are no variants with PIP > 0.9 to judge")
     panel = [frame.assign(ld="panel", panel_size=503.0, fst=0.0) for frame in (counts, bins.assign(panel_size=0))]
     panel[1] = panel[1][bins.columns]
     both = summary_of(*(pd.concat(pair, ignore_index=True) for pair in zip((counts, bins), panel, strict=True)))

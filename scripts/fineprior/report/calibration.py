@@ -170,6 +170,8 @@ def _cause(row: dict[str, object]) -> str:
     """What the false discoveries beyond the claim are due to."""
     ld, held = row["ld"], not _above(row)
     if ld == "in_sample":
+        if row["hits_90"] == 0:
+            return "LD is right; there are no variants with PIP > 0.9 to judge"
         if held:
             return "LD is right, and nothing beyond chance remains"
         return "LD is right: what remains is due to the model and the search for its configurations"
