@@ -119,12 +119,12 @@ def read_plink(prefix: str | Path) -> tuple[Genotypes, list[list[str]]]:
     return np.array([2, 0, 1, 0], np.int8)[codes].T, bim
 
 
-def read_founders(prefix: str | Path) -> tuple[Genotypes, npt.NDArray[np.int64]]:
+def read_founders(prefix: str | Path, min_maf: float = MIN_MAF) -> tuple[Genotypes, npt.NDArray[np.int64]]:
     """Dosages (m, q) and positions (q,) of the common variants of a PLINK panel without missing genotypes."""
     dosages, bim = read_plink(prefix)
     positions = np.array([int(row[3]) for row in bim])
     frequency = dosages.mean(0) / 2
-    common = np.flatnonzero((frequency > MIN_MAF) & (frequency < 1 - MIN_MAF) & (np.diff(positions, prepend=-1) > 0))
+    common = np.flatnonzero((frequency > min_maf) & (frequency < 1 - min_maf) & (np.diff(positions, prepend=-1) > 0))
     return dosages[:, common], positions[common]
 
 

@@ -1,14 +1,14 @@
 """Are PIPs what they say? The search of configurations beside SuSiE, SuSiE with refinement, and FINEMAP.
 
-    python benchmarks/posterior.py --founders PREFIX --loci 300 --jobs 2 --output posterior.tsv
-    python benchmarks/posterior.py --founders PREFIX --cells founders/3/40/uniform --exact --loci 150
-    python benchmarks/posterior.py ... --finemap PROGRAM       # FINEMAP 1.4 as another row; it takes seconds a locus
-    python benchmarks/posterior.py --report posterior.tsv
+    python benchmarks/posterior.py --founders PREFIX --output posterior.tsv            # may be killed and run again
+    python benchmarks/posterior.py --founders PREFIX --output large.tsv --cells founders:5000/10/40/uniform --loci 12
+    python benchmarks/posterior.py ... --finemap PROGRAM --susier --pysusie FOLDER     # other programs, on fewer loci
+    python benchmarks/posterior.py --report posterior.tsv large.tsv
 
 A cell is SOURCE/CAUSAL/CHI2/PRIOR.
 
-SOURCE   founders: windows of real genotypes of a PLINK panel (about 300 variants); msprime (about 200); with ":1000"
-         behind it, windows of so many variants
+SOURCE   founders: windows of real genotypes of a PLINK panel (about 300 variants); msprime (200 variants); with ":1000"
+         behind it, windows of so many variants (of founders then also rare ones)
 CAUSAL   how many variants are causal
 CHI2     mean n b^2 of a causal variant
 PRIOR    uniform; true: causal variants are drawn by weights that all programs get; useless: weights without meaning
@@ -17,13 +17,19 @@ PRIOR    uniform; true: causal variants are drawn by weights that all programs g
 freedom).
 
 z is drawn as N(sqrt(n) R b, R) from the R that programs get: LD of the GWAS itself. Measured are variants with PIP
-above 0.9 and 0.5, how many of them are not causal, and how many the PIPs claim; coverage, power and size of 95% sets;
-the log score (log probability of what is causal, variants taken as independent; nearer to 0 is better); CPU seconds.
+above 0.9 and 0.5, how many of them are not causal, and how many the PIPs claim; coverage, power and size of 95% sets,
+and of the search's sets of lower coverage; the log score (log probability of what is causal, variants taken as
+independent; nearer to 0 is better); CPU seconds. --exact compares the first loci of cells with one to three causal
+variants with all configurations of up to three.
+
+Loci are made one by one, each with all cells, and appended to the output: a run that is killed goes on where it was.
 """
 
 import argparse
-import os
+import resource
 import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -35,9 +41,11 @@ import pandas as pd
 
 sys.path[:0] = [str(Path(__file__).parents[1] / folder) for folder in ("scripts", "tests")]
 
-from ld_simulation import coalescent_people, read_founders  # noqa: E402
+from finemap_program import run_finemap  # noqa: E402
+from ld_simulation import MIN_MAF, coalescent_people, read_founders  # noqa: E402
+from susie_programs import run  # noqa: E402
 
-from fineprior.finemap.search import effect_variance, search  # noqa: E402
+from fineprior.finemap.search import Posterior, effect_variance, search  # noqa: E402
 from fineprior.finemap.susie import SusieFit, susie_rss  # noqa: E402
 
 N = 50_000
@@ -61,45 +69,81 @@ class Locus:
     causal: np.ndarray
 
 
+LEVELS = (0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+"""Coverages of the search's sets; the others' are 95% sets."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What is run: founders (common variants; all), and which programs."""
+
+    founders: tuple[np.ndarray, np.ndarray] | None
+    every: tuple[np.ndarray, np.ndarray] | None
+    seed: int
+    effects: str
+    exact: int
+    finemap: str | None
+    susier: bool
+    pysusie: str | None
+
+
 def main() -> None:
-    """Run the cells that the output does not have yet, and report."""
+    """Run the loci that the output does not have yet, and report."""
     top = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     top.add_argument("--founders", metavar="PREFIX", help="PLINK panel without missing genotypes")
     top.add_argument("--cells", nargs="+", default=CELLS)
     top.add_argument("--loci", type=int, default=300, help="loci of each cell")
     top.add_argument("--effects", choices=("normal", "equal", "t"), default="normal")
     top.add_argument("--seed", type=int, default=1)
-    top.add_argument("--jobs", type=int, default=2)
-    top.add_argument("--exact", action="store_true", help="compare with all configurations of up to three variants")
+    top.add_argument("--jobs", type=int, default=1)
+    top.add_argument("--exact", type=int, default=0, metavar="LOCI", help="loci of a cell with all configurations")
     top.add_argument("--finemap", metavar="PROGRAM")
+    top.add_argument("--susier", action="store_true")
+    top.add_argument("--pysusie", metavar="FOLDER", help="where pysusie is installed")
     top.add_argument("--output", default="posterior.tsv")
-    top.add_argument("--report", metavar="FILE", help="only report")
+    top.add_argument("--report", nargs="+", metavar="FILE", help="only report")
     given = top.parse_args()
     if not given.report:
-        founders = read_founders(given.founders) if given.founders else None
-        done = pd.read_csv(given.output, sep="\t") if Path(given.output).exists() else pd.DataFrame({"cell": []})
-        run = partial(_one, founders, given.seed, given.effects, given.exact, given.finemap)
-        with ProcessPoolExecutor(given.jobs) as pool:
-            for cell in given.cells:
-                name = cell if given.effects == "normal" else f"{cell}/{given.effects}"
-                if name in set(done["cell"]):
-                    continue
-                rows = [row for some in pool.map(run, [cell] * given.loci, range(given.loci)) for row in some]
-                table = pd.DataFrame(rows).assign(cell=name)
-                table.to_csv(given.output, sep="\t", index=False, mode="a", header=not Path(given.output).exists())
-                sys.stdout.writelines(f"{line}\n" for line in _report(table))
-                sys.stdout.flush()
-    table = pd.read_csv(given.report or given.output, sep="\t")
+        _run(given)
+    table = pd.concat([pd.read_csv(path, sep="\t") for path in given.report or [given.output]])
     sys.stdout.writelines(f"{line}\n" for line in [*_report(table), *_ratios(table)])
 
 
-def _locus(founders: tuple[np.ndarray, np.ndarray] | None, cell: str, effects: str, rng: np.random.Generator) -> Locus:
+def _run(given: argparse.Namespace) -> None:
+    panels = [read_founders(given.founders, least) for least in (MIN_MAF, 0.0)] if given.founders else [None, None]
+    options = Given(*panels, given.seed, given.effects, given.exact, given.finemap, given.susier, given.pysusie)
+    output = Path(given.output)
+    done = set()
+    if output.exists():
+        done = set(pd.read_csv(output, sep="\t", usecols=["cell", "locus"]).itertuples(index=False, name=None))
+    ending = "" if given.effects == "normal" else f"/{given.effects}"
+    tasks = [
+        (number, cells)
+        for number in range(given.loci)
+        if (cells := [cell for cell in given.cells if (cell + ending, number) not in done])
+    ]
+    with ProcessPoolExecutor(given.jobs) as pool:
+        for rows in pool.map(partial(_loci, options), tasks):
+            table = pd.DataFrame(rows).reindex(columns=ROW)
+            table["cell"] += ending
+            table.to_csv(output, sep="\t", index=False, mode="a", header=not output.exists(), float_format="%.5g")
+
+
+def _loci(options: Given, task: tuple[int, list[str]]) -> list[dict[str, object]]:
+    """All cells of one number; their simulated people are the same."""
+    number, cells = task
+    people: dict[str, np.ndarray] = {}
+    return [row for cell in cells for row in _one(options, cell, number, people)]
+
+
+def _locus(options: Given, cell: str, rng: np.random.Generator, people: Callable[[], np.ndarray]) -> Locus:
     source, causal, chi2, prior = cell.split("/")
     source, _, wanted = source.partition(":")
     if source == "founders":
-        if founders is None:
+        panel = options.every if wanted else options.founders
+        if panel is None:
             raise SystemExit("--founders is needed")
-        dosages, positions = founders
+        dosages, positions = panel
         if wanted:
             first = int(rng.integers(len(positions) - int(wanted) + 1))
             inside = np.arange(first, first + int(wanted))
@@ -108,11 +152,13 @@ def _locus(founders: tuple[np.ndarray, np.ndarray] | None, cell: str, effects: s
             inside = np.flatnonzero((positions >= start) & (positions < start + WINDOW))
         genotypes = dosages[:, inside]
     else:
-        genotypes = coalescent_people(PEOPLE, rng)
+        genotypes = people()
         size = int(wanted or 200)
         first = int(rng.integers(max(genotypes.shape[1] - size, 0) + 1))
         genotypes = genotypes[:, first : first + size]
-    R = np.corrcoef(genotypes.astype(float).T)
+    standard = genotypes - genotypes.mean(0)
+    standard /= np.sqrt((standard**2).sum(0))
+    R = standard.T @ standard
     R = np.clip((R + R.T) / 2, -1, 1)
     np.fill_diagonal(R, 1.0)
     p = len(R)
@@ -123,26 +169,22 @@ def _locus(founders: tuple[np.ndarray, np.ndarray] | None, cell: str, effects: s
         "normal": lambda: rng.standard_normal(int(causal)),
         "equal": lambda: rng.choice([-1.0, 1.0], int(causal)),
         "t": lambda: rng.standard_t(3, int(causal)) / np.sqrt(3),
-    }[effects]
+    }[options.effects]
     b = np.zeros(p)
     b[chosen] = np.sqrt(float(chi2)) * draw()
-    values, vectors = np.linalg.eigh(R)
-    noise = vectors @ (np.sqrt(np.maximum(values, 0)) * rng.standard_normal(p))
+    noise = standard.T @ rng.standard_normal(len(standard))  # its covariance is R
     return Locus(R @ b + noise, R, np.full(p, 1 / p) if prior == "uniform" else weights, np.sort(chosen))
 
 
-def _one(
-    founders: tuple[np.ndarray, np.ndarray] | None,
-    seed: int,
-    effects: str,
-    exact: bool,
-    finemap: str | None,
-    cell: str,
-    number: int,
-) -> list[dict[str, object]]:
+def _one(options: Given, cell: str, number: int, people: dict[str, np.ndarray]) -> list[dict[str, object]]:
     """One row for each method."""
-    rng = np.random.default_rng([seed, number, *cell.encode()])
-    locus = _locus(founders, cell, effects, rng)
+
+    def simulated() -> np.ndarray:
+        if "msprime" not in people:
+            people["msprime"] = coalescent_people(PEOPLE, np.random.default_rng([options.seed, number]))
+        return people["msprime"]
+
+    locus = _locus(options, cell, np.random.default_rng([options.seed, number, *cell.encode()]), simulated)
     rows: list[dict[str, object]] = []
 
     def measured(method: str, run: Callable[[], tuple[np.ndarray, list[np.ndarray], dict[str, float]]]) -> None:
@@ -153,6 +195,8 @@ def _one(
                     | _counts(pip, sets, locus.causal) | more)  # fmt: skip
 
     fits: dict[bool, SusieFit] = {}
+    z = locus.z * np.sqrt((N - 1) / (locus.z**2 + N - 2))
+    found: list[Posterior] = []
 
     def susie(refine: bool) -> tuple[np.ndarray, list[np.ndarray], dict[str, float]]:
         fit = fits[refine] = susie_rss(
@@ -161,37 +205,53 @@ def _one(
         return fit.pip, [found.variables for found in fit.sets.sets], {}
 
     def searched() -> tuple[np.ndarray, list[np.ndarray], dict[str, float]]:
-        z = locus.z * np.sqrt((N - 1) / (locus.z**2 + N - 2))
-        found = search(z, locus.R, effect_variance(fits[False], N), prior_weights=locus.prior)
-        return found.pip, [one.variables for one in found.sets()], {"gap": found.gap, "met": found.met}
+        found.append(search(z, locus.R, effect_variance(fits[False], N), prior_weights=locus.prior))
+        return found[0].pip, [one.variables for one in found[0].sets()], {"gap": found[0].gap, "met": found[0].met}
 
     measured("susie", lambda: susie(False))
     measured("refine", lambda: susie(True))
     measured("search", searched)
-    if exact:
+    for level in LEVELS:
+        counts = _counts(found[0].pip, [one.variables for one in found[0].sets(level)], locus.causal)
+        rows[-1] |= {f"{name}_{level}": counts[name] for name in ("sets", "covered", "found")}
+    if number < options.exact and len(locus.causal) <= 3 and cell.startswith("founders/") and cell.endswith("uniform"):
         from exact_posterior import exact_posterior
 
         W = effect_variance(fits[False], N)
-        z = locus.z * np.sqrt((N - 1) / (locus.z**2 + N - 2))
         start = _cpu()
         truth, _ = exact_posterior(z, locus.R, W, locus.prior)
         seconds = _cpu() - start
-        found = search(z, locus.R, W, prior_weights=locus.prior, most=3)
-        error = float(np.abs(found.pip - truth).max())
+        three = search(z, locus.R, W, prior_weights=locus.prior, most=3)
+        error = float(np.abs(three.pip - truth).max())
         rows.append({"cell": cell, "locus": number, "method": "exact", "p": len(z), "seconds": seconds, "error": error,
-                     "gap": found.gap} | _counts(truth, [], locus.causal))  # fmt: skip
+                     "gap": three.gap} | _counts(truth, [], locus.causal))  # fmt: skip
         rows.append({"cell": cell, "locus": number, "method": "search of 3", "p": len(z), "seconds": 0.0}
-                    | _counts(found.pip, [], locus.causal))  # fmt: skip
-    if finemap:
-        from finemap_program import run_finemap
-
-        measured("finemap", lambda: run_finemap(finemap, locus.z, locus.R, N, locus.prior))
+                    | _counts(three.pip, [], locus.causal))  # fmt: skip
+    if options.finemap:
+        program = options.finemap
+        measured("finemap", lambda: run_finemap(program, locus.z, locus.R, N, locus.prior))
+    for name, wanted in (("susieR", options.susier), ("pysusie", options.pysusie is not None)):
+        if wanted:
+            pip, sets, seconds = _other(name, locus, options.pysusie or "")
+            rows.append({"cell": cell, "locus": number, "method": name, "p": len(pip), "seconds": seconds}
+                        | _counts(pip, sets, locus.causal))  # fmt: skip
     return rows
+
+
+def _other(program: str, locus: Locus, pysusie: str) -> tuple[np.ndarray, list[np.ndarray], float]:
+    """PIPs, sets and CPU seconds of the fit of another implementation of SuSiE, in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, array in (("R", locus.R.astype(np.float32)), ("z", locus.z), ("prior", locus.prior)):
+            np.save(Path(folder) / f"{name}.npy", array)
+        used = run(program, Path(folder), len(locus.z), pysusie)
+    sets = [np.array(line.split(","), np.intp) for line in used["sets"]]
+    return np.array(used["pip"]), sets, used["seconds"]
 
 
 def _cpu() -> float:
     """CPU seconds of this process and of programs that it ran."""
-    return sum(os.times()[:4])
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
 
 
 def _counts(pip: np.ndarray, sets: list[np.ndarray], causal: np.ndarray) -> dict[str, float]:
@@ -216,6 +276,9 @@ def _counts(pip: np.ndarray, sets: list[np.ndarray], causal: np.ndarray) -> dict
     return counts
 
 
+ROW = ["cell", "locus", "method", "p", "seconds", "causal", "sets", "covered", "found", "size", "log_score",
+       *(f"{name}_{level}" for level in (0.5, 0.9) for name in ("above", "false", "claimed")), "gap", "met", "error",
+       *(f"{name}_{level}" for level in LEVELS for name in ("sets", "covered", "found"))]  # fmt: skip
 COLUMNS = ("cell", "method", "loci", "PIP>0.9", "false", "FDR (95%)", "claimed", "PIP>0.5 FDR (claimed)", "coverage",
            "power", "size", "log score", "CPU s", "not agreed", "largest error")  # fmt: skip
 
@@ -239,17 +302,51 @@ def _report(table: pd.DataFrame) -> Iterator[str]:
 
 
 def _ratios(table: pd.DataFrame) -> Iterator[str]:
-    """The goals: FDR, coverage, power and time of the search against SuSiE with refinement in the same run."""
-    few = table[table["cell"].str.split("/").str[1].astype(int) <= 5]
-    ours, refine = few[few["method"] == "search"], few[few["method"] == "refine"]
-    total = ours.sum(numeric_only=True)
-    for level, name in (("0.9", "fdr_above_claim_at_0.9_error"), ("0.5", "fdr_above_claim_at_0.5_error")):
-        over = (total[f"false_{level}"] - total[f"claimed_{level}"]) / max(total[f"above_{level}"], 1)
-        yield f"ratio {name} {over:.4f} goal 0"
-    yield f"ratio coverage {total['covered'] / max(total['sets'], 1):.3f} goal 0.95"
-    power = [part["found"].sum() / part["causal"].sum() for part in (ours, refine)]
-    yield f"ratio power_over_refine {power[0] / power[1]:.3f} goal 0.99"
-    yield f"ratio search_over_refine_seconds {ours['seconds'].sum() / refine['seconds'].sum():.2f} goal 1"
+    """The goals of the search, against SuSiE with refinement in the same run."""
+    parts = {key: part.sum(numeric_only=True) for key, part in table.groupby(["cell", "method"], sort=False)}
+    cells = [cell for cell, method in parts if method == "search"]
+    small = [cell for cell in cells if ":" not in cell]
+    few = [cell for cell in small if int(cell.split("/")[1]) <= 5]
+    for level in (0.9, 0.5):
+        above = []
+        for cell in few:
+            high = parts[cell, "search"][f"above_{level}"]
+            false, claimed = (parts[cell, "search"][f"{name}_{level}"] for name in ("false", "claimed"))
+            if _wilson(false, high)[0] > _share(claimed, high):
+                above.append(cell)
+        yield f"of {len(few)} cells with up to 5 causal variants, FDR at PIP > {level} above the claim: {above}"
+        yield f"ratio cells_with_fdr_above_claim_at_{level} {len(above)} goal 0"
+    covered = {cell: _share(parts[cell, "search"]["covered"], parts[cell, "search"]["sets"]) for cell in small}
+    least = min(covered, key=lambda cell: covered[cell])
+    below = [cell for cell, share in covered.items() if share < 0.95]
+    yield f"coverage of 95% sets is least in {least}; below 0.95 in {below}"
+    yield f"ratio coverage_of_the_least_cell {covered[least]:.3f} goal 0.95"
+    for name, some in (("up_to_5_causal", few), ("10_causal", [cell for cell in small if cell not in few])):
+        if some:
+            ours, refine = (sum(parts[cell, method] for cell in some) for method in ("search", "refine"))
+            coverage, power = refine["covered"] / refine["sets"], refine["found"] / refine["causal"]
+            curve = [(ours[f"covered_{level}"] / ours[f"sets_{level}"], ours[f"found_{level}"] / ours["causal"])
+                     for level in LEVELS]  # fmt: skip
+            at_equal = float(np.interp(coverage, *zip(*curve, strict=True)))
+            said = "; ".join(f"{level}: {one:.3f}, {two:.3f}" for level, (one, two) in zip(LEVELS, curve, strict=True))
+            yield f"{name}: refine covers {coverage:.3f} with power {power:.3f}; search by coverage asked: {said}"
+            yield f"ratio power_less_refines_at_equal_coverage_{name} {at_equal - power:.3f} goal -0.01"
+            seconds = ours["seconds"] / refine["seconds"]
+            yield f"ratio search_over_refine_seconds_{name} {seconds:.2f} goal 1"
+    exact = table[table["method"] == "exact"]
+    if len(exact):
+        three = table[table["method"] == "search of 3"]
+        difference = three["log_score"].mean() - exact["log_score"].mean()
+        yield f"{len(exact)} loci against all configurations: {(exact['error'] > 0.05).sum()} errors above 0.05"
+        yield f"ratio largest_error_against_all_configurations {exact['error'].max():.3f} goal 0.05"
+        yield f"ratio log_score_less_exact {difference:.3f} goal -0.1"
+    for cell in cells:
+        if cell.startswith("founders:5000/10/"):
+            seconds = table[(table["cell"] == cell) & (table["method"] == "search")]["seconds"]
+            yield f"ratio seconds_at_p_5000_with_10_causal {seconds.mean():.2f} goal 0.5"
+    for cell in (cell for cell, method in parts if method == "finemap"):
+        faster = parts[cell, "finemap"]["seconds"] / parts[cell, "search"]["seconds"]
+        yield f"ratio times_faster_than_finemap_{cell.replace('/', '_')} {faster:.0f} goal 30"
 
 
 def _share(part: float, whole: float) -> float:

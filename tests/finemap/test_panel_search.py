@@ -75,8 +75,8 @@ def test_a_configuration_weighs_the_same_in_each_of_its_slices():
     base, added = panel.slices(np.array([[2, 7, 11]]))
     compared = 0
     for column, member in enumerate([2, 7, 11]):
-        if added[0, column, member] > 0:  # of what has no evidence left the loss is worked out no further
-            assert base[0, column] + added[0, column, member] == pytest.approx(base[0, 3], abs=1e-3)
+        if added[column, member] > 0:  # of what has no evidence left the loss is worked out no further
+            assert base[0, column] + added[column, member] == pytest.approx(base[0, 3], abs=1e-3)
             compared += 1
     assert compared
 

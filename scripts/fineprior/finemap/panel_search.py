@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.files.arrays import Floats, Indices
+from fineprior.files.arrays import Flags, Floats, Indices
 from fineprior.finemap.configurations import Model, Singles
 from fineprior.finemap.panel_error import Shape
 from fineprior.finemap.search import Posterior, model_of, searched
@@ -42,23 +42,23 @@ class PanelModel(Model):
 
     shape: Shape
 
-    def slices(self, members: Indices) -> tuple[Floats, Singles]:
+    def slices(self, members: Indices, wanted: Flags | None = None) -> tuple[Floats, Singles]:
         """As `Model.slices`, less what the error of the panel takes."""
-        base, added = super().slices(members)
+        base, added = super().slices(members, wanted)
         p, k = len(self.z), members.shape[1]
-        real = members < p
-        for column in range(k + 1):
-            rest = members if column == k else np.where(np.arange(k) == column, p, members)
-            rest = np.sort(rest, axis=1)
-            size = (rest < p).sum(1)
-            if column < k:  # the slice of a member that is none is not looked at
-                size = np.where(real[:, column], size, 0)
-            for some in np.unique(size[size > 0]).tolist():
-                rows = np.flatnonzero(size == some)
-                different, which = np.unique(rest[rows, :some], axis=0, return_inverse=True)
-                itself, lost = self._slices_lost(different, added[rows, column], which.ravel())
-                base[rows, column] -= itself
-                added[rows, column] -= lost
+        row, column = np.nonzero(np.ones(base.shape, bool) if wanted is None else wanted)
+        rest = members[row]
+        without = np.flatnonzero(column < k)
+        real = np.append(members < p, np.ones((len(members), 1), bool), 1)[row, column]
+        rest[without, column[without]] = p
+        rest.sort(1)
+        size = np.where(real, (rest < p).sum(1), 0)  # the slice of a member that is none is not looked at
+        for some in np.unique(size[size > 0]).tolist():
+            rows = np.flatnonzero(size == some)
+            different, which = np.unique(rest[rows, :some], axis=0, return_inverse=True)
+            itself, lost = self._slices_lost(different, added[rows], which.ravel())
+            base[row[rows], column[rows]] -= itself
+            added[rows] -= lost
         return base, added
 
     def _slices_lost(self, members: Indices, added: Singles, which: Indices) -> tuple[Floats, Singles]:

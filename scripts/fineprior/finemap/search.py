@@ -15,17 +15,17 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from fineprior.files.arrays import Floats, Indices, ReadOnly
+from fineprior.files.arrays import Flags, Floats, Indices, ReadOnly
 from fineprior.files.errors import InputError
 from fineprior.finemap.configurations import NEVER, Model, Sum, Visited, summed
 from fineprior.finemap.correlation import Correlations, correlations
 from fineprior.finemap.sufficient import check_prior_weights, check_z
 from fineprior.finemap.susie import SusieFit
 
-CHAINS = 32
-HOT = ((5, 3.0), (5, 2.0))
+CHAINS = 64
+HOT = ((2, 3.0), (2, 2.0))
 """Steps of all chains, and their temperature, before those that count."""
-PLAIN = (6, 6, 12, 24)
+PLAIN = (3, 8, 20)
 """Steps at temperature 1; after each round it is seen whether the two halves of the chains agree."""
 AGREED = 0.01
 """Largest difference between the PIPs of the two halves of the chains that have agreed."""
@@ -33,6 +33,9 @@ WHOLE_UP_TO = 500
 """Among more variants than these, those that no slice of the forward path could use are screened out first."""
 USUAL = 30.0
 """Prior variance of an effect on the scale of z where SuSiE finds none: that of a genome-wide hit."""
+CLOSED, CLOSE = (0.9, 0.99), 256
+LEAST_LEAD = 0.01
+"""PIP of the variant that a credible set grows from, at least."""
 
 
 @dataclass(frozen=True)
@@ -82,48 +85,53 @@ class Posterior(ReadOnly):
         """
         found = self._sum
         p = len(self.kept)
+        total = found.weight.sum()
         pip = found.pip(found.weight, p)
-        heaviest = np.argsort(-(found.base + found.added.max(1)), kind="stable")[:400]
+        grows = np.flatnonzero((found.parts < p).sum(1) < len(self.numbers) - 1)
+        heaviest = grows[np.argsort(-found.largest[grows], kind="stable")[:400]]
         slice_weight = np.exp(found.added[heaviest] + (found.base[heaviest] - found.top)[:, None])
         slice_total = np.maximum(slice_weight.sum(1) + np.exp(found.base[heaviest] - found.top), 1e-300)
-        total = found.weight.sum()
+        linked = np.abs(self._R) >= min_abs_corr
+        free = np.ones(p, bool)
         sets: list[SearchedSet] = []
-        used = np.zeros(p + 1, bool)
         for lead in np.argsort(-pip, kind="stable").tolist():
-            if most == 0 or (pip[lead] < 1 - coverage and pip[lead] < 0.01):
+            if len(sets) == most or pip[lead] < LEAST_LEAD:
                 break
-            if used[lead]:
+            if not free[lead] or pip[free & linked[lead]].sum() < coverage:
                 continue
-            most -= 1
             place = (slice_weight[:, lead] / slice_total) @ slice_weight
-            candidates = [j for j in np.argsort(-place, kind="stable")[:400].tolist() if place[j] > 1e-4 * place.max()]
-            members: list[int] = [lead]
-            for j in candidates:
-                if j != lead and np.abs(self._R[j, members]).min() >= min_abs_corr:
-                    members.append(j)
-            reached = [self._probability(members[: n + 1], total) for n in (0, len(members) - 1)]
-            if reached[-1] < coverage:
+            members = _linked(lead, place, free, linked)
+            if pip[members].sum() < coverage:
                 continue
-            low, high = 0, len(members) - 1
-            while low < high:
-                middle = (low + high) // 2
-                if self._probability(members[: middle + 1], total) >= coverage:
-                    high = middle
-                else:
-                    low = middle + 1
-            chosen = members[: low + 1]
-            if used[chosen].any():
+            held = self._held(members) / total
+            if held[-1] < coverage:
                 continue
-            used[chosen] = True
-            sets.append(SearchedSet(self.kept[chosen], self._probability(chosen, total)))
+            size = int(np.argmax(held >= coverage)) + 1
+            chosen = members[:size]
+            free[chosen] = False
+            sets.append(SearchedSet(self.kept[chosen], float(held[size - 1])))
         return tuple(sets)
 
-    def _probability(self, members: list[int], total: float) -> float:
-        inside = np.zeros(len(self.kept) + 1, bool)
-        inside[members] = True
-        found = self._sum
-        hit: npt.NDArray[np.bool_] = inside[found.parts].max(1)
-        return float(found.weight[hit[found.rest] | inside[found.extra]].sum() / total)
+    def _held(self, members: list[int]) -> Floats:
+        """Weight of the configurations that hold one of the first n members, for each n."""
+        found, none = self._sum, len(members)
+        rank = np.full(len(self.kept) + 1, none, np.int32)
+        rank[members] = np.arange(none)
+        first = np.minimum(rank[found.parts].min(1)[found.rest], rank[found.extra])
+        held: Floats = np.bincount(first, found.weight, none + 1)[:none].cumsum()
+        return held
+
+
+def _linked(lead: int, place: Floats, free: Flags, linked: Flags) -> list[int]:
+    """The lead, and free variants in the order of their weight in its place, as far as all are linked to all."""
+    members = [lead]
+    open_to = free & linked[lead] & (place > 1e-4 * place.max())
+    open_to[lead] = False
+    for variant in np.argsort(-place, kind="stable").tolist():
+        if open_to[variant]:
+            members.append(variant)
+            open_to &= linked[variant]
+    return members
 
 
 def effect_variance(fit: SusieFit, n: float) -> float:
@@ -186,24 +194,25 @@ def searched(whole: Model, seed: int) -> Posterior:
     rng = np.random.default_rng(seed)
     keys = rng.integers(1, 2**62, len(whole.z))
     path, kept = _forward(whole)
-    model = whole.of(kept)
-    visited = Visited(model, np.append(keys[kept], 0))
+    visited = Visited(whole.of(kept), np.append(keys[kept], 0))
     members = _starts(path, kept, most)
     for steps, temperature in HOT:
-        _walk(visited, members, steps, temperature, rng, counts=False)
-    for turn, steps in enumerate(PLAIN):
+        _walk(visited, members, steps, temperature, rng)
+    for steps in PLAIN:
         longer = round(steps * max(1.0, members.shape[1] / 6))
-        _walk(visited, members, longer, 1.0, rng, counts=turn > 0)
-        visited.visits += CHAINS * longer * (turn > 0)
+        _walk(visited, members, longer, 1.0, rng)
         found = summed(visited)
         one, two = (found.pip(found.weight * half, len(kept)) for half in (found.first, found.second))
         gap = float(np.abs(one - two).max())
         if gap < AGREED:
             break
-    pip = _of_all(whole, kept, visited, found.pip(found.weight, len(kept)))
+    if CLOSED[0] <= found.met < CLOSED[1]:
+        visited.close(found, CLOSE)
+        found = summed(visited)
+    pip = _of_all(whole, kept, found, found.pip(found.weight, len(kept)))
     numbers = found.numbers(len(kept), most)
     evidence = float(np.log(found.weight.sum()) + found.top)
-    return Posterior(pip, evidence, numbers, gap, found.met, gap < AGREED, kept, found, model.R)
+    return Posterior(pip, evidence, numbers, gap, found.met, gap < AGREED, kept, found, visited.model.R)
 
 
 def model_of(
@@ -227,7 +236,7 @@ def model_of(
         raise InputError("prior_weights: all variants with a weight above 0 have no variance")
     with np.errstate(divide="ignore"):
         log_prior = np.log(weights / weights.sum())
-    number = np.append(np.arange(most + 1) * math.log(causal), NEVER)
+    number = np.append(np.arange(most + 2) * math.log(causal), NEVER)
     return Model(scores, correlation.dense(), float(variance), log_prior, number)
 
 
@@ -235,7 +244,7 @@ def _starts(path: list[int], kept: Indices, most: int) -> Indices:
     """First configurations (chains, slots): half of them empty, a quarter the forward path, a quarter its first."""
     place = {variant: at for at, variant in enumerate(kept.tolist())}
     start = [place[variant] for variant in path]
-    slots = min(most, len(start) + 3, len(kept))
+    slots = min(most + 1, len(start) + 3, len(kept))
     members = np.full((CHAINS, slots), len(kept))
     for chain in range(CHAINS):
         begin = (start, [], start[:1], [])[(chain // 2) % 4][:slots]
@@ -277,7 +286,7 @@ def _forward(model: Model) -> tuple[list[int], Indices]:
         return path, kept
     near = np.zeros(p, bool)
     if path:
-        added = model.slices(np.array([path]))[1][0][:-1]
+        added = model.slices(np.array([path]))[1][:-1]
         near = (added - added.max(1)[:, None]).max(0) > -8
     for threshold in (0.0, 1.0, 2.0, 3.0):
         kept = np.flatnonzero(possible & ((seen > threshold) | near))
@@ -289,55 +298,49 @@ def _forward(model: Model) -> tuple[list[int], Indices]:
     return path, np.union1d(kept, np.array(path, np.intp))
 
 
-def _of_all(model: Model, kept: Indices, visited: Visited, pip: Floats) -> Floats:
+def _of_all(model: Model, kept: Indices, found: Sum, pip: Floats) -> Floats:
     """PIPs of all variants; those of screened ones from the whole slices of the six best configurations."""
     p = len(model.z)
-    found = np.zeros(p)
+    of_all = np.zeros(p)
     if len(kept) < p:
-        itself = np.concatenate([batch.base[:, -1] for batch in visited.batches])
-        best = np.argsort(-itself, kind="stable")[:6]
-        total, lost = 0.0, np.zeros(p)
-        for row in best.tolist():
-            batch, at = visited.places[row]
-            members = visited.batches[batch].members[at]
-            _, added = model.slices(kept[members[members < len(kept)]][None])
-            weight = math.exp(itself[row] - itself[best[0]])
+        total, lost, names = 0.0, np.zeros(p), np.append(kept, p)
+        for row in np.argsort(-found.weight, kind="stable")[:6].tolist():
+            members = np.append(found.parts[found.rest[row]], found.extra[row])
+            some = np.sort(names[members])[None]
+            _, added = model.slices(some, np.append(some < p, [[True]], 1))
             # Of each slice the share of each variant; a configuration's shares come to one addition and its swaps.
-            slices = np.exp(added[0].astype(float))
-            lost += weight * (slices / (slices.sum(1) + 1)[:, None]).sum(0)
-            total += weight
-        found = lost / total
-    found[kept] = pip
-    return np.minimum(found, 1.0)
+            top = np.maximum(added.max(1), 0).astype(float)[:, None]
+            slices = np.exp(added - top)
+            lost += found.weight[row] * (slices / (slices.sum(1)[:, None] + np.exp(-top))).sum(0)
+            total += found.weight[row]
+        of_all = lost / total
+    of_all[kept] = pip
+    return np.minimum(of_all, 1.0)
 
 
-def _walk(
-    visited: Visited, members: Indices, steps: int, temperature: float, rng: np.random.Generator, *, counts: bool
-) -> None:
+def _walk(visited: Visited, members: Indices, steps: int, temperature: float, rng: np.random.Generator) -> None:
     """Let all chains take so many steps; `members` (chains, slots) is changed."""
     p = len(visited.model.z)
     chains, slots = members.shape
     every = np.arange(chains)
-    half = [(1 << (chain % 2)) | (4 if counts else 0) for chain in range(chains)]
     for _ in range(steps):
         members.sort(1)
-        rows = visited.rows_of(members)
-        for row, flag in zip(rows, half, strict=True):
-            visited.halves[row] |= flag
         size = (members < p).sum(1)
+        slices = visited.slices_of(members)
+        for half in range(2):
+            visited.flags[np.concatenate(slices[half::2])] |= np.uint8(1 << half)
         # A chain tries another variant in the place of a member, or one more: the latter at least every fourth time.
         more = rng.random(chains) < np.clip(1 - size / slots, 0.25, 0.5)
         slot = np.where(more, size, (rng.random(chains) * size).astype(np.intp))
-        added = np.empty((chains, p), np.float32)
         taken = slot < size
-        for chain, column in enumerate(np.where(taken, slot, -1).tolist()):
-            batch, place = visited.places[rows[chain]]
-            added[chain] = visited.batches[batch].added[place, column]
+        added = visited.added[[some[place] for some, place in zip(slices, slot.tolist(), strict=True)]]
         free = slots - (size - taken)
         # Weight of D + {j} over that of D, which stands for all slots that are free alike.
         added -= np.log(np.maximum(free, 1)).astype(np.float32)[:, None]
         top = np.maximum(added.max(1), 0)
-        weights = np.exp((added - top[:, None]) / np.float32(temperature)).cumsum(1)
+        added -= top[:, None]
+        added /= np.float32(temperature)
+        weights = np.exp(added, out=added).cumsum(1)
         none = np.exp(-top / temperature)
         drawn = rng.random(chains) * (weights[:, -1] + none) - none
         choice = np.where(drawn < 0, p, np.minimum((weights < drawn[:, None]).sum(1), p - 1))
