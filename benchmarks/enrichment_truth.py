@@ -17,6 +17,8 @@ exact     One causal variant a locus, exact Bayes factors. Cover of the 95% inte
           gain in PIP (log10 of the causal variant's PIP over that under the uniform prior; the oracle knows the odds),
           with 1, 2, 4 and 22 chromosomes, each left out in turn.
 susie     One to three causal variants, the signals being SuSiE's. The PIP is that of a signal's nearest causal variant.
+kept      Whether intervals are too short because loci are selected by z. The probability that a locus is kept is
+          simulated for each of its candidates (DRAWS z a candidate), and put into the denominator or not.
 detect    Effects per standardised genotype and per allele, scores that follow MAF and LD: how often they are called,
           with and without the probability of detection in the denominator; K and its exponent are estimated.
 """
@@ -38,6 +40,7 @@ import numpy as np  # noqa: E402
 import numpy.typing as npt  # noqa: E402
 import pandas as pd  # noqa: E402
 from ld_simulation import read_founders  # noqa: E402
+from scipy.special import logsumexp  # noqa: E402
 
 from fineprior.files.arrays import Floats  # noqa: E402
 from fineprior.finemap.susie import susie_rss  # noqa: E402
@@ -50,6 +53,7 @@ from fineprior.priors.coefficient_posterior import (  # noqa: E402
 )
 from fineprior.priors.detection import (  # noqa: E402
     detected_curves,
+    given_detection,
     log_bayes_factor,
 )
 from fineprior.priors.enrichment import log_bayes_factors  # noqa: E402
@@ -60,7 +64,8 @@ WINDOWS, VARIANTS, K, THRESHOLD = 40, 200, 40.0, 5.45
 SIZES, USED_SIZES, CHROMOSOMES = (20, 40, 100, 300, 1000), (20, 40, 100), (1, 2, 4, 22)
 ODDS = (1.0, 3.0, 10.0)
 CAUSAL_COUNTS = (0.6, 0.3, 0.1)
-SAMPLES = 50_000
+SAMPLES, DRAWS = 50_000, 800
+PARTS = ["exact", "susie", "kept", "detect"]
 TWO_SIGNS, ONE_SIGN = CoefficientPrior(), CoefficientPrior(nonnegative=True)
 MARKS = ("<!-- benchmarks/enrichment_truth.py -->", "<!-- end of benchmarks/enrichment_truth.py -->")
 Generator = np.random.Generator
@@ -214,12 +219,12 @@ def susie_signals(study: Study, windows: list[Window]) -> tuple[Floats, list[npt
 def log_pips(prior: Floats, log_bf: Floats, causal: list[npt.NDArray[np.int64]]) -> Floats:
     """Log10 PIP, within its signal, of the causal variant of each signal that has one; prior (loci, p)."""
     found = []
-    for own, here, variants in zip(prior, log_bf, causal, strict=True):
-        for signal, variant in enumerate(variants):
-            if variant >= 0:
-                joint = np.log(own) + here[:, signal]
-                found.append((joint[variant] - np.logaddexp.reduce(joint)) / np.log(10))
-    return np.array(found)
+    for signal in range(log_bf.shape[2]):
+        rows = [k for k, variants in enumerate(causal) if len(variants) > signal and variants[signal] >= 0]
+        joint = np.log(prior[rows]) + log_bf[rows, :, signal]
+        own = joint[np.arange(len(rows)), [causal[k][signal] for k in rows]]
+        found.append((own - logsumexp(joint, axis=1)) / np.log(10))
+    return np.concatenate(found)
 
 
 def prior_without(study: Study, every: Floats, signals: npt.NDArray[np.int64], chromosomes: int,
@@ -227,17 +232,14 @@ def prior_without(study: Study, every: Floats, signals: npt.NDArray[np.int64], c
     """Prior (loci, p) of each locus, made without its chromosome."""
     loci = len(study.x)
     groups = groups_left_out([str(k * chromosomes // loci) for k in range(loci)], signals)
-    found = np.empty_like(study.x)
-    for name, posterior in left_out_posteriors(every, groups, belief).items():
-        rows = np.flatnonzero(groups == name)
-        starts = np.arange(len(rows)) * VARIANTS
-        found[rows] = mixed_prior(study.x[rows].ravel(), starts, posterior).reshape(len(rows), -1)
-    return found
+    posteriors = left_out_posteriors(every, groups, belief)
+    weights = np.stack([posteriors[name].weights for name in groups])
+    return mixed_prior(study.x.ravel(), np.arange(loci) * VARIANTS, weights).reshape(loci, -1)
 
 
-def exact_or_susie(windows: list[Window], part: str, studies: int, seed: int) -> Iterator[dict[str, Any]]:
+def exact_or_susie(windows: list[Window], part: str, studies: int, most: int, seed: int) -> Iterator[dict[str, Any]]:
     """Rows of cover and of use for each shape, odds and number of loci."""
-    sizes = SIZES if part == "exact" else USED_SIZES
+    sizes = [size for size in SIZES if size <= most]
     for shape, make in SHAPES.items():
         for odds in ODDS:
             truth, rng = np.log(odds), np.random.default_rng([seed, *map(ord, part + shape), int(odds)])
@@ -289,8 +291,8 @@ def exact_or_susie(windows: list[Window], part: str, studies: int, seed: int) ->
 
 def interval_row(found: list[Statement], truth: float) -> dict[str, Any]:
     """Cover and its like over studies; a study in which nothing was tested covers (it claims nothing)."""
-    lower = np.nan_to_num([one.lower for one in found], nan=-np.inf)
-    upper = np.nan_to_num([one.upper for one in found], nan=np.inf)
+    lower = np.array([-np.inf if np.isnan(one.lower) else one.lower for one in found])
+    upper = np.array([np.inf if np.isnan(one.upper) else one.upper for one in found])
     estimate = np.array([one.estimate for one in found])
     width = upper - lower
     closed = np.isfinite(width)
@@ -339,6 +341,32 @@ def detect(windows: list[Window], studies: int, seed: int) -> Iterator[dict[str,
                        } | interval_row(one, truth)  # fmt: skip
 
 
+def kept(windows: list[Window], studies: int, seed: int) -> Iterator[dict[str, Any]]:
+    """Rows of cover with and without the simulated probability that a locus is kept."""
+    rng = np.random.default_rng([seed, *map(ord, "kept")])
+    shares = np.empty((len(windows), VARIANTS))
+    for number, window in enumerate(windows):
+        for causal in range(VARIANTS):
+            effect = np.sqrt(K) * rng.standard_normal((DRAWS, 1))
+            z = effect * window.R[causal] + rng.standard_normal((DRAWS, VARIANTS)) @ window.root.T
+            shares[number, causal] = np.mean(np.abs(z).max(axis=1) > THRESHOLD)
+    error = np.sqrt(shares.mean() * (1 - shares.mean()) / DRAWS)
+    print(
+        f"kept: {shares.mean():.3f}; spread within windows {shares.std(axis=1).mean():.4f}, of which chance {error:.4f}"
+    )
+    for odds, size in ((3.0, 300), (10.0, 1000)):
+        found: dict[str, list[Statement]] = {"all as likely to be kept": [], "simulated probability": []}
+        for _ in range(studies):
+            study = study_of(windows, size, binary(odds), rng)
+            block = block_of(exact_signals(study)[0])
+            ways = (block, given_detection(block, np.log(shares[study.window]).ravel()))
+            for one, way in zip(found.values(), ways, strict=True):
+                one.append(statement(curves(way, study.x.ravel()), size, TWO_SIGNS))
+        for what, one in found.items():
+            yield {"part": "kept", "shape": "binary", "odds": odds, "loci": size, "what": what} | interval_row(
+                one, np.log(odds))  # fmt: skip
+
+
 def lines_of(table: pd.DataFrame) -> list[str]:
     """The tables of the page."""
     table = table.reindex(columns=[*table.columns, *{"chromosomes", "share", "share_error"} - set(table.columns)])
@@ -363,10 +391,17 @@ def lines_of(table: pd.DataFrame) -> list[str]:
     used = table[table["what"].isin(["two signs", "sign known"])]
     keys = ["part", "shape", "loci", "chromosomes", "what"]
     for (part, shape, loci, number, what), rows in used.groupby(keys, sort=False):
-        own = rows.set_index("odds")
+        own = rows.set_index("odds").reindex(ODDS)
         shares = [f"{own.loc[odds, 'share']:.0%} ± {own.loc[odds, 'share_error']:.0%}" for odds in ODDS[1:]]
+        cells = [*shares, f"{own.loc[1.0, 'gain']:+.4f}"]
         name = f"{part} | {shape}, sign known" if what == "sign known" else f"{part} | {shape}"
-        found.append(f"| {name} | {loci} | {number:.0f} | {' | '.join(shares)} | {own.loc[1.0, 'gain']:+.4f} |")
+        shown = " | ".join("" if "nan" in cell else cell for cell in cells)
+        found.append(f"| {name} | {loci} | {number:.0f} | {shown} |")
+    for row in table[table["part"] == "kept"].itertuples():
+        found += [
+            "",
+            f"Odds {row.odds:g}, {row.loci} loci, {row.what}: cover {row.cover:.3f} of {row.studies} studies.",
+        ]
     detected = table[table["part"] == "detect"]
     found += [
         "",
@@ -387,10 +422,9 @@ def main() -> None:
     """Run parts, or write the tables of a run into a page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--panel", help="prefix of PLINK files without missing genotypes")
-    parser.add_argument(
-        "--parts", nargs="+", default=["exact", "susie", "detect"], choices=["exact", "susie", "detect"]
-    )
+    parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS)
     parser.add_argument("--studies", type=int, default=200, help="a cell")
+    parser.add_argument("--most", type=int, default=SIZES[-1], help="loci of the largest studies")
     parser.add_argument("--seed", type=int, default=101)
     parser.add_argument("--output", type=Path, help="table to write")
     parser.add_argument("--table", type=Path, nargs="+", help="tables of earlier runs, in place of a run")
@@ -401,8 +435,10 @@ def main() -> None:
     elif given.panel:
         windows, rows, began = windows_of(given.panel, np.random.default_rng(0)), [], time.process_time()
         for part in given.parts:
-            made = detect(windows, given.studies, given.seed) if part == "detect" else exact_or_susie(
-                windows, part, given.studies, given.seed)  # fmt: skip
+            if part in ("detect", "kept"):
+                made = (detect if part == "detect" else kept)(windows, given.studies, given.seed)
+            else:
+                made = exact_or_susie(windows, part, given.studies, given.most, given.seed)
             for row in made:
                 rows.append(row)
                 print({k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}, flush=True)

@@ -107,6 +107,44 @@ def test_options_of_the_posterior_count_and_agree_with_the_config(tmp_path, name
     assert {path.name: path.read_bytes() for path in (tmp_path / "config").glob("x.*")} == found["on"][0]
 
 
+SIGNS = np.array([1.0, -1.0, 1.0, -1.0, 1.0])
+ODD = {
+    "one variant": ([6.0], [[1.0]], None, "ok", [1.0]),
+    "two variants": ([6.0, 1.0], np.eye(2), None, "ok", [1.0, None]),
+    "two identical": ([6.0, 6.0, 0.0], [[1, 1, 0], [1, 1, 0], [0, 0, 1]], None, "ok", ["twin", "twin", None]),
+    "all ones": ([6.0] * 5, np.ones((5, 5)), None, "ok", ["twin"] * 5),
+    "rank 1": (6 * SIGNS, np.outer(SIGNS, SIGNS), None, "ok", ["twin"] * 5),
+    "z of 0": ([0.0] * 5, np.eye(5), None, "no_signal", ["twin"] * 5),
+    "a set excluded": ([9.0, 9.0, 0.5], [[1, 1, 0], [1, 1, 0], [0, 0, 1]], [0, 0, 1], "no_signal", [0.0, 0.0, None]),
+}
+"""z, R, prior; status and PIPs (None: any; "twin": the same)."""
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_loci_have_their_tables(tmp_path, capsys, name):
+    z, R, prior, status, expected = ODD[name]
+    ids = [f"1:{100 * (j + 1)}:A:C" for j in range(len(z))]
+    pd.DataFrame({"variant_id": ids, "z": z}).to_csv(tmp_path / "z.tsv", sep="\t", index=False)
+    np.save(tmp_path / "ld.npy", np.array(R, float))
+    given = ["--ld-of", "in_sample"]
+    if prior is not None:
+        pd.DataFrame({"variant_id": ids, "prior": prior}).to_csv(tmp_path / "prior.tsv", sep="\t", index=False)
+        given += ["--prior", tmp_path / "prior.tsv"]
+    assert run(tmp_path, *given) == 0
+    assert capsys.readouterr().err == ""
+    variants, _, row = read(tmp_path)
+    pips = variants["pip"].tolist()
+    assert np.isfinite(pips).all()
+    twins = [pip for pip, what in zip(pips, expected, strict=True) if what == "twin"]
+    assert max(twins, default=0) - min(twins, default=0) < 1e-3
+    known = [(pip, what) for pip, what in zip(pips, expected, strict=True) if isinstance(what, float)]
+    assert [pip for pip, _ in known] == pytest.approx([what for _, what in known], abs=1e-3)
+    assert row["posterior"].item() == "search"
+    assert row["status"].item() in {status, "incomplete"}
+    if name == "a set excluded":
+        assert "2 variants have a prior of 0" in row["remarks"].item()
+
+
 @pytest.mark.parametrize("seed", ["one", "1.5", "-1", ""])
 def test_a_seed_that_is_no_number_is_refused(files, capsys, seed):
     with pytest.raises(SystemExit) as stopped:
@@ -200,6 +238,16 @@ def test_z_in_another_order_than_ld_is_a_status(files, capsys):
     status = read(files)[2].iloc[0]
     assert status["status"] in {"single_effect", "no_signal"}
     assert "z and R do not belong together" in status["reason"]
+
+
+def test_a_panel_of_another_population_is_refused_unless_asked_for(files, capsys):
+    assert run(files, "--panel-size", "500", "--fst", "0.06") == 0
+    assert "single_effect (the panel differs from the GWAS by F_ST 6.0%, above" in capsys.readouterr().out
+    assert read(files)[2]["fst"].item() == 0.06
+    assert run(files, "--panel-size", "500", "--fst", "0.06", "--max-fst", "0.1") == 0
+    out = capsys.readouterr().out
+    assert "single_effect" not in out
+    assert "  the panel differs from the GWAS by F_ST 6.0%: its LD may be wrong\n" in out
 
 
 def test_a_huge_z_does_not_underflow(files, locus):
@@ -330,6 +378,7 @@ def test_wrong_names_of_ld(files, capsys, names):
     [(["--coverage", "1"], "'1' must be a number (above 0 and below 1)"),
      (["--L", "0"], "'0' must be a whole number (at least 1)"), (["--L", "1.5"], "'1.5' must be a whole number"),
      (["--n", "x"], "'x' must be a number (above 1)"), (["--tol", "nan"], "'nan' must be a number"),
+     (["--fst", "-0.1"], "must be a number (at least 0 and at most 1)"), (["--fst", "x"], "'x' must be a number"),
      (["--model", "finemap"], "invalid choice")],
 )  # fmt: skip
 def test_options_out_of_range_are_refused(files, capsys, arguments, message):

@@ -208,8 +208,9 @@ def test_the_goal_that_is_missed_is_that_of_the_table():
 
 def test_the_page_has_the_marks_between_which_a_benchmark_writes():
     text = (DOCS / "method/prior.md").read_text()
-    for mark in re.findall(r'"(<!-- [^"]+ -->)"', (ROOT / "benchmarks/score_shape.py").read_text()):
-        assert text.count(mark) == 1
+    for script in ("score_shape", "enrichment_truth"):
+        for mark in re.findall(r'"(<!-- [^"]+ -->)"', (ROOT / f"benchmarks/{script}.py").read_text()):
+            assert text.count(mark) == 1
 
 
 def test_a_resource_of_another_host_is_refused():

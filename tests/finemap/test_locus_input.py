@@ -254,3 +254,59 @@ def test_variants_of_a_batch_without_ld_or_prior_are_named(batch):
         loci.locus("chr1_0_45")
     with pytest.raises(InputError, match=r"ld.npz: no LD of locus 'chr1_45_90'"):
         loci.locus("chr1_45_90")
+
+
+def many(tmp_path, **columns):
+    """A table of 400 variants over 2 Mb with frequencies, F_ST 1%, and a matrix that is none of theirs."""
+    rng, names = np.random.default_rng(9), [f"2:{5_000 * i + 5}:A:C" for i in range(400)]
+    p, drift = rng.uniform(0.1, 0.9, 400), 0.02
+    eaf = rng.beta(p * (1 / drift - 1), (1 - p) * (1 / drift - 1))
+    table = pd.DataFrame({"variant_id": names, "z": rng.normal(size=400), "n": 50_000, "eaf": eaf, "panel_af": p})
+    table.assign(**columns).to_csv(tmp_path / "z.tsv", sep="\t", index=False, na_rep="NA")
+    np.savez(tmp_path / "r.npz", R=np.eye(400), panel_size=10_000)
+    return tmp_path / "z.tsv", tmp_path / "r.npz"
+
+
+def test_fst_of_the_frequencies_in_the_table(tmp_path):
+    files = many(tmp_path)
+    value, error = read_locus(*files, None).fst
+    assert value == pytest.approx(0.01, abs=4 * error)
+    assert 0 < error < 0.002
+    smaller = read_locus(*files, None, panel_size=100).fst[0]
+    assert smaller == pytest.approx(value - 1 / 400, rel=0.03)  # 1/(4 B) is the sampling of the panel
+    assert read_locus(files[0], None, None).fst is None
+    half = pd.read_csv(files[0], sep="\t")["eaf"].where(np.arange(400) % 2 == 0)
+    assert read_locus(*many(tmp_path, eaf=half), None).fst is not None
+
+
+def test_fst_that_is_given_comes_before_that_of_the_file_and_this_before_frequencies(tmp_path):
+    z, ld = many(tmp_path)
+    np.savez(ld, R=np.eye(400), panel_size=10_000, fst=0.003, fst_error=0.0004)
+    assert read_locus(z, ld, None).fst == (0.003, 0.0004)
+    assert read_locus(z, ld, None, fst=0.02).fst[0] == 0.02
+    np.savez(ld, R=np.eye(400), fst=[0.1, 0.2], fst_error=0.1)
+    with pytest.raises(InputError, match=r"r\.npz: not a readable LD file"):
+        read_locus(z, ld, None)
+
+
+def test_frequencies_that_say_nothing_are_said(tmp_path, caplog):
+    files = many(tmp_path)
+    copied = many(tmp_path, eaf=pd.read_csv(files[0], sep="\t")["panel_af"])
+    assert read_locus(*copied, None).fst is None
+    assert "z.tsv: How far the panel is from the GWAS (F_ST) is not known: the allele frequencies of the" in caplog.text
+
+
+def test_without_positions_there_are_no_blocks_for_an_error(tmp_path, caplog):
+    files = many(tmp_path, variant_id=[f"rs{i}" for i in range(400)])
+    assert read_locus(*files, None).fst is None
+    assert "not known: only 400 variants in 1 block can be compared" in caplog.text
+
+
+@pytest.mark.parametrize("wrong", ["1.2", "-9", "-0.001"])
+def test_a_frequency_that_is_none_is_named(tmp_path, wrong):
+    z, ld = many(tmp_path)
+    lines = z.read_text().splitlines()
+    lines[3] = "\t".join([*lines[3].split("\t")[:3], wrong, "0.5"])
+    z.write_text("\n".join(lines) + "\n")
+    with pytest.raises(InputError, match=rf"line 4: eaf of 2:10005:A:C is '{wrong}', a frequency from 0 to 1 is"):
+        read_locus(z, ld, None)

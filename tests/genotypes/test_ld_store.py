@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fineprior.files.errors import InputError
-from fineprior.genotypes.ld_store import LocusLd, read_ld, read_panel_size, write_ld
+from fineprior.genotypes.ld_store import LocusLd, read_fst, read_ld, read_panel_size, write_ld
 
 
 def correlations(count):
@@ -32,6 +32,9 @@ def test_ld_files_read_back_and_are_the_same_bytes(tmp_path):
     assert read_panel_size(tmp_path / "empty.npz") is None
     write_ld(tmp_path / "panel.npz", loci, 30)
     assert read_panel_size(tmp_path / "panel.npz") == 30
+    assert read_fst(tmp_path / "panel.npz") is None
+    write_ld(tmp_path / "fst.npz", loci, 30, (-0.0001, 0.0003))
+    assert read_fst(tmp_path / "fst.npz") == (-0.0001, 0.0003)
     with np.load(tmp_path / "panel.npz", allow_pickle=False) as stored:
         assert np.array_equal(stored["chr1_4_9/R"], loci[1].r)
     write_ld(tmp_path / "none.npz", [LocusLd("a", np.empty((0, 0), np.float32), np.array([], np.str_))])

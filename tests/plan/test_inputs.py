@@ -166,6 +166,16 @@ def test_ld_of_a_panel_and_of_the_samples_that_the_sheet_names():
         inputs(replace(STUDY, panel="no")).panel(A)
 
 
+def test_a_panel_is_compared_with_the_gwas_whosever_ld_the_settings_say_it_is():
+    """So that another `finemap.ld` computes no LD again; what is said of the panel depends on it."""
+    compared = "<results>/{study}/panel_fst.tsv"
+    in_sample, no_panel = inputs(replace(STUDY, in_sample=True)), inputs(replace(STUDY, panel="", ld="ukb"))
+    assert [found.panel_fst(A) for found in (inputs(), in_sample, no_panel)] == [compared] * 3
+    assert [found.fst_of_panel_ld(A) for found in (inputs(), in_sample, no_panel)] == [compared, [], compared]
+    assert (inputs(OWN).panel_fst(A), inputs(OWN).fst_of_panel_ld(A)) == ([], [])
+    assert inputs(finemap={"ld": "none"}).fst_of_panel_ld(A) == []
+
+
 def test_ld_of_a_panel_by_chromosome():
     first, second = panel("p/1"), panel("p/2")
     assert inputs(replace(STUDY, panel="p/{chrom}")).panel(A) == first + second

@@ -10,7 +10,6 @@ from scipy.stats import norm
 from fineprior.files.errors import InputError
 from fineprior.priors.blocks import Block, log_softmax
 from fineprior.priors.coefficient_posterior import (
-    CoefficientPosterior,
     CoefficientPrior,
     groups_left_out,
     left_out_posteriors,
@@ -79,7 +78,7 @@ def test_prior_made_without_a_locus_gives_it_the_joint_posterior(seed, prior):
     expected = joint_posterior(x, log_bf, starts, prior)
     for number, start in enumerate(starts):
         rows = slice(start, start + 3)
-        pip = mixed_prior(x[rows], np.array([0]), found[number]) * np.exp(log_bf[rows])
+        pip = mixed_prior(x[rows], np.array([0]), found[number].weights) * np.exp(log_bf[rows])
         np.testing.assert_allclose(pip / pip.sum(), expected[rows], atol=2e-3)
 
 
@@ -107,7 +106,11 @@ def test_mixture_is_the_mean_of_the_softmaxes():
     x, starts = rng.normal(0, 2, 12), np.array([0, 1, 5])
     weights = rng.dirichlet(np.ones(len(GRID)))
     expected = sum(w * np.exp(log_softmax(b * x, starts)) for w, b in zip(weights, GRID, strict=True))
-    np.testing.assert_allclose(mixed_prior(x, starts, CoefficientPosterior(weights, 1.0)), expected, rtol=1e-10)
+    np.testing.assert_allclose(mixed_prior(x, starts, weights), expected, rtol=1e-10)
+    own = np.stack([rng.dirichlet(np.ones(len(GRID))), weights, np.eye(len(GRID))[ZERO + 7]])
+    each = np.concatenate([mixed_prior(x[k], np.array([0]), one)
+                           for k, one in zip(np.split(np.arange(12), starts[1:]), own, strict=True)])  # fmt: skip
+    np.testing.assert_allclose(mixed_prior(x, starts, own), each, rtol=1e-10)
 
 
 def test_a_study_of_one_chromosome_leaves_out_each_locus():

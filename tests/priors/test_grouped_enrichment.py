@@ -96,3 +96,12 @@ def test_groups_that_do_not_fit_are_named(groups):
     block = Block.of(np.zeros((4, 3)), np.zeros((4, 1)), np.array([0, 2]))
     with pytest.raises(InputError, match=r"groups of 3 features must be 3 numbers 0, 1, ... without gaps, not \["):
         fit_groups([block], groups)
+
+
+def test_scales_that_are_given_are_kept(simulated):
+    loci = simulated(5, [0.5, 0.5], loci=40, strength=6.0)
+    found = fit_groups([loci.block], [0, 1], scales=np.array([0.2, np.nan]))
+    assert found.scales[0] == pytest.approx(0.2)
+    assert found.scales[1] != pytest.approx(0.2)
+    with pytest.raises(InputError, match=r"scales of 2 groups must be 2 numbers above 0 or NaN, not \[0.2, 0.0\]"):
+        fit_groups([loci.block], [0, 1], scales=np.array([0.2, 0.0]))

@@ -9,11 +9,12 @@ import pytest
 from fineprior.files.errors import InputError
 from fineprior.files.tables import LOCI_STATUS, LOCUS_VARIANTS, PANEL_FST, PRIOR, SUMSTATS
 from fineprior.genotypes.ld_store import read_fst
-from fineprior.project.settings import FinemapSettings, LdSettings
+from fineprior.project.settings import FinemapSettings, HarmoniseSettings, LdSettings
 from fineprior.steps.compare_panel import compare_panel
 from fineprior.steps.compute_ld import compute_ld
 from fineprior.steps.finemap_batch import finemap
-from steps.prostate import PROSTATE
+from fineprior.steps.harmonise_sumstats import harmonise_sumstats
+from steps.prostate import PROSTATE, needs_prostate
 
 
 @pytest.fixture
@@ -40,6 +41,7 @@ def test_ld_that_is_computed_already_has_no_frequencies(prostate, tmp_path):
     assert PANEL_FST.read(tmp_path / "fst.tsv")["state"].item() == "no_frequencies"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("settings", "status"), [({}, "corrected"), ({"max_fst": 0.01}, "single_effect"),
                                                   ({"ld": "in_sample"}, "ok")])  # fmt: skip
 def test_the_number_goes_with_the_ld_into_the_fit(prostate, drifted, caplog, settings, status):
@@ -68,8 +70,12 @@ def test_the_number_goes_with_the_ld_into_the_fit(prostate, drifted, caplog, set
         assert "F_ST" not in str(found["remarks"])
         return
     assert (found["fst"], found["fst_error"]) == pytest.approx((row["fst"], row["fst_error"]))
-    assert f"the panel differs from the GWAS by F_ST {row['fst']:.1%}: its LD may be wrong" in found["remarks"]
-    assert ("above finemap.max_fst (1.0%)" in str(found["reason"])) == ("max_fst" in settings)
+    told = f"the panel differs from the GWAS by F_ST {row['fst']:.1%}"
+    if "max_fst" in settings:
+        assert found["reason"] == f"{told}, above finemap.max_fst (1.0%)"
+        assert told not in str(found["remarks"])
+    else:
+        assert f"{told}: its LD may be wrong" in found["remarks"]
 
 
 def test_an_fst_that_is_not_known_is_not_in_the_ld_file(prostate, tmp_path):
@@ -84,3 +90,21 @@ def test_files_that_are_not_there_are_named(tmp_path):
     with pytest.raises(InputError, match=r"nowhere\.parquet: no such file"):
         compare_panel(sumstats=str(tmp_path / "nowhere.parquet"), output=str(tmp_path / "fst.tsv"))
     assert not (tmp_path / "fst.tsv").exists()
+
+
+@pytest.mark.slow
+@needs_prostate
+def test_frequencies_of_the_minor_allele_are_none(tmp_path):
+    """Harmonising sees that they are those of the minor allele, whichever that is."""
+    table = pd.read_csv(PROSTATE / "gwas.tsv.gz", sep="\t")
+    eaf = table["effect_allele_frequency"] + np.random.default_rng(3).normal(0, 0.01, len(table))
+    table["effect_allele_frequency"] = np.minimum(eaf, 1 - eaf).clip(lower=0.001)
+    table.to_csv(tmp_path / "gwas.tsv", sep="\t", index=False)
+    paths = {"output": "sumstats.parquet", "qc": "qc.tsv", "dropped": "dropped.tsv.gz", "liftover": "liftover.tsv"}
+    harmonise_sumstats(
+        sumstats=str(tmp_path / "gwas.tsv"), fasta=str(PROSTATE / "reference.fa"), panel=str(PROSTATE / "panel"),
+        settings=HarmoniseSettings(), **{name: str(tmp_path / file) for name, file in paths.items()},
+    )  # fmt: skip
+    compare_panel(sumstats=str(tmp_path / "sumstats.parquet"), panel=str(PROSTATE / "panel"),
+                  output=str(tmp_path / "fst.tsv"))  # fmt: skip
+    assert PANEL_FST.read(tmp_path / "fst.tsv")["state"].item() == "no_frequencies"

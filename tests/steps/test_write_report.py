@@ -47,6 +47,16 @@ def test_report_from_files(paths, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_panel_that_is_far_from_the_gwas_is_a_note(paths, tmp_path):
+    table = t.PANEL_FST.read(paths["fst"]).assign(fst=0.02)
+    t.PANEL_FST.write(table, tmp_path / "fst.tsv")
+    output, settings = tmp_path / "report.html", ReportSettings(max_locus_plots=0)
+    report(study="demo", **(paths | {"fst": str(tmp_path / "fst.tsv")}), output=str(output), settings=settings,
+           min_r=0.3)  # fmt: skip
+    assert '<p class="note">F_ST in &lt;words&gt;.</p>' in output.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
 def test_sets_of_the_further_coverage_are_not_shown(paths, tmp_path):
     sets = t.CREDIBLE_SETS.read(paths["credible_sets"]["uniform"])
     sets = sets.assign(main=False, lead_variant="1:424242:A:C")

@@ -149,6 +149,7 @@ def test_frequencies_of_the_panel_are_copied(decimals, people):
     )
 
 
+@pytest.mark.slow
 def test_frequencies_of_the_panel_without_some_of_its_people_are_copied():
     """As 1000 Genomes' 503 Europeans and a release of 489 of them: no sample of its own."""
     rng = np.random.default_rng(6)
@@ -212,7 +213,7 @@ def test_strong_associations_do_not_add_to_it():
 
 
 def test_sex_chromosomes_are_not_used():
-    eaf, panel_af = frequencies(0.001)
+    eaf, panel_af = frequencies(0.001, 4_000)
     rows = table(eaf, panel_af)
     for name in ("X", "chrX", "23", "Y", "MT"):
         moved = rows.assign(chrom=rows["chrom"].where(rows["chrom"] != "7", name), eaf=np.where(rows["chrom"] == "7",

@@ -138,7 +138,7 @@ def _fit(
     )
     ladder = fit(prior_weights=weights, settings=settings)
     status, reason = _status(ids, ladder)
-    remarks = (*_far(drift), *_remarks(ids, ladder, sizes, R))
+    remarks = (*_far(drift, settings.max_fst), *_remarks(ids, ladder, sizes, R))
     excluded = np.setdiff1d(np.flatnonzero(ladder.fit.pi[: len(ids)] == 0), ladder.left_out)
     if weights is not None and len(excluded):
         # A fit again, for this alone: zeros are rare, and nothing else tells what they took away.
@@ -191,9 +191,9 @@ def _lost(ids: tuple[str, ...], ladder: LadderFit) -> str:
     )
 
 
-def _far(drift: float | None) -> tuple[str, ...]:
-    """The remark on a panel of another population."""
-    if drift is None or drift <= FAR_FST:
+def _far(drift: float | None, max_fst: float) -> tuple[str, ...]:
+    """The remark on LD of another population that is used all the same."""
+    if drift is None or not FAR_FST < drift <= max_fst:
         return ()
     return (f"the panel differs from the GWAS by F_ST {drift:.1%}: its LD may be wrong",)
 

@@ -153,7 +153,7 @@ def groups_left_out(chromosomes: Sequence[str], signals: npt.ArrayLike) -> npt.N
                      for k, (name, has) in enumerate(zip(names, there, strict=True))], dtype=object)  # fmt: skip
 
 
-def mixed_prior(x: Floats, starts: Integers, posterior: CoefficientPosterior) -> Floats:
+def mixed_prior(x: Floats, starts: Integers, weights: Floats) -> Floats:
     """Prior causal probabilities (n,), which sum to 1 within each locus: the mean over the posterior of softmax(b x).
 
     Parameters
@@ -162,8 +162,8 @@ def mixed_prior(x: Floats, starts: Integers, posterior: CoefficientPosterior) ->
         (n,) score of each variant, in units of the coefficient.
     starts
         (loci,) first rows of the loci.
-    posterior
-        Of the coefficient, by other loci.
+    weights
+        (grid,) posterior weights of the coefficient by other loci, or (loci, grid) of each locus's own.
 
     Raises
     ------
@@ -174,8 +174,9 @@ def mixed_prior(x: Floats, starts: Integers, posterior: CoefficientPosterior) ->
     if len(starts) == 0:
         return np.zeros(0)
     sizes = locus_sizes(starts, len(x))
-    found = posterior.weights[ZERO] / np.repeat(sizes, sizes)
-    used = np.flatnonzero((posterior.weights > _NEGLIGIBLE) & (GRID != 0))
+    each = np.broadcast_to(weights, (len(starts), len(GRID)))
+    found = np.repeat(each[:, ZERO] / sizes, sizes)
+    used = np.flatnonzero((each > _NEGLIGIBLE).any(axis=0) & (GRID != 0))
     for number, odds in odds_on_grid(x, starts, sizes, used):
-        found += posterior.weights[number] * odds / np.repeat(np.add.reduceat(odds, starts), sizes)
+        found += odds * np.repeat(each[:, number] / np.add.reduceat(odds, starts), sizes)
     return np.asarray(found / np.repeat(np.add.reduceat(found, starts), sizes), dtype=float)

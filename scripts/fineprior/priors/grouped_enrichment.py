@@ -56,6 +56,7 @@ def fit_groups(
     *,
     nonnegative: Flags | None = None,
     rate: float = RATE,
+    scales: Floats | None = None,
     start: GroupedEnrichment | None = None,
 ) -> GroupedEnrichment:
     """Estimate coefficients and the scales of their groups.
@@ -70,6 +71,8 @@ def fit_groups(
         (d,) coefficients that must not be negative; none by default.
     rate
         Of the exponential prior of the scales; 0: none.
+    scales
+        (groups,) standard deviations that are not estimated, NaN for those that are; all are by default.
     start
         Estimate to begin with, as that of all chromosomes for one that leaves out a chromosome.
 
@@ -84,13 +87,18 @@ def fit_groups(
         raise InputError(f"groups of {d} features must be {d} numbers 0, 1, ... without gaps, not {group.tolist()}")
     count = int(group.max(initial=-1)) + 1
     held_low = np.zeros(d, dtype=bool) if nonnegative is None else np.asarray(nonnegative)
+    given = np.full(count, np.nan) if scales is None else np.asarray(scales, dtype=float)
+    if len(given) != count or (given <= 0).any():
+        raise InputError(f"scales of {count} groups must be {count} numbers above 0 or NaN, not {given.tolist()}")
     precision = np.full(count, _FIRST) if start is None else 1 / np.square(start.scales)
+    precision = np.where(np.isnan(given), precision, given**-2)
     b = None if start is None else start.coefficients
     for _ in range(_ROUNDS):
         fit = fit_enrichment(blocks, precision[group], start=b, nonnegative=held_low, tolerance=1e-3)
         b = fit.coefficients
         covariance = _covariance(blocks, b, precision[group], held_low)
-        before, precision = precision, _precisions(b, covariance, precision, group, held_low, rate)
+        before = precision
+        precision = np.where(np.isnan(given), _precisions(b, covariance, precision, group, held_low, rate), given**-2)
         if np.abs(np.log(precision / before)).max(initial=0.0) < _STEADY:
             converged = True
             break

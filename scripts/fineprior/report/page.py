@@ -55,6 +55,7 @@ from fineprior.report.plots import (
     shortened,
     windows_figure,
 )
+from fineprior.sumstats.panel_fst import FAR_FST
 
 _PARTS = Path(__file__).with_name("page")
 """Template, style and scripts of the page; their digests are part of this module's (`plan.provenance`)."""
@@ -150,6 +151,7 @@ def _input(tables: StudyTables) -> dict[str, Any]:
         "loci": len(tables.loci),
         "variants": int(tables.loci["variants"].sum()),
         "fst": "" if tables.fst.empty else tables.fst["sentence"].iloc[0],
+        "far": bool((tables.fst["fst"] > FAR_FST).any()),
         "chromosomes": tables.loci["chrom"].nunique(),
         "qc": page_table(tables.qc, "sumstats_qc", "Rows of the summary statistics, by outcome", labels, SUMSTATS_QC),
         "status": status_table(tables.status),

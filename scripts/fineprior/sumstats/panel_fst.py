@@ -83,10 +83,11 @@ class PanelFst:
             left = f"; {self.exchanged:,} variants with the frequency of the other allele are left out"
             warning = " Its LD may be wrong." if self.far else ""
             return f"{text}, over {self.variants:,} variants{left if self.exchanged else ''}.{warning}"
+        blocks = f"{self.blocks} block{'s' * (self.blocks != 1)}"
         why = {
             "copied": "the allele frequencies of the GWAS are those of the panel",
             "no_frequencies": "GWAS or panel has no allele frequencies",
-            "few_variants": f"only {self.variants:,} variants in {self.blocks} blocks can be compared",
+            "few_variants": f"only {self.variants:,} variants in {blocks} can be compared",
         }[self.state]
         return f"How far the panel is from the GWAS (F_ST) is not known: {why}."
 
