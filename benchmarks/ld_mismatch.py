@@ -74,8 +74,8 @@ COUNTS = ("causal", "found", "sets", "true", "size")
 PIPS = ("above_0.9", "false_0.9", "claimed_0.9", "above_0.5", "false_0.5", "claimed_0.5", "log_score")
 STUDY = 30
 CELLS = ("matched", "hidden", *(name for name in PANELS if name != "matched"))
-GOALS = {"matched": 0.70, "hidden": 0.60, "split 0.5%": 0.62}
-"""Power that is asked for."""
+GOALS = {"matched": 0.94, "hidden": 0.87, "split 0.5%": 0.82}
+"""Power that is asked for, as a share of that of SuSiE with the LD of the GWAS."""
 SWITCHES = ("harmful", "harmful_flagged", "unswitched", "falsely_flagged")
 COLUMNS = ("source", "locus", "seed", "explained", "data", "method", "status", *COUNTS, *SWITCHES, *PIPS)
 
@@ -322,12 +322,15 @@ def _cells(table: pd.DataFrame) -> Iterator[str]:
 def _cell_ratios(table: pd.DataFrame) -> Iterator[str]:
     """What the default reaches beside the goals: FDR at most, coverage and power at least."""
     for cell in CELLS:
-        total = table[(table["source"] == cell) & (table["method"] == "F_ST known")][[*COUNTS, *PIPS]].sum()
+        total, best = (
+            table[(table["source"] == cell) & (table["method"] == method)][[*COUNTS, *PIPS]].sum()
+            for method in ("F_ST known", "SuSiE, LD of GWAS")
+        )
         name = cell.replace(" ", "_").replace("%", "")
         yield f"ratio fdr_{name} {_share(total['false_0.9'], total['above_0.9']):.4f} goal 0.03"
         yield f"ratio coverage_{name} {_share(total['true'], total['sets']):.4f} goal 0.94"
         if cell in GOALS:
-            yield f"ratio power_{name} {_share(total['found'], total['causal']):.4f} goal {GOALS[cell]}"
+            yield f"ratio power_over_gwas_ld_{name} {_share(total['found'], best['found']):.4f} goal {GOALS[cell]}"
 
 
 def _report(table: pd.DataFrame) -> Iterator[str]:

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from fineprior.files.arrays import Flags, Floats, Indices
 from fineprior.finemap.configurations import Model, Singles
+from fineprior.finemap.correlation import Correlations
 from fineprior.finemap.panel_error import Shape
 from fineprior.finemap.search import Posterior, model_of, searched
 
@@ -141,8 +142,8 @@ def evidence_lost(R: Floats, z: Floats, shape: Shape, enough: Floats | None = No
     F = (ik * jl + il * jk) * scale[:, :, None] * scale[:, None, :]
     found = np.full(len(R), -np.inf)
     open_ = np.arange(len(R))
-    for share, scale in TAILS:
-        more = _lost_to(R[open_], z[open_], one, two, F[open_] * scale, None if enough is None else enough[open_])
+    for share, times in TAILS:
+        more = _lost_to(R[open_], z[open_], one, two, F[open_] * times, None if enough is None else enough[open_])
         found[open_] = np.logaddexp(found[open_], math.log(share) + more)
         if enough is not None:
             open_ = open_[found[open_] < enough[open_]]
@@ -208,7 +209,7 @@ def _between(matrix: Floats, one: Indices, two: Indices) -> tuple[Floats, Floats
 
 def panel_search(
     z: npt.ArrayLike,
-    R: npt.ArrayLike,
+    R: npt.ArrayLike | Correlations,
     variance: float,
     shape: Shape,
     *,
