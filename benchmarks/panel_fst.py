@@ -68,7 +68,7 @@ def line(name: str, found: list[PanelFst]) -> str:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--studies", type=int, default=20, help="simulated studies of each kind")
+    parser.add_argument("--studies", type=int, default=6, help="simulated studies of each kind, and pairs of halves")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--founders", metavar="PANEL")
     parser.add_argument("--populations", metavar="FOLDER", type=Path)

@@ -75,7 +75,8 @@ def read_loci(study: Path) -> Loci:
                                                 on="variant_id")  # fmt: skip
         for locus, rows in frame.groupby("locus", sort=False):
             ids = rows["variant_id"].tolist()
-            ld[str(locus)], known = read_locus_ld(str(study / "ld" / path.name.replace(".tsv.gz", ".npz")), locus, ids)
+            found, known = read_locus_ld(study / "ld" / path.name.replace(".tsv.gz", ".npz"), str(locus), ids)
+            ld[str(locus)] = found.r
             if rows["score"].gt(0).all():
                 frames.append(rows[known])
     frame = genome_order(pd.concat([one for one in frames if len(one)], ignore_index=True))

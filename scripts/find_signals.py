@@ -13,6 +13,7 @@ with log_to(snakemake.log[0], f"find_signals {snakemake.wildcards.study} batch {
     find_signals(
         variants=snakemake.input.variants,
         ld=snakemake.input.ld,
+        diagnoses=snakemake.input.diagnoses,
         output=snakemake.output.fits,
         settings=FinemapSettings(**snakemake.params.settings),
         workers=snakemake.threads,

@@ -18,6 +18,7 @@ with log_to(
         lost=snakemake.input.lost,
         ld=snakemake.input.ld,
         prior=snakemake.input.prior,
+        diagnoses=snakemake.input.diagnoses,
         output=snakemake.output.variants,
         credible_sets=snakemake.output.credible_sets,
         status=snakemake.output.status,

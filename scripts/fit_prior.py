@@ -14,6 +14,7 @@ with log_to(snakemake.log[0], f"fit_prior {snakemake.wildcards.study}"):
         variants=list(snakemake.input.variants),
         fits=list(snakemake.input.fits),
         ld=list(snakemake.input.ld),
+        diagnoses=list(snakemake.input.diagnoses),
         scores=list(snakemake.input.get("scores", [])) or None,
         annotations=list(snakemake.input.get("annotations", [])) or None,
         kinds=snakemake.params.kinds,

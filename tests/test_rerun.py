@@ -79,7 +79,7 @@ def after_scores(study="embedded"):
 def after_loci(study):
     """All that follows a study's loci."""
     return (
-        batches(study, "compute_ld", "extract_sequences", "embed_variants", "find_signals")
+        batches(study, "compute_ld", "diagnose_ld", "extract_sequences", "embed_variants", "find_signals")
         | under(study, PRIORS, "assign_prior")
         | under(study, PRIORS, "finemap")
         | gathered(study, PRIORS)
@@ -101,6 +101,9 @@ def edited(folder, *paths):
             shutil.copy2(kept / path, folder / path)
 
 
+STATISTICS = batches("embedded", "find_signals") | after_finemap() | after_priors()
+DIAGNOSED = batches("embedded", "diagnose_ld") | STATISTICS
+"""What a diagnosis of z and LD leads to; `finemap.coverage`, or a prior, makes none again."""
 CONFIG, STUDIES, TRACKS = "config/config.yaml", "config/studies.tsv", "config/tracks.tsv"
 WITHOUT_NEWER_FILES = ("--rerun-triggers", "params", "input", "code")
 """The rule simulate_tracks makes one file less of fewer tracks; what follows would read the others again."""
@@ -139,8 +142,10 @@ WITHOUT_NEWER_FILES = ("--rerun-triggers", "params", "input", "code")
         ),
         pytest.param(
             {"ld": {"max_memory_mb": 5000}},
-            batches("embedded", "compute_ld", "find_signals") | after_finemap() | after_priors(), id="LD trimmed",
+            batches("embedded", "compute_ld", "diagnose_ld", "find_signals") | after_finemap() | after_priors(),
+            id="LD trimmed",
         ),
+        pytest.param({"finemap": {"panel_size": 400}}, DIAGNOSED, id="panel size"),
         pytest.param({"store": "elsewhere"}, PROJECT, id="place of the store"),
         pytest.param({"report": {"max_locus_plots": 3}}, of("embedded", "report") | PROJECT, id="report"),
     ],
@@ -181,16 +186,14 @@ def test_a_new_head_embeds_nothing(finished):
     assert planned == {("train_head", "head=second"), ("evaluate_head", "head=second")} | after_scores()
 
 
-STATISTICS = batches("embedded", "find_signals") | after_finemap() | after_priors()
-
-
 @pytest.mark.parametrize(
     ("module", "expected"),
     [
         pytest.param("finemap/susie.py", STATISTICS, id="5 susie"),
+        pytest.param("finemap/ld_mismatch.py", DIAGNOSED, id="5 diagnosis"),
         pytest.param(
             "steps/compare_panel.py",
-            of("embedded", "compare_panel") | batches("embedded", "compute_ld") | STATISTICS,
+            of("embedded", "compare_panel") | batches("embedded", "compute_ld") | DIAGNOSED,
             id="5 panel",
         ),
         pytest.param("finemap/rds.py", gathered("embedded", PRIORS) | summary("embedded"), id="5 rds"),
@@ -388,7 +391,8 @@ def test_8_a_locus_more_reruns_its_batch_and_the_gathers(two_studies, line):
         bed = two_studies / "inputs/loci.bed"
         bed.write_text(line + bed.read_text())
         planned = set(planned_jobs(two_studies))
-    own = ("collect_variants", "compute_ld", "extract_sequences", "embed_variants", "score_variants", "find_signals")
+    own = ("collect_variants", "compute_ld", "diagnose_ld", "extract_sequences", "embed_variants", "score_variants",
+           "find_signals")  # fmt: skip
     assert planned == (
         batches("placed", *own, batch=batch)
         | under("placed", ("uniform",), "assign_prior", batch)
@@ -419,7 +423,7 @@ def explained(folder, *arguments):
 def test_explain_says_that_there_is_nothing_to_do(finished):
     code, lines, _ = explained(finished)
     assert code == 0
-    assert lines == ["Nothing would run: the results of all 42 jobs are there and up to date."]
+    assert lines == ["Nothing would run: the results of all 44 jobs are there and up to date."]
 
 
 def test_explain_names_settings_code_and_files(finished):
@@ -447,14 +451,14 @@ def test_explain_names_settings_code_and_files(finished):
         "harmonise_sumstats (1), define_loci (1)",
     ):
         assert part in text, f"{part}\n{text}"
-    assert lines[0].endswith(" of 42 jobs would run.")
+    assert lines[0].endswith(" of 44 jobs would run.")
 
 
 def test_explain_of_a_target_and_of_a_mistake(finished):
     with edited(finished, CONFIG):
         edit_config(finished, {"finemap": {"coverage": 0.9}})
         code, lines, _ = explained(finished, "results/embedded/uniform/loci_status.tsv", "-s", "Snakefile")
-        assert (code, lines[0]) == (0, "3 of 12 jobs would run.")
+        assert (code, lines[0]) == (0, "3 of 14 jobs would run.")
         assert "  finemap, 2 of 2 jobs: finemap.coverage: 0.95 -> 0.9" in lines
         edit_config(finished, {"finemap": {"covrage": 0.9}})
         code, lines, error = explained(finished)

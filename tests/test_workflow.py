@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from fineprior.files import tables
-from fineprior.genotypes.ld import correlation
+from fineprior.genotypes.dosage_sums import correlation
 from fineprior.genotypes.ld_store import read_ld
 from fineprior.genotypes.plink_panel import PlinkPanel
 from workflow_runs import (

@@ -15,7 +15,7 @@ import pandas as pd
 import yaml
 from scipy import sparse
 
-from fineprior.genotypes.ld import correlation
+from fineprior.genotypes.dosage_sums import correlation
 from fineprior.genotypes.plink_panel import PlinkPanel
 from fineprior.simulate.population import write_panel
 

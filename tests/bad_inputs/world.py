@@ -20,7 +20,7 @@ from fineprior.files.errors import InputError
 from fineprior.files.integrity import RECORDS
 from fineprior.files.tables import LOCUS_VARIANTS
 from fineprior.files.yaml_files import read_yaml
-from fineprior.genotypes.ld import correlation
+from fineprior.genotypes.dosage_sums import correlation
 from fineprior.genotypes.plink_panel import PlinkPanel
 from fineprior.plan.check import check_formats, check_intervals
 from fineprior.project.project import load_project

@@ -9,6 +9,7 @@ import pytest
 from fineprior.files import tables
 from fineprior.files.errors import InputError
 from fineprior.finemap import locus_input as module
+from fineprior.finemap.correlation import PanelCorrelation
 from fineprior.finemap.locus_input import BatchInput, read_correlations, read_locus, read_prior, read_z
 from fineprior.genotypes.ld_store import LocusLd, write_ld
 
@@ -228,6 +229,49 @@ def test_loci_of_a_batch_are_joined_by_name(batch):
     assert (second.R, second.without_ld, second.ld_note) == (None, {}, "none")
     assert second.fitted.all()
     assert (first.lost, second.lost) == (None, None)
+
+
+def test_genotypes_of_a_batch_are_joined_by_name(batch):
+    order = np.array([3, 0, 4, 2])
+    counts = np.random.default_rng(1).integers(0, 3, (4, 30)).astype(np.int8)
+    write_ld(batch / "ld.npz", [LocusLd("chr1_0_45", counts, np.array(IDS)[order], {IDS[1]: "no_ld"})], 30)
+    found = BatchInput(batch / "0.tsv.gz", batch / "ld.npz").locus("chr1_0_45")
+    assert isinstance(found.R, PanelCorrelation)
+    np.testing.assert_allclose(found.R.dense(), np.corrcoef(counts)[np.ix_(*[[1, 3, 0, 2]] * 2)], atol=2e-7)
+    assert found.prior_weights.tolist() == [0.2] * 5
+
+
+COUNTS = np.random.default_rng(2).integers(-1, 3, (3, 40)).astype(np.int8)
+
+
+@pytest.mark.parametrize("folder", ["", "here/"])
+def test_genotypes_in_an_archive_are_put_in_order(tmp_path, folder):
+    arrays = {f"{folder}genotypes": COUNTS, f"{folder}variant_id": np.array(["c", "a", "b"])}
+    np.savez(tmp_path / "r.npz", **arrays)
+    found, size = read_correlations(tmp_path / "r.npz", ABC, locus="here")
+    assert size == 40
+    filled = np.where(COUNTS < 0, np.nan, COUNTS)
+    filled = np.where(COUNTS < 0, np.nanmean(filled, 1, keepdims=True), filled)
+    np.testing.assert_allclose(found.dense(), np.corrcoef(filled)[np.ix_([1, 2, 0], [1, 2, 0])], atol=2e-7)
+    np.savez(tmp_path / "r.npz", **arrays, panel_size=35)
+    assert read_correlations(tmp_path / "r.npz", ABC, locus="here")[1] == 35
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        (COUNTS.astype(float), r"genotypes of shape \(3, 40\) and float64; whole numbers, a row for each"),
+        (COUNTS[:, :1], r"genotypes of shape \(3, 1\) and int8"),
+        (COUNTS[0], r"genotypes of shape \(40,\)"),
+        (COUNTS + np.int8(1), "genotypes hold 3; 0, 1, 2, and -1 where missing, are allowed"),
+        (COUNTS - np.int8(1), "genotypes hold -2;"),
+        (COUNTS[:2], "2 variants, but 3 z-scores"),
+    ],
+)
+def test_genotypes_that_are_none_are_named(tmp_path, counts, message):
+    np.savez(tmp_path / "r.npz", genotypes=counts)
+    with pytest.raises(InputError, match=rf"r\.npz: {message}"):
+        read_correlations(tmp_path / "r.npz", ABC)
 
 
 def test_rows_that_harmonising_lost_are_read_from_beside_the_variants(batch):

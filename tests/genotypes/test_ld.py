@@ -1,12 +1,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from fineprior.files.errors import InputError
 from fineprior.genotypes import ld
-from fineprior.genotypes.ld import correlation, ld_memory_mb, nearest_to_lead, panel_ld, variants_that_fit
+from fineprior.genotypes.ld import ld_memory_mb, locus_ld, nearest_to_lead, panel_counts, panel_ld, variants_that_fit
 from fineprior.genotypes.plink_panel import PlinkPanel
 from fineprior.simulate.population import write_panel
 
@@ -18,57 +16,6 @@ def genotypes(people, count, seed, missing=0.0):
     dosages += rng.normal(size=(people, count)) + shared > 0.5
     dosages[rng.random((people, count)) < missing] = np.nan
     return dosages
-
-
-def test_correlation_is_numpys_after_mean_imputation():
-    dosages = genotypes(200, 15, 1, missing=0.05)
-    filled = np.where(np.isnan(dosages), np.nanmean(dosages, 0), dosages)
-    before = dosages.copy()
-    r = correlation(dosages)
-    assert r.dtype == np.float32
-    assert np.allclose(r, np.corrcoef(filled.T), atol=2e-6)
-    assert np.array_equal(dosages, before, equal_nan=True)
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.integers(2, 40), st.integers(1, 12), st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.3]))
-def test_correlation_is_symmetric_bounded_and_one_with_itself(people, count, seed, missing):
-    dosages = genotypes(people, count, seed, missing)
-    dosages = np.hstack([dosages, 2 - dosages[:, :1]])
-    r = correlation(dosages)
-    assert np.array_equal(r, r.T)
-    assert (np.diag(r) == 1).all()
-    assert np.abs(r).max() <= 1
-    assert not np.isnan(r).any()
-    # the other allele is counted: the sign turns, the size stays
-    turned = correlation(np.hstack([2 - dosages[:, :1], dosages[:, 1:]]))
-    assert np.allclose(turned[0, 1:], -r[0, 1:], atol=1e-6)
-    assert np.allclose(turned[1:, 1:], r[1:, 1:], atol=1e-6)
-
-
-def test_blocks_do_not_show(monkeypatch):
-    dosages = genotypes(60, 17, 3)
-    r = correlation(dosages)
-    monkeypatch.setattr(ld, "_STRIP", 5)
-    monkeypatch.setattr(ld, "_TILE", 4)
-    monkeypatch.setattr(ld, "_WIDE_TILE", 6)
-    monkeypatch.setattr(ld, "_VALUES_AT_ONCE", 130)
-    assert np.array_equal(correlation(dosages), r)
-
-
-def test_a_perfect_copy_has_correlation_1_and_its_complement_minus_1():
-    dosages = genotypes(343, 1, 2)
-    r = correlation(np.hstack([dosages, dosages, 2 - dosages]))
-    assert np.allclose(r[0], [1, 1, -1], atol=1e-6)
-
-
-@pytest.mark.parametrize("constant", [[2, 2, 2, 2], [np.nan] * 4, [np.nan, 1, 1, np.nan]])
-def test_a_variant_without_variance_has_no_ld_and_a_warning(constant, caplog):
-    dosages = np.array([[0, 1, 2, 1], constant, [2, 2, 1, 0]], np.float32).T
-    r = correlation(dosages)
-    assert r[1].tolist() == [0, 1, 0]
-    assert np.isfinite(r).all()
-    assert "1 of 3 variants do not vary" in caplog.text
 
 
 def alternative_dosages(truth, panel):
@@ -116,16 +63,6 @@ def test_people_in_parts_do_not_show(world, monkeypatch):
     assert panel_ld(table.iloc[:0], world.panel).shape == (0, 0)
 
 
-def test_rare_variants_are_exact():
-    # products of small deviations from the mean, all rounded alike, would be off by 1e-5
-    dosages = np.zeros((5_000, 3), np.float32)
-    dosages[:2, :2] = 1
-    dosages[7, 2] = 1
-    r = correlation(dosages)
-    assert r[0, 1] == 1
-    assert abs(r[0, 2] - np.corrcoef(dosages.T)[0, 2]) < 1e-9
-
-
 def test_memory_grows_with_variants_and_people_and_says_what_fits():
     assert ld_memory_mb(10_000, 500) == pytest.approx((1.3 * 4e8 + 2e7) / 2**20 + 200)
     assert ld_memory_mb(10_000, 10**7) < 2_000, "people are gone through in parts"
@@ -153,3 +90,51 @@ def test_a_twin_at_the_place_of_the_lead_does_not_take_its_place(order):
     assert twins["z"][nearest_to_lead(twins, 2)].tolist() == [1.0, 9.0]
     same = pd.DataFrame({"pos": [30, 30, 40], "z": [9.0, -9.0, 1.0]})
     assert same["z"][nearest_to_lead(same, 1)].tolist() == [9.0], "of the same |z| the first is the lead"
+
+
+def wide_panel(folder, missing=0.0, constant=False):
+    """A panel of 12 people and 60 variants, A1 is the reference in every third; its table, and copies of alternatives.
+
+    Its variants are read from the last to the first."""
+    copies = genotypes(12, 60, 4)
+    copies[0], copies[1] = 0, 1
+    copies[np.random.default_rng(5).random(copies.shape) < missing] = np.nan
+    if constant:
+        copies[:, 7] = 2
+    turned = np.arange(60) % 3 == 0
+    bim = pd.DataFrame({"chrom": "1", "pos": 5 + np.arange(60), "snp_id": ".", "a1": np.where(turned, "A", "G"),
+                        "a2": np.where(turned, "G", "A")})  # fmt: skip
+    of_a1 = np.where(turned, 2 - copies, copies)
+    write_panel(folder / "p", bim, [np.where(np.isnan(of_a1), -1, of_a1).astype(np.int8)])
+    table = pd.DataFrame({"chrom": "1", "pos": bim["pos"], "ref": "A", "alt": "G", "z": 1.0, "panel_index": range(60),
+                          "variant_id": [f"1:{p}:A:G" for p in bim["pos"]]})  # fmt: skip
+    return PlinkPanel(folder / "p"), table.iloc[::-1], copies[:, ::-1]
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.2])
+def test_few_people_are_kept_as_genotypes_with_the_same_ld(tmp_path, missing):
+    panel, table, copies = wide_panel(tmp_path, missing)
+    found = locus_ld("a", table, panel, 4000)
+    assert found.counts.dtype == np.int8
+    assert np.array_equal(found.counts, np.where(np.isnan(copies), -1, copies).T)
+    assert (found.counts < 0).any() == (missing > 0)
+    assert np.allclose(found.r, panel_ld(table, panel), atol=2e-7)
+    assert np.allclose(found.r, np.corrcoef(np.where(np.isnan(copies), np.nanmean(copies, 0), copies).T), atol=2e-7)
+    assert found.variant_ids.tolist() == table["variant_id"].tolist()
+
+
+def test_other_ld_is_kept_as_its_matrix(tmp_path, monkeypatch):
+    """More people; a variant without variance, which as a matrix has LD with itself; dosages that are not whole."""
+    panel, table, _ = wide_panel(tmp_path)
+    assert panel_counts(table.iloc[:48], panel) is not None
+    assert panel_counts(table.iloc[:47], panel) is None
+    assert locus_ld("a", table.iloc[:47], panel, 4000).counts is None
+    read = panel.dosages
+    monkeypatch.setattr(panel, "dosages", lambda index: read(index) * np.float32(0.99))
+    assert panel_counts(table, panel) is None
+    (tmp_path / "other").mkdir()
+    panel, table, _ = wide_panel(tmp_path / "other", constant=True)
+    assert panel_counts(table, panel) is None
+    found = locus_ld("a", table, panel, 4000)
+    assert found.counts is None
+    assert found.r[52].tolist() == [0] * 52 + [1] + [0] * 7

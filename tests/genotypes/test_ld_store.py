@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fineprior.files.errors import InputError
-from fineprior.genotypes.ld_store import LocusLd, read_fst, read_ld, read_panel_size, write_ld
+from fineprior.genotypes.ld_store import LocusLd, read_fst, read_ld, read_locus_ld, read_panel_size, write_ld
 
 
 def correlations(count):
@@ -71,3 +71,47 @@ def test_ld_cannot_be_written_to(tmp_path):
     for ld in (one, read_ld(tmp_path / "a.npz", "chr1_0_9")):
         with pytest.raises(ValueError, match="read-only"):
             ld.r[0, 0] = 0
+
+
+def counts(variants, people, seed=0):
+    """Copies of an allele, some of them missing."""
+    found = np.random.default_rng(seed).integers(-1, 3, (variants, people)).astype(np.int8)
+    found[:, :2] = 0, 2
+    return found
+
+
+def test_genotypes_read_back_beside_matrices(tmp_path):
+    few, matrix = counts(9, 4), correlations(4)
+    loci = [
+        LocusLd("a", few, np.array(list("abcdefghi")), {"x": "trimmed"}, "said"),
+        LocusLd("b", matrix, np.array(list("wxyz"))),
+    ]
+    write_ld(tmp_path / "ld.npz", loci, 4)
+    with np.load(tmp_path / "ld.npz", allow_pickle=False) as stored:
+        assert np.array_equal(stored["a/genotypes"], few)
+        assert "a/R" not in stored
+    found, other = read_ld(tmp_path / "ld.npz", "a"), read_ld(tmp_path / "ld.npz", "b")
+    assert np.array_equal(found.counts, few)
+    assert (found.left_out, found.note, len(found), other.counts) == ({"x": "trimmed"}, "said", 9, None)
+    filled = np.where(few < 0, np.nan, few)
+    filled = np.where(few < 0, np.nanmean(filled, 1, keepdims=True), filled)
+    np.testing.assert_allclose(found.r, np.corrcoef(filled), atol=2e-7)
+    with pytest.raises(ValueError, match="read-only"):
+        found.r[0, 0] = 0
+
+
+@pytest.mark.parametrize("stored", [counts(9, 4), correlations(9)], ids=["genotypes", "matrix"])
+def test_some_variants_in_another_order(tmp_path, stored):
+    whole = LocusLd("a", stored, np.array(list("abcdefghi")), {"x": "no_ld"})
+    write_ld(tmp_path / "ld.npz", [whole])
+    found, known = read_locus_ld(tmp_path / "ld.npz", "a", ["c", "x", "i", "a"])
+    assert known.tolist() == [True, False, True, True]
+    assert found.variant_ids.tolist() == ["c", "i", "a"]
+    np.testing.assert_allclose(found.r, whole.r[np.ix_([2, 8, 0], [2, 8, 0])], atol=2e-7)
+    every, _ = read_locus_ld(tmp_path / "ld.npz", "a", list("abcdefghi"))
+    assert every.of(np.arange(9)) is every
+
+
+def test_ld_of_a_large_locus_and_a_small_panel_is_small_on_disk(tmp_path):
+    write_ld(tmp_path / "ld.npz", [LocusLd("a", counts(5000, 500), np.arange(5000).astype(str))], 500)
+    assert (tmp_path / "ld.npz").stat().st_size < 0.1 * 4 * 5000**2

@@ -48,7 +48,8 @@ def test_ld_is_in_the_order_of_the_variants_that_have_it(tmp_path):
     write_ld(path, [LocusLd("a", R, np.array(["x", "y", "z"]), {"v": "trimmed"}), LocusLd("b", R[:0, :0],
              np.array([], dtype=str), {"x": "no_ld", "y": "no_ld"})])  # fmt: skip
     found, known = read_locus_ld(path, "a", ["z", "v", "x"])
-    np.testing.assert_array_equal(found, R[np.ix_([2, 0], [2, 0])])
+    np.testing.assert_array_equal(found.r, R[np.ix_([2, 0], [2, 0])])
+    assert found.variant_ids.tolist() == ["z", "x"]
     assert known.tolist() == [True, False, True]
     scores = locus_ld_scores(path, "a", ["z", "v", "x"])
     assert np.isfinite(scores).tolist() == [True, False, True]

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fineprior.genotypes.ld import correlation
+from fineprior.genotypes.dosage_sums import correlation
 from fineprior.genotypes.ld_store import write_ld
 from fineprior.genotypes.plink_panel import PlinkPanel
 from fineprior.project.settings import FinemapSettings

@@ -26,7 +26,8 @@ def made(files, folder, scenario="enrichment_30", replicate=0, question="in_samp
     given = {"settings": CalibrateSettings(), "priors": PriorSettings(rounds=0), "kinds": {}, "seed": 1} | change
     paths = {kind: str(folder / f"{question}.{scenario}.{replicate}.{kind}.tsv") for kind in ("counts", "bins")}
     given |= {"question": question, "scenario": scenario, "replicate": replicate}
-    calibrate(finemap=FINEMAP, signals=FINEMAP, **vars(files), **paths, **given)
+    own = {name: value for name, value in vars(files).items() if name != "diagnoses"}
+    calibrate(finemap=FINEMAP, signals=FINEMAP, **own, **paths, **given)
     return paths
 
 

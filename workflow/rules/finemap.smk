@@ -1,10 +1,33 @@
-# SuSiE and the search under each prior, batch by batch, then one set of tables for each study and prior.
+# Whether z and LD belong together, once for all fits of a locus; SuSiE and the search under each prior, batch by batch;
+# then one set of tables for each study and prior.
+rule diagnose_ld:
+    input:
+        variants="<results>/{study}/loci/{batch}.tsv.gz",
+        ld="<results>/{study}/ld/{batch}.npz",
+    output:
+        diagnoses="<results>/{study}/diagnoses/{batch}.npz",
+    log:
+        "<logs>/diagnose_ld/{study}.{batch}.log",
+    conda:
+        "../../envs/finemap.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_of_ld(settings.ld.max_memory_mb),
+        runtime=growing(120),
+    params:
+        settings=params_of.diagnosis,
+        code=code_digest("diagnose_ld"),
+    script:
+        "../../scripts/diagnose_ld.py"
+
+
 rule finemap:
     input:
         variants="<results>/{study}/loci/{batch}.tsv.gz",
         lost="<results>/{study}/loci/{batch}.lost.tsv.gz",
         ld="<results>/{study}/ld/{batch}.npz",
         prior="<results>/{study}/prior/{prior}/{batch}.tsv.gz",
+        diagnoses="<results>/{study}/diagnoses/{batch}.npz",
     output:
         variants="<results>/{study}/finemap/{prior}/{batch}.variants.tsv.gz",
         credible_sets="<results>/{study}/finemap/{prior}/{batch}.credible_sets.tsv",

@@ -27,6 +27,7 @@ rule find_signals:
     input:
         variants="<results>/{study}/loci/{batch}.tsv.gz",
         ld="<results>/{study}/ld/{batch}.npz",
+        diagnoses="<results>/{study}/diagnoses/{batch}.npz",
     output:
         fits="<results>/{study}/signals/{batch}.npz",
     log:
@@ -50,6 +51,7 @@ rule fit_prior:
         variants=expand("<results>/{{study}}/loci/{batch}.tsv.gz", batch=BATCHES),
         ld=expand("<results>/{{study}}/ld/{batch}.npz", batch=BATCHES),
         fits=expand("<results>/{{study}}/signals/{batch}.npz", batch=BATCHES),
+        diagnoses=expand("<results>/{{study}}/diagnoses/{batch}.npz", batch=BATCHES),
     output:
         enrichment=item(
             "<results>/{study}/prior/enrichment.tsv",

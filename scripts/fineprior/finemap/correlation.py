@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from fineprior.files.arrays import Flags, Floats, Indices, ReadOnly
 from fineprior.files.errors import InputError
+from fineprior.genotypes.ld_store import LocusLd
 
 # Rows of R multiplied at a time: they stay in the processor's cache while they are used twice, or as float64.
 STRIP_ROWS = 128
@@ -24,6 +25,8 @@ MAX_R = 1.01
 PANEL_SHARE = 0.25
 # Sum of squares, as its root and beside the largest genotype, up to which a variant has no variance.
 NO_VARIANCE = 1e-10
+# A diagonal this near to 1 is that of a correlation matrix: no copy is made.
+ROUNDING = 1e-4
 Matrix = npt.NDArray[np.floating]
 Some = Indices | slice
 """Some of the variants of a locus, by their places."""
@@ -241,6 +244,16 @@ class PanelCorrelation(ReadOnly):
         rows *= np.where(informative, 1 / np.where(informative, norm, 1.0), 0.0)[:, None]
         return cls(rows, None if informative.all() else informative)
 
+    @classmethod
+    def from_counts(cls, counts: npt.NDArray[np.int8]) -> "PanelCorrelation":
+        """Standardise the copies (p, n) of an allele that n samples have, below 0 where missing: then at the mean."""
+        filled, missing = counts.astype(np.float64), counts < 0
+        if missing.any():
+            filled[missing] = 0.0
+            mean = filled.sum(axis=1) / np.maximum((~missing).sum(axis=1), 1)
+            filled[missing] = mean[np.nonzero(missing)[0]]
+        return cls.from_genotypes(filled.T)
+
     def matrix(self, dtype: npt.DTypeLike = np.float32) -> Correlation:
         """The matrix R, in memory."""
         rows = self.standardised.astype(dtype, copy=False)
@@ -266,6 +279,8 @@ class PanelCorrelation(ReadOnly):
 
     def between(self, rows: Some, columns: Some) -> Floats:
         """Signed r between two groups of variants, shape (rows, columns)."""
+        if not isinstance(rows, slice) and len(rows) == 1:
+            return (self.standardised[columns] @ self.standardised[rows[0]])[None]
         return self.standardised[rows] @ self.standardised[columns].T
 
     def absolute(self, rows: Indices, columns: Indices) -> Floats:
@@ -342,6 +357,25 @@ def correlations(R: npt.ArrayLike | Correlations, p: int) -> Correlations:
             raise InputError(f"R: {len(R)} variants do not fit the {p} z-scores")
         return R
     return Correlation.from_matrix(R, p)
+
+
+def unit_correlations(R: npt.ArrayLike | Correlations, p: int) -> Correlations:
+    """R as it multiplies; a covariance matrix becomes one of correlations, so that z stays what it is.
+
+    Raises
+    ------
+    InputError
+        As `correlations`.
+    """
+    found = correlations(R, p)
+    if not isinstance(found, Correlation) or found.scale is None or np.abs(found.scale - 1).max() < ROUNDING:
+        return found
+    return Correlation(found.dense(), informative=found.informative)
+
+
+def correlations_of(ld: LocusLd) -> Matrix | Correlations:
+    """LD of a file, in the form in which it is multiplied: as genotypes, or as a matrix that is yet to be checked."""
+    return ld.r if ld.counts is None else PanelCorrelation.from_counts(ld.counts)
 
 
 def panel_correlations(X: npt.ArrayLike, dtype: npt.DTypeLike = np.float32) -> Correlations:

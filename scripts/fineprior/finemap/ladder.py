@@ -21,10 +21,10 @@ import numpy.typing as npt
 
 from fineprior.files.arrays import Floats, Indices, ReadOnly
 from fineprior.files.errors import InputError
-from fineprior.finemap.correlation import Correlation, Correlations, KeptCorrelations, correlations
+from fineprior.finemap.correlation import Correlations, KeptCorrelations, unit_correlations
 from fineprior.finemap.credible_sets import CredibleSet, CredibleSets
 from fineprior.finemap.infinitesimal import susie_inf
-from fineprior.finemap.ld_mismatch import LdDiagnostics, diagnose_ld
+from fineprior.finemap.ld_mismatch import NUMERICAL_TROUBLE, LdDiagnostics, diagnose_ld
 from fineprior.finemap.panel_error import PanelError, Shape
 from fineprior.finemap.panel_search import panel_search
 from fineprior.finemap.search import check_seed, effect_variance, search
@@ -34,10 +34,6 @@ from fineprior.finemap.susie import SusieFit, susie_rss
 from fineprior.project.settings import FinemapSettings
 
 log = logging.getLogger(__name__)
-# A diagonal this near to 1 is that of a correlation matrix: no copy is made.
-ROUNDING = 1e-4
-# What a fit on a rung may end in that is not its caller's mistake.
-NUMERICAL_TROUBLE = (ArithmeticError, np.linalg.LinAlgError, MemoryError)
 
 
 @dataclass(frozen=True)
@@ -189,20 +185,6 @@ def _check(settings: FinemapSettings) -> None:
         raise InputError(
             "refine: not with LD of a panel, whose fits have no ELBO to compare; it is for LD of the GWAS sample itself"
         )
-
-
-def unit_correlations(R: npt.ArrayLike | Correlations, p: int) -> Correlations:
-    """R as it multiplies; a covariance matrix becomes one of correlations, so that z stays what it is.
-
-    Raises
-    ------
-    InputError
-        As `correlation.correlations`.
-    """
-    found = correlations(R, p)
-    if not isinstance(found, Correlation) or found.scale is None or np.abs(found.scale - 1).max() < ROUNDING:
-        return found
-    return Correlation(found.dense(), informative=found.informative)
 
 
 def _readable(R: npt.ArrayLike | Correlations, p: int) -> Correlations:

@@ -58,6 +58,8 @@ S_GAIN = 3.84
 # Of the difference of two z-scores: their own rounding, and the LD of a finite panel that may be less than perfect.
 MIN_PAIR_VARIANCE = 1e-3
 ROWS = 256
+# What a diagnosis or a fit may end in that is not its caller's mistake.
+NUMERICAL_TROUBLE = (ArithmeticError, np.linalg.LinAlgError, MemoryError)
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,7 @@ def diagnose_ld(z: Floats, R: Matrix | Correlations, n: float, panel_size: float
         discordant_pairs=pairs,
         duplicates=duplicates,
         smallest_eigenvalue=min(block.smallest for block in blocks),
-        squared=positive and (s_scaled > SQUARED_S or _misfits(blocks, adjusted)),
+        squared=bool(positive and (s_scaled > SQUARED_S or _misfits(blocks, adjusted))),
     )
 
 

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from fineprior.files.arrays import Floats
 from fineprior.files.errors import InputError
-from fineprior.finemap.correlation import Correlations
-from fineprior.finemap.ladder import LadderFit, fit_with_fallback, unit_correlations
+from fineprior.finemap.correlation import Correlations, unit_correlations
+from fineprior.finemap.diagnoses import sample_sizes, samples_in_panel
+from fineprior.finemap.ladder import LadderFit, fit_with_fallback
 from fineprior.finemap.ld_mismatch import LdDiagnostics
 from fineprior.finemap.sufficient import check_z, numbers
 from fineprior.finemap.susie import SusieFit
@@ -125,13 +126,13 @@ def _fit(
     diagnostics: LdDiagnostics | None,
     seed: int,
 ) -> LocusFit:
-    sizes, scores = _sample_sizes(n), check_z(z)
+    sizes, scores = sample_sizes(n), check_z(z)
     if len(ids) != len(scores):
         raise InputError(f"variant_ids: {len(ids)} names for {len(scores)} z-scores")
     if sizes.ndim and sizes.shape != scores.shape:
         raise InputError(f"n: shape {sizes.shape} for {len(scores)} z-scores, one number or one per variant is needed")
     weights = None if prior_weights is None else numbers("prior_weights", prior_weights)
-    in_panel, size = _panel_size(panel_size, settings), float(np.median(sizes))
+    in_panel, size = samples_in_panel(panel_size, settings), float(np.median(sizes))
     drift = drift if settings.ld == "panel" else None
     fit = partial(
         fit_with_fallback, scores, R, size, panel_size=in_panel, drift=drift, diagnostics=diagnostics, seed=seed
@@ -146,27 +147,6 @@ def _fit(
         uniform = fit(prior_weights=None, settings=replace(settings, fallback=True))
         remarks = (_excluded(ids, excluded, scores, uniform.fit), *remarks)
     return LocusFit(ids, status, reason, ladder.fit, ladder, remarks)
-
-
-def _sample_sizes(n: float | npt.ArrayLike | None) -> Floats:
-    """Sample size, or that of each variant, all of them finite and above 1."""
-    if n is None:
-        raise InputError("n: missing, the sample size is needed")
-    sizes = numbers("n", n)
-    bad = np.flatnonzero(~(np.isfinite(sizes) & (sizes > 1)))
-    if len(bad):
-        where = f" at index {bad[0]}" if sizes.ndim else ""
-        raise InputError(f"n: {sizes.flat[bad[0]]:g}{where} is not a sample size, a number above 1 is needed")
-    return sizes
-
-
-def _panel_size(panel_size: float | None, settings: FinemapSettings) -> float:
-    """Samples in the panel: as configured, as the LD file says, or infinite."""
-    if settings.ld == "in_sample":
-        return math.inf
-    if settings.panel_size != 0:
-        return settings.panel_size
-    return math.inf if panel_size is None else float(numbers("panel_size", panel_size))
 
 
 def _status(ids: tuple[str, ...], ladder: LadderFit) -> tuple[str, str]:

@@ -21,15 +21,17 @@ from fineprior.files import tables
 from fineprior.files.arrays import Archive, ReadOnly, is_archive, machine_memory_mb, mapped_array
 from fineprior.files.errors import InputError
 from fineprior.files.reading import reading, text_of
-from fineprior.finemap.correlation import Correlations
+from fineprior.finemap.correlation import Correlations, PanelCorrelation, correlations_of
+from fineprior.finemap.diagnoses import read_diagnosis
 from fineprior.finemap.ld_mismatch import LdDiagnostics
 from fineprior.genotypes.ld_matrix import check_kind
-from fineprior.genotypes.ld_store import read_fst, read_ld, read_panel_size
+from fineprior.genotypes.ld_store import FORMS, read_fst, read_ld, read_panel_size
 from fineprior.sumstats.panel_fst import panel_fst
 
 log = logging.getLogger(__name__)
 
 _USED = {"variant_id", "z", "beta", "se", "n", "prior", "chrom", "pos", "ref", "alt", "eaf", "panel_af"}
+_FEWEST_SAMPLES = 2
 _APART, _APART_SHARE = 0.2, 0.1
 """By how much z and beta / se may differ, beside a share of z."""
 
@@ -87,8 +89,11 @@ class BatchInput:
     ----------
     variants, ld, prior
         LOCUS_VARIANTS, LD (as `genotypes.ld_store.write_ld` writes it) and PRIOR of the batch; joined by variant_id.
+        Without a prior it is uniform.
     lost
         LOST of the batch; by default the table beside `variants`, where there is one (`lost_beside`).
+    diagnoses
+        Of the batch, where they are made (`diagnoses.save_diagnoses`).
 
     Raises
     ------
@@ -96,11 +101,18 @@ class BatchInput:
         A file cannot be read.
     """
 
-    def __init__(self, variants: str | Path, ld: str | Path, prior: str | Path, lost: str | Path | None = None) -> None:
+    def __init__(
+        self,
+        variants: str | Path,
+        ld: str | Path,
+        prior: str | Path | None = None,
+        lost: str | Path | None = None,
+        diagnoses: str | Path | None = None,
+    ) -> None:
         self._variants = dict(iter(tables.LOCUS_VARIANTS.read(variants).groupby("locus", sort=False)))
-        self._priors = dict(iter(tables.PRIOR.read(prior).groupby("locus", sort=False)))
+        self._priors = {} if prior is None else dict(iter(tables.PRIOR.read(prior).groupby("locus", sort=False)))
         self._panel_size, self._fst = read_panel_size(ld), read_fst(ld)
-        self._ld, self._prior = ld, prior
+        self._ld, self._prior, self._diagnoses = ld, prior, diagnoses
         self._lost: dict[str, pd.DataFrame] = {}
         if lost is not None or tables.lost_beside(variants).is_file():
             rows = tables.LOST.read(lost or tables.lost_beside(variants))
@@ -121,11 +133,13 @@ class BatchInput:
         """
         table, ld = self._variants[name], read_ld(self._ld, name)
         table = table.assign(prior=self._prior_of(name, table))
-        without_ld, R = {}, None
-        if len(ld.r):
+        without_ld, R, known = {}, None, None
+        if len(ld):
             without_ld = {one: ld.left_out[one] for one in table["variant_id"] if one in ld.left_out}
             fitted = table["variant_id"][~table["variant_id"].isin(list(without_ld))]
-            R = _in_order(ld.r, pd.Index(ld.variant_ids), fitted, self._ld)
+            R = correlations_of(ld.of(_rows_of(pd.Index(ld.variant_ids), fitted, self._ld)))
+            if self._diagnoses is not None:
+                known = read_diagnosis(self._diagnoses, name, fitted.tolist())
         return LocusInput(
             name,
             table,
@@ -136,9 +150,12 @@ class BatchInput:
             without_ld=without_ld,
             ld_note=ld.note,
             lost=self._lost.get(name),
+            diagnostics=known,
         )
 
     def _prior_of(self, name: str, table: pd.DataFrame) -> npt.NDArray[np.float64]:
+        if self._prior is None:
+            return np.full(len(table), 1 / len(table))
         known = pd.Series(dtype=float)
         if name in self._priors:
             known = self._priors[name].set_index("variant_id")["prior"]
@@ -299,15 +316,20 @@ def read_prior(path: str | Path, variant_ids: pd.Series) -> npt.NDArray[np.float
 
 def read_correlations(
     path: str | Path, variant_ids: pd.Series, names: str | Path | None = None, locus: str = "locus"
-) -> tuple[Matrix, float | None]:
-    """R in the order of the variants, shape (p, p), and the samples in its panel (None when the file does not say)."""
+) -> tuple[Matrix | Correlations, float | None]:
+    """R in the order of the variants, (p, p) or as genotypes; and the samples in its panel, None when unknown."""
     arrays = _read_arrays(path, locus)
-    R, size = arrays["R"], arrays.get("panel_size")
+    form = next(name for name in FORMS if name in arrays)
+    R, size = arrays[form], arrays.get("panel_size")
     if size is not None and (size.shape != () or size.dtype.kind not in "fiu"):
         raise InputError(f"{path}: panel_size has shape {size.shape} of {size.dtype}, one number is needed")
-    if R.ndim != 2 or R.shape[0] != R.shape[1] or R.dtype.kind not in "fiu":
-        raise InputError(f"{path}: shape {R.shape} of {R.dtype}, a square matrix of numbers is needed")
-    check_kind(R.dtype, path)
+    if form == "genotypes":
+        _check_counts(R, path)
+        size = np.array(R.shape[1]) if size is None else size
+    else:
+        if R.ndim != 2 or R.shape[0] != R.shape[1] or R.dtype.kind not in "fiu":
+            raise InputError(f"{path}: shape {R.shape} of {R.dtype}, a square matrix of numbers is needed")
+        check_kind(R.dtype, path)
     ids = arrays.get("variant_id") if names is None else np.array(_lines(names), np.str_)
     if ids is None:
         if len(R) != len(variant_ids):
@@ -321,35 +343,49 @@ def read_correlations(
         index = pd.Index(ids)
         if index.has_duplicates:
             raise InputError(f"{where}: {index[index.duplicated()][0]} is there more than once")
-        R = _in_order(R, index, variant_ids, where)
-    return R, None if size is None else float(size)
+        rows = _rows_of(index, variant_ids, where)
+        if not np.array_equal(rows, np.arange(len(R))):
+            R = R[rows] if form == "genotypes" else R[np.ix_(rows, rows)]
+    return PanelCorrelation.from_counts(R) if form == "genotypes" else R, None if size is None else float(size)
 
 
-def _in_order(R: Matrix, names: pd.Index, wanted: pd.Series, where: str | Path) -> Matrix:
-    """R of the named variants in the order in which they are wanted; not copied when that is its own.
+def _check_counts(counts: Matrix, path: str | Path) -> None:
+    """Refuse genotypes that are not copies of an allele."""
+    if counts.ndim != 2 or counts.shape[1] < _FEWEST_SAMPLES or counts.dtype.kind not in "iu":
+        raise InputError(
+            f"{path}: genotypes of shape {counts.shape} and {counts.dtype}; whole numbers, a row for each variant and "
+            "a column for each of 2 or more samples, are needed"
+        )
+    if counts.size and (counts.min() < -1 or counts.max() > 2):
+        bad = counts.min() if counts.min() < -1 else counts.max()
+        raise InputError(f"{path}: genotypes hold {bad}; 0, 1, 2, and -1 where missing, are allowed")
+
+
+def _rows_of(names: pd.Index, wanted: pd.Series, where: str | Path) -> npt.NDArray[np.intp]:
+    """Where the wanted variants are among the names.
 
     Raises
     ------
     InputError
         A variant is not there.
     """
-    if names.equals(pd.Index(wanted)):
-        return R
     rows = names.get_indexer(pd.Index(wanted))
     if (rows < 0).any():
         raise InputError(f"{where}: no LD of {_named(wanted[rows < 0])}")
-    return R[np.ix_(rows, rows)]
+    return rows
 
 
 def _read_arrays(path: str | Path, locus: str) -> dict[str, Matrix]:
-    """`R`, and `variant_id` and `panel_size` where the file has them."""
+    """`R` or `genotypes`, and `variant_id` and `panel_size` where the file has them."""
     with reading(path, "a readable matrix", ".npy, .npz or plain numbers as text"):
         if is_archive(path):
             with Archive(path) as stored:
-                folder = f"{locus}/" if f"{locus}/R" in stored else ""
-                if f"{folder}R" not in stored:
+                held = [name for name in (f"{locus}/R", f"{locus}/genotypes", *FORMS) if name in stored]
+                if not held:
                     raise InputError(f"{path}: no array R or {locus}/R; it has {', '.join(stored) or 'none'}")
-                keys = {"R": f"{folder}R", "variant_id": f"{folder}variant_id", "panel_size": "panel_size"}
+                folder, slash, form = held[0].rpartition("/")
+                names = f"{folder}{slash}variant_id"
+                keys = {form: held[0], "variant_id": names, "panel_size": "panel_size"}
                 return {name: stored[key] for name, key in keys.items() if key in stored}
         if Path(path).suffix in {".npy", ".npz"}:
             return {"R": _in_memory(mapped_array(path), path)}

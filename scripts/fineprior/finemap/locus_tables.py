@@ -11,9 +11,8 @@ from fineprior.files import tables
 from fineprior.files.arrays import Indices
 from fineprior.files.errors import InputError
 from fineprior.finemap.contents import Contents, contents_of, switched, with_contents
-from fineprior.finemap.correlation import Correlations, correlations
+from fineprior.finemap.correlation import Correlations, correlations, unit_correlations
 from fineprior.finemap.credible_sets import CredibleSet, CredibleSets, credible_sets
-from fineprior.finemap.ladder import unit_correlations
 from fineprior.finemap.locus import LocusFit, fit_locus
 from fineprior.finemap.locus_input import LocusInput
 from fineprior.finemap.susie import SusieFit

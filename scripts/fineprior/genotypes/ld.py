@@ -1,11 +1,11 @@
-"""Linkage disequilibrium of a panel: correlations of dosages, the memory that they take, and LD scores.
+"""Linkage disequilibrium of a panel: as genotypes or their correlations, the memory that they take, and LD scores.
 
 LD scores are those of Bulik-Sullivan et al. 2015 (doi:10.1038/ng.3211), partitioned by annotation as in Finucane et al.
 2015 (doi:10.1038/ng.3404).
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from fineprior.files.arrays import machine_memory_mb
 from fineprior.files.errors import InputError
+from fineprior.genotypes.dosage_sums import LEAST_LENGTH, add_products, completed, moments, shifted
 from fineprior.genotypes.ld_store import NO_LD, TRIMMED, LocusLd
 from fineprior.genotypes.panels import Genotypes, Panel
 
-_STRIP, _TILE, _WIDE_TILE = 512, 256, 1024
-_VALUES_AT_ONCE = 1 << 20
 GENOTYPE_BYTES = 1 << 30
 """Genotypes that are held at once; more samples are gone through in parts."""
-_LEAST_LENGTH = 1e-3
+COUNTS_SHARE = 0.25
+"""LD is kept as genotypes where the panel has no more samples than this share of the variants."""
 _SCORE_BLOCK = 256
 """Variants whose LD scores are computed together."""
 
@@ -54,38 +54,35 @@ def panel_ld(variants: pd.DataFrame, panel: Genotypes) -> NDArray[np.float32]:
     at_once = max(GENOTYPE_BYTES // (4 * max(len(index), 1)), 2)
     if panel.samples <= at_once:
         dosages = panel.dosages(index)
-        mean, length = _moments(dosages)
-        products = _add_products(_shifted(dosages, mean), None)
+        mean, length = moments(dosages)
+        products = add_products(shifted(dosages, mean), None)
     else:
         step = max(GENOTYPE_BYTES // (4 * panel.samples), 1)
-        parts = [_moments(panel.dosages(index[first : first + step])) for first in range(0, len(index), step)]
+        parts = [moments(panel.dosages(index[first : first + step])) for first in range(0, len(index), step)]
         mean, length = (np.concatenate(values) for values in zip(*parts, strict=True))
         products = None
         for first in range(0, panel.samples, at_once):
             dosages = panel.dosages(index, slice(first, first + at_once))
-            products = _add_products(_shifted(dosages, mean), products)
+            products = add_products(shifted(dosages, mean), products)
     del dosages
-    return _completed(products, panel.samples, mean, length, turned)
+    return completed(products, panel.samples, mean, length, turned)
 
 
-def correlation(dosages: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Pearson correlation between variants; a missing dosage is taken as the variant's mean.
+def panel_counts(variants: pd.DataFrame, panel: Panel) -> NDArray[np.int8] | None:
+    """Copies (p, n) of the alternative alleles in a panel, -1 where missing, where LD is better kept as these.
 
-    A variant without variance has correlation 0 with all others, and a warning.
-
-    Parameters
-    ----------
-    dosages
-        (n, p), NaN where missing; left as it is.
-
-    Returns
-    -------
-    float32 array (p, p): exactly symmetric, diagonal exactly 1, all within -1 to 1.
+    That is where they take an eighth of R or less and are as fast to multiply (`COUNTS_SHARE`), are whole numbers, and
+    every variant varies; None elsewhere. Parameters and errors are those of `panel_ld`.
     """
-    copies = np.array(dosages, dtype=np.float32, order="F")
-    mean, length = _moments(copies)
-    products = _add_products(_shifted(copies, mean), None)
-    return _completed(products, len(copies), mean, length, np.zeros(len(mean), bool))
+    if panel.samples > COUNTS_SHARE * len(variants):
+        return None
+    turned = _turned(variants, panel)
+    dosages = panel.dosages(variants["panel_index"].to_numpy(np.int64))
+    missing = np.isnan(dosages)
+    counts = np.where(missing, -1, dosages).astype(np.int8)
+    if not np.array_equal(np.where(missing, -1, dosages), counts) or (moments(dosages)[1] < LEAST_LENGTH).any():
+        return None
+    return np.ascontiguousarray(np.where(turned & ~missing, 2 - counts, counts).T)
 
 
 def ld_scores(
@@ -228,7 +225,9 @@ def locus_ld(locus: str, variants: pd.DataFrame, panel: Panel, max_memory_mb: fl
         )  # fmt: skip
         variants = variants[near]
     ids = variants["variant_id"].to_numpy(np.str_)
-    return LocusLd(locus, panel_ld(variants, panel), ids, left_out, note_of(left_out, variants, panel.name))
+    counts = panel_counts(variants, panel)
+    stored = panel_ld(variants, panel) if counts is None else counts
+    return LocusLd(locus, stored, ids, left_out, note_of(left_out, variants, panel.name))
 
 
 def check_machine(variants: int, samples: int, max_memory_mb: float) -> None:
@@ -266,100 +265,6 @@ def _turned(variants: pd.DataFrame, panel: Genotypes) -> NDArray[np.bool_]:
             "harmonisation?"
         )
     return turned
-
-
-def _column_steps(dosages: NDArray[np.float32]) -> Iterator[slice]:
-    step = max(_VALUES_AT_ONCE // max(len(dosages), 1), 1)
-    return (slice(first, first + step) for first in range(0, dosages.shape[1], step))
-
-
-def _moments(dosages: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean (p,) of each variant over those who have it, and length (p,) of its deviations from it."""
-    mean, length = np.zeros((2, dosages.shape[1]))
-    gaps = 0
-    for columns in _column_steps(dosages):
-        part = dosages[:, columns]
-        total = part.sum(0, dtype=np.float64)
-        called = np.full(len(total), len(part))
-        if np.isnan(total).any():
-            missing = np.isnan(part)
-            gaps += int(missing.sum())
-            called -= missing.sum(0)
-            part = np.where(missing, 0, part)
-            total = part.sum(0, dtype=np.float64)
-        mean[columns] = total / np.maximum(called, 1)
-        squares = np.einsum("np,np->p", part, part, dtype=np.float64)
-        length[columns] = np.sqrt(np.maximum(squares - called * mean[columns] ** 2, 0))
-    if gaps:
-        logger.info("%d of %d genotypes are missing and taken as the mean of their variant", gaps, dosages.size)
-    return mean, length
-
-
-def _shifted(dosages: NDArray[np.float32], mean: NDArray[np.float64]) -> NDArray[np.float32]:
-    """The dosages less a whole number near their mean, in place; missing ones are at the mean.
-
-    Products of whole numbers are exact in float32, and of a rare variant nearly all are 0. Those of deviations from
-    the mean would add up many small terms that are all rounded in one direction.
-    """
-    whole = np.rint(mean)
-    for columns in _column_steps(dosages):
-        part = dosages[:, columns]
-        part -= whole[columns].astype(np.float32)
-        if np.isnan(part.sum()):
-            rows, places = np.nonzero(np.isnan(part))
-            part[rows, places] = (mean - whole)[columns][places]
-    return dosages
-
-
-def _add_products(shifted: NDArray[np.float32], products: NDArray[np.float32] | None) -> NDArray[np.float32]:
-    """Products shifted' shifted below the diagonal, and somewhat above it, added to those of other samples."""
-    count = shifted.shape[1]
-    new = products is None
-    total = np.empty((count, count), np.float32) if products is None else products
-    for first in range(0, count, _STRIP):
-        rows, columns = slice(first, first + _STRIP), slice(0, min(first + _STRIP, count))
-        if new:
-            np.matmul(shifted[:, rows].T, shifted[:, columns], out=total[rows, columns])
-        else:
-            total[rows, columns] += shifted[:, rows].T @ shifted[:, columns]
-    return total
-
-
-def _completed(
-    products: NDArray[np.float32] | None,
-    samples: int,
-    mean: NDArray[np.float64],
-    length: NDArray[np.float64],
-    turned: NDArray[np.bool_],
-) -> NDArray[np.float32]:
-    """R from the products, tile by tile in double precision: what is written lies in the processor's cache.
-
-    It takes their place. Signs of variants that are `turned` change.
-    """
-    r = np.empty((0, 0), np.float32) if products is None else products
-    constant = length < _LEAST_LENGTH
-    if constant.any():
-        logger.warning(
-            "%d of %d variants do not vary in the panel; their LD is taken as 0", constant.sum(), len(constant)
-        )
-    scale = np.where(turned, -1, 1) / np.where(constant, np.inf, length)
-    shift = np.sqrt(samples) * (mean - np.rint(mean))
-    for first in range(0, len(r), _TILE):
-        rows = slice(first, first + _TILE)
-        for start in range(0, min(first + _TILE, len(r)), _WIDE_TILE):
-            columns = slice(start, min(start + _WIDE_TILE, first + _TILE))
-            tile = r[rows, columns] - np.multiply.outer(shift[rows], shift[columns])
-            tile *= scale[rows, None]
-            tile *= scale[columns]
-            r[rows, columns] = np.clip(tile, -1, 1, out=tile)
-            if columns.stop <= first:
-                r[columns, rows] = r[rows, columns].T
-            else:
-                r[start:first, rows] = r[rows, start:first].T
-        corner = np.tril(r[rows, rows], -1)
-        r[rows, rows] = corner + corner.T
-    np.fill_diagonal(r, 1)
-    return r
 
 
 def _standardised(dosages: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,9 +1,10 @@
-"""The file of LD: for each locus R, its variants, and those that R lacks; the number of samples; and F_ST."""
+"""The file of LD: for each locus genotypes or R, its variants, and those that lack LD; the panel's size and F_ST."""
 
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fineprior.files.arrays import Archive, ReadOnly
+from fineprior.files.arrays import Archive, ReadOnly, read_only
 from fineprior.files.errors import InputError
 from fineprior.files.integrity import checked
 from fineprior.files.whole import atomic_path
+from fineprior.genotypes.dosage_sums import correlation
 
 NO_LD, TRIMMED = "no_ld", "trimmed"
 """Why a variant is excluded: the LD does not have it, or the locus would take too much memory."""
+
+FORMS = ("R", "genotypes")
+"""What LD of a locus is stored as."""
 
 
 @dataclass(frozen=True)
@@ -27,20 +32,43 @@ class LocusLd(ReadOnly):
     Attributes
     ----------
     locus : str
-    r : ndarray, float32, shape (p, p)
-        Correlations of alternative-allele dosages.
+    stored : ndarray, float32, shape (p, p), or int8, shape (p, n)
+        Correlations of alternative-allele dosages; or the copies of the alternative allele that n samples have, -1
+        where missing, which is taken as the mean of the variant.
     variant_ids : ndarray of str, shape (p,)
     left_out : dict
-        Variants of the locus that R does not have, each with the reason: no_ld or trimmed.
+        Variants of the locus that it does not have, each with the reason: no_ld or trimmed.
     note : str
         What a reader of the results should know about this LD; empty when nothing.
     """
 
     locus: str
-    r: NDArray[np.float32]
+    stored: NDArray[np.float32] | NDArray[np.int8]
     variant_ids: NDArray[np.str_]
     left_out: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
+
+    def __len__(self) -> int:
+        return len(self.stored)
+
+    @property
+    def counts(self) -> NDArray[np.int8] | None:
+        """The copies of the alternative allele (p, n), where these are stored."""
+        return self.stored.view(np.int8) if self.stored.dtype == np.int8 else None
+
+    @cached_property
+    def r(self) -> NDArray[np.float32]:
+        """Correlations of alternative-allele dosages (p, p)."""
+        if self.counts is None:
+            return self.stored.view(np.float32)
+        return read_only(correlation(np.where(self.counts < 0, np.float32(np.nan), self.counts).T))
+
+    def of(self, rows: NDArray[np.integer]) -> "LocusLd":
+        """LD of some of its variants, in this order; not copied when these are all."""
+        if np.array_equal(rows, np.arange(len(self))):
+            return self
+        stored = self.stored[np.ix_(rows, rows)] if self.counts is None else self.stored[rows]
+        return replace(self, stored=stored, variant_ids=self.variant_ids[rows])
 
 
 def write_ld(
@@ -51,8 +79,9 @@ def write_ld(
     Parameters
     ----------
     path
-        The .npz; it holds `<locus>/R` (p, p) float32 and `<locus>/variant_id` (p,), and where variants were left out
-        `<locus>/left_out` and `<locus>/left_out_reason`, and `<locus>/note` where there is one.
+        The .npz; it holds `<locus>/R` (p, p) float32 or `<locus>/genotypes` (p, n) int8, and `<locus>/variant_id` (p,),
+        and where variants were left out `<locus>/left_out` and `<locus>/left_out_reason`, and `<locus>/note` where it
+        has one.
     loci
         LD of each locus.
     panel_size
@@ -71,7 +100,10 @@ def write_ld(
             _write_array(archive, "fst", np.array(fst[0]))
             _write_array(archive, "fst_error", np.array(fst[1]))
         for one in loci:
-            _write_array(archive, f"{one.locus}/R", np.ascontiguousarray(one.r, np.float32))
+            if one.counts is None:
+                _write_array(archive, f"{one.locus}/R", np.ascontiguousarray(one.stored, np.float32))
+            else:
+                _write_array(archive, f"{one.locus}/genotypes", np.ascontiguousarray(one.counts))
             _write_array(archive, f"{one.locus}/variant_id", np.asarray(one.variant_ids, dtype=np.str_))
             if one.left_out:
                 _write_array(archive, f"{one.locus}/left_out", np.array(list(one.left_out), np.str_))
@@ -98,13 +130,14 @@ def read_ld(path: str | Path, locus: str) -> LocusLd:
         If the file is absent or damaged, or does not hold the locus.
     """
     with _readable(path) as stored:
-        if f"{locus}/R" in stored:
+        form = next((name for name in FORMS if f"{locus}/{name}" in stored), None)
+        if form is not None:
             left_out: dict[str, str] = {}
             if f"{locus}/left_out" in stored:
                 names, reasons = stored[f"{locus}/left_out"], stored[f"{locus}/left_out_reason"]
                 left_out = dict(zip(names.tolist(), reasons.tolist(), strict=True))
             note = str(stored[f"{locus}/note"]) if f"{locus}/note" in stored else ""
-            return LocusLd(locus, stored[f"{locus}/R"], stored[f"{locus}/variant_id"], left_out, note)
+            return LocusLd(locus, stored[f"{locus}/{form}"], stored[f"{locus}/variant_id"], left_out, note)
     raise InputError(f"{path}: no LD of locus '{locus}'")
 
 
@@ -127,8 +160,8 @@ def _readable(path: str | Path) -> Iterator[Mapping[str, NDArray[Any]]]:
         yield stored
 
 
-def read_locus_ld(path: str, locus: str, variant_ids: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """R (k, k) of the variants that have LD, in their order, and which of all (p,) they are.
+def read_locus_ld(path: str | Path, locus: str, variant_ids: Sequence[str]) -> tuple[LocusLd, NDArray[np.bool_]]:
+    """LD of those k of the variants that have it, in their order, and which of all (p,) they are.
 
     Raises
     ------
@@ -141,5 +174,4 @@ def read_locus_ld(path: str, locus: str, variant_ids: Sequence[str]) -> tuple[ND
     lost = ~known & ~pd.Index(variant_ids).isin(list(found.left_out))
     if lost.any():
         raise InputError(f"{path}: no LD of variant {variant_ids[int(lost.argmax())]}")
-    rows = rows[known]
-    return found.r if np.array_equal(rows, np.arange(len(found.r))) else found.r[np.ix_(rows, rows)], known
+    return found.of(rows[known]), known

@@ -124,6 +124,11 @@ class Params:
         """Settings of finemap; a study's row says for its own LD whose it is."""
         return self._row(wildcards).finemap_settings(self._finemap)
 
+    def diagnosis(self, wildcards: Wildcards) -> dict[str, Any]:
+        """Settings of diagnose_ld: what is known of the study's LD."""
+        own = self.finemap(wildcards)
+        return {name: own[name] for name in ("ld", "panel_size")}
+
     def seed_of_search(self, wildcards: Wildcards) -> int:
         """The seed of finemap; 0 for a study whose PIPs are SuSiE's, which draws nothing."""
         finemap = self.finemap(wildcards)

@@ -23,7 +23,7 @@ STAGES: dict[str, tuple[str, ...]] = {
         "compute_ld_scores", "fit_heritability", "annotate_variants",
         "find_signals", "fit_prior", "assign_prior",
     ),
-    "fine-mapping": ("finemap", "gather"),
+    "fine-mapping": ("diagnose_ld", "finemap", "gather"),
     "results": (
         "compare_priors", "compare_truth", "report", "export", "methods",
         "provenance",

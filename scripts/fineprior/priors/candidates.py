@@ -135,7 +135,7 @@ def _refit(study: PriorStudy, X: npt.NDArray[Any], options: PriorOptions) -> Ref
             first = int(table.index[0])
             log_odds = X[first : first + len(table)].astype(float) @ coefficients
             prior = functional_prior(log_odds, np.zeros(1, dtype=np.int64), options.settings, fold.support.weight)
-            again = fit_signals(study.ld[name], name, table, prior, options.finemap)
+            again = fit_signals(study.ld[name], name, table, prior, options.finemap, study.diagnoses.get(name))
             if again.fit is None or not again.fit.sets.sets:
                 return study.signals[name]
             return placed_signals(again.fit, again.variant_ids, table["variant_id"].tolist())

@@ -23,9 +23,9 @@ def ld_scores(R: npt.NDArray[Any]) -> Floats:
 
 def locus_ld_scores(path: str, locus: str, variant_ids: list[str]) -> Floats:
     """LD score (p,) of each variant within its locus, from a file of LD; NaN where a variant has no LD."""
-    R, known = read_locus_ld(path, locus, variant_ids)
+    found, known = read_locus_ld(path, locus, variant_ids)
     scores = np.full(len(known), np.nan)
-    scores[known] = ld_scores(R)
+    scores[known] = ld_scores(found.r)
     return scores
 
 

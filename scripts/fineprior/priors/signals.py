@@ -12,6 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from fineprior.files.arrays import Floats
+from fineprior.finemap.correlation import correlations_of
+from fineprior.finemap.diagnoses import read_diagnosis
 from fineprior.finemap.fits import FitFiles
 from fineprior.finemap.locus import LocusFit, fit_locus
 from fineprior.finemap.susie import SusieFit
@@ -23,7 +25,14 @@ Signals = Mapping[str, npt.NDArray[np.float32]]
 """Log Bayes factors (signals, p) of each locus, by its name."""
 
 
-def fit_signals(path: str, locus: str, rows: pd.DataFrame, prior: Floats | None, settings: FinemapSettings) -> LocusFit:
+def fit_signals(
+    path: str,
+    locus: str,
+    rows: pd.DataFrame,
+    prior: Floats | None,
+    settings: FinemapSettings,
+    diagnoses: str | None = None,
+) -> LocusFit:
     """Fit a locus on the LD that it has; without any, one effect on all its variants.
 
     Parameters
@@ -36,23 +45,29 @@ def fit_signals(path: str, locus: str, rows: pd.DataFrame, prior: Floats | None,
         (p,) prior causal probabilities; uniform by default.
     settings
         Of SuSiE; signals are its effects, so no search follows.
+    diagnoses
+        File of diagnoses, of `diagnose_ld`; without it the fit makes its own.
     """
-    R, known = read_locus_ld(path, locus, rows["variant_id"].tolist())
+    found, known = read_locus_ld(path, locus, rows["variant_id"].tolist())
     table = rows[known] if known.any() else rows
+    ids = table["variant_id"].tolist()
     fst = read_fst(path)
     return fit_locus(
-        table["variant_id"].tolist(),
+        ids,
         table["z"].to_numpy(),
-        R if known.any() else None,
+        correlations_of(found) if known.any() else None,
         table["n"].to_numpy(),
         None if prior is None else prior[known] if known.any() else prior,
         replace(settings, posterior="susie"),
         panel_size=read_panel_size(path),
+        diagnostics=read_diagnosis(diagnoses, locus, ids) if diagnoses and known.any() else None,
         drift=None if fst is None else max(fst[0], 0.0),
     )
 
 
-def fits_of_batch(variants: pd.DataFrame, ld: str, settings: FinemapSettings, workers: int) -> dict[str, LocusFit]:
+def fits_of_batch(
+    variants: pd.DataFrame, ld: str, settings: FinemapSettings, workers: int, diagnoses: str | None = None
+) -> dict[str, LocusFit]:
     """Fit each locus under the uniform prior; a locus whose fit failed is absent.
 
     Parameters
@@ -65,9 +80,11 @@ def fits_of_batch(variants: pd.DataFrame, ld: str, settings: FinemapSettings, wo
         Of SuSiE.
     workers
         Processes; the result does not depend on their number.
+    diagnoses
+        File of the diagnoses of the batch; without it each fit makes its own.
     """
     loci = dict(iter(variants.groupby("locus", sort=False)))
-    found = fit_loci(lambda name: fit_signals(ld, name, loci[name], None, settings), list(loci), workers)
+    found = fit_loci(lambda name: fit_signals(ld, name, loci[name], None, settings, diagnoses), list(loci), workers)
     return {str(name): one for name, one in zip(loci, found, strict=True) if one.fit is not None}
 
 

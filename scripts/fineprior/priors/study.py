@@ -6,7 +6,7 @@ Stage 1 of the walk from scores to a prior: study, features, candidates, folds, 
 import logging
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
 from typing import Any
@@ -31,12 +31,14 @@ class PriorStudy:
     """The loci of a study.
 
     `variants` of all loci in genome order, a row each, with a column for each value that a prior may be made of;
-    `signals`, log Bayes factors (signals, p) by locus; `ld`, the file of LD of each locus.
+    `signals`, log Bayes factors (signals, p) by locus; `ld`, the file of LD of each locus; `diagnoses`, the file of its
+    diagnosis, where that is made.
     """
 
     variants: pd.DataFrame
     signals: Signals
     ld: Mapping[str, str]
+    diagnoses: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def starts(self) -> Integers:
@@ -88,6 +90,7 @@ def read_study(
     ld: Sequence[str],
     settings: PriorSettings,
     annotations: Mapping[str, str],
+    diagnoses: Sequence[str] = (),
 ) -> PriorStudy:
     """Read all batches of a study.
 
@@ -99,15 +102,20 @@ def read_study(
         `source`, `scores` and what belongs to them.
     annotations
         Name to kind of the annotations of the sheet.
+    diagnoses
+        Files of diagnoses in the same order; none where fits make their own.
     """
     frames = [read_batch(batch, settings, annotations) for batch in batches]
-    ld_of: dict[str, str] = {}
-    for frame, path in zip(frames, ld, strict=True):
-        ld_of |= dict.fromkeys(frame["locus"].unique(), path)
+    ld_of, diagnosis_of = _by_locus(frames, ld), _by_locus(frames, diagnoses) if diagnoses else {}
     kept = [frame for frame in frames if len(frame)] or frames[:1]
     variants = genome_order(pd.concat(kept, ignore_index=True))
     ids = {str(name): rows["variant_id"].tolist() for name, rows in variants.groupby("locus", sort=False)}
     signals = read_signals(FitFiles(fits), ids)
     log.info("%d variants in %d loci; %d signals in %d of them", len(variants), len(ids),
              sum(map(len, signals.values())), sum(len(one) > 0 for one in signals.values()))  # fmt: skip
-    return PriorStudy(variants, signals, ld_of)
+    return PriorStudy(variants, signals, ld_of, diagnosis_of)
+
+
+def _by_locus(frames: Sequence[pd.DataFrame], paths: Sequence[str]) -> dict[str, str]:
+    """The file of its batch, for each locus."""
+    return {str(locus): path for frame, path in zip(frames, paths, strict=True) for locus in frame["locus"].unique()}

@@ -73,6 +73,7 @@ Further files, which are not tables:
 | file | content |
 | --- | --- |
 | `results/{study}/ld/{batch}.npz` | for each locus `<locus>/R`, float32 (variants, variants); `<locus>/variant_id` |
+| `results/{study}/diagnoses/{batch}.npz` | do z and LD belong together: `<locus>/s`, `<locus>/switched`, ... |
 | `results/{study}/prior/ld_scores/{chrom}.l2.ldscore.parquet`, `.l2.M` | LD scores of annotations, in PolyFun's form |
 | `results/{study}/sequences/{batch}.npz` | one slab of bases for each locus and the variants on it |
 | `results/{study}/embeddings/{batch}.npz` | embedding of the reference, and alternative minus reference |

@@ -56,12 +56,16 @@ class Scenario:
 
 @dataclass(frozen=True)
 class StudyFiles:
-    """Files of a study, batch by batch: LOCUS_VARIANTS, LD, SCORES and ANNOTATIONS (None where there are none)."""
+    """Files of a study, batch by batch: LOCUS_VARIANTS, LD, SCORES and ANNOTATIONS (None where there are none).
+
+    Also `diagnoses` of the loci (npz), where they are made.
+    """
 
     variants: Sequence[str]
     ld: Sequence[str]
     scores: Sequence[str] | None = None
     annotations: Sequence[str] | None = None
+    diagnoses: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         for files in (self.ld, self.scores, self.annotations):

@@ -13,6 +13,7 @@ from fineprior.project.settings import CalibrateSettings, FinemapSettings, Prior
 from fineprior.report.calibration import tallied
 from fineprior.simulate.drawn_panel import panel_to_draw, settings_of_fits
 from fineprior.simulate.scenarios import StudyFiles, generator_of, prior_seed, simulate_associations, true_prior
+from fineprior.steps.diagnose_ld import diagnose_batches
 from fineprior.steps.finemap_batch import finemap as finemap_batch
 from fineprior.steps.fit_prior import assign_prior, find_signals, fit_prior
 
@@ -77,7 +78,9 @@ def calibrate(
     rng = generator_of(seed, replicate, scenario)
     with tempfile.TemporaryDirectory(prefix="fineprior_calibrate_") as folder:
         study = simulate_associations(files, Path(folder), scenario, settings, priors, rng, draw)
-        made = _fitted_prior(study.files, folder, kinds, priors, signals, prior_seed(seed, replicate), workers)
+        known = diagnose_batches(study.files.variants, study.files.ld, folder, signals, workers)
+        study_files = dataclasses.replace(study.files, diagnoses=known)
+        made = _fitted_prior(study_files, folder, kinds, priors, signals, prior_seed(seed, replicate), workers)
         causal = study.truth[study.truth["causal"]]
         fine_mapped: dict[bytes, tuple[pd.DataFrame, pd.DataFrame]] = {}
         found = []
@@ -92,12 +95,11 @@ def calibrate(
             # Two priors that are the same numbers have the same bytes, and the same fits.
             key = b"".join(tables.PRIOR.read(path)["prior"].to_numpy(dtype=float).tobytes() for path in paths)
             if key not in fine_mapped:
-                fine_mapped[key] = _fine_mapped(study.files, paths, finemap, seed, workers)
+                fine_mapped[key] = _fine_mapped(study_files, paths, finemap, seed, workers)
             found.append(tallied(prior, *fine_mapped[key], causal))
         weight = float(tables.VERDICT.read(made["verdict"])["weight"].iloc[0])
-    head = {"ld": question, "scenario": scenario, "replicate": replicate}
+    head, shares = {"ld": question, "scenario": scenario, "replicate": replicate}, {"uniform": 0.0, TRUE: 1.0}
     drawn = {"panel_size": draw.size, "fst": draw.fst} if draw else {"panel_size": None, "fst": None}
-    shares = {"uniform": 0.0, TRUE: 1.0}
     rows = pd.DataFrame([head | drawn | {"weight": shares.get(one.prior, weight)} | one.counts for one in found])
     tables.CALIBRATE_COUNTS.write(rows, counts)
     tables.CALIBRATE_BINS.write(pd.concat([one.bins for one in found], ignore_index=True).assign(**head), bins)
@@ -109,12 +111,12 @@ def _fitted_prior(
 ) -> dict[str, str]:  # fmt: skip
     """Find signals and fit the prior; the files of its tables by their names."""
     fits = [f"{folder}/{batch}.signals.npz" for batch in range(len(files.variants))]
-    for variants, ld, path in zip(files.variants, files.ld, fits, strict=True):
-        find_signals(variants=variants, ld=ld, output=path, settings=signals, workers=workers)
+    for variants, ld, known, path in zip(files.variants, files.ld, files.diagnoses, fits, strict=True):
+        find_signals(variants=variants, ld=ld, output=path, settings=signals, workers=workers, diagnoses=known)
     made = {name: f"{folder}/{name}.tsv" for name in ("enrichment", "coefficients", "verdict", "steps")}
     fit_prior(
         variants=files.variants, fits=fits, ld=files.ld, scores=files.scores, annotations=files.annotations,
-        kinds=kinds, settings=priors, finemap=signals, seed=seed, workers=workers, **made,
+        kinds=kinds, settings=priors, finemap=signals, seed=seed, workers=workers, diagnoses=files.diagnoses, **made,
     )  # fmt: skip
     return made
 
@@ -137,11 +139,11 @@ def _fine_mapped(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """FINEMAP_VARIANTS and the main CREDIBLE_SETS of all batches under a prior."""
     variants, sets = [], []
-    for path, ld, prior in zip(files.variants, files.ld, priors, strict=True):
+    for path, ld, known, prior in zip(files.variants, files.ld, files.diagnoses, priors, strict=True):
         made = prior.removesuffix(".tsv.gz")
         outputs = {name: f"{made}.{name}.tsv" for name in ("output", "credible_sets", "status")}
         finemap_batch(variants=path, ld=ld, prior=prior, fits=f"{made}.npz", settings=settings, workers=workers,
-                      seed=seed, **outputs)  # fmt: skip
+                      seed=seed, diagnoses=known, **outputs)  # fmt: skip
         variants.append(tables.FINEMAP_VARIANTS.read(outputs["output"]))
         sets.append(tables.main_sets(tables.CREDIBLE_SETS.read(outputs["credible_sets"])))
     return pd.concat(variants, ignore_index=True), pd.concat(sets, ignore_index=True)

@@ -33,6 +33,7 @@ def finemap(
     settings: FinemapSettings,
     workers: int = 1,
     lost: str | Path | None = None,
+    diagnoses: str | Path | None = None,
     seed: int = 1,
 ) -> None:
     """Fine-map each locus of a batch; one that fails is a row of the status table.
@@ -50,6 +51,8 @@ def finemap(
         Processes; each reads the LD of its own loci. The result does not depend on it.
     lost
         LOST of the batch; by default the table beside `variants`, where there is one (`lost_beside`).
+    diagnoses
+        Diagnoses (npz) of the batch, of `diagnose_ld`; without them each fit makes its own.
     seed
         Of the search, the same for each locus: its result does not depend on the others.
 
@@ -58,7 +61,7 @@ def finemap(
     InputError
         A variant has no LD or no prior.
     """
-    batch = BatchInput(variants, ld, prior, lost)
+    batch = BatchInput(variants, ld, prior, lost, diagnoses)
     found = list(fit_loci(lambda name: fine_map(batch.locus(name), settings, seed), batch.loci, workers))
     counts = Counter(one.fit.status for one in found).most_common()
     log.info("%d loci: %s", len(found), ", ".join(f"{count} {name}" for name, count in counts) or "none")

@@ -21,7 +21,9 @@ from fineprior.project.settings import FinemapSettings, PriorSettings
 log = logging.getLogger(__name__)
 
 
-def find_signals(*, variants: str, ld: str, output: str, settings: FinemapSettings, workers: int = 1) -> None:
+def find_signals(
+    *, variants: str, ld: str, output: str, settings: FinemapSettings, workers: int = 1, diagnoses: str | None = None
+) -> None:
     """Fit each locus of a batch under the uniform prior, for its signals.
 
     The prior is estimated on these fits. They are made with SuSiE's default settings, whatever `finemap` of the config
@@ -37,8 +39,10 @@ def find_signals(*, variants: str, ld: str, output: str, settings: FinemapSettin
         SuSiE's defaults, with whose LD it is.
     workers
         Processes; the result does not depend on their number.
+    diagnoses
+        Diagnoses (npz) of the batch, of `diagnose_ld`; without them each fit makes its own.
     """
-    found = fits_of_batch(LOCUS_VARIANTS.read(variants), ld, settings, workers)
+    found = fits_of_batch(LOCUS_VARIANTS.read(variants), ld, settings, workers, diagnoses)
     fits = {name: one.fit for name, one in found.items() if one.fit is not None}
     save_fits(output, fits, {name: one.variant_ids for name, one in found.items()})
 
@@ -60,6 +64,7 @@ def fit_prior(
     seed: int = 0,
     workers: int = 1,
     remark: str = "",
+    diagnoses: Sequence[str] | None = None,
 ) -> None:
     """Estimate what scores and annotations gain at this study's signals, leaving out each chromosome.
 
@@ -80,13 +85,17 @@ def fit_prior(
         Threads, and processes that fit loci; the result does not depend on their number.
     remark
         A further remark on the source: the end of the functional prior's sentence.
+    diagnoses
+        Of all batches in the same order, of `diagnose_ld`; without them each fit makes its own.
     """
     count = len(variants)
-    if not all(files is None or len(files) == count for files in (fits, ld, scores, annotations)):
-        raise InputError(f"{count} files of variants; fits, LD, scores and annotations must be as many, in their order")
+    if not all(files is None or len(files) == count for files in (fits, ld, scores, annotations, diagnoses)):
+        raise InputError(
+            f"{count} files of variants; fits, LD, scores, annotations and diagnoses must be as many, in their order"
+        )
     none = [None] * count
     batches = [BatchFiles(*files) for files in zip(variants, scores or none, annotations or none, strict=True)]
-    study = read_study(batches, fits, ld, settings, kinds)
+    study = read_study(batches, fits, ld, settings, kinds, diagnoses or ())
     options = PriorOptions(settings, finemap, seed, workers)
     remarks = {"functional": [remark, remark_on_zeros(study.variants, settings)]}
     found = [
