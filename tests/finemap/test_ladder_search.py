@@ -89,7 +89,7 @@ def test_there_is_none_where_susie_speaks(other):
     assert found.final_sets is found.sets
 
 
-def test_a_panel_is_searched_where_it_is_asked_for_and_f_st_is_known():
+def test_a_panel_of_the_same_population_is_searched_where_it_is_asked_for():
     z, R = locus(3)
     names = [f"v{i}" for i in range(len(z))]
 
@@ -99,6 +99,7 @@ def test_a_panel_is_searched_where_it_is_asked_for_and_f_st_is_known():
 
     assert posterior("search", 0.0).search is None
     assert posterior("search_panel", None).search is None
+    assert posterior("search_panel", 0.001).search is None
     found = posterior("search_panel", 0.0)
     assert found.final_pip is found.search.pip
     shrunk = z * np.sqrt((N - 1) / (z**2 + N - 2))

@@ -34,6 +34,8 @@ from fineprior.finemap.susie import SusieFit, susie_rss
 from fineprior.project.settings import FinemapSettings
 
 log = logging.getLogger(__name__)
+# Panels of more F_ST are not searched: one large error of r makes several false PIPs there (docs/method/wrong-ld.md).
+SAME_POPULATION = 0.0005
 
 
 @dataclass(frozen=True)
@@ -253,7 +255,9 @@ def _with_search(
     """The fit with the posterior by search, or as it is and why there is none; `shape` is the error of a panel."""
     if settings.posterior == "susie" or settings.model != "susie":
         return fit, ""
-    if shape is not None and (settings.posterior != "search_panel" or locus.drift is None):
+    if shape is not None and (
+        settings.posterior != "search_panel" or locus.drift is None or locus.drift > SAME_POPULATION
+    ):
         return fit, ""
     try:
         return replace(fit, search=_searched(fit, locus, settings, shape)), ""

@@ -185,7 +185,7 @@ class FinemapSettings:
         "Where PIPs and credible sets come from.",
         choices={
             "search": "a search that weighs all modes, on LD of the GWAS sample itself; SuSiE on other LD",
-            "search_panel": "the search also on LD of a panel whose F_ST from the GWAS is known, which takes longer",
+            "search_panel": "the search also on LD of a panel of the same population (F_ST up to 0.05%); takes longer",
             "susie": "SuSiE, which reports one mode",
         },
     )
