@@ -12,11 +12,15 @@ pipeline's own steps, so its prior is estimated from its own loci, each chromoso
 under the prior to estimate it anew (priors.rounds is 0), which would take most of the time. What is simulated is told
 in fineprior.simulate.scenarios.
 
+Each study is fitted with the LD that its z were drawn with (in_sample), with that of a panel of its size drawn from the
+same population (undrifted_panel), and with that of one whose population has drifted by F_ST = FST (panel), which the
+fits are told. Causal variants and z are the same in all three.
+
 Prints a table for each source and, last, what was reached beside the goals as `ratio NAME VALUE goal GOAL`. At least
 the goal: found (causal variants with PIP > 0.95, functional over uniform; for misleading scores over shuffled) and
 coverage. At most: fdr_excess, by how much the interval of the FDR at PIP > 0.9 lies above 1 - mean PIP (negative where
 it holds that), and fdr_above, that FDR less the one of the other prior. `--write docs/method/calibration.tsv` puts
-the table there, and `python benchmarks/figures.py` draws it.
+the table there, and `python benchmarks/figures.py` draws it. Goals are those of in_sample.
 `--output` keeps what is simulated; a run that was stopped goes on from there.
 """
 
@@ -40,15 +44,17 @@ from fineprior.files.tables import LOCUS_VARIANTS, SCORES  # noqa: E402
 from fineprior.genotypes.ld_store import LocusLd, write_ld  # noqa: E402
 from fineprior.project.settings import CalibrateSettings, FinemapSettings, PriorSettings  # noqa: E402
 from fineprior.report.calibration import MEASURES  # noqa: E402
+from fineprior.simulate.population import write_panel  # noqa: E402
 from fineprior.simulate.scenarios import CalibratedStudy, StudyFiles  # noqa: E402
 from fineprior.steps.calibrate_study import calibrate_study  # noqa: E402
 
 LOCI, CHROMOSOMES, WIDTH = 200, 8, 100_000
-GWAS_PEOPLE, PANEL_PEOPLE, CHI_SQUARE = 50_000, 503, 40.0
+GWAS_PEOPLE, CHI_SQUARE, FST = 50_000, 40.0, 0.005
 PRIORS = PriorSettings(rounds=0)
 MISLEADING = ("inverted", "noise")
-COLUMNS = ("scenario", "prior", "loci", "weight", "sets", "coverage", "power", "mean_size", "hits_95", "false_95",
-           "found_ratio", "found_ratio_lower", "found_ratio_upper")  # fmt: skip
+COLUMNS = ("ld", "scenario", "prior", "loci", "weight", "sets", "coverage", "power", "mean_size", "hits_95", "false_95",
+           "found_ratio", "found_ratio_lower", "found_ratio_upper", "fdr_added_90", "fdr_added_lower_90",
+           "fdr_added_upper_90")  # fmt: skip
 HITS = ("hits_90", "fdr_90", "fdr_lower_90", "fdr_upper_90", "claimed_fdr_90", "fdr_50", "claimed_fdr_50")
 DECIMALS = {"weight": 2, "mean_size": 2}
 """Digits that are written after the point; three where a column is not named here, none of whole numbers."""
@@ -61,6 +67,9 @@ def main() -> None:
     parser.add_argument("--founders", help="prefix of a PLINK panel of real genotypes")
     parser.add_argument("--loci", type=int, default=1000, help="loci simulated for each scenario, at least")
     parser.add_argument("--scenarios", nargs="+", default=CalibrateSettings().scenarios)
+    parser.add_argument("--posterior", default=FinemapSettings().posterior, help="`finemap.posterior` of the fits")
+    parser.add_argument("--ld", nargs="+", default=["in_sample", "undrifted_panel", "panel"])
+    parser.add_argument("--sources", nargs="+", default=["embedded", "founders"])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--output", help="folder to keep what is simulated in")
@@ -70,12 +79,14 @@ def main() -> None:
         folder = Path(arguments.output or temporary)
         ratios: list[tuple[str, float, float]] = []
         lines = [_header()]
-        for source, files, heritability in _sources(arguments, folder):
+        for source, files, panel, heritability in _sources(arguments, folder):
             loci = sum(LOCUS_VARIANTS.read(path)["locus"].nunique() for path in files.variants)
             settings = CalibrateSettings(
-                scenarios=arguments.scenarios, replicates=math.ceil(arguments.loci / loci), heritability=heritability
-            )
-            study = CalibratedStudy(files, {}, PRIORS, FinemapSettings(), FinemapSettings(), arguments.seed)
+                scenarios=arguments.scenarios, replicates=math.ceil(arguments.loci / loci), heritability=heritability,
+                ld=arguments.ld, fst=FST,
+            )  # fmt: skip
+            fits = FinemapSettings(posterior=arguments.posterior)
+            study = CalibratedStudy(files, {}, PRIORS, fits, FinemapSettings(), arguments.seed, panel)
             summary = calibrate_study(study, folder / source, settings, jobs=arguments.jobs, keep=True)
             print(f"{source}: {settings.replicates} studies of {loci} loci for each scenario")
             lines += _table(source, summary)
@@ -83,32 +94,39 @@ def main() -> None:
     print("\n".join(lines))
     if arguments.write:
         Path(arguments.write).write_text("\n".join([*lines, ""]))
-    if not arguments.founders:
+    if not arguments.founders and "founders" in arguments.sources:
         print("\n--founders is not given: nothing was simulated on real genotypes, which the goals are for as well")
     for name, value, goal in ratios:
         print(f"ratio {name} {value:.4f} goal {goal}")
 
 
-def _sources(arguments: argparse.Namespace, folder: Path) -> Iterator[tuple[str, StudyFiles, float]]:
-    """Name, files and heritability (0: of the study's own GWAS) of each source of LD and scores."""
+def _sources(arguments: argparse.Namespace, folder: Path) -> Iterator[tuple[str, StudyFiles, str, float]]:
+    """Name, files, panel and heritability (0: of the study's own GWAS) of each source of LD and scores."""
+    if "embedded" in arguments.sources:
+        panel = Path(arguments.study).parents[1] / "resources/embedded/panel"
+        yield "embedded", _embedded(arguments), str(panel), 0.0
+    if "founders" in arguments.sources and arguments.founders:
+        made = _founders(arguments.founders, folder / "founders", arguments.seed)
+        mean_count = (1 + CalibrateSettings().max_causal) / 2
+        yield "founders", *made, LOCI * mean_count * CHI_SQUARE / GWAS_PEOPLE
+
+
+def _embedded(arguments: argparse.Namespace) -> StudyFiles:
+    """Files of the embedded study."""
     batches = sorted(Path(arguments.study, "loci").glob("*.tsv.gz"))
     if not batches:
         raise SystemExit(f"{arguments.study}: no loci; run snakemake first, or name the study's results with --study")
     names = [path.name.removesuffix(".tsv.gz") for path in batches]
     parts = {"variants": "loci/{}.tsv.gz", "ld": "ld/{}.npz", "scores": "scores/{}.tsv.gz"}
     files = {part: [f"{arguments.study}/{path.format(name)}" for name in names] for part, path in parts.items()}
-    yield "embedded", StudyFiles(**files), 0.0
-    if arguments.founders:
-        made = _founders(arguments.founders, folder / "founders", arguments.seed)
-        mean_count = (1 + CalibrateSettings().max_causal) / 2
-        yield "founders", made, LOCI * mean_count * CHI_SQUARE / GWAS_PEOPLE
+    return StudyFiles(**files)
 
 
-def _founders(prefix: str, folder: Path, seed: int) -> StudyFiles:
-    """Files of a study on windows of real genotypes; its positions are moved so that no two windows share a variant."""
+def _founders(prefix: str, folder: Path, seed: int) -> tuple[StudyFiles, str]:
+    """Files of a study on windows of real genotypes, and its panel; no two windows share a position."""
     rng = np.random.default_rng(seed)
     founders, positions = read_founders(prefix)
-    frames, matrices = [], []
+    frames, matrices, genotypes, count = [], [], [], 0
     for number, first in enumerate(np.sort(rng.integers(positions[0], positions[-1] - WIDTH, LOCI))):
         chrom, place = f"chr{1 + number * CHROMOSOMES // LOCI}", number * 10 * WIDTH
         inside = np.flatnonzero((positions >= first) & (positions < first + WIDTH))
@@ -118,16 +136,20 @@ def _founders(prefix: str, folder: Path, seed: int) -> StudyFiles:
         frame["variant_id"] = [f"{chrom}:{one}:A:C" for one in pos]
         frames.append(frame.assign(ref="A", alt="C", z=0.0, beta=0.0, neg_log10_p=0.0, eaf=frequency, n=GWAS_PEOPLE,
                                    se=1 / np.sqrt(2 * frequency * (1 - frequency) * GWAS_PEOPLE), panel_af=frequency,
-                                   panel_index=inside, status="scored",
+                                   panel_index=count + np.arange(len(inside)), status="scored",
                                    score=rng.lognormal(size=len(pos))))  # fmt: skip
+        count += len(inside)
+        genotypes.append(founders[:, inside])
         R = np.corrcoef(founders[:, inside].T.astype(float)).astype(np.float32)
         matrices.append(LocusLd(frame["locus"].iloc[0], R, frame["variant_id"].to_numpy(np.str_)))
     whole = pd.concat(frames, ignore_index=True)
     names = [f"{folder}/study.{kind}" for kind in ("variants.tsv.gz", "npz", "scores.tsv.gz")]
     LOCUS_VARIANTS.write(whole[LOCUS_VARIANTS.names], names[0])
-    write_ld(names[1], matrices, PANEL_PEOPLE)
+    write_ld(names[1], matrices, len(founders), (FST, 0.0))
     SCORES.write(whole[SCORES.names], names[2])
-    return StudyFiles(*([name] for name in names))
+    panel = whole.rename(columns={"variant_id": "snp_id", "alt": "a1", "ref": "a2"})
+    write_panel(folder / "panel", panel[["chrom", "pos", "snp_id", "a1", "a2"]], genotypes)
+    return StudyFiles(*([name] for name in names)), f"{folder}/panel"
 
 
 def _header() -> str:
@@ -152,8 +174,9 @@ def _table(source: str, summary: pd.DataFrame) -> Iterator[str]:
 
 def _ratios(summary: pd.DataFrame) -> Iterator[tuple[str, float, float]]:
     """Name, value and goal of what is asked for."""
-    rows = summary[summary["measure"] == "pip"].set_index(["scenario", "prior"]).sort_index()
-    scenarios = set(summary["scenario"])
+    every = summary[summary["measure"] == "pip"]
+    rows = every[every["ld"] == "in_sample"].set_index(["scenario", "prior"]).sort_index()
+    scenarios = set(rows.index.get_level_values("scenario"))
     if "enrichment_10" in scenarios:
         row = rows.loc["enrichment_10", "functional"]
         yield "enrichment_10_found_over_uniform", row["found_ratio"], 1.25

@@ -7,17 +7,22 @@
 Every fit runs in a fresh process on one thread: it reads R (float32) and z from disk, fits, and writes PIPs and
 credible sets. Measured are the CPU seconds of the fit alone with R in memory (checks of R, purity and sets included),
 the wall and CPU seconds of the whole process, and its largest resident memory: of susie_rss, which takes
-milliseconds, the median of three runs, of the others one run. Of fineprior there are three rows:
+milliseconds, the median of three runs, of the others one run. Of fineprior there are four rows:
 
     susie_rss  the model of susieR and pysusie: L = 10, tol = 1e-4 and at most 100 iterations, as theirs here
     default    `fit_locus` with the default settings and the size of the panel: diagnostics, a plain fit, a fit with the
                error of the panel; the others do one plain fit
+    study      the default path for the signals and three priors (uniform, shuffled, its own) with one diagnosis of the
+               locus, as in the workflow: the mean of the four fits, diagnosis included
     command    `fineprior finemap` on a table of z-scores, R and a table of priors, with all the files that it writes
 
 Loci have 1, 3 or 10 causal variants among msprime genotypes; z is that of 50,000 people with the LD of 2,500; R is
 that of these 2,500 ("in-sample") or of 2,500 others ("mismatched"); the prior is uniform or favours the causal ones.
 Last come the goals that were missed, and lines `ratio NAME VALUE goal GOAL`: "times faster" is against the fastest
 other program of each locus. The goals were set for susie_rss; default and command are held to the same ones.
+
+With --panel R is that of 500 other people for all programs, and study and command read these people's genotypes in its
+place, as the workflow keeps the LD of a panel that is small beside the locus.
 
 susieR is used where Rscript finds it, pysusie where Python does (`--pysusie FOLDER` adds a folder to look in).
 """
@@ -102,6 +107,7 @@ def main() -> None:
     parser.add_argument("--pysusie", default="", help="folder with pysusie")
     parser.add_argument("--folder", type=Path, help="keep the simulated loci here, and use those that are here")
     parser.add_argument("--write", type=Path, help="tab-separated file for the fits (docs/performance/susie.tsv)")
+    parser.add_argument("--panel", action="store_true", help="LD of 500 people, for ours as genotypes")
     parser.add_argument("--simulate", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.simulate:
@@ -114,12 +120,14 @@ def main() -> None:
         rows, others = [], []
         for p in arguments.sizes:
             folders = simulated(arguments.folder or Path(scratch), p, arguments.loci)
+            if arguments.panel:
+                folders = [with_panel(one) for one in folders]
             for name in programs if not rows else ():
                 run(name, folders[0], p, arguments.pysusie)  # So that the first that is measured finds warm files.
             for number, folder in enumerate(folders):
                 rows.append(measure(programs, folder, p, LOCI[number % len(LOCI)], arguments.pysusie))
                 print_row(rows[-1], programs)
-            others += other_ratios(folders, programs)
+            others += [] if arguments.panel else other_ratios(folders, programs)
     if arguments.write:
         arguments.write.write_text("".join(f"{line}\n" for line in table(rows)))
     report([*ratios(rows, programs), *others], [name for name in PEERS if name not in programs])
@@ -191,6 +199,23 @@ def simulate(root: str, p: str, loci: str) -> None:
                  "prior": [f"{name}\t{weight:.17g}\n" for name, _, weight in rows]}  # fmt: skip
         (folder / "z.tsv").write_text("variant_id\tz\tn\n" + "".join(lines["z"]))
         (folder / "prior.tsv").write_text("variant_id\tprior\n" + "".join(lines["prior"]))
+
+
+def with_panel(folder: Path) -> Path:
+    """A folder of the same locus with the LD of 500 people: R.npy, and ld.npz with their genotypes."""
+    import numpy as np
+
+    panel, made = np.load(folder.parent / "panel500.npy").T, folder.parent / "panel" / folder.name
+    made.mkdir(parents=True, exist_ok=True)
+    R = np.nan_to_num(np.corrcoef(panel))
+    np.fill_diagonal(R, 1.0)
+    np.save(made / "R.npy", R.astype(np.float32))
+    names = np.array([f"1:{j + 1}:A:G" for j in range(len(panel))])
+    np.savez(made / "ld.npz", genotypes=panel, variant_id=names, panel_size=panel.shape[1])
+    for name in ("z.npy", "prior.npy", "z.tsv", "prior.tsv"):
+        (made / name).unlink(missing_ok=True)
+        (made / name).symlink_to((folder / name).resolve())
+    return made
 
 
 def coalescent_genotypes(people: int, p: int, seed: int):

@@ -17,7 +17,8 @@ from pathlib import Path
 SOURCE = Path(__file__).parents[1] / "scripts"
 N, PANEL = 50_000, 2_500
 # susie_rss is the peers' own model; the default path allows for a panel's LD; the command is that path, from tables.
-OURS = ("susie_rss", "default", "command")
+# A study is that path for the signals and three priors, with one diagnosis of the locus: seconds are those of a fit.
+OURS = ("susie_rss", "default", "study", "command")
 PEERS = ("susieR", "pysusie")
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
 # Python programs find their modules compiled, as from the second run on.
@@ -74,6 +75,26 @@ before = time.process_time()
 fit = fit_locus(ids, z, R, {N}, prior, FinemapSettings(), panel_size={PANEL}).fit
 seconds = time.process_time() - before
 {WRITE}"""
+STUDY = f"""
+import os, sys, time
+folder, out = sys.argv[1:3]
+import numpy as np
+from fineprior.finemap.correlation import PanelCorrelation
+from fineprior.finemap.diagnoses import diagnosis_of
+from fineprior.finemap.locus import fit_locus
+from fineprior.project.settings import FinemapSettings
+few = os.path.exists(f"{{folder}}/ld.npz")
+LD = np.load(f"{{folder}}/ld.npz")["genotypes"] if few else np.load(f"{{folder}}/R.npy")
+z, prior = (np.load(f"{{folder}}/{{name}}.npy") for name in ("z", "prior"))
+ids, settings, people = [str(j) for j in range(len(z))], FinemapSettings(), LD.shape[1] if few else {PANEL}
+shuffled = np.random.default_rng(1).permutation(prior)
+before = time.process_time()
+known = diagnosis_of(z, PanelCorrelation.from_counts(LD) if few else LD, {N}, settings, people)
+for weights in (None, None, shuffled, prior):
+    R = PanelCorrelation.from_counts(LD) if few else LD
+    fit = fit_locus(ids, z, R, {N}, weights, settings, panel_size=people, diagnostics=known).fit
+seconds = (time.process_time() - before) / 4
+{WRITE}"""
 PYSUSIE = """
 import sys, time
 folder, out, source = sys.argv[1:]
@@ -99,21 +120,15 @@ def run(program: str, folder: Path, p: int, pysusie: str) -> dict:
         script = Path(out) / "fit.R"
         script.write_text(SUSIER)
         python = [sys.executable, "-c"]
-        files = [
-            "--z",
-            folder / "z.tsv",
-            "--ld",
-            folder / "R.npy",
-            "--prior",
-            folder / "prior.tsv",
-            "--out",
-            f"{out}/fit",
-        ]
+        few = (folder / "ld.npz").exists()
+        ld, people = (folder / "ld.npz", []) if few else (folder / "R.npy", ["--panel-size", PANEL])
+        files = ["--z", folder / "z.tsv", "--ld", ld, "--prior", folder / "prior.tsv", "--out", f"{out}/fit", *people]
         command = {
             "susie_rss": [*python, SUSIE_RSS, folder, out],
             "exact": [*python, SUSIE_RSS, folder, out, "exact"],
             "default": [*python, DEFAULT, folder, out],
-            "command": [sys.executable, "-m", "fineprior.cli", "finemap", *files, "--panel-size", PANEL],
+            "command": [sys.executable, "-m", "fineprior.cli", "finemap", *files],
+            "study": [*python, STUDY, folder, out],
             "pysusie": [*python, PYSUSIE, folder, out, pysusie],
             "susieR": ["Rscript", script, folder, p, out],
         }[program]

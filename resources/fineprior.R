@@ -5,7 +5,8 @@
 .fineprior_text <- c(
   "locus", "variant_id", "chrom", "ref", "alt", "rsid", "lead_variant", "credible_set", "variant_ids", "shared_with",
   "partners", "ld_flag", "status", "reason", "remarks", "lost", "lost_lead", "source", "note", "top_variant",
-  "top_variant_uniform", "sentence", "posterior"
+  "top_variant_uniform", "sentence", "posterior", "gene", "genes", "gene_id", "kind", "strand", "consequence",
+  "transcript", "exon_starts", "exon_ends"
 )
 
 # Read one table of fineprior (.tsv or .tsv.gz). As read.delim, but columns of text stay text: read.delim alone makes
@@ -22,7 +23,8 @@ read_fineprior_table <- function(path) {
 #   folder  the results folder of the workflow
 #   study   name of the study
 # Returns a list: study and prior (names), the data frames loci, variants, credible_sets, status, comparison and verdict,
-# and fits, a list with an object of class "susie" for each locus that was fitted, by the locus's name.
+# genes (of the loci; NULL without genome.genes), and fits, a list with an object of class "susie" for each locus that was
+# fitted, by the locus's name.
 read_fineprior <- function(folder, study, prior = "functional") {
   place <- file.path(folder, study)
   if (!dir.exists(place)) stop("no study '", study, "' in ", folder, call. = FALSE)
@@ -39,6 +41,7 @@ read_fineprior <- function(folder, study, prior = "functional") {
     status = table(prior, "loci_status.tsv"),
     comparison = table("comparison.tsv"),
     verdict = table("prior", "verdict.tsv"),
+    genes = if (file.exists(file.path(place, "locus_genes.tsv"))) table("locus_genes.tsv"),
     fits = readRDS(file.path(place, prior, "fits.rds"))
   )
 }
@@ -60,6 +63,32 @@ credible_set_table <- function(result) {
   }
   rows <- do.call(rbind, lapply(seq_len(nrow(sets)), one_set))
   if (is.null(rows)) return(NULL)
+  rownames(rows) <- NULL
+  rows[order(match(rows$locus, result$loci$locus), rows$credible_set, -rows$pip), ]
+}
+
+# One row for each gene that is nearest to a variant of a credible set of the main coverage, by locus and decreasing PIP.
+#   result  of read_fineprior
+# `pip` is the sum over these variants, `distance` the smallest distance in bp (0 within the gene); `lead_variant` has the
+# largest PIP of them, and `consequence` is that of it.
+# NULL, with a message, where the study was run without genome.genes.
+gene_table <- function(result) {
+  sets <- credible_set_table(result)
+  if (is.null(sets)) return(NULL)
+  place <- match(paste(sets$locus, sets$variant_id), paste(result$variants$locus, result$variants$variant_id))
+  sets <- cbind(sets, result$variants[place, c("gene", "gene_distance", "consequence")])
+  sets <- sets[!is.na(sets$gene), ]
+  if (nrow(sets) == 0) {
+    message(result$study, ": no genes; set genome.genes in the config")
+    return(NULL)
+  }
+  of_gene <- function(own) {
+    lead <- which.max(own$pip)
+    data.frame(locus = own$locus[1], credible_set = own$credible_set[1], gene = own$gene[1], variants = nrow(own),
+               pip = sum(own$pip), distance = min(own$gene_distance), lead_variant = own$variant_id[lead],
+               consequence = own$consequence[lead])
+  }
+  rows <- do.call(rbind, lapply(split(sets, list(sets$locus, sets$credible_set, sets$gene), drop = TRUE), of_gene))
   rownames(rows) <- NULL
   rows[order(match(rows$locus, result$loci$locus), rows$credible_set, -rows$pip), ]
 }

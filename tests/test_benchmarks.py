@@ -210,6 +210,7 @@ def test_calibration_says_what_was_reached_and_writes_its_table(module):
     from fineprior.report.calibration import summary_of
 
     made = [counted(HITS, FALSE, scenario=name) for name in ("enrichment_10", "enrichment_1", "inverted")]
+    made.append(counted(HITS, FALSE | {"functional": 30}, ld="panel"))  # of panels there are no goals
     summary = pd.concat([summary_of(*one) for one in made], ignore_index=True)
     row = summary[summary["prior"] == "functional"].iloc[0]
     found = {name: (value, goal) for name, value, goal in benchmark._ratios(summary)}
@@ -223,11 +224,12 @@ def test_calibration_says_what_was_reached_and_writes_its_table(module):
         "inverted_fdr_above_shuffled": (pytest.approx(22 / 140 - 6 / 100), 0),
     }
     lines = list(benchmark._table("embedded", summary))
-    assert len(lines) == 12
+    assert len(lines) == 16
     names = benchmark._header().split("\t")
     assert all(len(line.split("\t")) == len(names) for line in lines)
     cells = dict(zip(names, lines[1].split("\t"), strict=True))
-    assert (cells["source"], cells["scenario"], cells["prior"]) == ("embedded", "enrichment_10", "functional")
+    named = [cells[name] for name in ("source", "ld", "scenario", "prior")]
+    assert named == ["embedded", "in_sample", "enrichment_10", "functional"]
     assert (cells["hits_95"], cells["false_95"]) == ("120", "20")
     assert [cells[f"found_ratio{end}"] for end in ("", "_lower", "_upper")] == ["1.250"] * 3
     committed = (FOLDER.parent / "docs/method/calibration.tsv").read_text().splitlines()[0]

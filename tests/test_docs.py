@@ -206,6 +206,18 @@ def test_the_goal_that_is_missed_is_that_of_the_table():
         assert f"{lower:.1f}-{upper:.1f})" in text
 
 
+def test_the_questions_of_the_calibration_are_those_of_the_table():
+    table = pd.read_table(DOCS / "method/calibration_ld.tsv")
+    text = (DOCS / "method/calibration.md").read_text()
+    for _, row in table.iterrows():
+        line = next(line for line in text.splitlines() if line.startswith(f"| {row['ld']} | {row['loci']} |"))
+        cells = [cell.strip() for cell in line.strip("|").split("|")][2:]
+        found = [f"{row[f'false_{percent}']} of {row[f'hits_{percent}']}: {100 * row[f'fdr_{percent}']:.1f}% "
+                 f"({100 * row[f'fdr_lower_{percent}']:.1f}-{100 * row[f'fdr_upper_{percent}']:.1f}), claimed "
+                 f"{100 * row[f'claimed_fdr_{percent}']:.1f}%" for percent in (50, 90, 95)]  # fmt: skip
+        assert cells == [*found, f"{row['coverage']:.3f}", f"{row['power']:.3f}", f"{row['mean_size']:.2f}"]
+
+
 def test_the_page_has_the_marks_between_which_a_benchmark_writes():
     text = (DOCS / "method/prior.md").read_text()
     for script in ("score_shape", "enrichment_truth"):

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -94,6 +95,34 @@ def test_functions_give_what_the_tables_hold(folder):
     uniform = pd.read_csv(folder / "results/embedded/uniform/variants.tsv.gz", sep="\t")
     printed = in_r(folder, "cat(sum(read_fineprior('results', 'embedded', 'uniform')$variants$pip))")
     assert float(printed[0]) == pytest.approx(uniform["pip"].sum(), rel=1e-5)
+
+
+def test_genes_of_sets(folder, tmp_path):
+    """Sums of PIPs by nearest gene; and nothing, with a message, where there are no genes."""
+    results = tmp_path / "results/embedded"
+    shutil.copytree(folder / "results/embedded", results)
+    path = results / "functional/variants.tsv.gz"
+    variants = tables.FINEMAP_VARIANTS.read(path)
+    variants["gene"] = np.where(variants["pos"] < 20_000, "T", "NXN")  # a name that read.delim takes for TRUE
+    variants["gene_distance"] = variants["pos"] % 700
+    variants["consequence"] = [f"c{i}" for i in range(len(variants))]
+    tables.FINEMAP_VARIANTS.write(variants, path)
+    code = "rows <- gene_table(result); cat(rows$gene, rows$variants, sprintf('%.4f', rows$pip), rows$distance," \
+           "rows$lead_variant, rows$consequence, is.null(result$genes))"  # fmt: skip
+    own = 'source("{}"); result <- read_fineprior("results", "embedded");'.format(ROOT / "resources/fineprior.R")
+    printed = in_r(tmp_path, code, first=own)
+    members = variants[variants["credible_set"].notna()]
+    expected = [rows for _, rows in members.groupby(["credible_set", "gene"])]
+    expected.sort(key=lambda rows: (rows["credible_set"].iloc[0], -rows["pip"].sum()))
+    leads = [rows.loc[rows["pip"].idxmax()] for rows in expected]
+    columns = [
+        [lead["gene"] for lead in leads], [str(len(rows)) for rows in expected],
+        [f"{rows['pip'].sum():.4f}" for rows in expected], [f"{rows['gene_distance'].min():.0f}" for rows in expected],
+        [lead["variant_id"] for lead in leads], [lead["consequence"] for lead in leads], ["TRUE"],
+    ]  # fmt: skip
+    assert printed == [word for column in columns for word in column]
+    none = in_r(folder, "told <- tryCatch(gene_table(result), message = conditionMessage); cat(told)")
+    assert " ".join(none) == "embedded: no genes; set genome.genes in the config"
 
 
 @pytest.mark.parametrize(

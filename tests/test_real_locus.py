@@ -4,10 +4,13 @@ The head is trained on a 0/1 track of DNase peaks of prostate cell lines, on the
 nothing to learn a prior from, so the functional prior must say so and stay uniform.
 """
 
+import gzip
+
 import pytest
 import yaml
 
 from fineprior.files import tables
+from gene_models import gtf, refseq
 from workflow_runs import ROOT, snakemake
 
 pytestmark = pytest.mark.workflow
@@ -21,6 +24,7 @@ def prostate(shared_data, tmp_path_factory):
     data = shared_data / "prostate_chr17"
     folder = tmp_path_factory.mktemp("prostate")
     (folder / "config").mkdir()
+    (folder / "genes.gtf.gz").write_bytes(gzip.compress(gtf(refseq()).encode()))
     starts = range(400_000, 990_000, STEP)
     splits = ["test" if start > 900_000 else "valid" if start > 800_000 else "train" for start in starts]
     regions = "".join(f"17\t{s}\t{s + WIDTH}\t{split}\n" for s, split in zip(starts, splits, strict=True))
@@ -31,7 +35,7 @@ def prostate(shared_data, tmp_path_factory):
     (folder / "config/tracks.tsv").write_text(f"head\ttrack\tbigwig\ndnase\tlncap\t{data}/prostate_dnase_peaks.bw\n")
     config = {
         "regions": "regions.bed",
-        "genome": {"fasta": str(data / "reference.fa"), "build": "GRCh37"},
+        "genome": {"fasta": str(data / "reference.fa"), "build": "GRCh37", "genes": "genes.gtf.gz"},
         "harmonise": {"min_maf": 0.0},
         "loci": {"flank": 500_000, "batches": 1},
         "backbone": {"weights": str(ROOT / "resources/backbone"), "context_length": WIDTH, "target_bins": 12},
@@ -64,6 +68,20 @@ def test_one_effect_gives_the_published_set(prostate):
     assert [rsids[name] for name in sets["variant_ids"].item().split(",")] == ["rs684232", PARTNER]
     pip = {rsids[name]: row["pip"] for name, row in members.iterrows()}
     assert pip == pytest.approx({"rs684232": 0.717, PARTNER: 0.283}, abs=5e-4)
+
+
+def test_genes_of_the_published_set(prostate):
+    """The lead is 885 bases upstream of VPS53, which is on the reverse strand (dbSNP: rs684232)."""
+    variants = tables.FINEMAP_VARIANTS.read(prostate / "functional/variants.tsv.gz").set_index("variant_id")
+    lead = variants.loc[LEAD]
+    assert (lead["gene"], lead["gene_distance"], lead["consequence"]) == ("VPS53", 886, "upstream_gene_variant")
+    assert lead["transcript"] in {one.name for one in refseq("17") if one.gene == "VPS53"}
+    assert variants["consequence"].notna().all()
+    sets = tables.main_sets(tables.CREDIBLE_SETS.read(prostate / "functional/credible_sets.tsv"))
+    assert sets["gene"].tolist() == ["VPS53"]
+    assert sets["genes"].isna().tolist() == [sets["start"].item() >= 618_079]
+    genes = tables.LOCUS_GENES.read(prostate / "locus_genes.tsv")
+    assert set(genes["gene"]) == {one.gene for one in refseq("17") if one.exons[-1][1] > 118_965}
 
 
 def test_scores_are_there_and_the_prior_admits_that_one_locus_teaches_nothing(prostate):

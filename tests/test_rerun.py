@@ -321,6 +321,17 @@ def test_another_source_of_the_prior_is_planned_by_chromosome(finished):
         path.write_text(before)
 
 
+def test_14_genes_are_planned_without_a_fit(finished):
+    path = finished / "resources/genes.bed"
+    path.write_text("chr1\t1000\t2000\ta\t0\t+\t1000\t1000\t0\t1\t1000,\t0,\n")
+    with edited(finished, CONFIG):
+        edit_config(finished, {"genome": {"genes": "resources/genes.bed"}})
+        assert set(planned_jobs(finished)) == (
+            of("embedded", "annotate_genes") | gathered("embedded", PRIORS) | summary("embedded")
+        )
+    path.unlink()
+
+
 def test_annotations_and_controls_are_planned(finished):
     """An annotation enters the functional prior; a control is annotated too, and is a prior of its own all the way."""
     sheet, bed = finished / "config/annotations.tsv", finished / "annotations/peaks.bed"

@@ -55,13 +55,15 @@ EXAMPLE = """example:
 CALIBRATE = """Simulate studies on the LD and the scores of one of your studies.
 They test what its prior finds and whether its PIPs hold. In one scenario after the other the scores say much, little,
 nothing or the opposite of which variants are causal. Each simulated study goes through the pipeline's own steps:
-signals, enrichment estimated without each chromosome in turn, strength, and SuSiE under each prior.
+signals, enrichment estimated without each chromosome in turn, strength, and fine-mapping under each prior. It does so
+with the LD that it was simulated on, as with the LD of the GWAS itself, and with that of a panel drawn anew, of the
+size of yours and with its F_ST: what the two differ by is due to the panel.
 
 The study's loci, LD and scores must be there (snakemake makes them). Settings are those of `calibrate` in config.yaml
 unless given here. The workflow does the same on a cluster: snakemake results/STUDY/calibrate/summary.tsv
 
 Output, in DIR (default: results/STUDY/calibrate)
-  summary.tsv        coverage, power, set size, hits and false discoveries of each prior in each scenario
+  summary.tsv        coverage, power, set size, hits and false discoveries of each prior in each scenario, and why
   pip.tsv            claimed PIP against the share of variants that are causal, with intervals
   calibration.svg    both as a figure"""
 

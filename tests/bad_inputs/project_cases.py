@@ -174,6 +174,11 @@ CASES = [
         config(genome={"fasta": "hg38.fa", "build": "GRCh38"}),
         "config: genome.fasta: file 'hg38.fa' does not exist",
     ),
+    (
+        "no such file of genes",
+        config(genome={"fasta": "genome.fa", "genes": "gencode.gtf.gz"}),
+        "config: genome.genes: file 'gencode.gtf.gz' does not exist",
+    ),
     ("no such sheet", config(studies="config/study.tsv"), "config: file 'config/study.tsv' does not exist"),
     ("a sheet that is a folder", config(studies="backbone"), "config: file 'backbone' does not exist"),
     ("no backbone", config(backbone={"weights": "bakbone"}), "config: backbone.weights = 'bakbone' has no config.json"),

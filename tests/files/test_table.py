@@ -25,6 +25,20 @@ def test_a_definition_is_a_line_for_each_column():
     assert [column.kind for column in TABLE.columns] == ["text", "integer", "number", "flag"]
 
 
+def test_a_column_that_a_later_stage_fills_is_missing_until_then(tmp_path):
+    later = define("demo", "Rows.", "name | text | a name\nsize | number | later\nword | text | later",
+                   later=("size", "word"))  # fmt: skip
+    later.write(pd.DataFrame({"name": ["a", "b"]}), tmp_path / "t.tsv")
+    assert (tmp_path / "t.tsv").read_text() == "name\tsize\tword\na\tNA\tNA\nb\tNA\tNA\n"
+    found = later.read(tmp_path / "t.tsv")
+    assert found[["size", "word"]].isna().all(axis=None)
+    assert found.dtypes.equals(later.empty().dtypes)
+    (tmp_path / "u.tsv").write_text("name\tword\na\tx\n")
+    assert later.read(tmp_path / "u.tsv")["word"].tolist() == ["x"]
+    with pytest.raises(InputError, match="column 'name' is missing"):
+        later.checked(pd.DataFrame({"size": [1.0]}), "x")
+
+
 def test_columns_come_in_their_order_and_type():
     found = TABLE.checked(FRAME.iloc[::-1], "x")
     assert list(found) == TABLE.names

@@ -353,6 +353,14 @@ def test_forms_of_export_are_made_of_the_functional_prior():
     assert every["fits"] == [f"<results>/{{study}}/finemap/functional/{batch}.fits.npz" for batch in "01"]
 
 
+def test_genes_enter_where_the_config_names_them():
+    assert inputs().gene_tables == {}
+    assert inputs(genome={"genes": "g.gtf"}).gene_tables == {
+        "variant_genes": "<results>/{study}/variant_genes.tsv.gz",
+        "locus_genes": "<results>/{study}/locus_genes.tsv",
+    }
+
+
 def test_files_behind_all_results_stand_once_by_role():
     own, shared = panel("own"), panel("panel")
     touch("ld/1.npz", "model/config.json")
@@ -363,11 +371,12 @@ def test_files_behind_all_results_stand_once_by_role():
         Study("d", "h", sumstats="other.tsv", ld="ld", loci="loci.bed"),
     )
     tracks = [Track("h", "x", "x.bw"), Track("i", "x", "x.bw")]
+    genome = {"fasta": "g.fa", "genes": "g.gtf"}
     found = inputs(*studies, tracks=tracks, regions="r.bed", loci={"blocks": "b.bed"},
-                   backbone={"weights": "model"}, genome={"fasta": "g.fa"}).behind_results(A)  # fmt: skip
+                   backbone={"weights": "model"}, genome=genome).behind_results(A)  # fmt: skip
     assert found == {
         "weights": ["model/config.json"],
-        "genome": ["g.fa"],
+        "genome": ["g.fa", "g.gtf"],
         "regions": ["r.bed", "b.bed"],
         "tracks": ["x.bw"],
         "studies": ["gwas.tsv", *shared, "x.chain", "keep.txt", *own, "trait.txt", "age.txt", "other.tsv", "ld/1.npz",

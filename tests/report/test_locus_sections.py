@@ -73,6 +73,24 @@ def test_candidates_are_probable_under_either_prior(variants, monkeypatch):
     assert (len(table.rows), more) == (2, len(high) - 2)
 
 
+def test_genes_are_columns_where_they_are_known(tables):
+    bare, _ = candidate_table(joined_variants(tables.variants))
+    of_sets = set_table(shown_sets(tables.credible_sets, in_genome_order(tables.loci)))
+    assert not {"gene", "gene_distance", "consequence", "genes"} & {
+        one.name for one in [*bare.headers, *of_sets.headers]
+    }
+    known = {prior: frame.assign(gene="VPS53", gene_distance=886.0, consequence="upstream_gene_variant")
+             for prior, frame in tables.variants.items()}  # fmt: skip
+    table, _ = candidate_table(joined_variants(known))
+    assert [header.name for header in table.headers][2:5] == ["gene", "gene_distance", "consequence"]
+    assert table.headers[4].meaning.startswith("what the variant does")
+    assert {row[2][0] for row in table.rows} == {"VPS53"}
+    sets = {prior: frame.assign(gene="VPS53", genes="VPS53,NXN") for prior, frame in tables.credible_sets.items()}
+    table = set_table(shown_sets(sets, in_genome_order(tables.loci)))
+    shown = [header.name for header in table.headers]
+    assert {row[shown.index("genes")][0] for row in table.rows} == {"VPS53,NXN"}
+
+
 def test_the_page_says_where_pips_come_from(tables):
     status = tables.status["functional"]
     assert posterior_sentence(status) == "PIPs and credible sets are those of SuSiE."

@@ -85,6 +85,14 @@ def test_settings_of_the_fit(facts, settings, there):
     assert there in methods_page(changed(facts, finemap=FinemapSettings(**settings)))
 
 
+def test_the_file_of_genes_is_named_where_there_is_one(facts):
+    assert "transcript" not in methods_page(facts).split("## References")[0]
+    genome = dataclasses.replace(facts.settings.genome, genes="/data/gencode.v46.gtf.gz")
+    body, references = methods_page(changed(facts, genome=genome)).split("## References")
+    assert "Genes and transcripts were those of gencode.v46.gtf.gz; the consequence" in body
+    assert "The Ensembl Variant Effect Predictor" in references
+
+
 def test_a_search_is_named_where_there_was_one(facts):
     assert "by a search" not in methods_page(facts)
     status = facts.status.assign(posterior=["search", *["susie"] * (len(facts.status) - 1)])

@@ -113,6 +113,18 @@ def test_names_and_reasons_are_escaped(page):
     assert "R is not &lt;finite&gt;" in page
 
 
+@pytest.mark.slow
+def test_names_of_genes_are_escaped(tables):
+    name = "<img src=x onerror=alert(1)>"
+    variants = {
+        p: frame.assign(gene=name, consequence=f"{name}&intron_variant") for p, frame in tables.variants.items()
+    }
+    sets = {p: frame.assign(gene=name, genes=f"{name},b") for p, frame in tables.credible_sets.items()}
+    page = render_page(replace(tables, variants=variants, credible_sets=sets), ReportSettings())
+    assert "<img src=x" not in page
+    assert page.count("&lt;img src=x onerror=alert(1)&gt;") > 5
+
+
 def test_page_shows_each_part(page, tables):
     text = text_of(page)
     assert tables.verdict["sentence"].iloc[0] in text

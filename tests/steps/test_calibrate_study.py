@@ -37,7 +37,8 @@ def run(*arguments, study="disease"):
 @pytest.mark.slow
 def test_scenarios_are_run_and_said(project, capsys):
     study_panel(study_files(project / "results/disease"), project / "resources/embedded/panel")
-    assert run("--replicates", "1", "--jobs", "2", "--max-causal", "1") == 0
+    twice = ("--ld", "in_sample", "panel", "panel", "--scenarios", "enrichment_10", "noise", "noise")
+    assert run("--replicates", "1", "--jobs", "2", "--max-causal", "1", *twice) == 0
     summary = CALIBRATE_SUMMARY.read(project / "results/disease/calibrate/summary.tsv")
     assert list(dict.fromkeys(summary["scenario"])) == ["enrichment_10", "noise"]
     assert list(dict.fromkeys(summary["ld"])) == ["in_sample", "panel"]

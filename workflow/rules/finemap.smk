@@ -53,6 +53,7 @@ rule finemap:
 
 rule gather:
     input:
+        **inputs.gene_tables,
         loci="<results>/{study}/loci.tsv",
         lost=expand("<results>/{{study}}/loci/{batch}.lost.tsv.gz", batch=BATCHES),
         variants=expand(

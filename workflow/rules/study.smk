@@ -135,6 +135,30 @@ rule define_loci:
         "../../scripts/define_loci.py"
 
 
+# Genes enter the results where all batches are gathered: another file of genes makes no fit again.
+rule annotate_genes:
+    input:
+        genes=settings.genome.genes or [],
+        fasta=settings.genome.fasta,
+        loci="<results>/{study}/loci.tsv",
+        variants=expand("<results>/{{study}}/loci/{batch}.tsv.gz", batch=BATCHES),
+    output:
+        variants="<results>/{study}/variant_genes.tsv.gz",
+        genes="<results>/{study}/locus_genes.tsv",
+    log:
+        "<logs>/annotate_genes/{study}.log",
+    conda:
+        "../../envs/study.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
+    params:
+        contents=contents(settings.genome.genes, settings.genome.fasta),
+        code=code_digest("annotate_genes"),
+    script:
+        "../../scripts/annotate_genes.py"
+
+
 # The loci of a BED file are known before any job starts, so each batch depends on its own loci only: one more locus in
 # the file reruns one batch. One more locus that is found in the data reruns all of them.
 use rule define_loci as list_loci with:

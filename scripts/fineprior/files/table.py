@@ -32,12 +32,16 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table's columns in their order; `open_ended` allows further number columns (one for each track, say)."""
+    """A table's columns in their order; `open_ended` allows further number columns (one for each track, say).
+
+    Columns that are in `later` are filled by a later stage: they are NA in a frame or a file that lacks them.
+    """
 
     name: str
     meaning: str
     columns: tuple[Column, ...]
     open_ended: str = ""
+    later: tuple[str, ...] = ()
 
     @property
     def names(self) -> list[str]:
@@ -56,6 +60,7 @@ class Table:
         InputError
             A column is missing, unknown, or not of its type.
         """
+        frame = frame.assign(**{name: None for name in self.later if name not in frame.columns})
         missing = [name for name in self.names if name not in frame.columns]
         if missing:
             raise InputError(f"{where}: column '{missing[0]}' is missing; {self.name} needs {', '.join(self.names)}")
@@ -138,7 +143,7 @@ def _first_wrong(values: pd.Series, kind: str) -> object:
     return values[wrong].iloc[0] if wrong.any() else values.dtype
 
 
-def define(name: str, meaning: str, columns: str, open_ended: str = "") -> Table:
+def define(name: str, meaning: str, columns: str, open_ended: str = "", later: tuple[str, ...] = ()) -> Table:
     """Return a table from lines `name | kind | meaning`, one for each column."""
     rows = [[part.strip() for part in line.split("|", 2)] for line in columns.strip().splitlines()]
-    return Table(name, meaning, tuple(Column(*row) for row in rows), open_ended)
+    return Table(name, meaning, tuple(Column(*row) for row in rows), open_ended, later)

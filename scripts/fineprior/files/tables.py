@@ -178,6 +178,41 @@ LOCUS_VARIANTS = define(
     panel_index | integer | as in sumstats""",
 )
 
+GENE_OF_VARIANT = """
+gene | text | nearest gene; of several that hold the variant that of `transcript`; NA on a contig without genes, or \
+without `genome.genes`
+gene_distance | number | bp between the variant and that gene, 0 within it
+consequence | text | what the variant does to `transcript`: terms of the Sequence Ontology, the most severe first \
+(Ensembl's order), joined by &; NA without `genome.genes`
+transcript | text | transcript with the most severe consequence (of several the nearest, then the canonical one, then \
+that of the longest coding sequence); NA when none is within 5,000 bp"""
+"""Columns that say where a variant lies among genes."""
+
+VARIANT_GENES = define(
+    "variant_genes",
+    "Nearest gene and consequence of each variant of the loci. Only with `genome.genes`.",
+    "variant_id | text | chrom:pos:ref:alt" + GENE_OF_VARIANT,
+)
+
+LOCUS_GENES = define(
+    "locus_genes",
+    "Genes that have a base in a locus, in the order of their starts. Only with `genome.genes`.",
+    """
+    locus | text | name of the locus
+    gene | text | name, else id
+    gene_id | text | id
+    kind | text | type, as the file has it (protein_coding, ...); NA when it has none
+    chrom | text | chromosome
+    start | integer | start, 0-based
+    end | integer | end, exclusive
+    strand | text | + or -
+    transcript | text | its canonical transcript, else the one of the longest coding sequence; NA when it has none
+    exon_starts | text | starts of the exons of that transcript, 0-based, separated by commas; NA when it has none
+    exon_ends | text | their ends, exclusive
+    coding_start | number | start of its coding sequence, 0-based; NA when it has none
+    coding_end | number | its end, exclusive""",
+)
+
 
 # Heads: their training, how good they are, and whether that holds for what they score.
 
@@ -488,7 +523,9 @@ variant was excluded or the locus failed
     posterior_sd | number | its standard deviation
     credible_set | text | credible set that holds the variant (L1, ...), NA when none
     z_expected | number | z that the other variants and the LD let expect (kriging); NA when LD was not used
-    ld_flag | text | switched (z has the wrong sign for its LD), discordant (its twin has another z), no_ld, trimmed""",
+    ld_flag | text | switched (z has the wrong sign for its LD), discordant (its twin has another z), no_ld, trimmed"""
+    + GENE_OF_VARIANT,
+    later=("gene", "gene_distance", "consequence", "transcript"),
 )
 
 CREDIBLE_SETS = define(
@@ -513,7 +550,10 @@ set of the search has none
     end | integer | end of the span, exclusive
     variant_ids | text | variants in decreasing posterior probability, separated by commas
     shared_with | text | sets of the locus, of the same coverage, that share a variant with it; NA when none
-    partners | text | further variants, of |r| above `finemap.extend_r` with one of the set; NA when none""",
+    partners | text | further variants, of |r| above `finemap.extend_r` with one of the set; NA when none
+    gene | text | gene of the lead variant, as in finemap_variants
+    genes | text | genes with a base in the span, separated by commas; NA when none, or without `genome.genes`""",
+    later=("gene", "genes"),
 )
 
 

@@ -371,6 +371,16 @@ class Inputs:
             for prior in self.priors
         }
 
+    @property
+    def gene_tables(self) -> dict[str, str]:
+        """Genes of variants and loci, where the config names a file of genes."""
+        if not self.settings.genome.genes:
+            return {}
+        return {
+            "variant_genes": "<results>/{study}/variant_genes.tsv.gz",
+            "locus_genes": "<results>/{study}/locus_genes.tsv",
+        }
+
     def truth_tables(self, wildcards: Wildcards) -> dict[str, str]:
         """How the priors compare with the truth, where it is known."""
         if not self._row(wildcards).truth:
@@ -403,7 +413,7 @@ class Inputs:
         regions = [self.settings.regions, self.settings.loci.exclude_bed, self.settings.loci.blocks]
         return {
             "weights": self.backbone,
-            "genome": [self.settings.genome.fasta],
+            "genome": [path for path in (self.settings.genome.fasta, self.settings.genome.genes) if path],
             "regions": [path for path in regions if path],
             "tracks": list(dict.fromkeys(row.bigwig for row in self.project.tracks)),
             "studies": [path for path in dict.fromkeys(studies) if path],

@@ -8,7 +8,7 @@ STEPS = Path(__file__).parents[1] / "steps"
 
 STAGES: dict[str, tuple[str, ...]] = {
     "a study's data": ("associate", "harmonise_sumstats", "compare_panel",
-                       "define_loci", "collect_variants", "compute_ld"),
+                       "define_loci", "collect_variants", "annotate_genes", "compute_ld"),
     "from tracks to a head": (
         "embed_regions", "train_head", "evaluate_head", "assess_shift",
     ),

@@ -11,6 +11,11 @@ class GenomeSettings:
 
     fasta: str = setting("", "FASTA file. An index (.fai) is made beside it where there is none.", required=True)
     build: str = setting("GRCh38", "Name of the build. A meta file that names another assembly stops the run.")
+    genes: str = setting(
+        "",
+        "GTF, GFF3 or BED12 file of genes of this build, plain or gzip. Variants and credible sets then have genes and "
+        "consequences. Each gene of the file can be the nearest one.",
+    )
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ FILES = {
     "excluded_regions": "results/{study}/excluded_regions.tsv",
     "lost": "results/{study}/loci/{batch}.lost.tsv.gz",
     "locus_variants": "results/{study}/loci/{batch}.tsv.gz",
+    "variant_genes": "results/{study}/variant_genes.tsv.gz",
+    "locus_genes": "results/{study}/locus_genes.tsv",
     "head_metrics": "results/heads/{head}/metrics.tsv",
     "variant_head_metrics": "results/labels/metrics.tsv",
     "causal_probabilities": "results/{study}/causal_probabilities.tsv.gz",
@@ -72,7 +74,7 @@ Further files, which are not tables:
 
 | file | content |
 | --- | --- |
-| `results/{study}/ld/{batch}.npz` | for each locus `<locus>/R`, float32 (variants, variants); `<locus>/variant_id` |
+| `results/{study}/ld/{batch}.npz` | of each locus `<locus>/R`, or `genotypes` (variants, samples); `variant_id` |
 | `results/{study}/diagnoses/{batch}.npz` | do z and LD belong together: `<locus>/s`, `<locus>/switched`, ... |
 | `results/{study}/prior/ld_scores/{chrom}.l2.ldscore.parquet`, `.l2.M` | LD scores of annotations, in PolyFun's form |
 | `results/{study}/sequences/{batch}.npz` | one slab of bases for each locus and the variants on it |

@@ -165,6 +165,7 @@ def _check_files(root: Path, settings: Settings) -> None:
         check_name(name, f"config: {key}")
     for key, path in (
         ("genome.fasta", settings.genome.fasta),
+        ("genome.genes", settings.genome.genes),
         ("regions", settings.regions),
         ("backbone.training_regions", settings.backbone.training_regions),
         ("labels.variants", settings.labels.variants),

@@ -322,9 +322,12 @@ class CalibrateSettings:
         "that many times likelier causal; inverted: one in the lowest tenth is ten times likelier; noise: the prior "
         "gets meaningless scores.",
         pattern="^(enrichment_[0-9]+([.][0-9]+)?|inverted|noise)$",
+        unique=True,
     )
     replicates: int = setting(
-        20, "Number of studies simulated for each scenario. Each has all loci of the study.", at_least=1
+        10,
+        "Number of studies simulated for each scenario and question. Each has all loci of the study.",
+        at_least=1,
     )
     heritability: float = setting(
         0.0,
@@ -357,7 +360,7 @@ class CalibrateSettings:
 
     def questions(self, ld: str) -> list[str]:
         """Those of `ld` that make sense for a study that is fine-mapped with this `finemap.ld`."""
-        return [one for one in self.ld if one == "in_sample" or ld == "panel"]
+        return [one for one in dict.fromkeys(self.ld) if one == "in_sample" or ld == "panel"]
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,12 @@ _LISTED_VARIANTS = 12
 _STATUSES = ("ok", "corrected", "single_effect", "incomplete", "no_signal", "failed")
 _SETS = {
     "credible_set": "set", "variants": "variants", "coverage": "coverage", "min_abs_r": "purity (min |r|)",
-    "log10_bf": "log10 BF", "lead_variant": "lead", "lead_pip": "its PIP", "members": "variants, most probable first",
+    "log10_bf": "log10 BF", "lead_variant": "lead", "lead_pip": "its PIP", "gene": "its gene",
+    "genes": "genes in the span", "members": "variants, most probable first",
 }  # fmt: skip
+
+
+_GENE = {"gene": "nearest gene", "gene_distance": "its distance", "consequence": "consequence"}
 
 
 def in_genome_order(loci: pd.DataFrame) -> pd.DataFrame:
@@ -35,7 +39,7 @@ def in_genome_order(loci: pd.DataFrame) -> pd.DataFrame:
 
 def joined_variants(variants: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Join FINEMAP_VARIANTS of the shown priors: a row for each variant, with what `locus_figure` needs."""
-    key = ["locus", "variant_id", "pos", "z", "neg_log10_p", "r_lead"]
+    key = ["locus", "variant_id", "pos", "z", "neg_log10_p", "r_lead", *_GENE]
     both = pd.concat([variants[prior][key] for prior in SHOWN_PRIORS]).drop_duplicates(["locus", "variant_id"])
     for prior in SHOWN_PRIORS:
         names = ("prior", "pip", "pip_susie", "credible_set")
@@ -89,9 +93,8 @@ def locus_sections(
         locus["remarks"] = sorted(remarks)
         locus["holds"] = _holds(indexed[SHOWN_PRIORS[0]], name)
         if name in sets:
-            locus["sets"] = page_table(
-                sets[name], "credible_sets", f"Credible sets of {name}", {"prior": "prior"} | _SETS
-            )
+            labels = {"prior": "prior"} | _without_empty(_SETS, credible_sets)
+            locus["sets"] = page_table(sets[name], "credible_sets", f"Credible sets of {name}", labels)
         if name in plotted:
             own = by_locus[name]
             locus["plot"] = data_uri(locus_figure, own, row["start"], row["end"], kind="png")
@@ -148,8 +151,17 @@ def shown_sets(credible_sets: Mapping[str, pd.DataFrame], loci: pd.DataFrame) ->
 
 def set_table(sets: pd.DataFrame) -> PageTable:
     """The credible sets of all loci in one table."""
-    labels = {"locus": "locus", "prior": "prior"} | {name: _SETS[name] for name in _SETS if name != "members"}
+    labels = {"locus": "locus", "prior": "prior"} | _without_empty(_SETS, sets)
+    del labels["members"]
     return page_table(sets, "credible_sets", "Credible sets of all loci, under both priors", labels, CREDIBLE_SETS)
+
+
+def _without_empty(labels: Mapping[str, str], frame: pd.DataFrame) -> dict[str, str]:
+    """Labels without those of genes where no gene is known: a study without `genome.genes`."""
+    absent = {
+        name for name in ("gene", "genes", "gene_distance", "consequence") if name in frame and frame[name].isna().all()
+    }
+    return {name: label for name, label in labels.items() if name not in absent}
 
 
 def candidate_table(variants: pd.DataFrame) -> tuple[PageTable, int]:
@@ -163,7 +175,8 @@ def candidate_table(variants: pd.DataFrame) -> tuple[PageTable, int]:
     high = variants[variants[["pip_uniform", "pip_functional"]].max(axis=1) >= CANDIDATE_PIP]
     high = high.sort_values(["pip_functional", "pip_uniform"], ascending=False, kind="stable")
     labels = {
-        "locus": "locus", "variant_id": "variant", "neg_log10_p": "\N{MINUS SIGN}log10 p", "z": "z",
+        "locus": "locus", "variant_id": "variant", **_without_empty(_GENE, variants),
+        "neg_log10_p": "\N{MINUS SIGN}log10 p", "z": "z",
         "r_lead": "r with lead", "prior_ratio": "prior / uniform", "pip_uniform": "PIP, uniform",
         "pip_functional": "PIP, functional", "pip_susie_functional": "PIP, functional, SuSiE",
         "credible_set_uniform": "set, uniform",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -29,6 +30,8 @@ CITATIONS = {
     "doi:10.12688/f1000research.29032.2",
     "ssf": "Hayhurst J et al. (2022) A community driven GWAS summary statistics standard. bioRxiv. "
     "doi:10.1101/2022.07.15.500230",
+    "vep": "McLaren W et al. (2016) The Ensembl Variant Effect Predictor. Genome Biology 17:122. "
+    "doi:10.1186/s13059-016-0974-4",
     "jaspar": "Rauluseviciute I et al. (2024) JASPAR 2024: 20th anniversary of the open-access database of "
     "transcription factor binding profiles. Nucleic Acids Research 52:D174-D182. doi:10.1093/nar/gkad1059",
 }  # fmt: skip
@@ -208,7 +211,17 @@ def _finemapping(facts: StudyFacts, cite: _Cited) -> str:
     )
     if len(sets):
         text += f" with a median of {sets['variants'].median():g} variants"
-    return f"{text}; with a uniform prior there were {len(uniform)}."
+    return f"{text}; with a uniform prior there were {len(uniform)}.{_genes(facts, cite)}"
+
+
+def _genes(facts: StudyFacts, cite: _Cited) -> str:
+    path = facts.settings.genome.genes
+    if not path:
+        return ""
+    return (
+        f" Genes and transcripts were those of {Path(path).name}; the consequence of a variant is the most severe "
+        f"one in any transcript, in Ensembl's order {cite('vep')}."
+    )
 
 
 def _of_posterior(rules: FinemapSettings, status: pd.DataFrame) -> str:

@@ -94,11 +94,12 @@ def calibrate_study(
     """
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    for scenario in settings.scenarios:
+    scenarios = list(dict.fromkeys(settings.scenarios))
+    for scenario in scenarios:
         scenario_of(scenario)
     questions, numbers = settings.questions(study.finemap.ld), range(settings.replicates)
     # Question by question and scenario by scenario within a replicate: a run that was stopped has something of each.
-    tasks = [(question, name, one) for one in numbers for name in settings.scenarios for question in questions]
+    tasks = [(question, name, one) for one in numbers for name in scenarios for question in questions]
 
     def path(task: tuple[str, str, int], kind: str) -> str:
         return str(folder / f"{task[0]}.{task[1]}.{task[2]}.{kind}.tsv")
@@ -126,7 +127,7 @@ def calibrate_study(
 
     waiting = [task for task in tasks if not (keep and Path(path(task, "bins")).is_file())]
     list(fit_loci(run, waiting, jobs))
-    ordered = [(question, name, one) for question in questions for name in settings.scenarios for one in numbers]
+    ordered = [(question, name, one) for question in questions for name in scenarios for one in numbers]
     return summarise_calibration(
         counts=[path(task, "counts") for task in ordered],
         bins=[path(task, "bins") for task in ordered],

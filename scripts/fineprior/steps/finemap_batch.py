@@ -12,6 +12,7 @@ from fineprior.files.errors import InputError
 from fineprior.files.table import Table
 from fineprior.files.table_parts import stacked
 from fineprior.finemap.fits import FitFiles, save_fits
+from fineprior.finemap.gene_columns import sets_with_genes, with_genes
 from fineprior.finemap.locus_input import BatchInput
 from fineprior.finemap.locus_tables import fine_map, status_without_variants
 from fineprior.finemap.rds import write_rds
@@ -91,10 +92,13 @@ def gather(
     output_status: str | Path,
     output_fits: str | Path,
     lost: Sequence[str] = (),
+    variant_genes: str | None = None,
+    locus_genes: str | None = None,
 ) -> None:
     """Put the tables and fits (as rds) of all batches together, in the order of loci.tsv.
 
-    A locus without variants gets its status, with what LOST of the batches (`lost`) knows of its rows.
+    A locus without variants gets its status, with what LOST of the batches (`lost`) knows of its rows. Variants and
+    sets get their genes where there are VARIANT_GENES and LOCUS_GENES (both, or none).
 
     Raises
     ------
@@ -109,8 +113,13 @@ def gather(
     if missing:
         raise InputError(f"{status[0]} and the other batches: locus {min(missing)} of {loci} was not fine-mapped")
     tables.LOCI_STATUS.write(done, output_status)
-    tables.FINEMAP_VARIANTS.write(_in_order(tables.FINEMAP_VARIANTS, variants, order), output_variants)
-    tables.CREDIBLE_SETS.write(_in_order(tables.CREDIBLE_SETS, credible_sets, order), output_credible_sets)
+    found = _in_order(tables.FINEMAP_VARIANTS, variants, order)
+    sets = _in_order(tables.CREDIBLE_SETS, credible_sets, order)
+    if variant_genes and locus_genes:
+        genes = tables.VARIANT_GENES.read(variant_genes)
+        found, sets = with_genes(found, genes), sets_with_genes(sets, genes, tables.LOCUS_GENES.read(locus_genes))
+    tables.FINEMAP_VARIANTS.write(found, output_variants)
+    tables.CREDIBLE_SETS.write(sets, output_credible_sets)
     write_rds(output_fits, FitFiles(fits, order=table["locus"].tolist()))
 
 
