@@ -457,7 +457,7 @@ def test_explain_names_settings_code_and_files(finished):
         "batch=0): not there: results/embedded/ld/0.npz",
         "  train_head, 1 job: ",
         "reads no longer resources/embedded/tracks/disease3.bw",
-        "finemap.coverage: 0.95 -> 0.9; reads what compute_ld would make",
+        "finemap.coverage: 0.95 -> 0.9; reads what diagnose_ld, compute_ld would make",
         "  compare_priors, 1 job: reads what gather would make",
         "harmonise_sumstats (1), define_loci (1)",
     ):

@@ -210,6 +210,18 @@ def test_sets_hold_their_coverage_of_the_posterior():
         assert np.abs(R[np.ix_(one.variables, one.variables)]).min() >= 0.5
         shorter = set(one.variables[:-1].tolist())
         assert sum(w for w, c in zip(weights, configurations, strict=True) if shorter & set(c)) / weights.sum() < 0.97
+    assert [one.coverage for one in found.sets(least=0.95)] == [one.coverage for one in sets]
+    more = found.sets(0.99, 0.5, least=0.3)  # some cannot hold 0.99: they hold that share of what linked variants do
+    short = [one for one in more if one.coverage < 0.99]
+    assert short
+    for one in short:
+        inside = set(one.variables.tolist())
+        held = sum(w for w, c in zip(weights, configurations, strict=True) if inside & set(c)) / weights.sum()
+        assert held == pytest.approx(one.coverage, abs=0.02)
+        assert one.coverage >= 0.99 * 0.3
+        whole = np.flatnonzero(np.abs(R[one.variables[0]]) >= 0.5)
+        linked = sum(w for w, c in zip(weights, configurations, strict=True) if set(whole.tolist()) & set(c))
+        assert one.coverage <= linked / weights.sum() + 0.02
     together = [v for one in sets for v in one.variables.tolist()]
     assert len(together) == len(set(together))
     first = found.sets(0.95, 0.5, most=1)

@@ -23,8 +23,8 @@ from fineprior.finemap.sufficient import check_prior_weights, check_z
 from fineprior.finemap.susie import SusieFit
 
 CHAINS = 64
-HOT = ((2, 3.0), (2, 2.0))
-"""Steps of all chains, and their temperature, before those that count."""
+HOT = ((2, 20.0), (3, 4.0), (3, 2.0))
+"""Steps of all chains, and their temperature, before those that count: from anywhere, to where they are."""
 PLAIN = (3, 8, 20)
 """Steps at temperature 1; after each round it is seen whether the two halves of the chains agree."""
 AGREED = 0.01
@@ -34,6 +34,9 @@ WHOLE_UP_TO = 500
 USUAL = 30.0
 """Prior variance of an effect on the scale of z where SuSiE finds none: that of a genome-wide hit."""
 CLOSED, CLOSE = (0.9, 0.99), 256
+"""Where the halves have met together a share of the mass in this range, so many of the heaviest configurations are
+followed that no chain has stood at: additions without evidence, each little, are together what is left. With less met
+they are no help."""
 LEAST_LEAD = 0.01
 """PIP of the variant that a credible set grows from, at least."""
 
@@ -77,11 +80,17 @@ class Posterior(ReadOnly):
     _sum: Sum = field(repr=False)
     _R: npt.NDArray[np.floating] = field(repr=False)
 
-    def sets(self, coverage: float = 0.95, min_abs_corr: float = 0.5, most: int = 12) -> tuple[SearchedSet, ...]:
-        """Sets A with P(some causal variant is in A) of at least `coverage`.
+    def sets(
+        self, coverage: float = 0.95, min_abs_corr: float = 0.5, most: int = 12, *, least: float | None = None
+    ) -> tuple[SearchedSet, ...]:
+        """Sets A with P(some causal variant is in A) of at least `coverage`, `most` of them.
 
         A set grows from a lead, in the order in which variants take the lead's place in the configurations that hold
         it; only variants with |r| of at least `min_abs_corr` with all others of the set. Sets do not overlap.
+
+        With `least` there are also sets that cannot grow to `coverage`. They hold that share of the probability that
+        all their linked variants hold, which is `least` or more. SuSiE's sets are of this kind: their coverage takes
+        for granted that there is an effect.
         """
         found = self._sum
         p = len(self.kept)
@@ -92,21 +101,23 @@ class Posterior(ReadOnly):
         slice_weight = np.exp(found.added[heaviest] + (found.base[heaviest] - found.top)[:, None])
         slice_total = np.maximum(slice_weight.sum(1) + np.exp(found.base[heaviest] - found.top), 1e-300)
         linked = np.abs(self._R) >= min_abs_corr
+        least = coverage if least is None else least
         free = np.ones(p, bool)
         sets: list[SearchedSet] = []
         for lead in np.argsort(-pip, kind="stable").tolist():
             if len(sets) == most or pip[lead] < LEAST_LEAD:
                 break
-            if not free[lead] or pip[free & linked[lead]].sum() < coverage:
+            if not free[lead] or pip[free & linked[lead]].sum() < least:
                 continue
             place = (slice_weight[:, lead] / slice_total) @ slice_weight
             members = _linked(lead, place, free, linked)
-            if pip[members].sum() < coverage:
+            if pip[members].sum() < least:
                 continue
             held = self._held(members) / total
-            if held[-1] < coverage:
+            if held[-1] < least:
                 continue
-            size = int(np.argmax(held >= coverage)) + 1
+            enough = coverage if held[-1] >= coverage else coverage * held[-1]
+            size = int(np.argmax(held >= enough)) + 1
             chosen = members[:size]
             free[chosen] = False
             sets.append(SearchedSet(self.kept[chosen], float(held[size - 1])))
