@@ -28,7 +28,7 @@ from fineprior.genome.gene_reader import read_gene_file  # noqa: E402
 from fineprior.genome.genes import placed  # noqa: E402
 from gene_models import gtf, refseq  # noqa: E402
 
-_LENGTH = 250_000_000
+_LENGTH = 2_000_000_000
 
 
 class Unknown:

@@ -4,11 +4,12 @@ r"""How far is a panel's correlation from that of the GWAS? Measured on simulate
         --populations ../shared/data/ancestries/plink/EUR ../shared/data/ancestries/plink/EAS
 
 Prints, for each pair of groups of people, the mean of (r_panel - r)² x 1000 in bins of |r_panel|, with what
-`fineprior.finemap.panel_error.Shape` expects behind it, and F_ST; then the coefficients of that function by least
-squares over the simulated pairs. Groups: "matched" (one simulated population), "split F" and "founders F" (panels of
-populations that have drifted by F_ST, see ld_simulation.py), "halves" (people of --founders against the others), and
-each two of --populations, both ways (real ones). Both groups have a finite size: the variance of sampling is that of
-1 / B of the panel and 1 / B of the other group together.
+`fineprior.finemap.panel_error.Shape` expects behind it, and F_ST; then, of the simulated pairs, the kurtosis of
+errors of |r| from 0.3 to 0.7, and how many times as large their variance is where the rarer variant has a frequency
+below 3% as above 10%; last the coefficients of that function by least squares. Groups: "matched" (one simulated
+population), "split F" and "founders F" (panels of populations that have drifted by F_ST, see ld_simulation.py),
+"halves" (people of --founders against the others), and each two of --populations, both ways (real ones). Both groups
+have a finite size: the variance of sampling is that of 1 / B of the panel and 1 / B of the other group together.
 """
 
 import argparse
@@ -37,6 +38,7 @@ from fineprior.finemap.panel_error import Shape  # noqa: E402
 
 BINS = (0, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97, 0.995, 1.0)
 SEED = 11
+MIDDLING, RARE, COMMON = (0.3, 0.7), 0.03, 0.1
 
 
 def main() -> None:
@@ -66,6 +68,8 @@ def main() -> None:
     real = {Path(prefix).name: read_plink(prefix) for prefix in given.populations}
     for one, two in permutations(real, 2):
         print(_Measured(f"{two} for {one}", [_in_common(real[one], real[two])]).row())
+    for part in parts:
+        print(part.tails())
     sampling, drift = _fit(parts)
     print(f"sampling: {sampling[0]:.3f} + {sampling[1]:.3f} (1 - r²), over B")
     print(f"drift: {drift[0]:.3f} + {drift[1]:.3f} (1 - r²) + {drift[2]:.3f} (1 - r²) r², times F_ST")
@@ -79,13 +83,16 @@ class _Measured:
         self.size = 1 / (1 / len(windows[0][0]) + 1 / len(windows[0][1]))
         above, below = zip(*(hudson_parts(gwas, panel) for gwas, panel in windows), strict=True)
         self.drift = max(sum(above) / sum(below), 0.0)
-        r, square = [], []
+        r, square, rarer = [], [], []
         for gwas, panel in windows:
             both = common_in_both(gwas, panel)
             upper = np.triu_indices(int(both.sum()), 1)
             in_gwas, in_panel = (correlations(group[:, both])[upper] for group in (gwas, panel))
             r.append(in_panel)
             square.append((in_panel - in_gwas) ** 2)
+            share = panel[:, both].mean(0) / 2
+            rarer.append(np.minimum(share, 1 - share)[np.stack(upper)].min(0))
+        self.rarer = np.concatenate(rarer)
         self.r2, self.square = np.concatenate(r) ** 2, np.concatenate(square)
         self.bin = np.digitize(np.sqrt(self.r2), BINS[1:-1])
 
@@ -98,6 +105,15 @@ class _Measured:
         """Measured and expected variance x 1000 in each bin."""
         pairs = zip(self.means(self.square), self.means(Shape(self.size, self.drift).of(self.r2)), strict=True)
         return f"| {self.name} | {self.drift:.2%} | {' | '.join(f'{1e3 * a:.2f} ({1e3 * b:.2f})' for a, b in pairs)} |"
+
+    def tails(self) -> str:
+        """Kurtosis of the errors of middling r, and how much larger they are for rare variants."""
+        middle = (self.r2 > MIDDLING[0] ** 2) & (self.r2 < MIDDLING[1] ** 2)
+        square, rare, common = self.square[middle], self.rarer[middle] < RARE, self.rarer[middle] > COMMON
+        kurtosis = (square**2).mean() / square.mean() ** 2
+        return (
+            f"{self.name}: kurtosis {kurtosis:.1f}, rare over common {square[rare].mean() / square[common].mean():.1f}"
+        )
 
 
 def _in_common(

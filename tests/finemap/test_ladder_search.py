@@ -11,6 +11,9 @@ from fineprior.files.errors import InputError
 from fineprior.finemap import ladder as module
 from fineprior.finemap.ladder import fit_with_fallback
 from fineprior.finemap.locus import fit_locus
+from fineprior.finemap.panel_error import Shape
+from fineprior.finemap.panel_search import panel_search
+from fineprior.finemap.search import effect_variance
 from fineprior.finemap.susie import susie_rss
 from fineprior.finemap.workers import fit_loci
 from fineprior.project.settings import FinemapSettings
@@ -84,6 +87,25 @@ def test_there_is_none_where_susie_speaks(other):
     assert found.search is None
     assert found.final_pip is found.pip
     assert found.final_sets is found.sets
+
+
+def test_a_panel_of_the_same_population_is_searched_where_it_is_asked_for():
+    z, R = locus(3)
+    names = [f"v{i}" for i in range(len(z))]
+
+    def posterior(name, drift):
+        settings = replace(SETTINGS, ld="panel", posterior=name)
+        return fit_locus(names, z, R, N, None, settings, panel_size=400, drift=drift).fit
+
+    assert posterior("search", 0.0).search is None
+    assert posterior("search_panel", None).search is None
+    assert posterior("search_panel", 0.001).search is None
+    found = posterior("search_panel", 0.0)
+    assert found.final_pip is found.search.pip
+    shrunk = z * np.sqrt((N - 1) / (z**2 + N - 2))
+    expected = panel_search(shrunk, R, effect_variance(found, N), Shape(400, 0.0), most=3)
+    assert found.search.pip == pytest.approx(expected.pip, abs=1e-9)
+    assert fitted(z, R, settings=replace(SETTINGS, posterior="search_panel")).fit.search is not None
 
 
 def test_a_search_that_fails_leaves_susies_posterior(monkeypatch):

@@ -12,9 +12,12 @@ PANEL = Shape(500, 0.002)
 
 
 def mean_over_r(z, r, shape):
-    """Log of the mean of N(z; 0, R) over r, by a sum over a grid, beside its value at r."""
+    """Log of the mean of N(z; 0, R) over r, by a sum over a grid, beside its value at r; r has long tails."""
     grid = np.linspace(-0.9995, 0.9995, 20_001)
-    weight = np.exp(-((grid - r) ** 2) / 2 / float(shape.of(np.array(r * r))))
+    weight = np.zeros_like(grid)
+    for share, scale in ((0.9, 0.7), (0.1, 3.7)):
+        normal = np.exp(-((grid - r) ** 2) / 2 / (scale * float(shape.of(np.array(r * r)))))
+        weight += share * normal / normal.sum()
     log_density = np.array([-(z @ z - 2 * z[0] * z[1] * at) / (1 - at * at) - np.log1p(-at * at) for at in [r]])
     on_grid = -(z @ z - 2 * z[0] * z[1] * grid) / (1 - grid * grid) - np.log1p(-grid * grid)
     best = on_grid.max()
@@ -41,7 +44,8 @@ def test_the_loss_of_three_is_the_mean_over_their_matrices():
     F = np.array([[(R[i, u] * R[j, v] + R[i, v] * R[j, u]) * scale[a] * scale[b]
                    for b, (u, v) in enumerate(pairs)] for a, (i, j) in enumerate(pairs)])  # fmt: skip
     drawn = np.repeat(R[None], 100_000, 0)
-    for pair, error in zip(pairs, np.linalg.cholesky(F) @ rng.standard_normal((3, len(drawn))), strict=True):
+    long = np.where(rng.random(len(drawn)) < 0.1, 3.7, 0.7) ** 0.5
+    for pair, error in zip(pairs, np.linalg.cholesky(F) @ rng.standard_normal((3, len(drawn))) * long, strict=True):
         drawn[:, pair[0], pair[1]] += error
         drawn[:, pair[1], pair[0]] += error
 
@@ -49,7 +53,8 @@ def test_the_loss_of_three_is_the_mean_over_their_matrices():
         fitted = np.linalg.solve(matrices, np.repeat(z[None, :, None], len(matrices), 0))[:, :, 0]
         return -(fitted @ z + np.linalg.slogdet(matrices)[1]) / 2
 
-    expected = np.log(np.exp(log_density(drawn) - log_density(R[None])).mean())
+    proper = np.linalg.eigvalsh(drawn)[:, 0] > 0
+    expected = np.log(np.exp(log_density(drawn[proper]) - log_density(R[None])).mean())
     assert expected > 1
     assert evidence_lost(R[None], z[None], PANEL)[0] == pytest.approx(expected, rel=0.1)
 
@@ -60,7 +65,7 @@ def test_a_copy_of_a_variant_hides_no_error():
     z = np.array([20.0, 4.0, 20.0])
     alone, copied = evidence_lost(R[None, :2, :2], z[None, :2], PANEL)[0], evidence_lost(R[None], z[None], PANEL)[0]
     assert alone > 3
-    assert 0.75 * alone < copied < alone
+    assert 0.6 * alone < copied < alone
 
 
 def model(shape, p=12, seed=3):

@@ -111,6 +111,8 @@ def test_the_seed_counts_only_where_a_search_draws():
     assert params(finemap={"ld": "in_sample"}, seed=7).seed_of_search(A) == 7
     assert params(OWN, finemap={"posterior": "susie"}, seed=7).seed_of_search(A) == 0
     assert params(OWN, finemap={"model": "susie_inf"}, seed=7).seed_of_search(A) == 0
+    assert params(finemap={"posterior": "search_panel"}, seed=7).seed_of_search(A) == 7
+    assert params(OWN, finemap={"posterior": "search_panel"}, seed=7).seed_of_search(A) == 7
 
 
 def test_signals_are_found_with_defaults_and_what_is_known_of_the_ld():

@@ -580,7 +580,7 @@ missing decides the result), no_signal (no set), failed
     fst_error | number | its standard error
     s | number | inconsistency of z and LD: 0 to 1 (null-mle of Zou et al. 2022); NA when LD was not used
     s_scaled | number | the same with the variance of z free, which strong signals leave near 0
-    drift | number | estimated drift (lambda) between the populations of panel and GWAS; NA when not estimated
+    drift | number | drift (lambda) between panel and GWAS: F_ST where it is known, and what z adds; NA for neither
     discordant_pairs | integer | pairs of variants of |r| > 0.95 with z that do not fit to one another
     duplicates | integer | variants with an earlier one of |r| = 1
     iterations | integer | iterations of the fit

@@ -13,6 +13,7 @@ The lowest rung is fitted first, for its checks: what is wrong with z, n or the 
 import logging
 import math
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,8 @@ from fineprior.finemap.correlation import Correlations, KeptCorrelations, unit_c
 from fineprior.finemap.credible_sets import CredibleSet, CredibleSets
 from fineprior.finemap.infinitesimal import susie_inf
 from fineprior.finemap.ld_mismatch import NUMERICAL_TROUBLE, LdDiagnostics, diagnose_ld
-from fineprior.finemap.panel_error import PanelError
+from fineprior.finemap.panel_error import PanelError, Shape
+from fineprior.finemap.panel_search import panel_search
 from fineprior.finemap.search import check_seed, effect_variance, search
 from fineprior.finemap.searched import Searched, searched_of
 from fineprior.finemap.single_signal import single_signal
@@ -32,6 +34,8 @@ from fineprior.finemap.susie import SusieFit, susie_rss
 from fineprior.project.settings import FinemapSettings
 
 log = logging.getLogger(__name__)
+# Panels of more F_ST are not searched: one large error of r makes several false PIPs there (docs/method/wrong-ld.md).
+SAME_POPULATION = 0.0005
 
 
 @dataclass(frozen=True)
@@ -229,6 +233,7 @@ def _with_ld(whole: _Locus, diagnostics: LdDiagnostics, settings: FinemapSetting
     drifts = settings.model == "susie" and (settings.estimate_drift or settings.ld == "in_sample")
     error = PanelError(locus.panel_size, known_drift=locus.drift or 0.0, estimate_drift=drifts)
     fit = _trusted(locus, settings, error)
+    fit, trouble = _with_search(fit, locus, settings, error.shape)
     lost = _lost(plain, fit, locus.z)
     kept = np.delete(np.arange(len(whole.z)), left_out)
     return LadderFit(
@@ -240,15 +245,22 @@ def _with_ld(whole: _Locus, diagnostics: LdDiagnostics, settings: FinemapSetting
         error.drift if drifts or (locus.drift is not None and settings.model == "susie") else math.nan,
         left_out,
         tuple(LostSet(int(kept[one.lead]), one.z) for one in lost),
+        search_trouble=trouble,
     )
 
 
-def _with_search(fit: SusieFit, locus: _Locus, settings: FinemapSettings) -> tuple[SusieFit, str]:
-    """The fit with the posterior by search, or as it is and why there is none."""
-    if settings.posterior != "search" or settings.model != "susie":
+def _with_search(
+    fit: SusieFit, locus: _Locus, settings: FinemapSettings, shape: Shape | None = None
+) -> tuple[SusieFit, str]:
+    """The fit with the posterior by search, or as it is and why there is none; `shape` is the error of a panel."""
+    if settings.posterior == "susie" or settings.model != "susie":
+        return fit, ""
+    if shape is not None and (
+        settings.posterior != "search_panel" or locus.drift is None or locus.drift > SAME_POPULATION
+    ):
         return fit, ""
     try:
-        return replace(fit, search=_searched(fit, locus, settings)), ""
+        return replace(fit, search=_searched(fit, locus, settings, shape)), ""
     except (InputError, *NUMERICAL_TROUBLE) as trouble:
         return fit, str(trouble)
     except Exception as trouble:
@@ -257,14 +269,15 @@ def _with_search(fit: SusieFit, locus: _Locus, settings: FinemapSettings) -> tup
         return fit, f"{type(trouble).__name__}: {trouble}"
 
 
-def _searched(fit: SusieFit, locus: _Locus, settings: FinemapSettings) -> Searched:
+def _searched(fit: SusieFit, locus: _Locus, settings: FinemapSettings, shape: Shape | None) -> Searched:
     """The search sees the likelihood that SuSiE sees: its z, its residual variance and the variance of its effects."""
     z, n = locus.z, locus.n
     if settings.z_method == "wald":
         z = z * np.sqrt((n - 1) / (z * z + n - 2))
     fixed = settings.scaled_prior_variance * (n - 1)
     variance = effect_variance(fit, n) if settings.estimate_prior_variance else fixed
-    found = search(
+    find = search if shape is None else partial(panel_search, shape=shape)
+    found = find(
         z / math.sqrt(fit.sigma2),
         locus.R,
         variance / fit.sigma2,
@@ -382,7 +395,7 @@ def _shared(settings: FinemapSettings) -> dict[str, Any]:
 
 def _lost(plain: SusieFit | None, fit: SusieFit, z: Floats) -> list[LostSet]:
     """Sets of the plain fit that share no variant with one of the fit."""
-    present = {int(variable) for found in fit.sets.sets for variable in found.variables}
+    present = {int(variable) for found in fit.final_sets.sets for variable in found.variables}
     sets = plain.sets.sets if plain is not None else ()
     leads = [int(found.variables[0]) for found in sets if present.isdisjoint(found.variables.tolist())]
     return [LostSet(lead, float(z[lead])) for lead in leads]

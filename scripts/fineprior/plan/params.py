@@ -24,6 +24,8 @@ Source = str | Iterable[str] | Mapping[str, Any] | Callable[[Wildcards], Any]
 _MADE = ("<results>/", GENERATED, f"{HUB_BACKBONES}/")
 """How the paths of files begin that the workflow makes."""
 _NOT_IN_METHODS = ("studies", "tracks", "columns", "exports", "report", "store", "embedded")
+_SEARCHES = {("search", "in_sample"), ("search_panel", "in_sample"), ("search_panel", "panel")}
+"""Posterior and LD of fits that draw."""
 _OF_SOURCE = ("source", "given", "given_column", "given_as", "supervised", "training_rate")
 _OF_SIMULATION = ("heritability", "max_causal")
 _AS_THEY_ARE = "Penalised per-SNP heritabilities are used as they are"
@@ -130,7 +132,7 @@ class Params:
     def seed_of_search(self, wildcards: Wildcards) -> int:
         """The seed of finemap; 0 for a study whose PIPs are SuSiE's, which draws nothing."""
         finemap = self.finemap(wildcards)
-        searches = finemap["posterior"] == "search" and finemap["model"] == "susie" and finemap["ld"] == "in_sample"
+        searches = finemap["model"] == "susie" and (finemap["posterior"], finemap["ld"]) in _SEARCHES
         return self.settings.seed if searches else 0
 
     def model(self, wildcards: Wildcards) -> str:

@@ -185,6 +185,7 @@ class FinemapSettings:
         "Where PIPs and credible sets come from.",
         choices={
             "search": "a search that weighs all modes, on LD of the GWAS sample itself; SuSiE on other LD",
+            "search_panel": "the search also on LD of a panel of the same population (F_ST up to 0.05%); takes longer",
             "susie": "SuSiE, which reports one mode",
         },
     )
@@ -247,7 +248,7 @@ class FinemapSettings:
         0, "Number of samples in the panel. 0 takes it from the LD file.", unit="samples", at_least=0
     )
     estimate_drift: bool = setting(
-        True, "Estimate for each locus how far the population of the panel is from that of the GWAS."
+        True, "Estimate for each locus, from its z, how far the panel is from the GWAS beyond their F_ST."
     )
     allele_switches: str = setting(
         "exclude",
@@ -258,7 +259,7 @@ class FinemapSettings:
     min_own_share: float = setting(
         0.5,
         "Smallest |z| of the lead variant of a credible set, as a share of its |z| after the other effects are "
-        "subtracted (LD of a panel).",
+        "subtracted (LD of a panel whose F_ST from the GWAS is not known).",
         at_least=0,
         at_most=1,
     )

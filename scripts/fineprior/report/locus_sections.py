@@ -145,6 +145,7 @@ def shown_sets(credible_sets: Mapping[str, pd.DataFrame], loci: pd.DataFrame) ->
     """CREDIBLE_SETS under both shown priors, in the order of the loci; column `members` lists the first variant ids."""
     sets = pd.concat([credible_sets[prior].assign(prior=prior) for prior in SHOWN_PRIORS], ignore_index=True)
     sets["members"] = sets["variant_ids"].map(_members)
+    sets["genes"] = sets["genes"].map(_members, na_action="ignore")
     place = {name: i for i, name in enumerate(loci["locus"])}
     return sets.sort_values("locus", key=lambda names: names.map(place), kind="stable")
 
@@ -175,12 +176,10 @@ def candidate_table(variants: pd.DataFrame) -> tuple[PageTable, int]:
     high = variants[variants[["pip_uniform", "pip_functional"]].max(axis=1) >= CANDIDATE_PIP]
     high = high.sort_values(["pip_functional", "pip_uniform"], ascending=False, kind="stable")
     labels = {
-        "locus": "locus", "variant_id": "variant", **_without_empty(_GENE, variants),
-        "neg_log10_p": "\N{MINUS SIGN}log10 p", "z": "z",
-        "r_lead": "r with lead", "prior_ratio": "prior / uniform", "pip_uniform": "PIP, uniform",
-        "pip_functional": "PIP, functional", "pip_susie_functional": "PIP, functional, SuSiE",
-        "credible_set_uniform": "set, uniform",
-        "credible_set_functional": "set, functional",
+        "locus": "locus", "variant_id": "variant", "pip_uniform": "PIP, uniform", "pip_functional": "PIP, functional",
+        **_without_empty(_GENE, variants), "neg_log10_p": "\N{MINUS SIGN}log10 p", "z": "z", "r_lead": "r with lead",
+        "prior_ratio": "prior / uniform", "pip_susie_functional": "PIP, functional, SuSiE",
+        "credible_set_uniform": "set, uniform", "credible_set_functional": "set, functional",
     }  # fmt: skip
     shown = high.head(MOST_CANDIDATES)
     caption = f"Variants with a PIP of at least {CANDIDATE_PIP:g} under either prior, most probable first"
