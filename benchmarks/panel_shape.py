@@ -72,8 +72,9 @@ def main() -> None:
         print(
             _Measured("halves", [(people[order[:half]][:, one], people[order[half:]][:, one]) for one in inside]).row()
         )
+        drawing = np.random.default_rng(SEED)
         for fst in DRAWN:
-            print(_Measured(f"drawn {fst:.1%}", _drawn(given.founders, fst, rng), exact=True).row())
+            print(_Measured(f"drawn {fst:.1%}", _drawn(given.founders, fst, drawing), exact=True).row())
     real = {Path(prefix).name: read_plink(prefix) for prefix in given.populations}
     for one, two in permutations(real, 2):
         print(_Measured(f"{two} for {one}", [_in_common(real[one], real[two])]).row())
