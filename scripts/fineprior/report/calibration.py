@@ -248,7 +248,7 @@ def _above(row: dict[str, object]) -> bool:
     hits, false = (int(str(row[name])) for name in ("hits_90", "false_90"))
     if not hits:
         return False
-    claimed = max(float(str(row["claimed_fdr_90"])), 1e-12)
+    claimed = min(max(float(str(row["claimed_fdr_90"])), 1e-12), 1 - 1e-12)
     fewer = [
         math.lgamma(hits + 1) - math.lgamma(k + 1) - math.lgamma(hits - k + 1)
         + k * math.log(claimed) + (hits - k) * math.log1p(-claimed)
