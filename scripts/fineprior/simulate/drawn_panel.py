@@ -1,10 +1,10 @@
 """Panels drawn anew from a population: what LD a study would have had from another panel of the same size.
 
 The population is that of a panel's own people, whose LD is R. A panel without drift is a draw of people from it, with
-replacement. A panel of a drifted population is of people with two haplotypes each, which descend from haplotypes of the
-population (`drifted_haplotypes`). Genotypes of a panel come without phase, so its haplotypes are phased roughly. That is
-good enough for correlations: their error is that of true haplotypes, and 0.6 to 1.8 times what fits expect of two
-populations, by |r| (benchmarks/panel_shape.py --founders). It is not good enough for anything that reads haplotypes.
+replacement. A panel of a drifted population is of people with two haplotypes each, which descend from haplotypes of
+the population (`drifted_haplotypes`). Genotypes of a panel come without phase, so its haplotypes are phased roughly.
+That is good enough for correlations: their error is that of true haplotypes, and 0.5 to 1.8 times what fits expect of
+two populations, by |r| (benchmarks/panel_shape.py --founders). It is not for anything that reads haplotypes.
 """
 
 import math
