@@ -1,4 +1,4 @@
-"""The posterior of which variants are causal, by a search of configurations: PIPs that weigh all modes.
+"""The posterior of which variants are causal, by a search of configurations: PIPs that weigh several modes.
 
 A configuration is a set of causal variants. Its weight is its evidence (see `configurations`) times its prior: Poisson
 in the number of causal variants, times the product of the variants' prior weights.
