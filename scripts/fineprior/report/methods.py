@@ -231,8 +231,8 @@ def _of_posterior(rules: FinemapSettings, status: pd.DataFrame) -> str:
     return (
         f"Posterior inclusion probabilities and credible sets of {_count(searched, 'locus', 'loci')} were then "
         "obtained by a search that sums the posterior over the configurations of causal variants that it finds, with a "
-        f"Poisson prior on their number (mean {rules.mean_causal:g}, at most {rules.max_effects}) and effects of the "
-        "variance that SuSiE found. "
+        f"Poisson prior on their number (mean {rules.mean_causal:g}, at most {rules.max_effects}) and effects of one "
+        "variance, the mean over those that SuSiE found and one of a genome-wide hit. "
     )
 
 
