@@ -1,6 +1,6 @@
 """False discoveries of PIPs with the LD of the GWAS and with that of a panel, on real genotypes: the questions apart.
 
-    python benchmarks/calibration_ld.py ../shared/data/panel_chr20/panel --jobs 2 --output /tmp/calibration_ld
+    python benchmarks/calibration_ld.py PANEL --jobs 2 --output /tmp/calibration_ld
 
 Studies of `calibration.py`'s source "founders" (LOCI windows of real genotypes), with scores that mean nothing and the
 uniform prior, which needs no estimate. Each is fine-mapped with the LD that its z were drawn with (in_sample), with
@@ -11,6 +11,7 @@ docs/method/calibration_ld.tsv` puts the table there. `--output` keeps what is d
 
 import argparse
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import calibration
@@ -23,6 +24,7 @@ from fineprior.report.calibration import summary_of, tallied
 from fineprior.simulate.drawn_panel import panel_to_draw, settings_of_fits
 from fineprior.simulate.scenarios import StudyFiles, generator_of, simulate_associations
 from fineprior.steps.calibrate import _fine_mapped
+from fineprior.steps.diagnose_ld import diagnose_batches
 from fineprior.steps.fit_prior import assign_prior
 
 QUESTIONS = ("in_sample", "undrifted_panel", "panel")
@@ -79,7 +81,8 @@ def _run(
         study = simulate_associations(files, Path(own), SCENARIO, simulation, PriorSettings(), rng, draw)
         prior = f"{own}/uniform.tsv.gz"
         assign_prior(prior="uniform", variants=study.files.variants[0], output=prior)
-        found = _fine_mapped(study.files, [prior], fits, seed, 1)
+        known = diagnose_batches(study.files.variants, study.files.ld, own, fits, 1)
+        found = _fine_mapped(replace(study.files, diagnoses=known), [prior], fits, seed, 1)
         tally = tallied("uniform", *found, study.truth[study.truth["causal"]])
     head = {"ld": question, "scenario": SCENARIO, "replicate": number}
     drawn = {"panel_size": draw.size, "fst": draw.fst} if draw else {"panel_size": None, "fst": None}

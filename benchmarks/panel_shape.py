@@ -8,8 +8,10 @@ Prints, for each pair of groups of people, the mean of (r_panel - r)² x 1000 in
 errors of |r| from 0.3 to 0.7, and how many times as large their variance is where the rarer variant has a frequency
 below 3% as above 10%; last the coefficients of that function by least squares. Groups: "matched" (one simulated
 population), "split F" and "founders F" (panels of populations that have drifted by F_ST, see ld_simulation.py),
-"halves" (people of --founders against the others), and each two of --populations, both ways (real ones). Both groups
-have a finite size: the variance of sampling is that of 1 / B of the panel and 1 / B of the other group together.
+"halves" (people of --founders against the others), "drawn F" (panels that `fineprior calibrate` draws from --founders,
+DRAWS in each window, against all people of --founders), and each two of --populations, both ways (real ones). Both
+groups have a finite size: the variance of sampling is that of 1 / B of the panel and 1 / B of the other group together,
+or of the panel alone where it is drawn.
 """
 
 import argparse
@@ -24,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 import numpy as np  # noqa: E402
 from ld_simulation import (  # noqa: E402
+    MIN_MAF,
     PANELS,
     WINDOW,
     common_in_both,
@@ -35,9 +38,13 @@ from ld_simulation import (  # noqa: E402
 )
 
 from fineprior.finemap.panel_error import Shape  # noqa: E402
+from fineprior.genotypes.panels import open_panel  # noqa: E402
+from fineprior.simulate.drawn_panel import drifted_panel  # noqa: E402
+from fineprior.sumstats.panel_fst import differ_between, sampling_variance  # noqa: E402
 
 BINS = (0, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97, 0.995, 1.0)
 SEED = 11
+DRAWN, DRAWS = (0.002, 0.005, 0.01), 4
 MIDDLING, RARE, COMMON = (0.3, 0.7), 0.03, 0.1
 
 
@@ -65,6 +72,9 @@ def main() -> None:
         print(
             _Measured("halves", [(people[order[:half]][:, one], people[order[half:]][:, one]) for one in inside]).row()
         )
+        drawing = np.random.default_rng(SEED)
+        for fst in DRAWN:
+            print(_Measured(f"drawn {fst:.1%}", _drawn(given.founders, fst, drawing), exact=True).row())
     real = {Path(prefix).name: read_plink(prefix) for prefix in given.populations}
     for one, two in permutations(real, 2):
         print(_Measured(f"{two} for {one}", [_in_common(real[one], real[two])]).row())
@@ -78,10 +88,12 @@ def main() -> None:
 class _Measured:
     """Squared errors of the correlations of two groups of people, GWAS and panel, over some windows."""
 
-    def __init__(self, name: str, windows: list[tuple[np.ndarray, np.ndarray]]) -> None:
+    def __init__(self, name: str, windows: list[tuple[np.ndarray, np.ndarray]], *, exact: bool = False) -> None:
+        """`exact`: the first group is the whole population of its own, not a sample."""
         self.name = name
-        self.size = 1 / (1 / len(windows[0][0]) + 1 / len(windows[0][1]))
-        above, below = zip(*(hudson_parts(gwas, panel) for gwas, panel in windows), strict=True)
+        self.size = len(windows[0][1]) if exact else 1 / (1 / len(windows[0][0]) + 1 / len(windows[0][1]))
+        parts = hudson_of_population if exact else hudson_parts
+        above, below = zip(*(parts(gwas, panel) for gwas, panel in windows), strict=True)
         self.drift = max(sum(above) / sum(below), 0.0)
         r, square, rarer = [], [], []
         for gwas, panel in windows:
@@ -114,6 +126,31 @@ class _Measured:
         return (
             f"{self.name}: kurtosis {kurtosis:.1f}, rare over common {square[rare].mean() / square[common].mean():.1f}"
         )
+
+
+def hudson_of_population(population: np.ndarray, panel: np.ndarray) -> tuple[float, float]:
+    """As `hudson_parts`, where the frequencies of the first group are known."""
+    one, two = population.mean(0) / 2, panel.mean(0) / 2
+    within = sampling_variance(two, len(panel))
+    return float(((one - two) ** 2 - within).sum()), float(differ_between(one, two).sum())
+
+
+def _drawn(prefix: str, fst: float, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
+    """People of a panel and those of panels drawn from it, in windows of common variants."""
+    panel = open_panel(prefix, None)
+    rows = panel.variants.rename(columns={"a1": "alt", "a2": "ref"}).reset_index(drop=True)
+    rows["panel_index"] = np.arange(len(rows))
+    rows["variant_id"] = rows["panel_index"].astype(str)
+    share = panel.dosages(rows["panel_index"].to_numpy()).mean(0) / 2
+    rows = rows[np.minimum(share, 1 - share) > MIN_MAF]
+    found = []
+    for _, window in rows.groupby((rows["pos"] - rows["pos"].iloc[0]) // WINDOW):
+        index = window["panel_index"].to_numpy()
+        people = panel.dosages(index)
+        for _ in range(DRAWS):
+            drawn = drifted_panel(window, correlations(people), panel, panel.samples, fst, rng)
+            found.append((people, drawn.dosages(index)))
+    return found
 
 
 def _in_common(

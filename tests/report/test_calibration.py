@@ -99,6 +99,18 @@ def test_questions_are_counted_apart_and_compared_in_the_same_studies():
     assert alone.endswith("F_ST 0.40% from the GWAS; without in_sample its part cannot be told")
 
 
+def test_five_of_seventy_are_chance_and_one_study_has_no_interval():
+    """The binomial probability of 5 or more of 70 at 3% is 0.059, though Wilson's interval begins at 3.1%."""
+    made = [counted(HITS, FALSE | {"functional": 4}, ld=ld) for ld in ("in_sample", "panel")]
+    one = [pd.concat(tables, ignore_index=True) for tables in zip(*made, strict=True)]
+    rows = by_ld(summary_of(*(table[table["replicate"] == table["replicate"].min()] for table in one)))
+    row = rows.loc["in_sample"]
+    assert (row["studies"], row["hits_90"], row["false_90"]) == (1, 70, 5)
+    assert row["fdr_lower_90"] > row["claimed_fdr_90"] == pytest.approx(0.03)
+    assert row["cause"] == "LD is right, and nothing beyond chance remains"
+    assert "adds +0.0 points (one study, so without an interval) to the share" in rows.loc["panel", "cause"]
+
+
 def test_without_hits_there_are_no_shares():
     none = dict.fromkeys(PRIORS, 0)
     counts, bins = counted(none, none)

@@ -49,7 +49,7 @@ def panel_ld(variants: pd.DataFrame, panel: Genotypes) -> NDArray[np.float32]:
     InputError
         If a variant's row in the panel is another variant: the panel was changed after harmonisation.
     """
-    turned = _turned(variants, panel)
+    turned = is_turned(variants, panel)
     index = variants["panel_index"].to_numpy(np.int64)
     at_once = max(GENOTYPE_BYTES // (4 * max(len(index), 1)), 2)
     if panel.samples <= at_once:
@@ -76,7 +76,7 @@ def panel_counts(variants: pd.DataFrame, panel: Panel) -> NDArray[np.int8] | Non
     """
     if panel.samples > COUNTS_SHARE * len(variants):
         return None
-    turned = _turned(variants, panel)
+    turned = is_turned(variants, panel)
     dosages = panel.dosages(variants["panel_index"].to_numpy(np.int64))
     missing = np.isnan(dosages)
     counts = np.where(missing, -1, dosages).astype(np.int8)
@@ -249,7 +249,7 @@ def check_machine(variants: int, samples: int, max_memory_mb: float) -> None:
         )
 
 
-def _turned(variants: pd.DataFrame, panel: Genotypes) -> NDArray[np.bool_]:
+def is_turned(variants: pd.DataFrame, panel: Genotypes) -> NDArray[np.bool_]:
     """Whether A1 of the panel is the reference allele, for each variant."""
     known = panel.find(variants)
     ref, alt = variants["ref"].to_numpy(), variants["alt"].to_numpy()

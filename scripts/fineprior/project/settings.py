@@ -352,8 +352,8 @@ class CalibrateSettings:
     )
     fst: float = setting(
         0.0,
-        "F_ST (Hudson) between GWAS and panel in the question panel. 0 takes the study's own, and none where that is "
-        "not known.",
+        "F_ST (Hudson) between GWAS and panel in the question panel, from 0.0001 on. 0 takes the study's own, and none "
+        "where that is not known or smaller.",
         at_least=0,
         below=0.2,
     )

@@ -1,13 +1,15 @@
 """Panels drawn anew from a population: what LD a study would have had from another panel of the same size.
 
 The population is that of a panel's own people, whose LD is R. A panel without drift is a draw of people from it, with
-replacement. A panel of a drifted population is a draw from the descendants of P founders, who are people of the
-population; their shares among the descendants are uniform on the simplex, as those of the lineages of a coalescent
-are (Kingman 1982, doi:10.1016/0304-4149(82)90011-4). A frequency p becomes p + e with var(e) = p (1 - p) / (P + 1), so
-that Hudson's F_ST between the two populations, E[e^2] / (2 p (1 - p)), is 1 / (2 (P + 1)).
+replacement. A panel of a drifted population is of people with two haplotypes each, which descend from haplotypes of the
+population (`drifted_haplotypes`). Genotypes of a panel come without phase, so its haplotypes are phased roughly, which
+is good enough for correlations: their error has the size and the shape that it has between populations (the benchmark
+panel_shape.py, with --drawn).
 """
 
+import math
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -15,13 +17,15 @@ import pandas as pd
 
 from fineprior.files.arrays import Floats, Integers
 from fineprior.files.errors import InputError
-from fineprior.genotypes.ld import GENOTYPE_BYTES, note_of, panel_ld
+from fineprior.genotypes.ld import GENOTYPE_BYTES, is_turned, note_of, panel_ld
 from fineprior.genotypes.ld_store import NO_LD, LocusLd, read_fst, read_panel_size
 from fineprior.genotypes.panels import Genotypes, open_panel
 from fineprior.project.settings import FinemapSettings
+from fineprior.simulate.drifted_haplotypes import PairedHaplotypes, descend, one_haplotype
 
-_LEAST_FST = 1e-4
-"""Below this nothing drifts: it is less than the sampling of a panel of 5,000 people does."""
+LEAST_FST, LARGEST_FST = 1e-4, 0.2
+"""Below the first nothing drifts: it is less than the sampling of a panel of 5,000 people does. From the second on LD
+is of no use, and nothing is drawn."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +34,8 @@ class PanelDraw:
 
     `told` is what fits are told of F_ST (and its standard error): nothing where the study's own are not, either.
     `source` is the panel whose LD is that of the population. Without one (LD was computed elsewhere) people are rows
-    of normal variates with correlation R. Of such a panel the error of a correlation r has variance (1 - r^2)^2 / n,
-    where genotypes have about (1 - r^2) / n: less near r = 1.
+    of normal variates with correlation R, and haplotypes too, where there is drift. Of such a panel the error of a
+    correlation r has variance (1 - r^2)^2 / n, where genotypes have about (1 - r^2) / n: less near r = 1.
     """
 
     size: int
@@ -64,7 +68,7 @@ def panel_to_draw(
     Raises
     ------
     InputError
-        Nothing says how large the study's panel is, or the panel cannot be read.
+        Nothing says how large the study's panel is, or the panel cannot be read; or an F_ST that cannot be drawn.
     """
     if question == "in_sample":
         return None
@@ -74,9 +78,21 @@ def panel_to_draw(
             f"calibrate.ld: {question} needs the size of the panel, which {ld} does not say; set finemap.panel_size"
         )
     known = read_fst(ld)
-    drift = (fst or max(known[0] if known else 0.0, 0.0)) if question == "panel" else 0.0
+    drift = _drift_of(fst, known[0] if known else 0.0, ld) if question == "panel" else 0.0
     told = (drift, known[1]) if known else None
     return PanelDraw(round(size), drift, open_panel(panel, samples) if panel else None, told)
+
+
+def _drift_of(asked: float, own: float, ld: str) -> float:
+    """F_ST to draw: what is asked for, or the study's own (0 where that is less than can be drawn)."""
+    if 0 < asked < LEAST_FST:
+        raise InputError(f"calibrate.fst: {asked:g} is less than can be drawn; allowed: 0, or {LEAST_FST:g} and more")
+    if not asked and own >= LARGEST_FST:
+        raise InputError(
+            f"calibrate.ld: panel draws an F_ST below {LARGEST_FST:g}, and {ld} says {own:.3g}; set calibrate.fst, or "
+            "leave panel out"
+        )
+    return asked or (own if own >= LEAST_FST else 0.0)
 
 
 def drawn_ld(locus: str, variants: pd.DataFrame, root: Floats, draw: PanelDraw, rng: np.random.Generator) -> LocusLd:
@@ -95,12 +111,14 @@ def drawn_ld(locus: str, variants: pd.DataFrame, root: Floats, draw: PanelDraw, 
     """
     names = variants["variant_id"].to_numpy(np.str_)
     if draw.source is None:
-        people = rng.standard_normal((draw.size if _stays(draw.fst) else founders_of(draw.fst), len(names))) @ root.T
-        if not _stays(draw.fst):
-            people = people[_descendants(len(people), draw.size, rng)]
+        people = _normal_people(variants, root, draw, rng)
         drawn = np.corrcoef(people, rowvar=False).reshape(len(names), len(names))
         return LocusLd(locus, drawn.astype(np.float32), names)
-    panel = RedrawnPanel(draw.source, draw_people(draw.source.samples, draw.size, draw.fst, rng))
+    panel: Genotypes
+    if draw.fst > 0:
+        panel = drifted_panel(variants, root @ root.T, draw.source, draw.size, draw.fst, rng)
+    else:
+        panel = RedrawnPanel(draw.source, draw_people(draw.source.samples, draw.size, rng))
     frequency = first_allele_frequencies(variants, panel)
     varies = (frequency > 0) & (frequency < 1)
     left_out = dict.fromkeys(names[~varies].tolist(), NO_LD)
@@ -108,36 +126,50 @@ def drawn_ld(locus: str, variants: pd.DataFrame, root: Floats, draw: PanelDraw, 
     return LocusLd(locus, panel_ld(variants[varies], panel), names[varies], left_out, note)
 
 
-def draw_people(population: int, size: int, fst: float, rng: np.random.Generator) -> Integers:
-    """Numbers (size,), rising, of the people of a panel drawn from so many people.
+def _normal_people(variants: pd.DataFrame, root: Floats, draw: PanelDraw, rng: np.random.Generator) -> Floats:
+    """People (n, p) of normal variates whose correlation is R, or R of a drifted population."""
+    if not draw.fst > 0:
+        return np.asarray(rng.standard_normal((draw.size, len(root))) @ root.T)
+    founding = descend(variants["pos"].to_numpy(np.int64), draw.fst, rng)
+    haplotypes = np.take_along_axis(rng.standard_normal((len(founding), len(root))) @ root.T, founding, 0)
+    one, two = rng.integers(len(founding), size=(2, draw.size))
+    return np.asarray(haplotypes[one] + haplotypes[two])
+
+
+def draw_people(population: int, size: int, rng: np.random.Generator) -> Integers:
+    """Numbers (size,), rising, of the people of a panel drawn with replacement from so many people."""
+    return np.sort(rng.integers(population, size=size))
+
+
+def drifted_panel(
+    variants: pd.DataFrame, R: Floats, source: Genotypes, size: int, fst: float, rng: np.random.Generator
+) -> PairedHaplotypes:
+    """People of a population that has drifted from that of a panel.
 
     Parameters
     ----------
-    population
-        People that are drawn from.
+    variants
+        LOCUS_VARIANTS of a locus, p rows, by position.
+    R
+        (p, p), LD of the panel, of alternative alleles.
+    source
+        The panel.
     size
-        People in the panel.
+        People wanted.
     fst
-        Hudson's F_ST between the population and that of the panel; 0 is no drift.
+        Hudson's F_ST between the two populations, above 0 and below 0.5.
     """
-    if _stays(fst):
-        return np.sort(rng.integers(population, size=size))
-    founders = rng.integers(population, size=founders_of(fst))
-    return np.sort(founders[_descendants(len(founders), size, rng)])
-
-
-def founders_of(fst: float) -> int:
-    """Founders of a population that has drifted by F_ST, at least 2."""
-    return max(round(1 / (2 * fst)) - 1, 2)
-
-
-def _stays(fst: float) -> bool:
-    return fst < _LEAST_FST
-
-
-def _descendants(founders: int, size: int, rng: np.random.Generator) -> Integers:
-    """Founder (size,) of each of so many people."""
-    return rng.choice(founders, size, p=rng.dirichlet(np.ones(founders)))
+    founding = descend(variants["pos"].to_numpy(np.int64), fst, rng)
+    founders = RedrawnPanel(source, draw_people(source.samples, len(founding), rng))
+    index = variants["panel_index"].to_numpy(np.int64)
+    # Founders are read in parts, as all samples between two of them are read, too.
+    parts = math.ceil(4 * source.samples * max(len(index), 1) / GENOTYPE_BYTES)
+    ends = np.linspace(0, founders.samples, parts + 1).astype(int).tolist()
+    copies = np.concatenate([founders.dosages(index, slice(*part)) for part in pairwise(ends)]).astype(float)
+    turned = is_turned(variants, source)
+    own = one_haplotype(np.where(turned, 2 - copies, copies), R, rng)
+    haplotypes = np.take_along_axis(np.where(turned, 1 - own, own), founding, 0)
+    return PairedHaplotypes(source, index, haplotypes, rng.integers(len(founding), size=(2, size)))
 
 
 class RedrawnPanel:
