@@ -2,9 +2,9 @@
 
 The population is that of a panel's own people, whose LD is R. A panel without drift is a draw of people from it, with
 replacement. A panel of a drifted population is of people with two haplotypes each, which descend from haplotypes of the
-population (`drifted_haplotypes`). Genotypes of a panel come without phase, so its haplotypes are phased roughly, which
-is good enough for correlations: their error has the size and the shape that it has between populations (the benchmark
-panel_shape.py, with --drawn).
+population (`drifted_haplotypes`). Genotypes of a panel come without phase, so its haplotypes are phased roughly. That is
+good enough for correlations: their error is that of true haplotypes, and 0.6 to 1.8 times what fits expect of two
+populations, by |r| (benchmarks/panel_shape.py --founders). It is not good enough for anything that reads haplotypes.
 """
 
 import math

@@ -1,7 +1,7 @@
 """A population's haplotypes after drift: phased out of genotypes, and copied with recombination for some generations.
 
 Drift of a correlation is a matter of haplotypes. Copies of whole people would carry on which two haplotypes happened to
-meet in a person, and the error of r would be two to three times what it is between populations.
+meet in a person, and where r is small its error would have twice the variance.
 
 `one_haplotype` phases roughly. The difference of a person's two haplotypes is 0 where both are alike, and 1 or -1 at
 heterozygous variants. It has the correlations R of the genotypes, and its signs are drawn one variant after another,
