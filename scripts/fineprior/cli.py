@@ -45,7 +45,7 @@ Output, for --out PREFIX
 The LD of a reference panel is not that of your sample. By default the fit allows for the difference, excludes variants
 whose alleles look switched, and falls back to one effect where LD and z contradict one another. loci_status says so.
 With LD of the GWAS sample itself, use --ld-of in_sample: the fit is then that of susieR's susie_rss. A search follows
-it that weighs all modes of the posterior: pip and credible sets are the search's, pip_susie is SuSiE's (--posterior
+it that weighs several modes of the posterior: pip and credible sets are the search's, pip_susie is SuSiE's (--posterior
 susie does without). Variants whose alleles look switched are still excluded (unless --allele-switches keep). Where
 susie_rss does not converge, the fit continues with an estimate of how far LD and z are apart (drift), and no search."""
 

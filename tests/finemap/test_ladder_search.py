@@ -27,10 +27,10 @@ def fitted(z, R, prior=None, settings=SETTINGS, n=N, seed=1):
 
 
 def effect_size(z, R, prior, n=N):
-    """n times the mean squared effect of SuSiE's effects."""
+    """Mean of n times the squared effect of SuSiE's effects, and of 30."""
     fit = susie_rss(z, R, n, L=3, prior_weights=prior, zero_excludes=True)
     squares = (fit.alpha * fit.mu2).sum(1)[fit.V > 0]
-    return (n - 1) * squares.mean() if len(squares) else 30.0
+    return float(np.mean([*((n - 1) * squares), 30.0]))
 
 
 @pytest.mark.slow

@@ -237,10 +237,13 @@ def test_the_prior_on_the_number_moves_the_number():
     assert few < many
 
 
-def test_the_variance_is_that_of_susies_effects():
+def test_the_variance_is_the_mean_over_susies_effects_and_a_usual_one():
     z, R = locus(12, causal=1, chi2=100.0)
     fit = susie_rss(z, R, 50_000)
-    assert effect_variance(fit, 50_000) == pytest.approx(np.abs(z).max() ** 2, rel=0.3)
+    assert effect_variance(fit, 50_000) == pytest.approx((np.abs(z).max() ** 2 + USUAL) / 2, rel=0.2)
+    apart = np.append(np.sqrt([100.0, 200.0, 300.0]), np.zeros(7))
+    fit = susie_rss(apart, np.eye(10), 50_000)
+    assert effect_variance(fit, 50_000) == pytest.approx((100 + 200 + 300 + USUAL) / 4, rel=0.05)
     assert effect_variance(susie_rss(np.zeros(50), R, 50_000), 50_000) == USUAL
 
 

@@ -102,7 +102,8 @@ def test_the_page_says_where_pips_come_from(tables):
     assert "expects 3.75 causal variants" in text
     assert "halves" not in text
     searched["search_gap"] = [0.001, 0.03, np.nan, np.nan]
-    assert "In 1 of these a PIP is off by 0.01 or more" in posterior_sentence(searched)
+    apart = posterior_sentence(searched)
+    assert "In 1 of these the halves of the search do not agree: a PIP differs by 0.01 or more." in apart
 
 
 def test_sets_of_all_loci_are_in_order_of_the_genome(tables):

@@ -7,8 +7,8 @@ Of use without the workflow, from Python (of the rest of fineprior it needs `fil
 - `susie.susie_rss`(z, R, n, prior_weights=...): SuSiE from z-scores and LD, with the names and answers of susieR;
 - `regression.susie`(X, y) and `regression.susie_ss`(XtX, Xty, yty, n): SuSiE from genotypes or sufficient statistics;
 - `infinitesimal.susie_inf`(z, R, n): SuSiE-inf, sparse effects on an infinitesimal background;
-- `search.search`(z, R, variance): PIPs that weigh all modes of the posterior, by a search of configurations (LD of the
-  GWAS; not part of the pipeline yet);
+- `search.search`(z, R, variance): PIPs that weigh several modes of the posterior, by a search of configurations (LD of
+  the GWAS);
 - `single_signal.single_signal`(z, n): one causal variant, without LD;
 - `ladder.fit_with_fallback`(...): SuSiE, corrected for the LD of a panel where needed, or one causal variant;
 - `locus.fit_locus`(...): the same with a status and remarks in place of errors; `workers.fit_loci` for many loci;

@@ -205,7 +205,7 @@ def _remarks(
 
 
 def _of_search(ids: tuple[str, ...], ladder: LadderFit) -> list[str]:
-    """Where the search failed, has not converged, is at its limit, or says something else than SuSiE."""
+    """Where the search failed, its halves do not agree, it is at its limit, or says something else than SuSiE."""
     if ladder.search_trouble:
         return [f"the search failed, PIPs and sets are SuSiE's: {ladder.search_trouble}"]
     fit, found = ladder.fit, ladder.fit.search
@@ -213,9 +213,7 @@ def _of_search(ids: tuple[str, ...], ladder: LadderFit) -> list[str]:
         return []
     remarks = []
     if not found.agreed:
-        remarks.append(
-            f"the chains of the search have not agreed: a PIP differs by {found.gap:.2g} between their halves"
-        )
+        remarks.append(f"the halves of the search do not agree: a PIP differs by {found.gap:.2g} between them")
     most = len(found.numbers) - 1
     if 1 < most < len(ids) and found.numbers[-1] > AT_THE_LIMIT:
         remarks.append(

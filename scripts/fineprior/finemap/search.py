@@ -1,4 +1,4 @@
-"""The posterior of which variants are causal, by a search of configurations: PIPs that weigh all modes.
+"""The posterior of which variants are causal, by a search of configurations: PIPs that weigh several modes.
 
 A configuration is a set of causal variants. Its weight is its evidence (see `configurations`) times its prior: Poisson
 in the number of causal variants, times the product of the variants' prior weights.
@@ -32,7 +32,8 @@ AGREED = 0.01
 WHOLE_UP_TO = 500
 """Among more variants than these, those that no slice of the forward path could use are screened out first."""
 USUAL = 30.0
-"""Prior variance of an effect on the scale of z where SuSiE finds none: that of a genome-wide hit."""
+"""Prior variance of an effect on the scale of z, that of a genome-wide hit: what W is without data, and as much as one
+effect of SuSiE. Else a spurious effect or two take W far below the effects that are there."""
 CLOSED, CLOSE = (0.9, 0.99), 256
 """Where the halves have met together a share of the mass in this range, so many of the heaviest configurations are
 followed that no chain has stood at: additions without evidence, each little, are together what is left. With less met
@@ -146,10 +147,14 @@ def _linked(lead: int, place: Floats, free: Flags, linked: Flags) -> list[int]:
 
 
 def effect_variance(fit: SusieFit, n: float) -> float:
-    """W of `Model` from a SuSiE fit: n times the mean squared effect of its effects; `USUAL` where it has none."""
+    """W of `Model` from a SuSiE fit: the mean of n times the squared effect over its effects and one more of `USUAL`.
+
+    Effects are not weighed by their evidence. W would be nearer to the truth, and the log score worse: weak effects of
+    SuSiE tell of causal variants that it does not find, more than the prior on the number expects.
+    """
     effects = fit.V > 0
     squares = (fit.alpha[effects] * fit.mu2[effects]).sum(1) * (n - 1)
-    return float(squares.mean()) if len(squares) else USUAL
+    return (float(squares.sum()) + USUAL) / (len(squares) + 1)
 
 
 def check_seed(seed: int) -> None:
@@ -176,7 +181,7 @@ def search(
     R : ndarray, shape (p, p)
         Signed correlations, or covariances; a variant without variance has PIP 0.
     variance : float
-        W, see `Model`; n times the mean squared effect of SuSiE's effects serves well.
+        W, see `Model`; `effect_variance` of a SuSiE fit serves well.
     prior_weights : ndarray, shape (p,), optional
         Prior probabilities up to a factor; 0 excludes. Uniform by default.
     causal : float

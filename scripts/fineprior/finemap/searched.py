@@ -1,4 +1,4 @@
-"""What a search says beside a fit of SuSiE: PIPs over all modes, and its credible sets, named after SuSiE's effects."""
+"""What a search says beside a fit of SuSiE: PIPs over several modes, and credible sets, named after SuSiE's effects."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

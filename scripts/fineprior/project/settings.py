@@ -184,7 +184,7 @@ class FinemapSettings:
         "search",
         "Where PIPs and credible sets come from.",
         choices={
-            "search": "a search that weighs all modes, on LD of the GWAS sample itself; SuSiE on other LD",
+            "search": "a search that weighs several modes, on LD of the GWAS sample itself; SuSiE on other LD",
             "search_panel": "the search also on LD of a panel of the same population (F_ST up to 0.05%); takes longer",
             "susie": "SuSiE, which reports one mode",
         },

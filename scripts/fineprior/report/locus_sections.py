@@ -195,13 +195,13 @@ def posterior_sentence(status: pd.DataFrame) -> str:
     if searched.empty:
         return "PIPs and credible sets are those of SuSiE."
     text = (
-        f"PIPs and credible sets are those of a search that weighs all modes of the posterior, in {len(searched):,} of "
-        f"{len(fitted):,} loci (those with LD of the GWAS itself); under the functional prior it expects "
-        f"{searched['expected_causal'].sum():.3g} causal variants in them."
+        "PIPs and credible sets are those of a search that weighs several modes of the posterior, in "
+        f"{len(searched):,} of {len(fitted):,} loci (those with LD of the GWAS itself); under the functional prior it "
+        f"expects {searched['expected_causal'].sum():.3g} causal variants in them."
     )
     apart = int((searched["search_gap"] >= AGREED).sum())
     if apart:
-        text += f" In {apart:,} of these a PIP is off by {AGREED:g} or more between the halves of the search's chains."
+        text += f" In {apart:,} of these the halves of the search do not agree: a PIP differs by {AGREED:g} or more."
     return text
 
 

@@ -230,9 +230,9 @@ def _of_posterior(rules: FinemapSettings, status: pd.DataFrame) -> str:
         return ""
     return (
         f"Posterior inclusion probabilities and credible sets of {_count(searched, 'locus', 'loci')} were then "
-        "obtained by a search that sums the posterior over configurations of causal variants, with a Poisson prior on "
-        f"their number (mean {rules.mean_causal:g}, at most {rules.max_effects}) and effects of the variance that "
-        "SuSiE found. "
+        "obtained by a search that sums the posterior over the configurations of causal variants that it finds, with a "
+        f"Poisson prior on their number (mean {rules.mean_causal:g}, at most {rules.max_effects}) and effects of one "
+        "variance, the mean over those that SuSiE found and one of a genome-wide hit. "
     )
 
 
