@@ -10,7 +10,7 @@ from fineprior.plan.stages import module_of
 
 FILES = {
     "steps/genetics.py": """
-from fineprior.genotypes.dosage_sums import correlation
+from fineprior.genotypes.ld import correlation
 from fineprior.genome.loci import find
 
 LIMIT = 1
