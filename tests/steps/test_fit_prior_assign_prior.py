@@ -170,7 +170,9 @@ def test_refusals(fitted, tmp_path):
         InputError, match="no estimate of functional that leaves out chromosome chr3; there are none, chr1"
     ):
         assigned(fitted, "functional", output, coefficients=str(fewer))
-    with pytest.raises(InputError, match="2 files of variants; fits, LD, scores, annotations and diagnoses must be as many"):
+    with pytest.raises(
+        InputError, match="2 files of variants; fits, LD, scores, annotations and diagnoses must be as many"
+    ):
         fitted_prior(fitted, tmp_path, scores=fitted["scores"][:1])
     assert not output.exists()
 

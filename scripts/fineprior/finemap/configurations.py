@@ -16,6 +16,8 @@ import numpy.typing as npt
 
 from fineprior.files.arrays import Flags, Floats, Indices, Integers, ReadOnly
 
+AGREED = 0.01
+"""Largest difference between the PIPs of the two halves of the chains that have agreed."""
 Singles = npt.NDArray[np.float32]
 
 CUT, LEAST = 12.0, 15.0

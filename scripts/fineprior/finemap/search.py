@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from fineprior.files.arrays import Flags, Floats, Indices, ReadOnly
 from fineprior.files.errors import InputError
-from fineprior.finemap.configurations import NEVER, Model, Sum, Visited, summed
+from fineprior.finemap.configurations import AGREED, NEVER, Model, Sum, Visited, summed
 from fineprior.finemap.correlation import Correlations, correlations
 from fineprior.finemap.sufficient import check_prior_weights, check_z
 from fineprior.finemap.susie import SusieFit
@@ -27,8 +27,6 @@ HOT = ((2, 20.0), (3, 4.0), (3, 2.0))
 """Steps of all chains, and their temperature, before those that count: from anywhere, to where they are."""
 PLAIN = (3, 8, 20)
 """Steps at temperature 1; after each round it is seen whether the two halves of the chains agree."""
-AGREED = 0.01
-"""Largest difference between the PIPs of the two halves of the chains that have agreed."""
 WHOLE_UP_TO = 500
 """Among more variants than these, those that no slice of the forward path could use are screened out first."""
 USUAL = 30.0

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fineprior.files.tables import CREDIBLE_SETS, FINEMAP_VARIANTS, LOCI, LOCI_STATUS
-from fineprior.finemap.search import AGREED
+from fineprior.finemap.configurations import AGREED
 from fineprior.report.page_table import PageTable, number, page_table
 from fineprior.report.plots import data_uri, locus_figure, shortened
 
