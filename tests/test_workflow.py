@@ -194,15 +194,16 @@ def test_a_study_with_other_inputs_has_nothing_to_do_again(other_inputs):
     assert not planned_jobs(folder, *targets)
 
 
-FROM_LOCI = {"compute_ld", "assign_prior", "finemap", "gather"}
+FROM_FITS = {"diagnose_ld", "finemap", "gather"}
+FROM_LOCI = {"compute_ld", "assign_prior"} | FROM_FITS
 
 
 @pytest.mark.parametrize(
     ("study", "columns", "expected"),
     [
-        ("files", {"panel_size": "500"}, {"finemap", "gather"}),
-        ("files", {"in_sample": "true"}, {"finemap", "gather"}),
-        ("files", {"n": "3000"}, {"harmonise_sumstats", "list_loci", "collect_variants"} | FROM_LOCI),
+        ("files", {"panel_size": "500"}, FROM_FITS),
+        ("files", {"in_sample": "true"}, FROM_FITS),
+        ("files", {"n": "3000"}, {"harmonise_sumstats", "compare_panel", "list_loci", "collect_variants"} | FROM_LOCI),
         ("files", {"note": "another note"}, set()),
         ("people", {"in_sample": "true"}, set()),
         ("people", {"covariates": ""}, {"associate", "harmonise_sumstats", "define_loci"} | FROM_LOCI),
