@@ -459,7 +459,7 @@ def test_explain_names_settings_code_and_files(finished):
         "reads no longer resources/embedded/tracks/disease3.bw",
         "finemap.coverage: 0.95 -> 0.9; reads what diagnose_ld, compute_ld would make",
         "  compare_priors, 1 job: reads what gather would make",
-        "harmonise_sumstats (1), define_loci (1)",
+        "harmonise_sumstats (1), compare_panel (1), define_loci (1)",
     ):
         assert part in text, f"{part}\n{text}"
     assert lines[0].endswith(" of 44 jobs would run.")
