@@ -7,9 +7,8 @@ C have the errors of `panel_error.Shape`:
     log BF(C) = log E N(z_C; 0, R + W R²) - log E N(z_C; 0, R).
 
 So a second effect is doubted as far as an error of its r could make the first explain it, and one effect alone is not
-touched. The means are taken pair by pair, each given the other members, and each by Laplace's method: what the panel's
-error takes from the evidence of C is the sum over its pairs. The weight of C depends on C alone, so each configuration
-is still summed once.
+touched. The means are taken over all correlations of C together, by Laplace's method. The weight of C depends on C
+alone, so each configuration is still summed once.
 """
 
 import math
