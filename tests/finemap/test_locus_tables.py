@@ -6,7 +6,8 @@ from configurations_by_hand import locus
 from fineprior.files.tables import CREDIBLE_SETS, FINEMAP_VARIANTS, LOCI_STATUS, main_sets
 from fineprior.finemap.contents import contents_of, switched
 from fineprior.finemap.locus import fit_locus
-from fineprior.finemap.locus_tables import further_sets, set_rows, status_row, variant_rows
+from fineprior.finemap.locus_input import LocusInput
+from fineprior.finemap.locus_tables import fine_map, further_sets, set_rows, status_row, variant_rows
 from fineprior.project.settings import FinemapSettings
 
 # Variants 0, 1, 2 in high LD, 3 and 4 with one another; signals at 0 and 3.
@@ -153,3 +154,24 @@ def test_without_a_search_pips_are_susies():
         assert status["posterior"] == "susie"
         assert np.isnan(status["expected_causal"])
         assert np.isnan(status["search_gap"])
+
+
+def test_an_fst_that_is_too_uncertain_is_kept_and_not_used():
+    """0 +- 0.3% of one locus, beside 0 +- 0.05% over a genome, and one that a user gave."""
+
+    def found(*fst, **settings):
+        given = LocusInput("a", TABLE.assign(n=20_000.0), R, panel_size=500, fst=fst)
+        return fine_map(given, FinemapSettings(estimate_drift=False, **settings)).status.iloc[0]
+
+    said = "F_ST between panel and GWAS, 0.0% with a standard error of 0.3%, is too uncertain to be used"
+    uncertain = found(-0.001, 0.003)
+    assert (uncertain["fst"], uncertain["fst_error"]) == (-0.001, 0.003)
+    assert np.isnan(uncertain["drift"])  # neither known nor estimated
+    assert said in uncertain["remarks"]
+    for fst in ((0.002, 0.0005), (0.002, np.nan)):
+        known = found(*fst)
+        assert known["drift"] == 0.002
+        assert "uncertain" not in str(known["remarks"])
+    assert found(0.04, 0.005, max_fst=0.03)["status"] == "single_effect"
+    assert found(0.04, 0.02, max_fst=0.03)["status"] == "ok"
+    assert "uncertain" not in str(found(-0.001, 0.003, ld="in_sample")["remarks"])

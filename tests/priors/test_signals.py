@@ -42,6 +42,16 @@ def test_signals_are_susies_whatever_pips_are(tmp_path, monkeypatch):
     assert (found.status, found.remarks, found.fit.search) == ("ok", (), None)
 
 
+@pytest.mark.parametrize(("error", "status"), [(0.0005, "single_effect"), (0.03, "corrected")])
+def test_signals_use_an_fst_that_is_certain_enough(tmp_path, error, status):
+    """F_ST is above max_fst: LD is used only where F_ST is not."""
+    names = [f"1:{p}:A:C" for p in range(12)]
+    write_ld(tmp_path / "ld.npz", [LocusLd("a", np.eye(12, dtype=np.float32), np.array(names))], 500, (0.06, error))
+    rows = pd.DataFrame({"variant_id": names, "z": [9.0] + [0.5] * 11, "n": 5000.0})
+    found = fit_signals(str(tmp_path / "ld.npz"), "a", rows, None, FinemapSettings())
+    assert found.ladder.rung == status
+
+
 def test_ld_is_in_the_order_of_the_variants_that_have_it(tmp_path):
     R = np.array([[1, 0.5, 0.1], [0.5, 1, 0.2], [0.1, 0.2, 1]], np.float32)
     path = str(tmp_path / "ld.npz")

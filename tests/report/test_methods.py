@@ -102,6 +102,16 @@ def test_drift_is_by_what_is_known(facts):
     assert "sampling error of the panel. Outcome" in page
 
 
+@pytest.mark.parametrize(("error", "by"), [(0.0009, "F_ST and z-scores"), (0.003, "z-scores")])
+def test_an_fst_that_is_too_uncertain_is_given_and_said_not_to_be_used(facts, error, by):
+    facts = dataclasses.replace(facts, fst=facts.fst.assign(fst_error=error))
+    plain = {"allele_switches": "keep", "fallback": False, "max_fst": 0.003 if error > 0.001 else 0.05}
+    page = methods_page(changed(facts, finemap=FinemapSettings(**plain)))
+    assert f"drift between the populations, by {by}. Outcome" in page
+    assert "of 0.4% (95% interval" in page
+    assert ("This is too uncertain, and fits did not use it." in page) == (error > 0.001)
+
+
 def test_the_file_of_genes_is_named_where_there_is_one(facts):
     assert "transcript" not in methods_page(facts).split("## References")[0]
     genome = dataclasses.replace(facts.settings.genome, genes="/data/gencode.v46.gtf.gz")

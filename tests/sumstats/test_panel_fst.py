@@ -1,5 +1,6 @@
 """F_ST of simulated populations whose F_ST is known, and of real ones; and what spoils frequencies."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 import pytest
 
 from fineprior.genotypes.plink_panel import PlinkPanel
-from fineprior.sumstats.panel_fst import FAR_FST, PanelFst, panel_fst, ratio_of_sums
+from fineprior.sumstats.panel_fst import FAR_FST, PanelFst, panel_fst, ratio_of_sums, usable_fst
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="acceptance data are not here")
@@ -106,7 +107,7 @@ def test_real_populations():
         found = panel_fst(rows.assign(chrom="1", n=489.0, neg_log10_p=0.0), people)
         assert 0.05 < found.value < 0.15
         assert found.value > 2 * found.error
-        assert found.sentence.endswith(" Its LD may be wrong.")
+        assert " Its LD may be wrong." in found.sentence
 
 
 @needs_data
@@ -227,8 +228,34 @@ def test_sex_chromosomes_are_not_used():
     [
         (0.004, 0.0005, "The panel differs from the GWAS by F_ST 0.4% (0.3-0.5), over 9,000 variants."),
         (-0.0001, 0.0001, "The panel differs from the GWAS by F_ST 0% (0-0.0096), over 9,000 variants."),
+        (
+            -0.0001,
+            0.003,
+            "The panel differs from the GWAS by F_ST 0% (0-0.58), over 9,000 variants. It is too uncertain to be used "
+            "in fits.",
+        ),
         (0.12, 0.005, "The panel differs from the GWAS by F_ST 12% (11-13), over 9,000 variants. Its LD may be wrong."),
     ],
 )
 def test_it_is_said_in_words(value, error, text):
     assert PanelFst(value, error, "known", 503, 9_000).sentence == text
+
+
+@pytest.mark.parametrize(
+    ("fst", "used"),
+    [
+        ((0.0, 0.003), None),
+        ((-0.002, 0.003), None),
+        ((0.004, 0.0011), None),
+        ((0.0, 0.001), 0.0),
+        ((-0.0004, 0.0009), 0.0),
+        ((0.004, 0.0009), 0.004),
+        ((0.11, 0.004), 0.11),  # far beyond its error, however large that is
+        ((0.011, 0.003), None),
+        ((0.02, math.nan), 0.02),
+        ((math.nan, math.nan), None),
+        (None, None),
+    ],
+)
+def test_an_fst_that_is_too_uncertain_is_not_used(fst, used):
+    assert usable_fst(fst) == used

@@ -577,10 +577,10 @@ missing decides the result), no_signal (no set), failed
     lost_sets | integer | credible sets of SuSiE without corrections that share no variant with one of these
     panel_size | number | samples in the panel that LD is of; NA for LD of the GWAS itself, none, or a size not known
     fst | number | F_ST between panel and GWAS, as in panel_fst; NA when it is not known or LD is not of a panel
-    fst_error | number | its standard error
+    fst_error | number | its standard error; fits do not use an F_ST whose error is above 0.1% and a quarter of it
     s | number | inconsistency of z and LD: 0 to 1 (null-mle of Zou et al. 2022); NA when LD was not used
     s_scaled | number | the same with the variance of z free, which strong signals leave near 0
-    drift | number | drift (lambda) between panel and GWAS: F_ST where it is known, and what z adds; NA for neither
+    drift | number | drift (lambda) between panel and GWAS: F_ST where fits use it, and what z adds; NA for neither
     discordant_pairs | integer | pairs of variants of |r| > 0.95 with z that do not fit to one another
     duplicates | integer | variants with an earlier one of |r| = 1
     iterations | integer | iterations of the fit

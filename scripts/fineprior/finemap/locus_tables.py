@@ -17,6 +17,7 @@ from fineprior.finemap.locus import LocusFit, fit_locus
 from fineprior.finemap.locus_input import LocusInput
 from fineprior.finemap.susie import SusieFit
 from fineprior.project.settings import FinemapSettings
+from fineprior.sumstats.panel_fst import usable_fst
 
 Matrix = npt.NDArray[Any]
 
@@ -53,15 +54,16 @@ def fine_map(locus: LocusInput, settings: FinemapSettings, seed: int = 1) -> Fin
         None if locus.prior_weights is None else locus.prior_weights[fitted.to_numpy()],
         settings,
         panel_size=locus.panel_size,
-        drift=None if locus.fst is None else max(locus.fst[0], 0.0),
+        drift=usable_fst(locus.fst),
         diagnostics=locus.diagnostics,
         seed=seed,
     )
+    fst = locus.fst if settings.ld == "panel" else None
+    fit = replace(fit, remarks=(*_uncertain(fst), *fit.remarks))
     contents = contents_of(
         locus.name, whole, {**locus.without_ld, **switched(fit)}, locus.lost, fitted=fit.fit is not None
     )
     fit = with_contents(fit, contents, settings)
-    fst = locus.fst if settings.ld == "panel" else None
     R = R if isinstance(R, Correlations) else None
     r_lead = np.nan if R is None else _rows(R, np.array([table["z"].abs().to_numpy().argmax()]))[0]
     return FineMapped(
@@ -69,6 +71,16 @@ def fine_map(locus: LocusInput, settings: FinemapSettings, seed: int = 1) -> Fin
         _with_ld_flags(variant_rows(table, fit, r_lead), locus),
         set_rows(table, fit, R, settings),
         _with_ld_note(status_row(whole, fit, contents, fst), locus),
+    )
+
+
+def _uncertain(fst: tuple[float, float] | None) -> tuple[str, ...]:
+    """The remark on F_ST that the fit did not use."""
+    if fst is None or usable_fst(fst) is not None:
+        return ()
+    return (
+        f"F_ST between panel and GWAS, {max(fst[0], 0.0):.1%} with a standard error of {fst[1]:.1%}, is too uncertain "
+        "to be used",
     )
 
 

@@ -20,6 +20,7 @@ from fineprior.finemap.susie import SusieFit
 from fineprior.finemap.workers import fit_loci
 from fineprior.genotypes.ld_store import read_fst, read_locus_ld, read_panel_size
 from fineprior.project.settings import FinemapSettings
+from fineprior.sumstats.panel_fst import usable_fst
 
 Signals = Mapping[str, npt.NDArray[np.float32]]
 """Log Bayes factors (signals, p) of each locus, by its name."""
@@ -51,7 +52,6 @@ def fit_signals(
     found, known = read_locus_ld(path, locus, rows["variant_id"].tolist())
     table = rows[known] if known.any() else rows
     ids = table["variant_id"].tolist()
-    fst = read_fst(path)
     return fit_locus(
         ids,
         table["z"].to_numpy(),
@@ -61,7 +61,7 @@ def fit_signals(
         replace(settings, posterior="susie"),
         panel_size=read_panel_size(path),
         diagnostics=read_diagnosis(diagnoses, locus, ids) if diagnoses and known.any() else None,
-        drift=None if fst is None else max(fst[0], 0.0),
+        drift=usable_fst(read_fst(path)),
     )
 
 

@@ -10,6 +10,7 @@ from fineprior.files.tables import main_sets
 from fineprior.project.settings import FinemapSettings, Settings
 from fineprior.project.sheets import plain_build
 from fineprior.sumstats.formats import OWN_COLUMNS
+from fineprior.sumstats.panel_fst import usable_fst
 
 CITATIONS = {
     "enformer": "Avsec Ž et al. (2021) Effective gene expression prediction from sequence by integrating long-range "
@@ -148,10 +149,17 @@ def _fst(table: pd.DataFrame, cite: _Cited) -> str:
         return ""
     one = known.iloc[0]
     low, high = (100 * max(one["fst"] + side * 1.96 * one["fst_error"], 0) for side in (-1, 1))
+    unused = "" if _usable(table) is not None else " This is too uncertain, and fits did not use it."
     return (
         f" By the allele frequencies of {one['variants']:,} variants it differed from the GWAS by an F_ST (Hudson's "
-        f"{cite('fst')}) of {100 * max(one['fst'], 0):.2g}% (95% interval {low:.2g} to {high:.2g})."
+        f"{cite('fst')}) of {100 * max(one['fst'], 0):.2g}% (95% interval {low:.2g} to {high:.2g}).{unused}"
     )
+
+
+def _usable(table: pd.DataFrame) -> float | None:
+    """F_ST as fits took it, by the row of PANEL_FST; None when they took none."""
+    known = table[table["state"] == "known"]
+    return None if known.empty else usable_fst((float(known["fst"].iloc[0]), float(known["fst_error"].iloc[0])))
 
 
 def _sequence(facts: StudyFacts, cite: _Cited) -> str:
@@ -237,8 +245,8 @@ def _of_posterior(rules: FinemapSettings, status: pd.DataFrame) -> str:
 
 
 def _of_ld(rules: FinemapSettings, fst: pd.DataFrame) -> str:
-    known = rules.ld == "panel" and bool((fst["state"] == "known").any())
-    if known and fst["fst"].iloc[0] > rules.max_fst:
+    drift = _usable(fst) if rules.ld == "panel" else None
+    if drift is not None and drift > rules.max_fst:
         return (
             f"As the F_ST was above {rules.max_fst:.2g}, LD of the panel was not used, and a single effect was fitted "
             "for each locus."
@@ -251,8 +259,9 @@ def _of_ld(rules: FinemapSettings, fst: pd.DataFrame) -> str:
         text = "LD was that of a reference panel."
     else:
         text = "LD was that of a reference panel, and the fit allowed for the sampling error of the panel"
-        drift = [name for name, there in (("F_ST", known), ("z-scores", rules.estimate_drift)) if there]
-        text += f" and for drift between the populations, by {' and '.join(drift)}." if drift else "."
+        sources = (("F_ST", drift is not None), ("z-scores", rules.estimate_drift))
+        by = " and ".join(name for name, there in sources if there)
+        text += f" and for drift between the populations, by {by}." if by else "."
     if rules.allele_switches == "exclude":
         text += " Variants whose z-scores had the wrong sign for their LD were excluded."
     if rules.fallback:

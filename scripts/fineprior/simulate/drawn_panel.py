@@ -22,6 +22,7 @@ from fineprior.genotypes.ld_store import NO_LD, LocusLd, read_fst, read_panel_si
 from fineprior.genotypes.panels import Genotypes, open_panel
 from fineprior.project.settings import FinemapSettings
 from fineprior.simulate.drifted_haplotypes import PairedHaplotypes, descend, one_haplotype
+from fineprior.sumstats.panel_fst import usable_fst
 
 LEAST_FST, LARGEST_FST = 1e-4, 0.2
 """Below the first nothing drifts: it is less than the sampling of a panel of 5,000 people does. From the second on LD
@@ -32,7 +33,7 @@ is of no use, and nothing is drawn."""
 class PanelDraw:
     """A panel to draw: its samples, its F_ST from the population, and whom they are drawn from.
 
-    `told` is what fits are told of F_ST (and its standard error): nothing where the study's own are not, either.
+    `told` is what fits are told of F_ST (without a standard error): nothing where the study's own fits do not know it.
     `source` is the panel whose LD is that of the population. Without one (LD was computed elsewhere) people are rows
     of normal variates with correlation R, and haplotypes too, where there is drift. Of such a panel the error of a
     correlation r has variance (1 - r^2)^2 / n, where genotypes have about (1 - r^2) / n: less near r = 1.
@@ -79,7 +80,7 @@ def panel_to_draw(
         )
     known = read_fst(ld)
     drift = _drift_of(fst, known[0] if known else 0.0, ld) if question == "panel" else 0.0
-    told = (drift, known[1]) if known else None
+    told = None if usable_fst(known) is None else (drift, math.nan)
     return PanelDraw(round(size), drift, open_panel(panel, samples) if panel else None, told)
 
 

@@ -22,6 +22,10 @@ from fineprior.genome.contigs import plain_name
 FEWEST_VARIANTS, FEWEST_BLOCKS = 100, 5
 FAR_FST = 0.01
 """F_ST above which a reader is warned."""
+LARGEST_ERROR, LARGEST_ERROR_SHARE = 0.001, 0.25
+"""Standard error of F_ST, and its share of F_ST: where both are exceeded, F_ST is too uncertain for a fit. A drift of
+0.1% moves correlations near 0.6 as much as a panel of 260 people does by its size, so that 0 +- 0.3% (of one locus) is
+not enough to know; 11% +- 0.3% is."""
 _ENOUGH_BLOCKS, _BLOCKS = 20, (5_000_000, 1_000_000, 250_000, 50_000)
 """Blocks of the widest of these widths (bp) that gives enough blocks; else of the last."""
 _COPIED = 0.25
@@ -33,6 +37,19 @@ standard deviations of sampling and drift. Variants whose frequencies are on opp
 from 0.5, have no part in the estimate of that drift."""
 _MOST_DECIMALS = 4
 _UNEVEN = ("X", "Y", "MT")
+
+
+def usable_fst(fst: tuple[float, float] | None) -> float | None:
+    """F_ST as fits take it, 0 or more; None when it is not known, or too uncertain.
+
+    Parameters
+    ----------
+    fst
+        F_ST and its standard error, NaN where a user gave F_ST without one: it then counts as known.
+    """
+    if fst is None or math.isnan(fst[0]) or fst[1] > max(LARGEST_ERROR, LARGEST_ERROR_SHARE * fst[0]):
+        return None
+    return max(fst[0], 0.0)
 
 
 @dataclass(frozen=True)
@@ -82,6 +99,8 @@ class PanelFst:
             text = f"The panel differs from the GWAS by F_ST {100 * max(self.value, 0):.2g}% ({low:.2g}-{high:.2g})"
             left = f"; {self.exchanged:,} variants with the frequency of the other allele are left out"
             warning = " Its LD may be wrong." if self.far else ""
+            if usable_fst((self.value, self.error)) is None:
+                warning += " It is too uncertain to be used in fits."
             return f"{text}, over {self.variants:,} variants{left if self.exchanged else ''}.{warning}"
         blocks = f"{self.blocks} block{'s' * (self.blocks != 1)}"
         why = {
