@@ -5,17 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dosages import genotypes
 from fineprior.genotypes import dosage_sums
 from fineprior.genotypes.dosage_sums import correlation
-
-
-def genotypes(people, count, seed, missing=0.0):
-    rng = np.random.default_rng(seed)
-    shared = rng.normal(size=(people, 1))
-    dosages = (rng.normal(size=(people, count)) + shared > 0).astype(np.float32)
-    dosages += rng.normal(size=(people, count)) + shared > 0.5
-    dosages[rng.random((people, count)) < missing] = np.nan
-    return dosages
 
 
 def test_correlation_is_numpys_after_mean_imputation():

@@ -2,20 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dosages import genotypes
 from fineprior.files.errors import InputError
 from fineprior.genotypes import ld
 from fineprior.genotypes.ld import ld_memory_mb, locus_ld, nearest_to_lead, panel_counts, panel_ld, variants_that_fit
 from fineprior.genotypes.plink_panel import PlinkPanel
 from fineprior.simulate.population import write_panel
-
-
-def genotypes(people, count, seed, missing=0.0):
-    rng = np.random.default_rng(seed)
-    shared = rng.normal(size=(people, 1))
-    dosages = (rng.normal(size=(people, count)) + shared > 0).astype(np.float32)
-    dosages += rng.normal(size=(people, count)) + shared > 0.5
-    dosages[rng.random((people, count)) < missing] = np.nan
-    return dosages
 
 
 def alternative_dosages(truth, panel):

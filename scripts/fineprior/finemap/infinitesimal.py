@@ -14,7 +14,7 @@ from fineprior.files.errors import InputError
 from fineprior.finemap.correlation import Correlations, correlations
 from fineprior.finemap.credible_sets import MIN_PRIOR_VARIANCE, credible_sets
 from fineprior.finemap.single_effect import SingleEffect, single_effect
-from fineprior.finemap.sufficient import check_n, check_prior_weights, check_z
+from fineprior.finemap.sufficient import check_n, check_prior_weights, check_z, shrunk_z
 from fineprior.finemap.susie import SusieFit
 
 METHODS = ("optim", "EM", "simple")
@@ -121,7 +121,7 @@ def _spectrum(z: Floats, R: Correlations, n: float) -> _Spectrum:
         values, V = np.linalg.eigh(R.dense().astype(np.float64))
     except np.linalg.LinAlgError as error:
         raise InputError(f"R: its eigenvalues cannot be found ({error})") from None
-    Xty = np.sqrt(n - 1) * z * np.sqrt((n - 1) / (z * z + n - 2))
+    Xty = np.sqrt(n - 1) * shrunk_z(z, n)
     return _Spectrum(V, V * V, np.maximum((n - 1) * values, 0.0), V.T @ Xty, n - 1, n - 1)
 
 

@@ -30,6 +30,7 @@ from fineprior.finemap.panel_search import panel_search
 from fineprior.finemap.search import check_seed, effect_variance, search
 from fineprior.finemap.searched import Searched, searched_of
 from fineprior.finemap.single_signal import single_signal
+from fineprior.finemap.sufficient import shrunk_z
 from fineprior.finemap.susie import SusieFit, susie_rss
 from fineprior.project.settings import FinemapSettings
 
@@ -273,7 +274,7 @@ def _searched(fit: SusieFit, locus: _Locus, settings: FinemapSettings, shape: Sh
     """The search sees the likelihood that SuSiE sees: its z, its residual variance and the variance of its effects."""
     z, n = locus.z, locus.n
     if settings.z_method == "wald":
-        z = z * np.sqrt((n - 1) / (z * z + n - 2))
+        z = shrunk_z(z, n)
     fixed = settings.scaled_prior_variance * (n - 1)
     variance = effect_variance(fit, n) if settings.estimate_prior_variance else fixed
     find = search if shape is None else partial(panel_search, shape=shape)

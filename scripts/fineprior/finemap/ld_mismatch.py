@@ -17,6 +17,7 @@ import numpy as np
 from fineprior.files.arrays import Flags, Floats, Indices, ReadOnly
 from fineprior.finemap.correlation import Correlation, Correlations, Matrix, PanelCorrelation
 from fineprior.finemap.single_effect import minimise
+from fineprior.finemap.sufficient import shrunk_z
 
 BLOCK = 1000
 # Brent's tolerance of R's `optim`.
@@ -166,7 +167,7 @@ def diagnose_ld(z: Floats, R: Matrix | Correlations, n: float, panel_size: float
     panel_size : float
         Samples in the panel; infinite for the LD of the GWAS itself.
     """
-    adjusted = z * np.sqrt((n - 1) / (z * z + n - 2))
+    adjusted = shrunk_z(z, n)
     correlations = _in_form(R)
     blocks = _blocks(correlations, adjusted)
     s = _consistency(blocks)

@@ -13,7 +13,7 @@ from fineprior.files.errors import InputError
 from fineprior.finemap.correlation import Correlation
 from fineprior.finemap.credible_sets import credible_sets
 from fineprior.finemap.single_effect import single_effect
-from fineprior.finemap.sufficient import check_n, check_prior_weights, check_z
+from fineprior.finemap.sufficient import check_n, check_prior_weights, check_z, shrunk_z
 from fineprior.finemap.susie import SusieFit
 
 
@@ -65,9 +65,7 @@ def single_signal(
     precision: float | Floats = float(n - 1)
     correlation = None if R is None else Correlation.from_matrix(R, p)
     with np.errstate(over="raise", invalid="raise", divide="raise"):
-        score = math.sqrt(n - 1) * scores
-        if z_method == "wald":
-            score = score * np.sqrt((n - 1) / (scores * scores + n - 2))
+        score = math.sqrt(n - 1) * (shrunk_z(scores, n) if z_method == "wald" else scores)
         method = "optim" if estimate_prior_variance else "none"
         if null_weight:
             null_index = p

@@ -73,6 +73,12 @@ class SufficientStatistics(ReadOnly):
         return root * product, np.where(multiplied != 0, b, 0.0)
 
 
+def shrunk_z(z: Floats, n: float) -> Floats:
+    """Z sqrt((n - 1) / (z² + n - 2)): without the variance that the variant itself explains in the standard error."""
+    shrunk: Floats = z * np.sqrt((n - 1) / (z * z + n - 2))
+    return shrunk
+
+
 def sufficient_statistics(
     z: Floats,
     R: Correlations,
@@ -99,16 +105,15 @@ def sufficient_statistics(
     var_y : float
         Variance of the phenotype: coefficients are then on its scale.
     shrink : bool
-        Whether z is first multiplied with sqrt((n - 1) / (z² + n - 2)), which takes the variance that the variant
-        explains out of the standard error: for Wald statistics, not for score statistics.
+        Whether `shrunk_z` comes first: for Wald statistics, not for score statistics.
     """
     if n is None:
         Xty, yty, size = z, 1.0, float(UNKNOWN_N)
     else:
         size = float(n)
         with np.errstate(over="raise"):
-            shrunk = z * np.sqrt((size - 1) / (z * z + size - 2)) if shrink else z
-        Xty, yty = math.sqrt((size - 1) * var_y) * shrunk, (size - 1) * var_y
+            scores = shrunk_z(z, size) if shrink else z
+        Xty, yty = math.sqrt((size - 1) * var_y) * scores, (size - 1) * var_y
     if R.scale is not None:
         Xty = Xty * R.scale  # As susieR does, which standardises X'X and X'y alike.
     return with_prior(R, Xty, yty, size, size - 1, prior_weights, null_weight)

@@ -112,17 +112,14 @@ def detected_curves(
     if len(starts) == 0:
         raise InputError("the size of effects needs at least one locus")
     _check_threshold(threshold)
-    best: tuple[float, EffectSizes, Floats] | None = None
-    totals = []
+    tried: list[tuple[Floats, EffectSizes, Floats]] = []
     for exponent in EXPONENTS:
         unit = variance_ratios(heterozygosity, n, 1.0, exponent)
         coefficient, variance = 0.0, 0.0
         for _ in range(_ROUNDS):
-            before, values = (
-                variance,
-                [_evidence(z, coefficient * x, one * unit, starts, threshold) for one in VARIANCES],
-            )
-            variance = float(VARIANCES[int(np.argmax(values))])
+            before = variance
+            evidence = [_evidence(z, coefficient * x, one * unit, starts, threshold) for one in VARIANCES]
+            variance = float(VARIANCES[int(np.argmax(evidence))])
             if variance == before:
                 break
             K = variance * unit
@@ -130,12 +127,10 @@ def detected_curves(
             found = curves(given_detection(block, log_detected(K, threshold)), x)
             coefficient = float(GRID[int(np.argmax(found.sum(axis=0)))])
         total = _evidence(z, 0 * x, variance * unit, starts, threshold) + found.sum(axis=0)
-        totals.append(total)
-        if best is None or total.max() > best[0]:
-            best = float(total.max()), EffectSizes(variance, exponent), found
-    assert best is not None
-    profile = np.max(totals, axis=0)
-    return DetectedCurves(best[1], best[2], profile - profile[ZERO])
+        tried.append((total, EffectSizes(variance, exponent), found))
+    _, sizes, found = max(tried, key=lambda one: float(one[0].max()))
+    profile = np.max([total for total, _, _ in tried], axis=0)
+    return DetectedCurves(sizes, found, profile - profile[ZERO])
 
 
 def _evidence(z: Floats, log_odds: Floats, K: Floats, starts: Integers, threshold: float) -> float:
