@@ -250,6 +250,16 @@ def test_a_panel_of_another_population_is_refused_unless_asked_for(files, capsys
     assert "  the panel differs from the GWAS by F_ST 6.0%: its LD may be wrong\n" in out
 
 
+@pytest.mark.parametrize(("ld_of", "what"), [("in_sample", "that of the GWAS itself"), ("none", "none")])
+def test_an_fst_that_is_of_no_panel_is_said_not_to_be_used(files, caplog, ld_of, what):
+    assert run(files, "--ld-of", ld_of, "--fst", "0.06") == 0
+    assert caplog.messages == [f"--fst: 0.06 is not used: it is of a panel, and the LD is {what}"]
+    assert read(files)[2]["fst"].isna().all()
+    caplog.clear()
+    assert run(files, "--fst", "0.06", ld=None) == 0
+    assert caplog.messages == ["--fst: 0.06 is not used: it is of a panel, and the LD is none"]
+
+
 def test_a_huge_z_does_not_underflow(files, locus):
     edit(files / "z.tsv", z=locus[0] * 7)
     assert run(files, "--ld-of", "in_sample", n="1000000") == 0

@@ -351,6 +351,22 @@ def test_frequencies_beside_a_panel_of_unknown_size_are_said_not_to_be_used(tmp_
     assert not caplog.text
 
 
+@pytest.mark.parametrize("ld_of", ["in_sample", "none"])
+def test_an_fst_is_of_a_panel_alone(tmp_path, caplog, monkeypatch, ld_of):
+    def fails(*_):
+        raise AssertionError("F_ST by frequencies")
+
+    monkeypatch.setattr(module, "panel_fst", fails)
+    z, ld = many(tmp_path)
+    assert read_locus(z, ld, None, ld_of=ld_of).fst is None
+    assert not caplog.text
+    with pytest.raises(AssertionError, match="F_ST by frequencies"):
+        read_locus(z, ld, None)
+    assert read_locus(z, ld, None, ld_of=ld_of, fst=0.02).fst is None
+    what = {"in_sample": "that of the GWAS itself", "none": "none"}[ld_of]
+    assert caplog.messages == [f"--fst: 0.02 is not used: it is of a panel, and the LD is {what}"]
+
+
 def test_without_positions_there_are_no_blocks_for_an_error(tmp_path, caplog):
     files = many(tmp_path, variant_id=[f"rs{i}" for i in range(400)])
     assert read_locus(*files, None).fst is None

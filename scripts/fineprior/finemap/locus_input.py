@@ -175,11 +175,12 @@ def read_locus(
     locus: str = "locus",
     panel_size: float | None = None,
     fst: float | None = None,
+    ld_of: str = "panel",
 ) -> LocusInput:
     """One locus from files of the user's own; parameters as of `steps.finemap_files.finemap_files`.
 
-    F_ST between panel and GWAS is `fst`, else that of the LD file, else by the frequencies of `z` where it has both;
-    `panel_size` takes the place of the one of the LD file.
+    F_ST between panel and GWAS is `fst`, else that of the LD file, else by the frequencies of `z` where it has both.
+    It is None where `ld_of` (as `finemap.ld`) is not a panel. `panel_size` takes the place of the one of the LD file.
 
     Raises
     ------
@@ -187,17 +188,21 @@ def read_locus(
         A file cannot be read, or files do not belong together.
     """
     table = read_z(z, n).assign(locus=locus)
-    R, in_file, known = None, None, None
+    R, in_file, known = None, None, (fst, math.nan) if fst is not None else None
     if ld is not None:
         R, in_file = read_correlations(ld, table["variant_id"], ld_variants, locus)
+    if ld is None or ld_of != "panel":
+        if fst is not None:
+            what = "none" if ld is None or ld_of == "none" else "that of the GWAS itself"
+            log.warning("--fst: %g is not used: it is of a panel, and the LD is %s", fst, what)
+        known = None
+    elif fst is None:
         known = read_fst(ld) if is_archive(ld) else None
-        if fst is None and known is None:
-            known = _fst_of_frequencies(table, panel_size or in_file, z)
-    fst_of_panel = (fst, math.nan) if fst is not None else known
+        known = known or _fst_of_frequencies(table, panel_size or in_file, z)
     weights = None if prior is None else read_prior(prior, table["variant_id"])
     table["prior"] = 1 / len(table) if weights is None else weights
     table["prior"] /= table["prior"].sum()
-    return LocusInput(locus, table, R, weights, in_file, fst_of_panel)
+    return LocusInput(locus, table, R, weights, in_file, known)
 
 
 def _fst_of_frequencies(table: pd.DataFrame, panel_size: float | None, path: str | Path) -> tuple[float, float] | None:

@@ -59,7 +59,15 @@ def finemap_files(
         A file cannot be read, or files do not belong together.
     """
     given = read_locus(
-        z, ld, n, ld_variants=ld_variants, prior=prior, locus=locus, panel_size=settings.panel_size or None, fst=fst
+        z,
+        ld,
+        n,
+        ld_variants=ld_variants,
+        prior=prior,
+        locus=locus,
+        panel_size=settings.panel_size or None,
+        fst=fst,
+        ld_of=settings.ld,
     )
     done = fine_map(given, settings, seed)
     FINEMAP_VARIANTS.write(done.variants, f"{out}.variants.tsv.gz")
