@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fineprior.finemap.correlation import PanelCorrelation
-from fineprior.finemap.ld_mismatch import diagnose_ld, estimate_s
+from fineprior.finemap.ld_mismatch import diagnose_ld
 
 N, PEOPLE = 20_000, 400
 
@@ -33,8 +33,9 @@ def test_consistent_z_has_small_s_and_no_flags(locus):
 def test_other_order_has_large_s(locus):
     z, R = locus
     mixed = np.random.default_rng(1).permutation(z)
-    assert estimate_s(mixed, R, N) > 0.3
-    assert diagnose_ld(mixed, R, N, PEOPLE).s_scaled > 0.5
+    found = diagnose_ld(mixed, R, N, PEOPLE)
+    assert found.s > 0.3
+    assert found.s_scaled > 0.5
 
 
 def test_a_strong_signal_is_consistent(locus):
@@ -101,12 +102,6 @@ def test_one_variant_is_consistent_with_itself():
     assert diagnose_ld(np.array([9.0]), np.ones((1, 1)), N).s == 0
 
 
-def test_s_scaled_alone_is_that_of_the_diagnostics(locus):
-    z, R = locus
-    mixed = np.random.default_rng(1).permutation(z)
-    assert estimate_s(mixed, R, N, scaled=True) == diagnose_ld(mixed, R, N, PEOPLE).s_scaled
-
-
 def test_squared_r_of_ld_that_is_positive_throughout_is_named():
     """z is nearer to its neighbours than r² says, by a third; no sign is lost and the whole scale of z is right."""
     p = 400
@@ -150,7 +145,8 @@ def test_s_of_those_kept_is_that_without_the_switched(people):
     found = diagnose_ld(z, R, N, people)
     kept = ~found.switched
     assert found.switched.any()
-    assert found.s_kept == pytest.approx(estimate_s(z[kept], R[np.ix_(kept, kept)], N, scaled=True), abs=1e-6)
+    others = diagnose_ld(z[kept], R[np.ix_(kept, kept)], N, people)
+    assert found.s_kept == pytest.approx(others.s_scaled, abs=1e-6)
     assert found.s_kept != found.s_scaled
 
 

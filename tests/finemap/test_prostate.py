@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fineprior.finemap.ld_mismatch import diagnose_ld, estimate_s
+from fineprior.finemap.ld_mismatch import diagnose_ld
 from fineprior.finemap.locus import fit_locus
 from fineprior.finemap.susie import susie_rss
 from fineprior.project.settings import FinemapSettings
@@ -40,7 +40,7 @@ def locus():
 def test_s_is_that_of_susier(locus):
     """susieR 0.12.35: estimate_s_rss 0.04947188."""
     _, z, R, _ = locus
-    assert estimate_s(z, R, N) == pytest.approx(0.04947188, abs=1e-6)
+    assert diagnose_ld(z, R, N).s == pytest.approx(0.04947188, abs=1e-6)
 
 
 def test_kriging_is_that_of_susier(locus):

@@ -190,12 +190,6 @@ def diagnose_ld(z: Floats, R: Matrix | Correlations, n: float, panel_size: float
     )
 
 
-def estimate_s(z: Floats, R: Matrix | Correlations, n: float, *, scaled: bool = False) -> float:
-    """Consistency parameter s of z and R, by maximum likelihood under no effects (susieR's "null-mle"); or s_scaled."""
-    adjusted = z * np.sqrt((n - 1) / (z * z + n - 2))
-    return _consistency(_blocks(_in_form(R), adjusted), scaled=scaled)
-
-
 def _in_form(R: Matrix | Correlations) -> Correlations:
     """R as it multiplies, with no check: a matrix that is none of correlations is what the diagnosis is to find."""
     return R if isinstance(R, Correlations) else Correlation(R)

@@ -182,7 +182,7 @@ class FinemapSettings:
     min_purity: float = setting(0.5, "Smallest |r| between two variants of a credible set.", at_least=0, at_most=1)
     posterior: str = setting(
         "search",
-        "Where PIPs and credible sets come from.",
+        "Where PIPs and credible sets come from. Fits of susie_inf and of one effect without LD are never searched.",
         choices={
             "search": "a search that weighs several modes, on LD of the GWAS sample itself; SuSiE on other LD",
             "search_panel": "the search also on LD of a panel of the same population (F_ST up to 0.05%); takes longer",
