@@ -348,7 +348,9 @@ def _together(keys: Integers) -> tuple[Indices, Indices]:
     """An order that brings like keys together, and where each key begins in it.
 
     The low bits of the keys give way to their places, so that a plain sort of numbers, which is several times as fast
-    as one of places, gives the order too.
+    as one of places, gives the order too. Of m keys about log2(m) low bits are lost. Two configurations then share a
+    key, and the weight of one of them is lost, with a probability of at most 2 m / 2^62; any two of all with one of at
+    most m^3 / 2^62. The largest m of 64 loci with 3 to 10 causal variants was 200,000, which makes 0.2%.
     """
     bits = len(keys).bit_length()
     packed = (keys >> bits << bits) | np.arange(len(keys))
