@@ -227,7 +227,7 @@ def test_sex_chromosomes_are_not_used():
     ("value", "error", "text"),
     [
         (0.004, 0.0005, "The panel differs from the GWAS by F_ST 0.4% (0.3-0.5), over 9,000 variants."),
-        (-0.0001, 0.0001, "The panel differs from the GWAS by F_ST 0% (0-0.0096), over 9,000 variants."),
+        (-0.0001, 0.0001, "The panel differs from the GWAS by F_ST 0% (0-0.01), over 9,000 variants."),
         (
             -0.0001,
             0.003,

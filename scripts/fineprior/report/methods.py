@@ -10,7 +10,7 @@ from fineprior.files.tables import main_sets
 from fineprior.project.settings import FinemapSettings, Settings
 from fineprior.project.sheets import plain_build
 from fineprior.sumstats.formats import OWN_COLUMNS
-from fineprior.sumstats.panel_fst import usable_fst
+from fineprior.sumstats.panel_fst import percents, usable_fst
 
 CITATIONS = {
     "enformer": "Avsec Ž et al. (2021) Effective gene expression prediction from sequence by integrating long-range "
@@ -148,11 +148,11 @@ def _fst(table: pd.DataFrame, cite: _Cited) -> str:
     if known.empty:
         return ""
     one = known.iloc[0]
-    low, high = (100 * max(one["fst"] + side * 1.96 * one["fst_error"], 0) for side in (-1, 1))
+    value, low, high = percents(one["fst"], one["fst_error"])
     unused = "" if _usable(table) is not None else " This is too uncertain, and fits did not use it."
     return (
         f" By the allele frequencies of {one['variants']:,} variants it differed from the GWAS by an F_ST (Hudson's "
-        f"{cite('fst')}) of {100 * max(one['fst'], 0):.2g}% (95% interval {low:.2g} to {high:.2g}).{unused}"
+        f"{cite('fst')}) of {value}% (95% interval {low} to {high}).{unused}"
     )
 
 

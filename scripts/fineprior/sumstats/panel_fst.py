@@ -52,6 +52,12 @@ def usable_fst(fst: tuple[float, float] | None) -> float | None:
     return max(fst[0], 0.0)
 
 
+def percents(fst: float, error: float) -> tuple[str, str, str]:
+    """F_ST and its 95% interval, in percent; 0 where it is below 0, or less than a thousandth of a percent."""
+    value, low, high = (f"{round(100 * max(fst + side * 1.96 * error, 0), 3):.2g}" for side in (0, -1, 1))
+    return value, low, high
+
+
 @dataclass(frozen=True)
 class PanelFst:
     """F_ST between the populations of a GWAS and of the panel whose LD is used.
@@ -95,8 +101,8 @@ class PanelFst:
     def sentence(self) -> str:
         """It in words."""
         if self.state == "known":
-            low, high = (100 * max(self.value + side * 1.96 * self.error, 0) for side in (-1, 1))
-            text = f"The panel differs from the GWAS by F_ST {100 * max(self.value, 0):.2g}% ({low:.2g}-{high:.2g})"
+            value, low, high = percents(self.value, self.error)
+            text = f"The panel differs from the GWAS by F_ST {value}% ({low}-{high})"
             left = f"; {self.exchanged:,} variants with the frequency of the other allele are left out"
             warning = " Its LD may be wrong." if self.far else ""
             if usable_fst((self.value, self.error)) is None:
